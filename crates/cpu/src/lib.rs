@@ -1,0 +1,1 @@
+//! Chiaro's CPU backend and its float64 reference executor.

@@ -1,0 +1,1 @@
+//! Image data sets for Chiaro: IDX, CIFAR-10, image folders, background loading.

@@ -1,0 +1,1 @@
+//! Chiaro's GPU backend on wgpu.

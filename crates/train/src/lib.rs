@@ -1,0 +1,1 @@
+//! Chiaro's training loop, metrics and run folder.

@@ -1,0 +1,1 @@
+//! The WGSL compute shaders of Chiaro, their composition and validation.

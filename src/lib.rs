@@ -1,0 +1,1 @@
+//! Chiaro trains CNN image classifiers on any GPU: the facade library.
