@@ -1,1 +1,45 @@
 //! Image data sets for Chiaro: IDX, CIFAR-10, image folders, background loading.
+//!
+//! [`open`] recognises what lies in a folder and gives a training and a test [`Dataset`] of 8-bit
+//! images; [`Normalize`] turns pixels into centred floats; a [`Loader`] shuffles, decodes and
+//! batches in background threads.
+//!
+//! ```no_run
+//! use chiaro_data::{Loader, LoaderOptions, Normalize, OpenOptions, open};
+//!
+//! # fn main() -> Result<(), chiaro_data::DataError> {
+//! let sets = open("data/mnist".as_ref(), &OpenOptions::default())?;
+//! let normalize = Normalize::measure(&*sets.train)?;
+//! let loader = Loader::new(sets.train, normalize, LoaderOptions::training(128, 42))?;
+//! for batch in loader.epoch(0)? {
+//!     let batch = batch?;
+//!     println!("{} images, first label {}", batch.valid, batch.labels[0]);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+mod cifar;
+mod dataset;
+mod decode;
+mod error;
+mod folder;
+mod idx;
+mod jpeg;
+mod loader;
+mod normalize;
+mod open;
+mod queue;
+mod resize;
+mod shuffle;
+
+pub use batch::Batch;
+pub use dataset::{Channels, Dataset, InMemory};
+pub use decode::decode_file;
+pub use error::DataError;
+pub use folder::{FolderNotes, ImageFolder};
+pub use loader::{Epoch, Loader, LoaderOptions};
+pub use normalize::Normalize;
+pub use open::{Layout, OpenOptions, Opened, open};
+pub use shuffle::shuffled;

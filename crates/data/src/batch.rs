@@ -1,0 +1,79 @@
+//! A batch of images, and the pool that its buffers come from and go back to.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A batch of normalised images. Dropping it hands its buffers back to the loader it came from.
+#[derive(Debug)]
+pub struct Batch {
+    /// Pixels, `[N, H, W, C]`, normalised.
+    pub images: Vec<f32>,
+    /// Labels, `[N]`.
+    pub labels: Vec<i32>,
+    /// Where each image stands in the data set, `[N]`.
+    pub indices: Vec<usize>,
+    /// How many images are meant to count. N is always the batch size: what a last, partial batch
+    /// lacks is filled by repeating its last image.
+    pub valid: usize,
+    pool: Arc<Pool>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.pool.give(Buffers {
+            images: std::mem::take(&mut self.images),
+            labels: std::mem::take(&mut self.labels),
+            indices: std::mem::take(&mut self.indices),
+        });
+    }
+}
+
+#[derive(Debug)]
+struct Buffers {
+    images: Vec<f32>,
+    labels: Vec<i32>,
+    indices: Vec<usize>,
+}
+
+/// Buffers of one batch size, waiting to be used again.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    free: Mutex<Vec<Buffers>>,
+    /// The most to keep.
+    keep: usize,
+    batch_size: usize,
+    image_len: usize,
+}
+
+impl Pool {
+    pub(crate) fn new(keep: usize, batch_size: usize, image_len: usize) -> Self {
+        Self { free: Mutex::new(Vec::with_capacity(keep)), keep, batch_size, image_len }
+    }
+
+    /// An empty batch, `valid` being 0: its content is whatever was there before.
+    pub(crate) fn take(self: &Arc<Self>) -> Batch {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let buffers = free.unwrap_or_else(|| Buffers {
+            images: vec![0.0; self.batch_size * self.image_len],
+            labels: vec![0; self.batch_size],
+            indices: vec![0; self.batch_size],
+        });
+        Batch {
+            images: buffers.images,
+            labels: buffers.labels,
+            indices: buffers.indices,
+            valid: 0,
+            pool: Arc::clone(self),
+        }
+    }
+
+    fn give(&self, buffers: Buffers) {
+        // The fields of a batch are public: someone may have taken or resized them.
+        let whole = buffers.images.len() == self.batch_size * self.image_len
+            && buffers.labels.len() == self.batch_size
+            && buffers.indices.len() == self.batch_size;
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if whole && free.len() < self.keep {
+            free.push(buffers);
+        }
+    }
+}

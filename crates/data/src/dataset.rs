@@ -1,0 +1,162 @@
+//! What a data set is, and the one that holds all its pixels in memory.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::DataError;
+use crate::resize::{convert_channels, resize};
+
+/// A set of labelled 8-bit images, all of one shape.
+pub trait Dataset: Send + Sync {
+    /// How many images there are.
+    fn len(&self) -> usize;
+
+    /// Whether there is no image.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Height, width and channels of every image.
+    fn image_shape(&self) -> [usize; 3];
+
+    /// Class names; a label is an index into them.
+    fn classes(&self) -> &[String];
+
+    /// The label of image `index`, below `classes().len()`.
+    ///
+    /// # Panics
+    /// Where `index` is not below `len()`.
+    fn label(&self, index: usize) -> u32;
+
+    /// Writes the pixels of image `index`, `[H, W, C]`, to `out`, whose length must be H*W*C.
+    ///
+    /// # Errors
+    /// A wrong index or length, or a file that can no longer be decoded.
+    fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError>;
+
+    /// Whether `write_image` only copies; a [`Loader`](crate::Loader) then needs one thread.
+    fn in_memory(&self) -> bool {
+        false
+    }
+}
+
+/// How many channels images shall have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// One channel: luma by the weights of ITU-R BT.709.
+    Grey,
+    /// Red, green, blue. Grey images have their channel repeated.
+    Rgb,
+}
+
+impl Channels {
+    /// 1 or 3.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Grey => 1,
+            Self::Rgb => 3,
+        }
+    }
+}
+
+/// A data set whose pixels lie in memory, `[N, H, W, C]`.
+#[derive(Debug, Clone)]
+pub struct InMemory {
+    pixels: Vec<u8>,
+    labels: Vec<u32>,
+    shape: [usize; 3],
+    classes: Vec<String>,
+}
+
+impl InMemory {
+    /// A data set of `labels.len()` images of shape `[H, W, C]`, from their pixels `[N, H, W, C]`.
+    ///
+    /// # Errors
+    /// Where the number of pixels is not N*H*W*C, or a label is not below `classes.len()`.
+    pub fn new(pixels: Vec<u8>, labels: Vec<u32>, shape: [usize; 3], classes: Vec<String>) -> Result<Self, DataError> {
+        let image_len: usize = shape.iter().product();
+        if image_len == 0 || labels.len().checked_mul(image_len) != Some(pixels.len()) {
+            return Err(DataError::invalid(format!(
+                "{} bytes of pixels for {} images of shape {shape:?}",
+                pixels.len(),
+                labels.len()
+            )));
+        }
+        check_labels(Path::new("labels"), &labels, classes.len())?;
+        Ok(Self { pixels, labels, shape, classes })
+    }
+
+    /// The same images with another number of channels and another size; `None` leaves it.
+    pub(crate) fn converted(self, size: Option<[usize; 2]>, channels: Option<Channels>) -> Self {
+        let from = self.shape;
+        let [height, width] = size.unwrap_or([from[0], from[1]]);
+        let to = [height, width, channels.map_or(from[2], Channels::count)];
+        if from == to {
+            return self;
+        }
+        let mut pixels = vec![0; self.labels.len() * to.iter().product::<usize>()];
+        pixels.par_chunks_mut(to.iter().product()).zip(self.pixels.par_chunks(from.iter().product())).for_each(
+            |(out, image)| {
+                let image = convert_channels(image, from[2], to[2]);
+                resize(&image, [from[0], from[1]], [height, width], to[2], out);
+            },
+        );
+        Self { pixels, shape: to, ..self }
+    }
+}
+
+impl Dataset for InMemory {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn image_shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn label(&self, index: usize) -> u32 {
+        self.labels[index]
+    }
+
+    fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {
+        copy_image(&self.pixels, self.shape, index, out)
+    }
+
+    fn in_memory(&self) -> bool {
+        true
+    }
+}
+
+/// Copies image `index` out of `[N, H, W, C]` pixels.
+pub(crate) fn copy_image(pixels: &[u8], shape: [usize; 3], index: usize, out: &mut [u8]) -> Result<(), DataError> {
+    check_length(shape, out)?;
+    let image = pixels.chunks_exact(out.len()).nth(index);
+    out.copy_from_slice(image.ok_or_else(|| no_such_image(index))?);
+    Ok(())
+}
+
+pub(crate) fn no_such_image(index: usize) -> DataError {
+    DataError::invalid(format!("there is no image {index}"))
+}
+
+pub(crate) fn check_length(shape: [usize; 3], out: &[u8]) -> Result<(), DataError> {
+    if out.len() == shape.iter().product() {
+        return Ok(());
+    }
+    Err(DataError::invalid(format!("a buffer of {} bytes for an image of shape {shape:?}", out.len())))
+}
+
+/// Refuses the first label that is not below `classes`.
+pub(crate) fn check_labels(path: &Path, labels: &[u32], classes: usize) -> Result<(), DataError> {
+    match labels.iter().position(|&label| label as usize >= classes) {
+        None => Ok(()),
+        Some(index) => {
+            Err(DataError::LabelOutOfRange { path: path.to_path_buf(), index, label: labels[index], classes })
+        }
+    }
+}
