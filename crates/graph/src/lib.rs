@@ -1,1 +1,28 @@
 //! The tensor graph of Chiaro: ops, shapes, gradients, and the plan of a training step.
+//!
+//! A model is recorded once as a [`Graph`]; [`Graph::grad`] appends the backward pass; a plan turns the whole step into kernel
+//! calls over fixed buffers, which a backend compiles once and runs step after step.
+
+mod backend;
+mod build;
+mod dtype;
+mod elementwise;
+mod error;
+mod grad;
+mod graph;
+mod op;
+mod philox;
+pub mod shape;
+mod tensor;
+
+pub use backend::{Backend, BackendError, PlanId, Stats, check_inputs, evaluate};
+pub use build::{CrossEntropyOptions, Reduction, ResizeMode};
+pub use dtype::{DType, Scalar};
+pub use elementwise::{Class, Elementwise, Lane, Real};
+pub use error::{GraphError, Result};
+pub use graph::{
+    ARENA_ALIGNMENT, ArenaId, ArenaInfo, ConstantId, Graph, InputId, InputInfo, Node, StateId, StateInfo, Target, Var,
+};
+pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
+pub use philox::philox4x32;
+pub use tensor::{Data, Tensor};

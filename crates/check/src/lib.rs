@@ -1,0 +1,1 @@
+//! Checks that backends agree: op cases, gradients, golden values.

@@ -1,0 +1,148 @@
+//! The contract of a backend: compile a graph once, run it step after step, keep its states between steps.
+
+use crate::dtype::DType;
+use crate::error::GraphError;
+use crate::graph::Graph;
+use crate::tensor::Tensor;
+
+/// A compiled graph of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PlanId(pub usize);
+
+/// What a backend can fail with.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// The graph cannot be planned for this device.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// A given tensor does not fit what the graph declares.
+    #[error("{name:?} must be {want_dtype} {want:?}, but is {dtype} {shape:?}")]
+    Mismatch {
+        /// The input, output or arena.
+        name: String,
+        /// Declared extents.
+        want: Vec<usize>,
+        /// Declared type.
+        want_dtype: DType,
+        /// Given extents.
+        shape: Vec<usize>,
+        /// Given type.
+        dtype: DType,
+    },
+    /// A name or handle that this backend does not know.
+    #[error("unknown {0}")]
+    Unknown(String),
+    /// The device has not enough memory.
+    #[error("out of memory on {device}: {detail}")]
+    OutOfMemory {
+        /// The device.
+        device: String,
+        /// What was asked for and what would fit.
+        detail: String,
+    },
+    /// The device is gone (driver reset, unplugged, or its time limit exceeded); states on it are lost.
+    #[error("the device {device} was lost: {detail}")]
+    DeviceLost {
+        /// The device.
+        device: String,
+        /// The driver's reason.
+        detail: String,
+    },
+    /// Any other failure of the device or its driver.
+    #[error("{device}: {detail}")]
+    Device {
+        /// The device.
+        device: String,
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// Counters since the backend was made; tests compare them between steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Device buffers allocated.
+    pub allocations: u64,
+    /// Bytes of device buffers alive now.
+    pub bytes: u64,
+    /// Submissions to the device's queue.
+    pub submissions: u64,
+    /// Kernel calls.
+    pub dispatches: u64,
+}
+
+/// Runs graphs. Arenas are known by name and shared between the graphs that declare them.
+pub trait Backend {
+    /// The device's name for messages.
+    fn name(&self) -> String;
+
+    /// Prepares a graph: plans it, allocates its buffers and compiles its kernels. Arenas that are new start as zeros.
+    ///
+    /// # Errors
+    /// If the graph exceeds the device's limits, or an arena exists with another length or type.
+    fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError>;
+
+    /// Runs one step with inputs in the graph's order of declaration. May return before the device has finished.
+    ///
+    /// # Errors
+    /// If an input's shape or type differs, or the device fails.
+    fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError>;
+
+    /// Waits for the steps so far and reads an output of the last one, by its position in [`Graph::outputs`].
+    ///
+    /// # Errors
+    /// If the output does not exist or the device fails.
+    fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError>;
+
+    /// Overwrites an arena: a flat vector of its length, padding included.
+    ///
+    /// # Errors
+    /// If no compiled graph declares the arena, or length or type differ.
+    fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError>;
+
+    /// Waits for the steps so far and reads an arena as a flat vector.
+    ///
+    /// # Errors
+    /// If no compiled graph declares the arena, or the device fails.
+    fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError>;
+
+    /// The counters.
+    fn stats(&self) -> Stats;
+}
+
+/// Compiles a graph, runs it once and reads every output.
+///
+/// # Errors
+/// Those of the backend.
+pub fn evaluate(backend: &mut dyn Backend, graph: &Graph, inputs: &[Tensor]) -> Result<Vec<Tensor>, BackendError> {
+    let plan = backend.compile(graph)?;
+    backend.run(plan, inputs)?;
+    (0..graph.outputs().len()).map(|i| backend.read(plan, i)).collect()
+}
+
+/// Checks the inputs of a step against their declarations.
+///
+/// # Errors
+/// [`BackendError::Mismatch`] for the first that differs, [`BackendError::Unknown`] if their number differs.
+pub fn check_inputs(graph: &[crate::graph::InputInfo], inputs: &[Tensor]) -> Result<(), BackendError> {
+    if graph.len() != inputs.len() {
+        return Err(BackendError::Unknown(format!(
+            "inputs: the graph has {}, {} were given",
+            graph.len(),
+            inputs.len()
+        )));
+    }
+    for (want, got) in graph.iter().zip(inputs) {
+        if want.shape != got.shape() || want.dtype != got.dtype() {
+            return Err(BackendError::Mismatch {
+                name: want.name.clone(),
+                want: want.shape.clone(),
+                want_dtype: want.dtype,
+                shape: got.shape().to_vec(),
+                dtype: got.dtype(),
+            });
+        }
+    }
+    Ok(())
+}

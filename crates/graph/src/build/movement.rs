@@ -1,0 +1,176 @@
+//! Builder methods that move elements without computing: reshape, transpose, slice, pad, concat, broadcast.
+
+use crate::dtype::Scalar;
+use crate::error::Result;
+use crate::graph::{ArenaId, Graph, StateId, Var};
+use crate::op::Op;
+use crate::shape::{count, with_rank};
+
+impl Graph {
+    /// The same elements in the same order under another shape.
+    ///
+    /// # Errors
+    /// If the numbers of elements differ.
+    pub fn reshape(&mut self, x: Var, shape: &[usize]) -> Result<Var> {
+        if count(self.shape(x)) != count(shape) {
+            return Err(self.shape_error("reshape", &[self.shape(x), shape], "numbers of elements differ".into()));
+        }
+        Ok(self.view(x, shape))
+    }
+
+    /// Reshape whose counts are known to agree.
+    pub(crate) fn view(&mut self, x: Var, shape: &[usize]) -> Var {
+        if self.shape(x) == shape {
+            return x;
+        }
+        let node = self.node(x);
+        let (source, dtype) = if node.op == Op::Reshape { (node.inputs[0], node.dtype) } else { (x, node.dtype) };
+        if self.shape(source) == shape {
+            return source;
+        }
+        self.push(Op::Reshape, vec![source], shape.to_vec(), dtype)
+    }
+
+    /// Broadcasts to a shape that the operand is known to broadcast to.
+    pub(crate) fn expand(&mut self, x: Var, shape: &[usize]) -> Var {
+        if self.shape(x) == shape {
+            return x;
+        }
+        let aligned = with_rank(self.shape(x), shape.len());
+        let x = self.view(x, &aligned);
+        if self.shape(x) == shape {
+            return x;
+        }
+        let dtype = self.dtype(x);
+        self.push(Op::Broadcast, vec![x], shape.to_vec(), dtype)
+    }
+
+    /// Repeats axes of extent 1 (and new leading ones) to a shape.
+    ///
+    /// # Errors
+    /// If the operand does not broadcast to it.
+    pub fn broadcast_to(&mut self, x: Var, shape: &[usize]) -> Result<Var> {
+        if crate::shape::broadcast(self.shape(x), shape).as_deref() != Some(shape) {
+            return Err(self.shape_error("broadcast_to", &[self.shape(x), shape], "does not broadcast".into()));
+        }
+        Ok(self.expand(x, shape))
+    }
+
+    /// Permutes axes: axis `i` of the result is axis `perm[i]` of the operand.
+    ///
+    /// # Errors
+    /// If `perm` is no permutation of the axes.
+    pub fn transpose(&mut self, x: Var, perm: &[usize]) -> Result<Var> {
+        let shape = self.shape(x);
+        let mut seen = vec![false; shape.len()];
+        let ok =
+            perm.len() == shape.len() && perm.iter().all(|&p| p < seen.len() && !std::mem::replace(&mut seen[p], true));
+        if !ok {
+            return Err(self.shape_error("transpose", &[shape], format!("{perm:?} is no permutation of the axes")));
+        }
+        if perm.iter().enumerate().all(|(i, &p)| i == p) {
+            return Ok(x);
+        }
+        let (out, dtype) = (perm.iter().map(|&p| shape[p]).collect(), self.dtype(x));
+        Ok(self.push(Op::Transpose(perm.to_vec()), vec![x], out, dtype))
+    }
+
+    /// Elements `start`, `start + step`, ... of each axis, `len` of them. Steps may be negative.
+    ///
+    /// # Errors
+    /// If ranks differ, a step is 0 or an index falls outside.
+    pub fn slice(&mut self, x: Var, start: &[usize], len: &[usize], step: &[isize]) -> Result<Var> {
+        let shape = self.shape(x);
+        let rank = shape.len();
+        let inside = |i: usize| {
+            let last = start[i] as isize + step[i] * (len[i] as isize - 1);
+            step[i] != 0 && len[i] > 0 && start[i] < shape[i] && last >= 0 && (last as usize) < shape[i]
+        };
+        if [start.len(), len.len(), step.len()] != [rank; 3] || !(0..rank).all(inside) {
+            let detail = format!("start {start:?}, length {len:?}, step {step:?} fall outside");
+            return Err(self.shape_error("slice", &[shape], detail));
+        }
+        if shape == len && step.iter().all(|&s| s == 1) {
+            return Ok(x);
+        }
+        let dtype = self.dtype(x);
+        Ok(self.push(Op::Slice { start: start.to_vec(), step: step.to_vec() }, vec![x], len.to_vec(), dtype))
+    }
+
+    /// Elements `start..end` of one axis.
+    ///
+    /// # Errors
+    /// If the range is empty or falls outside.
+    pub fn narrow(&mut self, x: Var, axis: usize, start: usize, end: usize) -> Result<Var> {
+        let mut len = self.shape(x).to_vec();
+        if axis >= len.len() || start >= end {
+            return Err(self.shape_error("narrow", &[&len], format!("no range {start}..{end} on axis {axis}")));
+        }
+        let (mut starts, steps) = (vec![0; len.len()], vec![1; len.len()]);
+        (starts[axis], len[axis]) = (start, end - start);
+        self.slice(x, &starts, &len, &steps)
+    }
+
+    /// Puts `value` around the operand: `low` elements in front and `high` behind, per axis.
+    ///
+    /// # Errors
+    /// If the amounts' ranks differ from the operand's.
+    pub fn pad(&mut self, x: Var, low: &[usize], high: &[usize], value: f64) -> Result<Var> {
+        let shape = self.shape(x);
+        if low.len() != shape.len() || high.len() != shape.len() {
+            return Err(self.shape_error("pad", &[shape, low, high], "one amount an axis is needed".into()));
+        }
+        if low.iter().chain(high).all(|&n| n == 0) {
+            return Ok(x);
+        }
+        let out = (0..shape.len()).map(|i| shape[i] + low[i] + high[i]).collect();
+        let dtype = self.dtype(x);
+        let op = Op::Pad { low: low.to_vec(), high: high.to_vec(), value: Scalar { value, dtype } };
+        Ok(self.push(op, vec![x], out, dtype))
+    }
+
+    /// Joins operands along an axis.
+    ///
+    /// # Errors
+    /// If there is no operand, or types or other extents differ.
+    pub fn concat(&mut self, operands: &[Var], axis: usize) -> Result<Var> {
+        let shapes: Vec<Vec<usize>> = operands.iter().map(|&v| self.shape(v).to_vec()).collect();
+        let views: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
+        let Some(first) = shapes.first().filter(|s| axis < s.len()) else {
+            return Err(self.shape_error("concat", &views, format!("nothing to join along axis {axis}")));
+        };
+        let fits = |s: &Vec<usize>| s.len() == first.len() && (0..s.len()).all(|i| i == axis || s[i] == first[i]);
+        if !shapes.iter().all(fits) {
+            return Err(self.shape_error("concat", &views, format!("extents other than axis {axis} differ")));
+        }
+        let dtypes: Vec<_> = operands.iter().map(|&v| self.dtype(v)).collect();
+        if dtypes.iter().any(|&d| d != dtypes[0]) {
+            return Err(self.dtype_error("concat", &dtypes, "types differ".into()));
+        }
+        if operands.len() == 1 {
+            return Ok(operands[0]);
+        }
+        let mut out = first.clone();
+        out[axis] = shapes.iter().map(|s| s[axis]).sum();
+        Ok(self.push(Op::Concat(axis), operands.to_vec(), out, dtypes[0]))
+    }
+
+    /// Lays values out as the states of an arena are, zeros elsewhere: a flat vector of the arena's length.
+    ///
+    /// # Errors
+    /// If a value's shape or type differs from its state's.
+    pub fn pack(&mut self, arena: ArenaId, values: &[(StateId, Var)]) -> Result<Var> {
+        let (len, dtype) = (self.arenas()[arena.0].len, self.arenas()[arena.0].dtype);
+        for &(state, v) in values {
+            let want = &self.states()[state.0];
+            if want.shape != self.shape(v) || want.arena != arena {
+                return Err(self.shape_error("pack", &[&want.shape, self.shape(v)], format!("{} differs", want.name)));
+            }
+            if self.dtype(v) != dtype {
+                return Err(self.dtype_error("pack", &[dtype, self.dtype(v)], "types differ".into()));
+            }
+        }
+        let (states, inputs) = values.iter().copied().unzip();
+        Ok(self.push(Op::Pack(arena, states), inputs, vec![len], dtype))
+    }
+}

@@ -1,0 +1,160 @@
+//! Builder methods of normalisation and softmax.
+
+use crate::elementwise::Elementwise;
+use crate::error::Result;
+use crate::graph::{Graph, Var};
+use crate::op::{GradientRule, MomentsAxis, Op};
+
+impl Graph {
+    /// Mean (row 0) and biased variance (row 1) of a matrix, by Chan's method.
+    fn moments(&mut self, matrix: Var, axis: MomentsAxis) -> Var {
+        let &[r, c] = self.shape(matrix) else { unreachable!("callers pass matrices") };
+        let n = if axis == MomentsAxis::Rows { c } else { r };
+        let dtype = self.dtype(matrix);
+        self.push(Op::Moments(axis), vec![matrix], vec![2, n], dtype)
+    }
+
+    /// Batch norm in training (arXiv:1502.03167) over all axes but the last: returns the normalised value and the
+    /// batch's mean and biased variance as `[2, C]`.
+    ///
+    /// # Errors
+    /// If scale and shift are not `[C]`.
+    pub fn batch_norm(&mut self, x: Var, scale: Var, shift: Var, eps: f64) -> Result<(Var, Var)> {
+        let shape = self.shape(x).to_vec();
+        let c = shape.last().copied().unwrap_or(0);
+        if shape.len() < 2 || self.shape(scale) != [c] || self.shape(shift) != [c] {
+            let shapes = [&shape[..], self.shape(scale), self.shape(shift)];
+            return Err(self.shape_error("batch_norm", &shapes, "takes x [..., C], scale [C], shift [C]".into()));
+        }
+        let rows = shape[..shape.len() - 1].iter().product();
+        let x = self.reshape(x, &[rows, c])?;
+        let moments = self.moments(x, MomentsAxis::Rows);
+        let mean = self.narrow(moments, 0, 0, 1)?;
+        let variance = self.narrow(moments, 0, 1, 2)?;
+        let value = self.normalise(x, mean, variance, Some(scale), Some(shift), eps)?;
+        let rule = GradientRule::BatchNorm { eps_bits: eps.to_bits() };
+        let y = self.with_gradient(rule, &[value, x, moments, scale, shift]);
+        Ok((self.reshape(y, &shape)?, moments))
+    }
+
+    /// (x - mean) / sqrt(variance + eps) * scale + shift, with statistics `[C]` given: batch norm in evaluation.
+    ///
+    /// # Errors
+    /// If shapes do not broadcast.
+    pub fn normalise(
+        &mut self,
+        x: Var,
+        mean: Var,
+        variance: Var,
+        scale: Option<Var>,
+        shift: Option<Var>,
+        eps: f64,
+    ) -> Result<Var> {
+        let shifted = self.map_scalars(Elementwise::Add, variance, &[eps])?;
+        let mut factor = self.unary(Elementwise::Rsqrt, shifted)?;
+        if let Some(scale) = scale {
+            factor = self.mul(factor, scale)?;
+        }
+        let centred = self.sub(x, mean)?;
+        let mut y = self.mul(centred, factor)?;
+        if let Some(shift) = shift {
+            y = self.add(y, shift)?;
+        }
+        Ok(y)
+    }
+
+    /// Layer norm (arXiv:1607.06450) over the last `axes` axes; scale and shift have those extents.
+    ///
+    /// # Errors
+    /// If shapes do not fit.
+    pub fn layer_norm(&mut self, x: Var, axes: usize, scale: Option<Var>, shift: Option<Var>, eps: f64) -> Result<Var> {
+        let shape = self.shape(x).to_vec();
+        if axes == 0 || axes > shape.len() {
+            return Err(self.shape_error("layer_norm", &[&shape], format!("cannot take the last {axes} axes")));
+        }
+        let n = shape[shape.len() - axes..].iter().product();
+        let mut y = self.standardize(x, n, eps)?;
+        if let Some(scale) = scale {
+            y = self.mul(y, scale)?;
+        }
+        match shift {
+            Some(shift) => self.add(y, shift),
+            None => Ok(y),
+        }
+    }
+
+    /// Group norm (arXiv:1803.08494) of x `[N, ..., C]` over `groups` groups of neighbouring channels; scale and shift are `[C]`.
+    ///
+    /// # Errors
+    /// If the channels are no multiple of the groups or shapes do not fit.
+    pub fn group_norm(
+        &mut self,
+        x: Var,
+        groups: usize,
+        scale: Option<Var>,
+        shift: Option<Var>,
+        eps: f64,
+    ) -> Result<Var> {
+        let shape = self.shape(x).to_vec();
+        let c = shape.last().copied().unwrap_or(0);
+        if shape.len() < 2 || groups == 0 || c % groups != 0 {
+            return Err(self.shape_error(
+                "group_norm",
+                &[&shape],
+                format!("{c} channels do not split into {groups} groups"),
+            ));
+        }
+        let (n, plane) = (shape[0], shape[1..shape.len() - 1].iter().product());
+        let split = self.reshape(x, &[n, plane, groups, c / groups])?;
+        let grouped = self.transpose(split, &[0, 2, 1, 3])?;
+        let standard = self.standardize(grouped, plane * (c / groups), eps)?;
+        let back = self.transpose(standard, &[0, 2, 1, 3])?;
+        let mut y = self.reshape(back, &shape)?;
+        if let Some(scale) = scale {
+            y = self.mul(y, scale)?;
+        }
+        match shift {
+            Some(shift) => self.add(y, shift),
+            None => Ok(y),
+        }
+    }
+
+    /// Each run of `n` elements shifted and scaled to mean 0 and variance 1.
+    fn standardize(&mut self, x: Var, n: usize, eps: f64) -> Result<Var> {
+        let shape = self.shape(x).to_vec();
+        let rows = crate::shape::count(&shape) / n.max(1);
+        let x = self.reshape(x, &[rows, n])?;
+        let moments = self.moments(x, MomentsAxis::Columns);
+        let (mean, variance) = (self.narrow(moments, 0, 0, 1)?, self.narrow(moments, 0, 1, 2)?);
+        let (mean, variance) = (self.reshape(mean, &[rows, 1])?, self.reshape(variance, &[rows, 1])?);
+        let value = self.normalise(x, mean, variance, None, None, eps)?;
+        let y = self.with_gradient(GradientRule::Standardize { eps_bits: eps.to_bits() }, &[value, x, moments]);
+        self.reshape(y, &shape)
+    }
+
+    fn with_gradient(&mut self, rule: GradientRule, operands: &[Var]) -> Var {
+        let (shape, dtype) = (self.shape(operands[0]).to_vec(), self.dtype(operands[0]));
+        self.push(Op::WithGradient(rule), operands.to_vec(), shape, dtype)
+    }
+
+    /// Softmax, or its logarithm, along an axis; the row's largest element is subtracted first.
+    ///
+    /// # Errors
+    /// If the axis does not fit or x is no float.
+    pub fn softmax(&mut self, x: Var, axis: usize, log: bool) -> Result<Var> {
+        let shape = self.shape(x).to_vec();
+        if axis >= shape.len() || !self.dtype(x).is_float() {
+            return Err(self.shape_error("softmax", &[&shape], format!("no float along axis {axis}")));
+        }
+        let last = shape.len() - 1;
+        if axis != last {
+            let mut perm: Vec<usize> = (0..shape.len()).collect();
+            perm.swap(axis, last);
+            let moved = self.transpose(x, &perm)?;
+            let y = self.softmax(moved, last, log)?;
+            return self.transpose(y, &perm);
+        }
+        let dtype = self.dtype(x);
+        Ok(self.push(Op::Softmax { log }, vec![x], shape, dtype))
+    }
+}

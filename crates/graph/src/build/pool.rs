@@ -1,0 +1,151 @@
+//! Builder methods of pooling over `[N,H,W,C]`.
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::graph::{Graph, Var};
+use crate::op::{AvgDivisor, Op, PoolSpec};
+use crate::tensor::Tensor;
+
+impl Graph {
+    fn pooled_shape(&self, op: &str, x: Var, spec: &PoolSpec) -> Result<Vec<usize>> {
+        let s = self.shape(x);
+        let fail = |detail: &str| Err(self.shape_error(op, &[s], format!("{detail}: {spec:?}")));
+        let &[n, h, w, c] = s else {
+            return fail("takes [N,H,W,C]");
+        };
+        let numbers = spec.kernel.iter().chain(&spec.stride).chain(&spec.dilation);
+        if numbers.copied().any(|n| n == 0) || (0..2).any(|a| 2 * spec.padding[a] > spec.kernel[a]) {
+            return fail("needs positive numbers and padding of at most half the kernel");
+        }
+        match (spec.output(0, h), spec.output(1, w)) {
+            (Some(oh), Some(ow)) => Ok(vec![n, oh, ow, c]),
+            _ => fail("the window is larger than the padded image"),
+        }
+    }
+
+    /// Largest element of each window.
+    ///
+    /// # Errors
+    /// If the window does not fit.
+    pub fn max_pool2d(&mut self, x: Var, spec: &PoolSpec) -> Result<Var> {
+        let shape = self.pooled_shape("max_pool2d", x, spec)?;
+        let dtype = self.dtype(x);
+        Ok(self.push(Op::MaxPool2d(spec.clone()), vec![x], shape, dtype))
+    }
+
+    /// Flat position in the H x W plane (i32) of each window's first largest element.
+    ///
+    /// # Errors
+    /// If the window does not fit.
+    pub fn max_pool2d_index(&mut self, x: Var, spec: &PoolSpec) -> Result<Var> {
+        let shape = self.pooled_shape("max_pool2d_index", x, spec)?;
+        Ok(self.push(Op::MaxPool2dIndex(spec.clone()), vec![x], shape, DType::I32))
+    }
+
+    /// Mean of each window.
+    ///
+    /// # Errors
+    /// If the window does not fit or is dilated.
+    pub fn avg_pool2d(&mut self, x: Var, spec: &PoolSpec, divisor: AvgDivisor) -> Result<Var> {
+        let shape = self.pooled_shape("avg_pool2d", x, spec)?;
+        if spec.dilation != [1, 1] || divisor == AvgDivisor::Fixed(0) {
+            return Err(self.shape_error(
+                "avg_pool2d",
+                &[self.shape(x)],
+                format!("dilation or zero divisor: {spec:?}"),
+            ));
+        }
+        let dtype = self.dtype(x);
+        Ok(self.push(Op::AvgPool2d(spec.clone(), divisor), vec![x], shape, dtype))
+    }
+
+    /// Mean over the whole image: `[N,H,W,C]` to `[N,C]`.
+    ///
+    /// # Errors
+    /// If x has not four axes.
+    pub fn global_avg_pool2d(&mut self, x: Var) -> Result<Var> {
+        if self.shape(x).len() != 4 {
+            return Err(self.shape_error("global_avg_pool2d", &[self.shape(x)], "takes [N,H,W,C]".into()));
+        }
+        self.mean(x, &[1, 2], false)
+    }
+
+    /// Mean over `out[0]` x `out[1]` regions that cover the image: output i averages rows floor(i H / OH) to
+    /// ceil((i+1) H / OH). Regions are products of row and column ranges, so this is two small matrix products.
+    ///
+    /// # Errors
+    /// If x has not four axes or an output extent is 0.
+    pub fn adaptive_avg_pool2d(&mut self, x: Var, out: [usize; 2]) -> Result<Var> {
+        self.check_adaptive("adaptive_avg_pool2d", x, out)?;
+        if out == [1, 1] {
+            return self.mean(x, &[1, 2], true);
+        }
+        let matrix = |input: usize, output: usize| {
+            let mut m = vec![0.0; output * input];
+            for i in 0..output {
+                let (a, b) = region(input, output, i);
+                m[i * input + a..i * input + b].fill(1.0 / (b - a) as f64);
+            }
+            m
+        };
+        let rows = matrix(self.shape(x)[1], out[0]);
+        let columns = matrix(self.shape(x)[2], out[1]);
+        self.separable(x, out, &rows, &columns)
+    }
+
+    /// Largest element of each of `out[0]` x `out[1]` regions, as in [`Graph::adaptive_avg_pool2d`]. Regions are gathered, the
+    /// shorter ones repeating their last row or column, and pooled.
+    ///
+    /// # Errors
+    /// If x has not four axes or an output extent is 0.
+    pub fn adaptive_max_pool2d(&mut self, x: Var, out: [usize; 2]) -> Result<Var> {
+        self.check_adaptive("adaptive_max_pool2d", x, out)?;
+        let mut x = x;
+        let mut kernel = [1; 2];
+        for axis in 0..2 {
+            let input = self.shape(x)[1 + axis];
+            let regions: Vec<(usize, usize)> = (0..out[axis]).map(|i| region(input, out[axis], i)).collect();
+            kernel[axis] = regions.iter().map(|(a, b)| b - a).max().unwrap_or(1);
+            let rows: Vec<f64> =
+                regions.iter().flat_map(|&(a, b)| (0..kernel[axis]).map(move |k| (a + k).min(b - 1) as f64)).collect();
+            let index = self.host_constant(&[rows.len()], DType::I32, &rows)?;
+            x = self.index_select(x, index, 1 + axis)?;
+        }
+        self.max_pool2d(x, &PoolSpec { kernel, stride: kernel, ..PoolSpec::square(1) })
+    }
+
+    fn check_adaptive(&self, op: &str, x: Var, out: [usize; 2]) -> Result<()> {
+        if self.shape(x).len() == 4 && out[0] > 0 && out[1] > 0 {
+            return Ok(());
+        }
+        Err(self.shape_error(op, &[self.shape(x), &out], "takes [N,H,W,C] and positive output extents".into()))
+    }
+
+    /// A constant from 64-bit values.
+    pub(crate) fn host_constant(&mut self, shape: &[usize], dtype: DType, values: &[f64]) -> Result<Var> {
+        let tensor = Tensor::from_f64(shape, dtype, values).ok_or_else(|| {
+            self.shape_error("constant", &[shape, &[values.len()]], "numbers of elements differ".into())
+        })?;
+        Ok(self.constant(tensor))
+    }
+
+    /// Applies a matrix `[OH,H]` to the rows and `[OW,W]` to the columns of x `[N,H,W,C]`.
+    pub(crate) fn separable(&mut self, x: Var, out: [usize; 2], rows: &[f64], columns: &[f64]) -> Result<Var> {
+        let &[n, h, w, c] = self.shape(x) else {
+            return Err(self.shape_error("resize", &[self.shape(x)], "takes [N,H,W,C]".into()));
+        };
+        let dtype = self.dtype(x);
+        let rows = self.host_constant(&[1, out[0], h], dtype, rows)?;
+        let columns = self.host_constant(&[1, out[1], w], dtype, columns)?;
+        let flat = self.reshape(x, &[n, h, w * c])?;
+        let tall = self.matmul(rows, flat, false, false)?;
+        let flat = self.reshape(tall, &[n * out[0], w, c])?;
+        let wide = self.matmul(columns, flat, false, false)?;
+        self.reshape(wide, &[n, out[0], out[1], c])
+    }
+}
+
+/// First and end index of an adaptive pooling region.
+fn region(input: usize, output: usize, i: usize) -> (usize, usize) {
+    (i * input / output, ((i + 1) * input).div_ceil(output))
+}

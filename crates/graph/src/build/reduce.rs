@@ -1,0 +1,134 @@
+//! Builder methods of reductions.
+
+use crate::dtype::DType;
+use crate::elementwise::Elementwise;
+use crate::error::Result;
+use crate::graph::{Graph, Var};
+use crate::op::{Op, ReduceKind};
+use crate::shape::count;
+
+impl Graph {
+    fn checked_axes(&self, op: &str, x: Var, axes: &[usize]) -> Result<Vec<usize>> {
+        let mut axes = axes.to_vec();
+        axes.sort_unstable();
+        let distinct = axes.windows(2).all(|w| w[0] != w[1]);
+        if !distinct || axes.last().is_some_and(|&a| a >= self.shape(x).len()) {
+            return Err(self.shape_error(op, &[self.shape(x)], format!("axes {axes:?} do not fit")));
+        }
+        Ok(axes)
+    }
+
+    /// Extents with the axes removed, or set to 1.
+    fn reduced_shape(&self, x: Var, axes: &[usize], keepdim: bool) -> Vec<usize> {
+        let shape = self.shape(x).iter().enumerate();
+        shape
+            .filter(|(i, _)| keepdim || !axes.contains(i))
+            .map(|(i, &n)| if axes.contains(&i) { 1 } else { n })
+            .collect()
+    }
+
+    /// Reduces axes; `keepdim` leaves them with extent 1.
+    ///
+    /// # Errors
+    /// If an axis is out of range or named twice, or x is a bool.
+    pub fn reduce(&mut self, kind: ReduceKind, x: Var, axes: &[usize], keepdim: bool) -> Result<Var> {
+        let axes = self.checked_axes("reduce", x, axes)?;
+        if self.dtype(x) == DType::Bool {
+            return Err(self.dtype_error("reduce", &[DType::Bool], "takes numbers".into()));
+        }
+        let (kept, dtype) = (self.reduced_shape(x, &axes, true), self.dtype(x));
+        let out = self.reduced_shape(x, &axes, keepdim);
+        let reduced = if kept == self.shape(x) { x } else { self.push(Op::Reduce(kind, axes), vec![x], kept, dtype) };
+        Ok(self.view(reduced, &out))
+    }
+
+    /// Sum over axes.
+    ///
+    /// # Errors
+    /// If an axis does not fit.
+    pub fn sum(&mut self, x: Var, axes: &[usize], keepdim: bool) -> Result<Var> {
+        self.reduce(ReduceKind::Sum, x, axes, keepdim)
+    }
+
+    /// Sum of all elements.
+    ///
+    /// # Errors
+    /// If x is a bool.
+    pub fn sum_all(&mut self, x: Var) -> Result<Var> {
+        let axes: Vec<usize> = (0..self.shape(x).len()).collect();
+        self.sum(x, &axes, false)
+    }
+
+    /// Mean over axes; floats only.
+    ///
+    /// # Errors
+    /// If an axis does not fit or x is no float.
+    pub fn mean(&mut self, x: Var, axes: &[usize], keepdim: bool) -> Result<Var> {
+        let n: usize = axes.iter().filter_map(|&a| self.shape(x).get(a)).product();
+        let total = self.sum(x, axes, keepdim)?;
+        self.map_scalars(Elementwise::Mul, total, &[1.0 / n as f64])
+    }
+
+    /// Variance over axes, divided by the number of elements less `correction`; the mean is subtracted first.
+    ///
+    /// # Errors
+    /// If an axis does not fit or x is no float.
+    pub fn var(&mut self, x: Var, axes: &[usize], keepdim: bool, correction: f64) -> Result<Var> {
+        let n: usize = axes.iter().filter_map(|&a| self.shape(x).get(a)).product();
+        let mean = self.mean(x, axes, true)?;
+        let deviation = self.sub(x, mean)?;
+        let square = self.unary(Elementwise::Square, deviation)?;
+        let total = self.sum(square, axes, keepdim)?;
+        self.map_scalars(Elementwise::Mul, total, &[1.0 / (n as f64 - correction)])
+    }
+
+    /// Index (i32) of the first largest (`Max`) or smallest (`Min`) element along an axis.
+    ///
+    /// # Errors
+    /// If the axis does not fit, the kind is `Sum` or x is a bool.
+    pub fn arg_reduce(&mut self, kind: ReduceKind, x: Var, axis: usize, keepdim: bool) -> Result<Var> {
+        let axes = self.checked_axes("arg_reduce", x, &[axis])?;
+        if kind == ReduceKind::Sum || self.dtype(x) == DType::Bool {
+            return Err(self.dtype_error(
+                "arg_reduce",
+                &[self.dtype(x)],
+                "finds the largest or smallest number".into(),
+            ));
+        }
+        let (kept, out) = (self.reduced_shape(x, &axes, true), self.reduced_shape(x, &axes, keepdim));
+        let index = self.push(Op::ArgReduce(kind, axis), vec![x], kept, DType::I32);
+        Ok(self.view(index, &out))
+    }
+
+    /// Index (i32) of the first largest element along an axis.
+    ///
+    /// # Errors
+    /// If the axis does not fit.
+    pub fn argmax(&mut self, x: Var, axis: usize, keepdim: bool) -> Result<Var> {
+        self.arg_reduce(ReduceKind::Max, x, axis, keepdim)
+    }
+
+    /// Largest (or smallest) value along one axis whose gradient goes to the first of equals.
+    ///
+    /// # Errors
+    /// If the axis does not fit.
+    pub fn select_extreme(&mut self, kind: ReduceKind, x: Var, axis: usize, keepdim: bool) -> Result<Var> {
+        let index = self.arg_reduce(kind, x, axis, true)?;
+        let value = self.gather(x, index, axis)?;
+        let out = self.reduced_shape(x, &[axis], keepdim);
+        Ok(self.view(value, &out))
+    }
+
+    /// Sums the axes along which a value was broadcast, back to `shape`.
+    pub(crate) fn sum_to(&mut self, x: Var, shape: &[usize]) -> Result<Var> {
+        if self.shape(x) == shape {
+            return Ok(x);
+        }
+        let from = self.shape(x).to_vec();
+        let aligned = crate::shape::with_rank(shape, from.len());
+        let axes: Vec<usize> = (0..from.len()).filter(|&i| aligned[i] != from[i]).collect();
+        let summed = self.sum(x, &axes, true)?;
+        debug_assert_eq!(count(self.shape(summed)), count(shape));
+        self.reshape(summed, shape)
+    }
+}

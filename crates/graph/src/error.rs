@@ -1,0 +1,58 @@
+//! What can go wrong while a graph is built or planned.
+
+use crate::dtype::DType;
+
+/// An error of the graph crate. Messages name the op, the shapes and the layer path.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// Operand shapes do not fit the op.
+    #[error("{op}{at}: {detail}; operand shapes {shapes:?}", at = place(path))]
+    Shape {
+        /// The op's name.
+        op: String,
+        /// The operands' shapes.
+        shapes: Vec<Vec<usize>>,
+        /// What is wrong with them.
+        detail: String,
+        /// Layer path, such as `layer1/conv2`.
+        path: String,
+    },
+    /// Operand element types do not fit the op.
+    #[error("{op}{at}: {detail}; operand types {dtypes:?}", at = place(path))]
+    DType {
+        /// The op's name.
+        op: String,
+        /// The operands' element types.
+        dtypes: Vec<DType>,
+        /// What is wrong with them.
+        detail: String,
+        /// Layer path.
+        path: String,
+    },
+    /// A gradient was asked for that does not exist.
+    #[error("no gradient: {0}")]
+    NotDifferentiable(String),
+    /// Two inputs, states or outputs have one name.
+    #[error("the name {0:?} is used twice in one graph")]
+    DuplicateName(String),
+    /// A plan exceeds a limit of the device.
+    #[error("{what} needs {needed} bytes, but the device allows {available}; {hint}")]
+    TooLarge {
+        /// The tensor, with its shape and layer path.
+        what: String,
+        /// Bytes it needs.
+        needed: usize,
+        /// Bytes the device allows for one binding.
+        available: usize,
+        /// What the user can do.
+        hint: String,
+    },
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!(" in {path}") }
+}
+
+/// Result of building or planning a graph.
+pub type Result<T> = std::result::Result<T, GraphError>;
