@@ -1,1 +1,3 @@
 //! Chiaro's CPU backend and its float64 reference executor.
+
+pub mod kernels;

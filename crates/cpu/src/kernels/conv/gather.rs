@@ -1,0 +1,266 @@
+//! Convolution as a GEMM over gathered rows: no im2col matrix, each tile of output pixels has one row pointer a filter tap.
+//! The input gradient is the same with transposed weights, in one phase per residue of the stride.
+
+use super::ConvShape;
+use crate::kernels::pack::PackedWeights;
+use crate::kernels::simd::{PAD, Panel, Place, Rows};
+use crate::kernels::tile::{Output, Splits};
+use crate::kernels::workspace::{Arena, scratch};
+use crate::kernels::{Epilogue, Workspace, finish, row_tiles};
+
+/// Images up to this many output pixels are walked pixel by pixel with the batch innermost, so that a tile's rows agree
+/// about which taps fall into the padding, and those are left out.
+const PIXEL_MAJOR: usize = 256; // measured: benches/kernels.rs
+/// Bytes of packed weights that one task walks again and again: they should stay in L2 beside the activations.
+const PANEL_BYTES: usize = 1 << 20; // measured: benches/kernels.rs
+
+/// Output pixels `start + step * (0..grid)` of an image, each the sum over `taps` of input pixel `grid * stride + tap`.
+#[derive(Debug)]
+pub(crate) struct Phase {
+    pub(crate) grid: [usize; 2],
+    start: [usize; 2],
+    step: [usize; 2],
+    stride: [usize; 2],
+    /// Vertical and horizontal offset of each tap from `grid * stride`, in input pixels.
+    taps: Vec<[isize; 2]>,
+    /// Which filter tap each is, for packing.
+    pub(crate) sources: Vec<usize>,
+}
+
+/// The one phase of a forward convolution.
+pub(crate) fn forward_phase(shape: &ConvShape) -> Phase {
+    let taps = (0..shape.taps()).map(|t| {
+        let at = [t / shape.kernel[1], t % shape.kernel[1]];
+        [0, 1]
+            .map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize)
+    });
+    Phase {
+        grid: [shape.out_height(), shape.out_width()],
+        start: [0; 2],
+        step: [1; 2],
+        stride: shape.stride,
+        taps: taps.collect(),
+        sources: (0..shape.taps()).collect(),
+    }
+}
+
+/// For each residue of the stride, the input pixels that have it: they see their own subset of the taps.
+pub(crate) fn gradient_phases(shape: &ConvShape) -> Vec<Phase> {
+    let size = [shape.height, shape.width];
+    let mut phases = Vec::new();
+    for py in 0..shape.stride[0].min(size[0]) {
+        for px in 0..shape.stride[1].min(size[1]) {
+            let start = [py, px];
+            let (mut taps, mut sources) = (Vec::new(), Vec::new());
+            for t in 0..shape.taps() {
+                let at = [t / shape.kernel[1], t % shape.kernel[1]];
+                // Input row y was read by output row (y + padding - tap * dilation) / stride.
+                let above = [0, 1].map(|i| {
+                    (start[i] + shape.padding[2 * i]) as isize - (at[i] * shape.dilation[i]) as isize
+                });
+                let stride = shape.stride.map(|s| s as isize);
+                if (0..2).all(|i| above[i].rem_euclid(stride[i]) == 0) {
+                    taps.push([0, 1].map(|i| above[i].div_euclid(stride[i])));
+                    sources.push(t);
+                }
+            }
+            phases.push(Phase {
+                grid: [0, 1].map(|i| (size[i] - start[i]).div_ceil(shape.stride[i])),
+                start,
+                step: shape.stride,
+                stride: [1; 2],
+                taps,
+                sources,
+            });
+        }
+    }
+    phases
+}
+
+/// The input side of a gather: where the rows of a tile lie.
+struct Source<'a> {
+    phase: &'a Phase,
+    batch: usize,
+    size: [usize; 2],
+    channels: usize,
+    pixel_major: bool,
+    /// Grid positions, before the stride, whose taps all hit the image: first and last + 1 of each axis.
+    inner: [[isize; 2]; 2],
+}
+
+impl<'a> Source<'a> {
+    fn new(phase: &'a Phase, batch: usize, size: [usize; 2], channels: usize) -> Self {
+        let padded = phase.taps.len() > 1;
+        let pixels = phase.grid[0] * phase.grid[1];
+        let inner = [0, 1].map(|i| {
+            let least = phase.taps.iter().map(|t| t[i]).min().unwrap_or(0);
+            let most = phase.taps.iter().map(|t| t[i]).max().unwrap_or(0);
+            [-least, size[i] as isize - most]
+        });
+        Self {
+            phase,
+            batch,
+            size,
+            channels,
+            pixel_major: padded && pixels <= PIXEL_MAJOR && batch >= 8,
+            inner,
+        }
+    }
+
+    /// Splits a row number into image, grid row and grid column.
+    fn position(&self, row: usize) -> [usize; 3] {
+        let [height, width] = self.phase.grid;
+        if self.pixel_major {
+            let (pixel, image) = (row / self.batch, row % self.batch);
+            [image, pixel / width, pixel % width]
+        } else {
+            let (line, x) = (row / width, row % width);
+            [line / height, line % height, x]
+        }
+    }
+
+    fn advance(&self, [n, y, x]: [usize; 3]) -> [usize; 3] {
+        let [height, width] = self.phase.grid;
+        if self.pixel_major && n + 1 < self.batch {
+            [n + 1, y, x]
+        } else {
+            let n = if self.pixel_major { 0 } else { n };
+            match (x + 1 < width, y + 1 < height) {
+                (true, _) => [n, y, x + 1],
+                (false, true) => [n, y + 1, 0],
+                (false, false) => [n + 1, 0, 0],
+            }
+        }
+    }
+
+    /// Writes the offsets of `rows` rows, tap by tap, and the taps that any of them uses; returns how many taps those are.
+    fn gather(&self, row: usize, rows: usize, offsets: &mut [u32], used: &mut [u32]) -> usize {
+        let taps = &self.phase.taps;
+        let [height, width] = self.size.map(|s| s as isize);
+        let channels = self.channels as isize;
+        let mut at = self.position(row);
+        let mut any_inner = false;
+        for r in 0..rows {
+            let [n, y, x] = at;
+            let y = (y * self.phase.stride[0]) as isize;
+            let x = (x * self.phase.stride[1]) as isize;
+            let image = n as isize * height;
+            let [ys, xs] = self.inner;
+            let inner = ys[0] <= y && y < ys[1] && xs[0] <= x && x < xs[1];
+            any_inner |= inner;
+            if inner {
+                let base = ((image + y) * width + x) * channels;
+                for (t, tap) in taps.iter().enumerate() {
+                    let delta = (tap[0] * width + tap[1]) * channels;
+                    offsets[t * rows + r] = (base + delta) as u32;
+                }
+            } else {
+                for (t, tap) in taps.iter().enumerate() {
+                    let (y, x) = (y + tap[0], x + tap[1]);
+                    let hit = (0..height).contains(&y) && (0..width).contains(&x);
+                    let offset = ((image + y) * width + x) * channels;
+                    offsets[t * rows + r] = if hit { offset as u32 } else { PAD };
+                }
+            }
+            at = self.advance(at);
+        }
+        let mut count = 0;
+        for t in 0..taps.len() {
+            let from = t * rows;
+            if any_inner || offsets[from..from + rows].iter().any(|&o| o != PAD) {
+                offsets.copy_within(from..from + rows, count * rows);
+                used[count] = t as u32;
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+/// Runs every phase of packed weights over `input`.
+pub(crate) fn run<E: Epilogue + ?Sized>(
+    workspace: &mut Workspace,
+    weights: &PackedWeights,
+    input: &[f32],
+    output: &mut [f32],
+    epilogue: &E,
+) {
+    let geometry = weights.geometry();
+    assert_eq!(input.len(), geometry.input_len());
+    assert_eq!(output.len(), geometry.output_len());
+    assert!(input.len() < PAD as usize);
+    workspace.prepare(geometry.kc);
+    for (i, phase) in weights.phases().iter().enumerate() {
+        let source = Source::new(phase, geometry.batch, geometry.input, geometry.in_channels);
+        let [height, width] = phase.grid;
+        let line = geometry.output[1] * geometry.out_channels;
+        let start = phase.start[0] * line + phase.start[1] * geometry.out_channels;
+        let image = geometry.output[0] * line;
+        let [dy, dx] = [phase.step[0] * line, phase.step[1] * geometry.out_channels];
+        let (extents, strides) = if source.pixel_major {
+            ([height, width, geometry.batch], [dy, dx, image])
+        } else {
+            ([geometry.batch, height, width], [image, dy, dx])
+        };
+        let view = Output::new(output, start, extents, strides, geometry.out_channels);
+        run_phase(workspace, weights, i, &source, input, view, epilogue);
+    }
+}
+
+fn run_phase<E: Epilogue + ?Sized>(
+    workspace: &Workspace,
+    weights: &PackedWeights,
+    phase: usize,
+    source: &Source,
+    input: &[f32],
+    mut output: Output,
+    epilogue: &E,
+) {
+    let kernels = workspace.kernels();
+    let geometry = weights.geometry();
+    let taps = source.phase.taps.len();
+    let bytes = taps * geometry.kc * geometry.out_channels * size_of::<f32>();
+    let col_parts = if geometry.groups == 1 {
+        bytes.div_ceil(PANEL_BYTES)
+    } else {
+        1
+    };
+    let cols = Splits::new(geometry.out_channels, kernels.nr(), col_parts);
+    let row_parts = (4 * rayon::current_num_threads()).div_ceil(cols.parts);
+    let rows = Splits::new(output.rows(), kernels.mr(), row_parts);
+    output.for_each(&rows, &cols, |mut tile| {
+        let mut arena = workspace.arena();
+        let Arena {
+            offsets, taps: used, ..
+        } = &mut *arena;
+        let used = scratch(used, taps);
+        let cols = tile.col_range();
+        for (row, mr) in row_tiles(tile.row_range(), kernels.mr()) {
+            let offsets = scratch(offsets, taps * mr);
+            let count = source.gather(row, mr, offsets, used);
+            for group in 0..geometry.groups {
+                let a = Rows::new(
+                    &input[(group * geometry.kc).min(input.len())..],
+                    workspace.zeros(),
+                    &offsets[..count * mr],
+                    &used[..count],
+                    geometry.kc,
+                );
+                for panel in weights.panels(phase, group, cols.clone()) {
+                    let place = Place {
+                        row,
+                        rows: mr,
+                        col: panel.col,
+                        cols: panel.cols,
+                    };
+                    let b = Panel {
+                        b: panel.data,
+                        step: panel.step,
+                    };
+                    kernels.rows(&a, b, &mut tile, place, false);
+                }
+            }
+            finish(&mut tile, row, mr, geometry.out_channels, epilogue);
+        }
+    });
+}

@@ -1,0 +1,35 @@
+//! Convolution in three directions over channels-last images and weights `[O, KH, KW, I/groups]`.
+
+mod gather;
+mod shape;
+
+pub(crate) use gather::{Phase, forward_phase, gradient_phases};
+pub use shape::ConvShape;
+
+use super::{Epilogue, PackedWeights, Workspace};
+use crate::kernels::pack::Direction;
+
+/// `y = conv(x, w)`: x is `[N, H, W, I]`, y `[N, OH, OW, O]`, the weights come from [`PackedWeights::pack_forward`].
+pub fn conv2d<E: Epilogue + ?Sized>(
+    workspace: &mut Workspace,
+    weights: &PackedWeights,
+    x: &[f32],
+    y: &mut [f32],
+    epilogue: &E,
+) {
+    assert_eq!(weights.direction(), Direction::Forward);
+    gather::run(workspace, weights, x, y, epilogue);
+}
+
+/// `dx = conv^T(dy, w)`: dy is `[N, OH, OW, O]`, dx `[N, H, W, I]`, the weights come from
+/// [`PackedWeights::pack_input_gradient`]. No multiplication with the zeros between strided pixels is made.
+pub fn conv2d_input_gradient<E: Epilogue + ?Sized>(
+    workspace: &mut Workspace,
+    weights: &PackedWeights,
+    dy: &[f32],
+    dx: &mut [f32],
+    epilogue: &E,
+) {
+    assert_eq!(weights.direction(), Direction::InputGradient);
+    gather::run(workspace, weights, dy, dx, epilogue);
+}

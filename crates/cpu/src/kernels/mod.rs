@@ -1,0 +1,104 @@
+//! Fast f32 kernels of the CPU backend: plain slices in, plain slices out, channels last, parallel on the current rayon pool.
+//!
+//! # How to call them
+//!
+//! - Make one [`Workspace`] when a plan is compiled. It detects the instruction set and keeps all scratch memory, so that no
+//!   kernel allocates after its first call with a shape.
+//! - Convolution: describe it with [`ConvShape`]. [`PackedWeights::pack_forward`] and [`PackedWeights::pack_input_gradient`]
+//!   bring weights into the layout of the micro-kernels (call them again whenever the weights have changed; the buffer is
+//!   reused), then [`conv2d`] and [`conv2d_input_gradient`] run; [`conv2d_weight_gradient`] needs no packing. Depthwise,
+//!   few-channel and Winograd variants are chosen inside.
+//! - [`matmul`] takes operands in any transposition, batched with strides; [`MatmulShape`] describes it. A dense layer is
+//!   `matmul` with `b_transposed`, its input gradient plain, its weight gradient `a_transposed`.
+//! - An [`Epilogue`] is applied to each block of the output right after its last write, while it is in cache: bias,
+//!   activation, residual. [`NoEpilogue`] costs nothing.
+//! - Pooling, batch-norm statistics and row or column sums are free functions that take the [`Workspace`] too.
+//! - [`Level::vectorize`] compiles any plain loop nest for the instruction set at hand; pointwise code should use it.
+//!
+//! Outputs do not depend on the number of threads, bit for bit. Lengths that do not fit the shape panic: the plan's executor
+//! guarantees them, a user cannot cause them.
+
+pub mod conv;
+mod pack;
+mod simd;
+mod tile;
+mod workspace;
+
+pub use conv::{ConvShape, conv2d, conv2d_input_gradient};
+pub use pack::PackedWeights;
+pub use simd::{Level, Vectorize, madd};
+pub use workspace::Workspace;
+
+use tile::Tile;
+
+/// What happens to a block of the output after its last write: bias, activation, residual.
+///
+/// Called once for every element, from any thread. Must not call into rayon.
+pub trait Epilogue: Sync {
+    /// Changes `rows` rows of `cols` floats in place; they stand at `tile[r * row_stride..][..cols]` and are the output's rows
+    /// `row_start..` (pixels, for images) and columns `col_start..` (channels).
+    fn apply(
+        &self,
+        row_start: usize,
+        rows: usize,
+        col_start: usize,
+        cols: usize,
+        tile: &mut [f32],
+        row_stride: usize,
+    );
+
+    /// Whether `apply` does nothing and need not be called.
+    fn is_noop(&self) -> bool {
+        false
+    }
+}
+
+/// Leaves the output as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoEpilogue;
+
+impl Epilogue for NoEpilogue {
+    #[inline]
+    fn apply(&self, _: usize, _: usize, _: usize, _: usize, _: &mut [f32], _: usize) {}
+
+    #[inline]
+    fn is_noop(&self) -> bool {
+        true
+    }
+}
+
+/// Applies `epilogue` to `rows` rows of a tile whose output has `width` floats a row.
+fn finish<E: Epilogue + ?Sized>(
+    tile: &mut Tile,
+    row: usize,
+    rows: usize,
+    width: usize,
+    epilogue: &E,
+) {
+    if epilogue.is_noop() {
+        return;
+    }
+    let cols = tile.col_range();
+    let start = tile.row_offset(row) / width;
+    if let Some(dense) = tile.dense_rows(row, rows) {
+        epilogue.apply(start, rows, cols.start, cols.len(), dense, width);
+        return;
+    }
+    for r in row..row + rows {
+        let start = tile.row_offset(r) / width;
+        let values = tile.row(r);
+        epilogue.apply(start, 1, cols.start, cols.len(), values, width);
+    }
+}
+
+/// Cuts `range` into tiles of at most `most` rows whose sizes differ by at most one.
+fn row_tiles(
+    range: std::ops::Range<usize>,
+    most: usize,
+) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let count = range.len().div_ceil(most);
+    (0..count).map(move |i| {
+        let border = |i: usize| range.start + range.len() * i / count;
+        (border(i), border(i + 1) - border(i))
+    })
+}

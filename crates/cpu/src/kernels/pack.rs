@@ -1,0 +1,271 @@
+//! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
+
+use super::Workspace;
+use super::conv::{ConvShape, Phase, forward_phase, gradient_phases};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Which product weights were packed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Forward,
+    InputGradient,
+}
+
+/// The sizes of a gathered product: images of `in_channels`, `kc` of which each group sums, to images of `out_channels`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Geometry {
+    pub(crate) batch: usize,
+    pub(crate) input: [usize; 2],
+    pub(crate) in_channels: usize,
+    pub(crate) output: [usize; 2],
+    pub(crate) out_channels: usize,
+    pub(crate) groups: usize,
+    pub(crate) kc: usize,
+}
+
+impl Geometry {
+    fn new(shape: &ConvShape, direction: Direction) -> Self {
+        let inner = [shape.height, shape.width];
+        let outer = [shape.out_height(), shape.out_width()];
+        let forward = direction == Direction::Forward;
+        let pick = |a, b| if forward { a } else { b };
+        let in_channels = pick(shape.channels_in, shape.channels_out);
+        Self {
+            batch: shape.batch,
+            input: if forward { inner } else { outer },
+            in_channels,
+            output: if forward { outer } else { inner },
+            out_channels: pick(shape.channels_out, shape.channels_in),
+            groups: shape.groups,
+            kc: in_channels / shape.groups,
+        }
+    }
+
+    pub(crate) fn input_len(&self) -> usize {
+        self.batch * self.input[0] * self.input[1] * self.in_channels
+    }
+
+    pub(crate) fn output_len(&self) -> usize {
+        self.batch * self.output[0] * self.output[1] * self.out_channels
+    }
+}
+
+/// One panel of packed weights: columns `col..col + cols` of the output, rows of `step` floats.
+pub(crate) struct PackedPanel<'a> {
+    pub(crate) col: usize,
+    pub(crate) cols: usize,
+    pub(crate) step: usize,
+    pub(crate) data: &'a [f32],
+}
+
+/// Weights of one layer, packed for one direction and one [`ConvShape`]. Keep it between steps: packing again into the same
+/// value allocates nothing.
+#[derive(Default)]
+pub struct PackedWeights {
+    data: Vec<f32>,
+    plan: Option<Plan>,
+}
+
+struct Plan {
+    shape: ConvShape,
+    direction: Direction,
+    geometry: Geometry,
+    phases: Vec<Phase>,
+    /// Where each phase starts in `data`.
+    starts: Vec<usize>,
+    nr: usize,
+    lanes: usize,
+}
+
+impl Plan {
+    fn new(workspace: &Workspace, shape: &ConvShape, direction: Direction) -> Self {
+        let phases = match direction {
+            Direction::Forward => vec![forward_phase(shape)],
+            Direction::InputGradient => gradient_phases(shape),
+        };
+        let mut plan = Self {
+            shape: *shape,
+            direction,
+            geometry: Geometry::new(shape, direction),
+            starts: vec![0],
+            nr: workspace.kernels().nr(),
+            lanes: workspace.kernels().lanes(),
+            phases,
+        };
+        for phase in &plan.phases {
+            let len = phase.sources.len() * plan.geometry.kc * plan.geometry.groups * plan.width();
+            plan.starts.push(plan.starts[plan.starts.len() - 1] + len);
+        }
+        plan
+    }
+
+    /// Columns of one group in the output.
+    fn cols(&self) -> usize {
+        self.geometry.out_channels / self.geometry.groups
+    }
+
+    /// Columns of one group with the padding of its last panel.
+    fn width(&self) -> usize {
+        self.cols().next_multiple_of(self.lanes)
+    }
+}
+
+impl PackedWeights {
+    /// An empty value to pack into.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Packs weights `[O, KH, KW, I/groups]` for [`conv2d`](super::conv2d).
+    pub fn pack_forward(&mut self, workspace: &mut Workspace, shape: &ConvShape, weights: &[f32]) {
+        self.pack(workspace, shape, Direction::Forward, weights);
+    }
+
+    /// Packs weights `[O, KH, KW, I/groups]` for [`conv2d_input_gradient`](super::conv2d_input_gradient).
+    pub fn pack_input_gradient(
+        &mut self,
+        workspace: &mut Workspace,
+        shape: &ConvShape,
+        weights: &[f32],
+    ) {
+        self.pack(workspace, shape, Direction::InputGradient, weights);
+    }
+
+    fn pack(
+        &mut self,
+        workspace: &mut Workspace,
+        shape: &ConvShape,
+        direction: Direction,
+        weights: &[f32],
+    ) {
+        assert_eq!(weights.len(), shape.weights_len());
+        let nr = workspace.kernels().nr();
+        let plan = match self.plan.take() {
+            Some(plan) if (plan.shape, plan.direction, plan.nr) == (*shape, direction, nr) => plan,
+            _ => Plan::new(workspace, shape, direction),
+        };
+        let total = plan.starts[plan.starts.len() - 1];
+        self.data.resize(total, 0.0);
+        let mut rest = &mut self.data[..];
+        for phase in &plan.phases {
+            let len = phase.sources.len() * plan.geometry.kc * plan.geometry.groups * plan.width();
+            let (data, behind) = rest.split_at_mut(len);
+            rest = behind;
+            if len > 0 {
+                pack_phase(&plan, phase, weights, data);
+            }
+        }
+        self.plan = Some(plan);
+    }
+
+    fn plan(&self) -> &Plan {
+        self.plan.as_ref().expect("weights were packed before use")
+    }
+
+    pub(crate) fn direction(&self) -> Direction {
+        self.plan().direction
+    }
+
+    pub(crate) fn geometry(&self) -> &Geometry {
+        &self.plan().geometry
+    }
+
+    pub(crate) fn phases(&self) -> &[Phase] {
+        &self.plan().phases
+    }
+
+    /// The panels of a group that lie in `cols` (whose borders are panel borders).
+    pub(crate) fn panels(
+        &self,
+        phase: usize,
+        group: usize,
+        cols: Range<usize>,
+    ) -> impl Iterator<Item = PackedPanel<'_>> {
+        let plan = self.plan();
+        let per_group = plan.cols();
+        let depth = plan.phases[phase].sources.len() * plan.geometry.kc;
+        let start = plan.starts[phase] + group * plan.width() * depth;
+        let local = cols.start.saturating_sub(group * per_group)
+            ..cols.end.saturating_sub(group * per_group).min(per_group);
+        local.step_by(plan.nr).map(move |col| {
+            let cols = plan.nr.min(per_group - col);
+            let step = cols.next_multiple_of(plan.lanes);
+            PackedPanel {
+                col: group * per_group + col,
+                cols,
+                step,
+                data: &self.data[start + col * depth..][..step * depth],
+            }
+        })
+    }
+}
+
+fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
+    let depth = phase.sources.len() * plan.geometry.kc;
+    let per_group = plan.cols();
+    let group_len = plan.width() * depth;
+    data.par_chunks_mut(group_len)
+        .enumerate()
+        .for_each(|(group, data)| {
+            data.par_chunks_mut(plan.nr * depth)
+                .enumerate()
+                .for_each(|(i, panel)| {
+                    let col = i * plan.nr;
+                    let cols = plan.nr.min(per_group - col);
+                    match plan.direction {
+                        Direction::Forward => {
+                            let from = (group * per_group + col) * depth;
+                            transpose(&weights[from..from + cols * depth], cols, depth, panel);
+                        }
+                        Direction::InputGradient => {
+                            copy_taps(plan, phase, group, col, cols, weights, panel);
+                        }
+                    }
+                });
+        });
+}
+
+/// `panel[k][j] = weights[j][k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.
+pub(crate) fn transpose(weights: &[f32], cols: usize, depth: usize, panel: &mut [f32]) {
+    const BLOCK: usize = 16;
+    let step = panel.len() / depth;
+    for k0 in (0..depth).step_by(BLOCK) {
+        let k1 = (k0 + BLOCK).min(depth);
+        let rows = &mut panel[k0 * step..k1 * step];
+        for (j, source) in weights.chunks_exact(depth).enumerate() {
+            for (row, value) in rows.chunks_exact_mut(step).zip(&source[k0..k1]) {
+                row[j] = *value;
+            }
+        }
+        if cols < step {
+            for row in rows.chunks_exact_mut(step) {
+                row[cols..].fill(0.0);
+            }
+        }
+    }
+}
+
+/// `panel[tap][o][j] = weights[o][tap][col + j]`, for the input gradient.
+fn copy_taps(
+    plan: &Plan,
+    phase: &Phase,
+    group: usize,
+    col: usize,
+    cols: usize,
+    weights: &[f32],
+    panel: &mut [f32],
+) {
+    let (taps, kc) = (plan.shape.taps(), plan.geometry.kc);
+    let step = panel.len() / (phase.sources.len() * kc);
+    let per_group = plan.cols();
+    let blocks = panel.chunks_exact_mut(kc * step).zip(&phase.sources);
+    for (block, tap) in blocks {
+        for (k, row) in block.chunks_exact_mut(step).enumerate() {
+            let from = ((group * kc + k) * taps + tap) * per_group + col;
+            row[..cols].copy_from_slice(&weights[from..from + cols]);
+            row[cols..].fill(0.0);
+        }
+    }
+}

@@ -1,0 +1,623 @@
+//! The register-tiled micro-kernels, generic over a vector type, one instance per instruction set.
+//! The only arithmetic in this crate that needs `unsafe`: `std::arch` intrinsics and raw loads that the optimiser cannot prove
+//! to be in bounds. Everything public here is safe: arguments are checked once a tile, before the raw loops run.
+#![allow(unsafe_code)]
+
+use super::tile::Tile;
+
+/// Offset that stands for a row of zeros: a tap that falls into the padding.
+pub(crate) const PAD: u32 = u32::MAX;
+/// Most output rows that any micro-kernel holds in registers.
+pub(crate) const MAX_MR: usize = 12;
+/// Vectors across a full column panel.
+const NV: usize = 2;
+
+/// An instruction set that the micro-kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Plain Rust arrays that LLVM vectorises for the target's baseline (SSE2, NEON).
+    Portable,
+    /// 256-bit vectors with fused multiply-add.
+    Avx2,
+    /// 512-bit vectors.
+    Avx512,
+}
+
+impl Level {
+    /// The best level of the processor that runs this.
+    #[must_use]
+    pub fn detect() -> Self {
+        *Self::available().last().unwrap_or(&Self::Portable)
+    }
+
+    /// Every level that this processor can run, slowest first.
+    #[must_use]
+    pub fn available() -> &'static [Self] {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq");
+            if avx2 && avx512 {
+                return &[Self::Portable, Self::Avx2, Self::Avx512];
+            }
+            if avx2 {
+                return &[Self::Portable, Self::Avx2];
+            }
+        }
+        &[Self::Portable]
+    }
+
+    /// Runs `task` compiled for this level, so that plain loops in it use the level's vectors.
+    #[inline]
+    pub fn vectorize<T: Vectorize>(self, task: T) -> T::Output {
+        match self {
+            // SAFETY: `Kernels::new` is the only maker of levels for kernels and refuses a level that the processor lacks;
+            // a `Level` named by a caller is checked here again, at the price of a load and a test.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if Self::available().contains(&Self::Avx512) => unsafe { run_avx512(task) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 if Self::available().contains(&Self::Avx2) => unsafe { run_avx2(task) },
+            _ => task.run::<{ cfg!(target_arch = "aarch64") }>(),
+        }
+    }
+}
+
+/// A loop nest to be compiled once per [`Level`]; implement `run` as `#[inline(always)]`.
+pub trait Vectorize {
+    /// What the loop nest returns.
+    type Output;
+    /// The loops. `FMA` says that `f32::mul_add` is one instruction here (where it is not, it is a slow call).
+    fn run<const FMA: bool>(self) -> Self::Output;
+}
+
+/// `a * b + c`, fused where the instruction set has it.
+#[inline(always)]
+#[must_use]
+pub fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn run_avx512<T: Vectorize>(task: T) -> T::Output {
+    task.run::<true>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<T: Vectorize>(task: T) -> T::Output {
+    task.run::<true>()
+}
+
+/// A vector register of `N` floats.
+trait Lanes: Copy {
+    const N: usize;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    /// The first `n <= N` floats, zeros behind them; reads no byte beyond.
+    unsafe fn load_part(from: *const f32, n: usize) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn store_part(self, to: *mut f32, n: usize);
+    unsafe fn fma(self, b: Self, c: Self) -> Self;
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Lanes;
+    use std::arch::x86_64::*;
+
+    impl Lanes for __m512 {
+        const N: usize = 16;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            unsafe { _mm512_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm512_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn load_part(from: *const f32, n: usize) -> Self {
+            unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, from) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm512_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn store_part(self, to: *mut f32, n: usize) {
+            unsafe { _mm512_mask_storeu_ps(to, ((1u32 << n) - 1) as __mmask16, self) }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, b: Self, c: Self) -> Self {
+            unsafe { _mm512_fmadd_ps(self, b, c) }
+        }
+    }
+
+    static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    impl Lanes for __m256 {
+        const N: usize = 8;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            unsafe { _mm256_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm256_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn load_part(from: *const f32, n: usize) -> Self {
+            unsafe {
+                let mask = _mm256_loadu_si256(MASK.as_ptr().add(8 - n).cast());
+                _mm256_maskload_ps(from, mask)
+            }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm256_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn store_part(self, to: *mut f32, n: usize) {
+            unsafe {
+                let mask = _mm256_loadu_si256(MASK.as_ptr().add(8 - n).cast());
+                _mm256_maskstore_ps(to, mask, self);
+            }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, b: Self, c: Self) -> Self {
+            unsafe { _mm256_fmadd_ps(self, b, c) }
+        }
+    }
+}
+
+/// Four floats in an array: one SSE or NEON register after LLVM has seen it.
+#[derive(Clone, Copy)]
+struct Four([f32; 4]);
+
+impl Lanes for Four {
+    const N: usize = 4;
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn load_part(from: *const f32, n: usize) -> Self {
+        let mut lanes = [0.0; 4];
+        for (i, lane) in lanes.iter_mut().enumerate().take(n) {
+            *lane = unsafe { *from.add(i) };
+        }
+        Self(lanes)
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut f32, n: usize) {
+        for (i, lane) in self.0.iter().enumerate().take(n) {
+            unsafe { *to.add(i) = *lane };
+        }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        const FMA: bool = cfg!(target_arch = "aarch64");
+        Self(std::array::from_fn(|i| {
+            madd::<FMA>(self.0[i], b.0[i], c.0[i])
+        }))
+    }
+}
+
+/// What one call of a micro-kernel works on; see [`Rows`] and [`Outer`] for the meaning of the operands.
+struct Args {
+    a: *const f32,
+    zero: *const f32,
+    a_offsets: *const u32,
+    /// `Rows`: the block of B that each tap multiplies. `Outer`: the offset of each row of B.
+    b_offsets: *const u32,
+    /// Taps of `Rows`, summed rows of `Outer`.
+    count: usize,
+    kc: usize,
+    b: *const f32,
+    b_step: usize,
+    row_offsets: *const u32,
+    c: *mut f32,
+    c_offsets: *const usize,
+    cols: usize,
+    accumulate: bool,
+}
+
+/// Starting values of the accumulators: zeros, or what the output holds.
+#[inline(always)]
+unsafe fn begin<V: Lanes, const MR: usize, const NV: usize>(args: &Args) -> [[V; NV]; MR] {
+    unsafe {
+        let mut acc = [[V::splat(0.0); NV]; MR];
+        if args.accumulate {
+            for (r, row) in acc.iter_mut().enumerate() {
+                let c = args.c.add(*args.c_offsets.add(r));
+                for (v, lane) in row.iter_mut().enumerate() {
+                    let left = args.cols.saturating_sub(v * V::N).min(V::N);
+                    *lane = V::load_part(c.add(v * V::N), left);
+                }
+            }
+        }
+        acc
+    }
+}
+
+#[inline(always)]
+unsafe fn finish<V: Lanes, const MR: usize, const NV: usize>(args: &Args, acc: [[V; NV]; MR]) {
+    unsafe {
+        for (r, row) in acc.iter().enumerate() {
+            let c = args.c.add(*args.c_offsets.add(r));
+            if args.cols == NV * V::N {
+                for (v, lane) in row.iter().enumerate() {
+                    lane.store(c.add(v * V::N));
+                }
+            } else {
+                for (v, lane) in row.iter().enumerate() {
+                    let left = args.cols.saturating_sub(v * V::N).min(V::N);
+                    lane.store_part(c.add(v * V::N), left);
+                }
+            }
+        }
+    }
+}
+
+/// `c[r][:] (+)= sum_t sum_k a_t_r[k] * b_t[k][:]`: rows of A are contiguous in k, each tap has its own row pointers.
+#[inline(always)]
+unsafe fn rows<V: Lanes, const MR: usize, const NV: usize>(args: &Args) {
+    unsafe {
+        let mut acc = begin::<V, MR, NV>(args);
+        for t in 0..args.count {
+            let mut a = [args.zero; MR];
+            for (r, pointer) in a.iter_mut().enumerate() {
+                let offset = *args.a_offsets.add(t * MR + r);
+                if offset != PAD {
+                    *pointer = args.a.add(offset as usize);
+                }
+            }
+            let mut b = args
+                .b
+                .add(*args.b_offsets.add(t) as usize * args.kc * args.b_step);
+            for k in 0..args.kc {
+                let mut lanes = [V::splat(0.0); NV];
+                for (v, lane) in lanes.iter_mut().enumerate() {
+                    *lane = V::load(b.add(v * V::N));
+                }
+                for r in 0..MR {
+                    let value = V::splat(*a[r].add(k));
+                    for v in 0..NV {
+                        acc[r][v] = value.fma(lanes[v], acc[r][v]);
+                    }
+                }
+                b = b.wrapping_add(args.b_step);
+            }
+        }
+        finish(args, acc);
+    }
+}
+
+/// `c[r][:] (+)= sum_p a_p[row_offset(r)] * b_p[:]`: a sum of outer products over pointers to rows of A and B.
+#[inline(always)]
+unsafe fn outer<V: Lanes, const MR: usize, const NV: usize, const GATHER: bool, const PART: bool>(
+    args: &Args,
+) {
+    unsafe {
+        let mut acc = begin::<V, MR, NV>(args);
+        let mut row = [0usize; MR];
+        for (r, offset) in row.iter_mut().enumerate() {
+            *offset = if GATHER {
+                *args.row_offsets.add(r) as usize
+            } else {
+                r
+            };
+        }
+        for p in 0..args.count {
+            let a = args.a.add(*args.a_offsets.add(p) as usize);
+            let b = args.b.add(*args.b_offsets.add(p) as usize);
+            let mut lanes = [V::splat(0.0); NV];
+            for (v, lane) in lanes.iter_mut().enumerate() {
+                *lane = if PART {
+                    let left = args.cols.saturating_sub(v * V::N).min(V::N);
+                    V::load_part(b.add(v * V::N), left)
+                } else {
+                    V::load(b.add(v * V::N))
+                };
+            }
+            for r in 0..MR {
+                let value = V::splat(*a.add(row[r]));
+                for v in 0..NV {
+                    acc[r][v] = value.fma(lanes[v], acc[r][v]);
+                }
+            }
+        }
+        finish(args, acc);
+    }
+}
+
+type Kernel = unsafe fn(&Args);
+
+/// The micro-kernels of one level, by what they compute and by their number of rows less one.
+struct Table {
+    /// Indexed by `[vectors - 1][rows - 1]`.
+    rows: [&'static [Kernel]; NV],
+    /// Indexed by `[gather * 4 + partial * 2 + vectors - 1][rows - 1]`.
+    outer: [&'static [Kernel]; 8],
+    lanes: usize,
+}
+
+macro_rules! table {
+    ($name:ident, $module:ident, $lanes:ty, [$($feature:literal)?], $counts:tt) => {
+        mod $module {
+            #[allow(clippy::wildcard_imports)]
+            use super::*;
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn rows<const MR: usize, const NV: usize>(args: &Args) {
+                unsafe { super::rows::<$lanes, MR, NV>(args) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn outer<const MR: usize, const NV: usize, const G: bool, const P: bool>(args: &Args) {
+                unsafe { super::outer::<$lanes, MR, NV, G, P>(args) }
+            }
+        }
+        static $name: Table = Table {
+            rows: [table!(@rows $module, 1, $counts), table!(@rows $module, 2, $counts)],
+            outer: [
+                table!(@outer $module, 1, false, false, $counts),
+                table!(@outer $module, 2, false, false, $counts),
+                table!(@outer $module, 1, false, true, $counts),
+                table!(@outer $module, 2, false, true, $counts),
+                table!(@outer $module, 1, true, false, $counts),
+                table!(@outer $module, 2, true, false, $counts),
+                table!(@outer $module, 1, true, true, $counts),
+                table!(@outer $module, 2, true, true, $counts),
+            ],
+            lanes: <$lanes as Lanes>::N,
+        };
+    };
+    (@rows $module:ident, $nv:literal, [$($mr:literal)*]) => { &[$($module::rows::<$mr, $nv>),*] };
+    (@outer $module:ident, $nv:literal, $gather:literal, $part:literal, [$($mr:literal)*]) => {
+        &[$($module::outer::<$mr, $nv, $gather, $part>),*]
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+table!(AVX512, avx512, std::arch::x86_64::__m512, ["avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"],
+    [1 2 3 4 5 6 7 8 9 10 11 12]);
+#[cfg(target_arch = "x86_64")]
+table!(AVX2, avx2, std::arch::x86_64::__m256, ["avx2,fma"], [1 2 3 4 5 6]);
+table!(PORTABLE, portable, Four, [], [1 2 3 4 5 6]);
+
+/// The micro-kernels of one [`Level`].
+#[derive(Clone, Copy)]
+pub(crate) struct Kernels {
+    table: &'static Table,
+    level: Level,
+}
+
+/// Row pointers of one tile of A that were checked against A's length: offsets `[taps][mr]`, `kc` floats at each.
+pub(crate) struct Rows<'a> {
+    a: &'a [f32],
+    zero: &'a [f32],
+    offsets: &'a [u32],
+    /// Which block of `kc` rows of B each tap multiplies.
+    taps: &'a [u32],
+    last_tap: usize,
+    kc: usize,
+    mr: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Checks every offset; `zero` holds at least `kc` zeros.
+    pub(crate) fn new(
+        a: &'a [f32],
+        zero: &'a [f32],
+        offsets: &'a [u32],
+        taps: &'a [u32],
+        kc: usize,
+    ) -> Self {
+        // PAD + 1 wraps to zero, so that the largest real offset is found without a branch.
+        let largest = offsets
+            .iter()
+            .fold(0, |max: u32, &o| max.max(o.wrapping_add(1)));
+        let last_tap = taps.iter().fold(0, |max, &t| max.max(t)) as usize;
+        let mr = offsets.len().checked_div(taps.len()).unwrap_or(0);
+        assert!(largest == 0 || largest as usize - 1 + kc <= a.len());
+        assert!(zero.len() >= kc && mr * taps.len() == offsets.len());
+        Self {
+            a,
+            zero,
+            offsets,
+            taps,
+            last_tap,
+            kc,
+            mr,
+        }
+    }
+}
+
+/// One panel of B: `step` floats from one k to the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Panel<'a> {
+    pub(crate) b: &'a [f32],
+    pub(crate) step: usize,
+}
+
+/// Rows of A and of B to be multiplied pairwise and summed: `sum_p a[a_offsets[p] + row] * b[b_offsets[p] + col]`.
+pub(crate) struct Outer<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    a_offsets: &'a [u32],
+    b_offsets: &'a [u32],
+    a_last: usize,
+    b_last: usize,
+}
+
+impl<'a> Outer<'a> {
+    /// Finds the largest offsets once, for the checks of every tile.
+    pub(crate) fn new(
+        a: &'a [f32],
+        a_offsets: &'a [u32],
+        b: &'a [f32],
+        b_offsets: &'a [u32],
+    ) -> Self {
+        assert_eq!(a_offsets.len(), b_offsets.len());
+        let last = |offsets: &[u32]| offsets.iter().fold(0, |max, &o| max.max(o)) as usize;
+        Self {
+            a,
+            b,
+            a_offsets,
+            b_offsets,
+            a_last: last(a_offsets),
+            b_last: last(b_offsets),
+        }
+    }
+}
+
+/// Which floats behind a row of A an outer product takes, one per output row.
+pub(crate) enum Pick<'a> {
+    /// Consecutive floats from here.
+    From(usize),
+    /// The float at each of these offsets.
+    At(&'a [u32]),
+}
+
+impl Kernels {
+    /// The kernels of `level`, or of the best level below it that this processor has.
+    pub(crate) fn new(level: Level) -> Self {
+        let level = if Level::available().contains(&level) {
+            level
+        } else {
+            Level::Portable
+        };
+        let table = match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => &AVX2,
+            _ => &PORTABLE,
+        };
+        Self { table, level }
+    }
+
+    pub(crate) fn level(self) -> Level {
+        self.level
+    }
+
+    /// Most rows of a tile.
+    pub(crate) fn mr(self) -> usize {
+        self.table.rows[0].len()
+    }
+
+    /// Columns of one vector; a full panel has twice as many.
+    pub(crate) fn lanes(self) -> usize {
+        self.table.lanes
+    }
+
+    /// Columns of a full panel.
+    pub(crate) fn nr(self) -> usize {
+        NV * self.table.lanes
+    }
+
+    /// One output tile from checked rows of A and a panel of B whose rows are readable for whole vectors.
+    /// `tile` rows `row..row + mr`, columns `col..col + cols` are overwritten, or added to with `accumulate`.
+    pub(crate) fn rows(
+        self,
+        a: &Rows,
+        panel: Panel,
+        tile: &mut Tile,
+        at: Place,
+        accumulate: bool,
+    ) {
+        let vectors = at.cols.div_ceil(self.lanes());
+        assert!((1..=NV).contains(&vectors) && at.rows >= 1 && at.rows <= self.mr());
+        if !a.taps.is_empty() && a.kc > 0 {
+            let last = ((a.last_tap + 1) * a.kc - 1) * panel.step + vectors * self.lanes();
+            assert!(a.mr == at.rows && last <= panel.b.len());
+        }
+        let c_offsets = tile.offsets::<MAX_MR>(at.row, at.rows, at.col, at.cols);
+        let args = Args {
+            a: a.a.as_ptr(),
+            zero: a.zero.as_ptr(),
+            a_offsets: a.offsets.as_ptr(),
+            b_offsets: a.taps.as_ptr(),
+            count: a.taps.len(),
+            kc: a.kc,
+            b: panel.b.as_ptr(),
+            b_step: panel.step,
+            row_offsets: std::ptr::null(),
+            c: tile.base(),
+            c_offsets: c_offsets.as_ptr(),
+            cols: at.cols,
+            accumulate,
+        };
+        // SAFETY: the level was detected; `Rows::new` and the assertions above cover every read of A and B,
+        // `Tile::offsets` every write.
+        unsafe { self.table.rows[vectors - 1][at.rows - 1](&args) }
+    }
+
+    /// One output tile as a sum of outer products; B starts at `b_col` behind each of its rows.
+    pub(crate) fn outer(
+        self,
+        operands: &Outer,
+        pick: Pick,
+        b_col: usize,
+        tile: &mut Tile,
+        at: Place,
+        accumulate: bool,
+    ) {
+        let vectors = at.cols.div_ceil(self.lanes());
+        assert!((1..=NV).contains(&vectors) && at.rows >= 1 && at.rows <= self.mr());
+        let (start, behind, row_offsets) = match pick {
+            Pick::From(start) => (start, start + at.rows, std::ptr::null()),
+            Pick::At(offsets) => {
+                assert_eq!(offsets.len(), at.rows);
+                let largest = offsets.iter().fold(0, |max, &o| max.max(o));
+                (0, largest as usize + 1, offsets.as_ptr())
+            }
+        };
+        if !operands.a_offsets.is_empty() {
+            assert!(operands.a_last + behind <= operands.a.len());
+            assert!(operands.b_last + b_col + at.cols <= operands.b.len());
+        }
+        let c_offsets = tile.offsets::<MAX_MR>(at.row, at.rows, at.col, at.cols);
+        let args = Args {
+            a: operands.a.as_ptr().wrapping_add(start),
+            zero: std::ptr::null(),
+            a_offsets: operands.a_offsets.as_ptr(),
+            b_offsets: operands.b_offsets.as_ptr(),
+            count: operands.a_offsets.len(),
+            kc: 0,
+            b: operands.b.as_ptr().wrapping_add(b_col),
+            b_step: 0,
+            row_offsets,
+            c: tile.base(),
+            c_offsets: c_offsets.as_ptr(),
+            cols: at.cols,
+            accumulate,
+        };
+        let partial = at.cols != vectors * self.lanes();
+        let gather = !row_offsets.is_null();
+        let kernels =
+            self.table.outer[usize::from(gather) * 4 + usize::from(partial) * 2 + vectors - 1];
+        // SAFETY: as in `rows`; partial panels read no float behind their last column.
+        unsafe { kernels[at.rows - 1](&args) }
+    }
+}
+
+/// Where a micro-tile lies inside the tile that a task owns.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) row: usize,
+    pub(crate) rows: usize,
+    pub(crate) col: usize,
+    pub(crate) cols: usize,
+}

@@ -1,0 +1,206 @@
+//! Disjoint rectangular tiles of an output matrix, handed to parallel tasks.
+//! `unsafe` because the borrow checker cannot split a slice by columns or by strided rows; `Output::new` proves once that
+//! no two (row, column) pairs share an element, and tasks get row and column ranges that do not overlap.
+#![allow(unsafe_code)]
+
+use rayon::prelude::*;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// A matrix view of an output buffer: rows are the triples of a box (slowest first), each with its stride in floats.
+pub(crate) struct Output<'a> {
+    base: *mut f32,
+    extents: [usize; 3],
+    strides: [usize; 3],
+    cols: usize,
+    buffer: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: an `Output` is an exclusive borrow of its buffer; shared use goes through disjoint tiles only.
+unsafe impl Sync for Output<'_> {}
+
+impl<'a> Output<'a> {
+    /// A view of `out` from `offset`, `cols` floats a row. Panics where the view leaves the buffer or rows overlap.
+    pub(crate) fn new(
+        out: &'a mut [f32],
+        offset: usize,
+        extents: [usize; 3],
+        strides: [usize; 3],
+        cols: usize,
+    ) -> Self {
+        let mut order = [0, 1, 2];
+        order.sort_by_key(|&i| strides[i]);
+        let empty = extents.contains(&0) || cols == 0;
+        let mut span = cols;
+        for i in order {
+            if extents[i] > 1 && !empty {
+                assert!(strides[i] >= span, "rows of an output view overlap");
+                span += (extents[i] - 1) * strides[i];
+            }
+        }
+        assert!(
+            empty || offset + span <= out.len(),
+            "output view out of bounds"
+        );
+        Self {
+            base: out.as_mut_ptr().wrapping_add(offset),
+            extents,
+            strides,
+            cols,
+            buffer: PhantomData,
+        }
+    }
+
+    /// A row-major matrix.
+    pub(crate) fn matrix(out: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
+        Self::new(out, 0, [1, 1, rows], [0, 0, row_stride], cols)
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.extents.iter().product()
+    }
+
+    /// Calls `task` in parallel for every pair of row range and column range; neither list may overlap itself.
+    /// Column ranges change slowest, so that neighbouring tasks share the columns of B.
+    pub(crate) fn for_each(
+        &mut self,
+        rows: &Splits,
+        cols: &Splits,
+        task: impl Fn(Tile<'_>) + Sync,
+    ) {
+        assert!(rows.total <= self.rows() && cols.total <= self.cols);
+        let this = &*self;
+        let run = |i: usize| {
+            task(Tile {
+                output: this,
+                rows: rows.range(i % rows.parts),
+                cols: cols.range(i / rows.parts),
+            });
+        };
+        match rows.parts * cols.parts {
+            0 => {}
+            1 => run(0),
+            tasks => (0..tasks).into_par_iter().with_max_len(1).for_each(run),
+        }
+    }
+
+    /// The whole view as one tile.
+    pub(crate) fn tile(&mut self) -> Tile<'_> {
+        let (rows, cols) = (0..self.rows(), 0..self.cols);
+        Tile {
+            output: self,
+            rows,
+            cols,
+        }
+    }
+
+    fn offset(&self, row: usize) -> usize {
+        let [_, b, c] = self.extents;
+        let [sa, sb, sc] = self.strides;
+        row / (b * c) * sa + row / c % b * sb + row % c * sc
+    }
+}
+
+/// `total` units cut into `parts` ranges of near-equal numbers of blocks of `unit`.
+pub(crate) struct Splits {
+    pub(crate) total: usize,
+    pub(crate) parts: usize,
+    pub(crate) unit: usize,
+}
+
+impl Splits {
+    /// At most `parts` ranges whose borders are multiples of `unit`.
+    pub(crate) fn new(total: usize, unit: usize, parts: usize) -> Self {
+        let parts = parts.clamp(1, total.div_ceil(unit).max(1));
+        Self { total, parts, unit }
+    }
+
+    pub(crate) fn range(&self, i: usize) -> Range<usize> {
+        let blocks = self.total.div_ceil(self.unit);
+        let border = |i: usize| (blocks * i / self.parts * self.unit).min(self.total);
+        border(i)..border(i + 1)
+    }
+}
+
+/// The part of an output that one task alone writes.
+pub(crate) struct Tile<'o> {
+    output: &'o Output<'o>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+}
+
+impl Tile<'_> {
+    /// Rows of the output that this tile owns.
+    pub(crate) fn row_range(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// Columns of the output that this tile owns.
+    pub(crate) fn col_range(&self) -> Range<usize> {
+        self.cols.clone()
+    }
+
+    pub(crate) fn base(&mut self) -> *mut f32 {
+        self.output.base
+    }
+
+    /// Offsets from `base` of `(row + i, col)`; panics unless `cols` floats behind each are the tile's own.
+    pub(crate) fn offsets<const MAX: usize>(
+        &self,
+        row: usize,
+        rows: usize,
+        col: usize,
+        cols: usize,
+    ) -> [usize; MAX] {
+        assert!(self.rows.start <= row && row + rows <= self.rows.end);
+        assert!(self.cols.start <= col && col + cols <= self.cols.end);
+        let mut offsets = [0; MAX];
+        let [a, b, c] = self.output.extents;
+        let [sa, sb, sc] = self.output.strides;
+        let (mut ic, mut ib, mut ia) = (row % c, row / c % b, row / (b * c));
+        debug_assert!(ia < a);
+        for offset in &mut offsets[..rows] {
+            *offset = ia * sa + ib * sb + ic * sc + col;
+            ic += 1;
+            if ic == c {
+                (ic, ib) = (0, ib + 1);
+                if ib == b {
+                    (ib, ia) = (0, ia + 1);
+                }
+            }
+        }
+        offsets
+    }
+
+    /// The tile's own columns of one row.
+    pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
+        assert!(self.rows.contains(&row));
+        // SAFETY: the element range lies in the buffer (`Output::new`) and belongs to this tile alone.
+        unsafe {
+            let start = self
+                .output
+                .base
+                .add(self.output.offset(row) + self.cols.start);
+            std::slice::from_raw_parts_mut(start, self.cols.len())
+        }
+    }
+
+    /// Offset of `row` from the start of the view, in floats.
+    pub(crate) fn row_offset(&self, row: usize) -> usize {
+        self.output.offset(row)
+    }
+
+    /// Several whole rows as one slice and the distance between rows, where they lie one behind the other.
+    pub(crate) fn dense_rows(&mut self, row: usize, rows: usize) -> Option<&mut [f32]> {
+        let dense = self.cols.len() == self.output.cols
+            && self.output.strides[2] == self.output.cols
+            && row % self.output.extents[2] + rows <= self.output.extents[2];
+        assert!(self.rows.start <= row && row + rows <= self.rows.end);
+        // SAFETY: as in `row`; the rows follow one another without a gap.
+        dense.then(|| unsafe {
+            let start = self.output.base.add(self.output.offset(row));
+            std::slice::from_raw_parts_mut(start, rows * self.cols.len())
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Scratch memory and the chosen instruction set, made once and lent to every kernel call.
+
+use super::simd::{Kernels, Level};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Scratch of one thread; vectors grow on first use and stay.
+#[derive(Default)]
+pub(crate) struct Arena {
+    pub(crate) offsets: Vec<u32>,
+    pub(crate) taps: Vec<u32>,
+    pub(crate) floats: Vec<f32>,
+    pub(crate) more: Vec<f32>,
+}
+
+/// Scratch memory of all threads and the instruction set in use. Make one and pass it to every kernel.
+pub struct Workspace {
+    kernels: Kernels,
+    arenas: Vec<Mutex<Arena>>,
+    zeros: Vec<f32>,
+    /// Partial sums that outlive one task.
+    pub(crate) partials: Vec<f32>,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Workspace {
+    /// For the best instruction set of this processor and the current rayon pool.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_level(Level::detect())
+    }
+
+    /// For a chosen instruction set; the portable one where the processor lacks it.
+    #[must_use]
+    pub fn with_level(level: Level) -> Self {
+        Self {
+            kernels: Kernels::new(level),
+            arenas: Vec::new(),
+            zeros: Vec::new(),
+            partials: Vec::new(),
+        }
+    }
+
+    /// The instruction set in use.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.kernels.level()
+    }
+
+    pub(crate) fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
+    /// Gets ready for a call on the current pool that needs `zeros` zeros for padding.
+    pub(crate) fn prepare(&mut self, zeros: usize) {
+        let threads = rayon::current_num_threads().max(1);
+        if self.arenas.len() < threads {
+            self.arenas.resize_with(threads, Mutex::default);
+        }
+        if self.zeros.len() < zeros {
+            self.zeros.resize(zeros, 0.0);
+        }
+    }
+
+    pub(crate) fn zeros(&self) -> &[f32] {
+        &self.zeros
+    }
+
+    /// The calling thread's scratch. Tasks hold it while they run and never wait for other tasks meanwhile.
+    pub(crate) fn arena(&self) -> MutexGuard<'_, Arena> {
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.arenas.len();
+        self.arenas[thread]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first `len` floats of a scratch vector, grown where it is too short.
+pub(crate) fn scratch<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    if buffer.len() < len {
+        buffer.resize(len, T::default());
+    }
+    &mut buffer[..len]
+}
