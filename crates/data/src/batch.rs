@@ -1,9 +1,9 @@
 //! A batch of images, and the pool that its buffers come from and go back to.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A batch of normalised images. Dropping it hands its buffers back to the loader it came from.
-#[derive(Debug)]
 pub struct Batch {
     /// Pixels, `[N, H, W, C]`, normalised.
     pub images: Vec<f32>,
@@ -17,6 +17,16 @@ pub struct Batch {
     pool: Arc<Pool>,
 }
 
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("indices", &self.indices)
+            .field("labels", &self.labels)
+            .field("valid", &self.valid)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Batch {
     fn drop(&mut self) {
         self.pool.give(Buffers {
@@ -27,7 +37,6 @@ impl Drop for Batch {
     }
 }
 
-#[derive(Debug)]
 struct Buffers {
     images: Vec<f32>,
     labels: Vec<i32>,
@@ -35,7 +44,6 @@ struct Buffers {
 }
 
 /// Buffers of one batch size, waiting to be used again.
-#[derive(Debug)]
 pub(crate) struct Pool {
     free: Mutex<Vec<Buffers>>,
     /// The most to keep.

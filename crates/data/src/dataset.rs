@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use crate::DataError;
-use crate::resize::{convert_channels, resize};
 
 /// A set of labelled 8-bit images, all of one shape.
 pub trait Dataset: Send + Sync {
@@ -87,22 +84,8 @@ impl InMemory {
         Ok(Self { pixels, labels, shape, classes })
     }
 
-    /// The same images with another number of channels and another size; `None` leaves it.
-    pub(crate) fn converted(self, size: Option<[usize; 2]>, channels: Option<Channels>) -> Self {
-        let from = self.shape;
-        let [height, width] = size.unwrap_or([from[0], from[1]]);
-        let to = [height, width, channels.map_or(from[2], Channels::count)];
-        if from == to {
-            return self;
-        }
-        let mut pixels = vec![0; self.labels.len() * to.iter().product::<usize>()];
-        pixels.par_chunks_mut(to.iter().product()).zip(self.pixels.par_chunks(from.iter().product())).for_each(
-            |(out, image)| {
-                let image = convert_channels(image, from[2], to[2]);
-                resize(&image, [from[0], from[1]], [height, width], to[2], out);
-            },
-        );
-        Self { pixels, shape: to, ..self }
+    pub(crate) fn image(&self, index: usize) -> Result<&[u8], DataError> {
+        image_at(&self.pixels, self.shape, index)
     }
 }
 
@@ -124,7 +107,9 @@ impl Dataset for InMemory {
     }
 
     fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {
-        copy_image(&self.pixels, self.shape, index, out)
+        check_length(self.shape, out)?;
+        out.copy_from_slice(self.image(index)?);
+        Ok(())
     }
 
     fn in_memory(&self) -> bool {
@@ -132,12 +117,10 @@ impl Dataset for InMemory {
     }
 }
 
-/// Copies image `index` out of `[N, H, W, C]` pixels.
-pub(crate) fn copy_image(pixels: &[u8], shape: [usize; 3], index: usize, out: &mut [u8]) -> Result<(), DataError> {
-    check_length(shape, out)?;
-    let image = pixels.chunks_exact(out.len()).nth(index);
-    out.copy_from_slice(image.ok_or_else(|| no_such_image(index))?);
-    Ok(())
+/// Image `index` of `[N, H, W, C]` pixels.
+pub(crate) fn image_at(pixels: &[u8], shape: [usize; 3], index: usize) -> Result<&[u8], DataError> {
+    let mut images = pixels.chunks_exact(shape.iter().product());
+    images.nth(index).ok_or_else(|| no_such_image(index))
 }
 
 pub(crate) fn no_such_image(index: usize) -> DataError {

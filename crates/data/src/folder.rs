@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::dataset::{check_length, copy_image, no_such_image};
+use crate::dataset::{check_length, image_at, no_such_image};
 use crate::{Channels, DataError, Dataset, OpenOptions, decode_file};
 
 /// Height and width of folder images where none is asked for.
@@ -40,6 +40,7 @@ impl ImageFolder {
     /// # Errors
     /// An unreadable folder or file, no usable image, and in strict mode the first corrupt image.
     pub fn open(root: &Path, options: &OpenOptions) -> Result<(Self, FolderNotes), DataError> {
+        options.check()?;
         Self::load(Listing::new(root)?, options)
     }
 
@@ -110,10 +111,11 @@ impl Dataset for ImageFolder {
     }
 
     fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {
-        if let Some(pixels) = &self.pixels {
-            return copy_image(pixels, self.shape, index, out);
-        }
         check_length(self.shape, out)?;
+        if let Some(pixels) = &self.pixels {
+            out.copy_from_slice(image_at(pixels, self.shape, index)?);
+            return Ok(());
+        }
         let path = self.files.get(index).ok_or_else(|| no_such_image(index))?;
         decode_file(path, self.shape, out)
     }

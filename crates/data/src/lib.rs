@@ -21,6 +21,7 @@
 
 mod batch;
 mod cifar;
+mod convert;
 mod dataset;
 mod decode;
 mod error;

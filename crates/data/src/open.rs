@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::convert::converted;
 use crate::folder::Listing;
 use crate::{Channels, DataError, Dataset, FolderNotes, ImageFolder, InMemory, cifar, idx};
 
 const TRAIN_FOLDER: &str = "train";
 const TEST_FOLDERS: [&str; 2] = ["val", "test"];
+
+/// The longest side that images are resized to: a batch of larger ones would fit no memory.
+const MAX_SIDE: usize = 4096;
 
 /// How to open a data set.
 #[derive(Debug, Clone)]
@@ -19,7 +23,8 @@ pub struct OpenOptions {
     pub channels: Option<Channels>,
     /// Refuse a folder with a corrupt image, where otherwise such images are skipped and counted.
     pub strict: bool,
-    /// The most memory, in bytes, for decoded images of image folders; both splits count.
+    /// The most memory, in bytes, for images decoded or resized ahead; both splits count. What does
+    /// not fit is decoded or resized each time it is asked for.
     pub cache_bytes: u64,
 }
 
@@ -27,6 +32,16 @@ impl Default for OpenOptions {
     /// The images' own size and channels, not strict, 1 GiB of cache.
     fn default() -> Self {
         Self { size: None, channels: None, strict: false, cache_bytes: 1 << 30 }
+    }
+}
+
+impl OpenOptions {
+    pub(crate) fn check(&self) -> Result<(), DataError> {
+        let sides = self.size.unwrap_or([1, 1]);
+        if sides.iter().all(|side| (1..=MAX_SIDE).contains(side)) {
+            return Ok(());
+        }
+        Err(DataError::invalid(format!("image size {}x{}: sides go from 1 to {MAX_SIDE} pixels", sides[0], sides[1])))
     }
 }
 
@@ -60,15 +75,13 @@ pub struct Opened {
 /// # Errors
 /// [`DataError::UnknownLayout`] tells what was looked for; everything else names file and cause.
 pub fn open(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
-    if options.size.is_some_and(|size| size.contains(&0)) {
-        return Err(DataError::invalid("the image size must be at least 1x1 pixels"));
-    }
+    options.check()?;
     std::fs::read_dir(folder).map_err(|e| DataError::io(folder, e))?;
     if is_idx(folder) {
         open_idx(folder, options)
     } else if is_cifar(folder) {
         let (train, test) = cifar::open(folder)?;
-        Ok(in_memory(Layout::Cifar10, train, test, options))
+        in_memory(Layout::Cifar10, train, test, options)
     } else if folder.join(TRAIN_FOLDER).is_dir() {
         open_folders(folder, options)
     } else {
@@ -104,12 +117,17 @@ fn open_idx(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
     if options.size.is_none() && size(&train) != size(&test) {
         return Err(DataError::ShapesDiffer { path: folder.to_path_buf(), train: size(&train), test: size(&test) });
     }
-    Ok(in_memory(Layout::Idx, train, test, options))
+    in_memory(Layout::Idx, train, test, options)
 }
 
-fn in_memory(layout: Layout, train: InMemory, test: InMemory, options: &OpenOptions) -> Opened {
-    let convert = |set: InMemory| Arc::new(set.converted(options.size, options.channels));
-    Opened { train: convert(train), test: convert(test), layout, notes: FolderNotes::default() }
+fn in_memory(layout: Layout, train: InMemory, test: InMemory, options: &OpenOptions) -> Result<Opened, DataError> {
+    let mut cache = options.cache_bytes;
+    Ok(Opened {
+        train: converted(train, options, &mut cache)?,
+        test: converted(test, options, &mut cache)?,
+        layout,
+        notes: FolderNotes::default(),
+    })
 }
 
 fn open_folders(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {

@@ -1,0 +1,79 @@
+//! CIFAR-10's binary layout.
+
+mod common;
+
+use chiaro_data::{DataError, Layout, OpenOptions, open};
+use common::{Folder, labels, pixels};
+
+const NAMES: &str = "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
+
+/// A record whose red plane counts up, green is `label`, and blue counts down.
+fn record(label: u8) -> Vec<u8> {
+    let mut bytes = vec![label];
+    bytes.extend((0..1024u32).map(|i| i as u8));
+    bytes.extend([label; 1024]);
+    bytes.extend((0..1024u32).map(|i| 255 - i as u8));
+    bytes
+}
+
+fn cifar_folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("batches.meta.txt", NAMES.as_bytes());
+    for i in 1..=5 {
+        let bytes = [record(i), record(9)].concat();
+        folder.write(&format!("data_batch_{i}.bin"), &bytes);
+    }
+    folder.write("test_batch.bin", &record(7));
+    folder
+}
+
+#[test]
+fn planes_become_pixels_and_batches_follow_each_other() {
+    let folder = cifar_folder();
+    let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+    assert_eq!(sets.layout, Layout::Cifar10);
+    assert_eq!(sets.train.image_shape(), [32, 32, 3]);
+    assert_eq!(labels(&*sets.train), [1, 9, 2, 9, 3, 9, 4, 9, 5, 9]);
+    assert_eq!(labels(&*sets.test), [7]);
+    assert_eq!(sets.train.classes()[6], "frog");
+    assert_eq!(sets.train.classes().len(), 10);
+    let image = pixels(&*sets.train, 4);
+    assert_eq!(image[..6], [0, 3, 255, 1, 3, 254]);
+    assert_eq!(image[32 * 3..][..3], [32, 3, 223]);
+}
+
+#[test]
+fn every_fault_of_a_file_is_named() {
+    let cases: [(&str, Option<Vec<u8>>, &str); 6] = [
+        ("data_batch_3.bin", None, "no such file or folder"),
+        ("batches.meta.txt", None, "no such file or folder"),
+        ("data_batch_2.bin", Some(record(1)), "truncated: expected 6146 bytes, found 3073"),
+        ("test_batch.bin", Some(record(1)[..3000].into()), "truncated: expected 3073 bytes, found 3000"),
+        ("test_batch.bin", Some(vec![]), "truncated: expected 3073 bytes, found 0"),
+        (
+            "data_batch_5.bin",
+            Some([record(1), record(10)].concat()),
+            "label 10 of image 1 is out of range: there are 10 classes",
+        ),
+    ];
+    for (name, bytes, expected) in cases {
+        let folder = cifar_folder();
+        let path = match bytes {
+            Some(bytes) => folder.write(name, &bytes),
+            None => folder.path().join(name),
+        };
+        if expected.starts_with("no such") {
+            std::fs::remove_file(&path).unwrap();
+        }
+        let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
+        assert_eq!(error.to_string(), format!("{}: {expected}", path.display()));
+    }
+}
+
+#[test]
+fn a_list_of_classes_with_a_hole_is_refused() {
+    let folder = cifar_folder();
+    folder.write("batches.meta.txt", b"airplane\n\nbird\n");
+    let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
+    assert!(matches!(error, DataError::BadClassList { .. }), "{error}");
+}
