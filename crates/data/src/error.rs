@@ -182,7 +182,9 @@ impl DataError {
     }
 
     pub(crate) fn corrupt(path: &Path, cause: impl ToString) -> Self {
-        Self::CorruptImage { path: path.to_path_buf(), cause: cause.to_string() }
+        // Some decoders end their messages in a line break.
+        let cause = cause.to_string().trim_end().to_string();
+        Self::CorruptImage { path: path.to_path_buf(), cause }
     }
 
     pub(crate) fn invalid(cause: impl Into<String>) -> Self {

@@ -95,6 +95,7 @@ fn a_jpeg_cut_anywhere_is_corrupt() {
         folder.write("a.jpg", &whole[..kept]);
         let error = decoded(&path, [8, 8, 3]).unwrap_err();
         assert!(matches!(error, DataError::CorruptImage { .. }), "{kept}: {error}");
+        assert!(!error.to_string().contains('\n'), "one line: {error:?}");
     }
 }
 
