@@ -1,0 +1,237 @@
+//! The float64 reference executor: the truth that every other backend is measured against. It runs the nodes of a graph one by
+//! one (not the plan, so that it checks the planner too) with loops that follow the definitions.
+
+mod conv;
+mod elementwise;
+mod index;
+mod loss;
+mod matmul;
+mod movement;
+mod node;
+mod pool;
+mod random;
+mod reduce;
+mod value;
+
+use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, Op, PlanId, Stats, Target, Tensor, check_inputs};
+use std::collections::HashMap;
+use value::Value;
+
+/// Runs graphs in 64-bit floats. Nothing is rounded between ops, 16-bit nodes included; integers are exact.
+#[derive(Default)]
+pub struct Reference {
+    plans: Vec<Plan>,
+    arenas: HashMap<String, Arena>,
+    stats: Stats,
+}
+
+struct Plan {
+    graph: Graph,
+    /// For each node, the last node that reads it; none for one that nothing needs.
+    last_use: Vec<Option<usize>>,
+    outputs: Option<Vec<Vec<f64>>>,
+}
+
+struct Arena {
+    dtype: DType,
+    values: Vec<f64>,
+}
+
+impl Reference {
+    /// An executor without graphs or states.
+    pub fn new() -> Reference {
+        Reference::default()
+    }
+
+    /// Runs one step with inputs in 64-bit floats, in the graph's order of declaration; integers and truth values as whole numbers.
+    ///
+    /// # Errors
+    /// If the plan is unknown, or the number of inputs or of their elements differs.
+    pub fn run_f64(&mut self, plan: PlanId, inputs: &[Vec<f64>]) -> Result<(), BackendError> {
+        let Reference { plans, arenas, stats } = self;
+        let plan = plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let declared = plan.graph.inputs();
+        let fits = |(info, given): (&chiaro_graph::InputInfo, &Vec<f64>)| {
+            info.shape.iter().product::<usize>() == given.len()
+        };
+        if declared.len() != inputs.len() || !declared.iter().zip(inputs).all(fits) {
+            let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
+            return Err(BackendError::Unknown(format!("inputs of {lengths:?} elements for {declared:?}")));
+        }
+        let values = step(plan, arenas, inputs)?;
+        let read = |v: chiaro_graph::Var| values[v.index()].clone();
+        plan.outputs = Some(plan.graph.outputs().iter().map(|&(_, v)| read(v)).collect());
+        let assigned: Vec<_> = plan.graph.assignments().iter().map(|&(target, v)| (target, read(v))).collect();
+        for (target, new) in assigned {
+            let (info, offset) = match target {
+                Target::Arena(a) => (&plan.graph.arenas()[a.0], 0),
+                Target::State(s) => {
+                    let state = &plan.graph.states()[s.0];
+                    (&plan.graph.arenas()[state.arena.0], state.offset)
+                }
+            };
+            let arena = arenas.get_mut(&info.name).ok_or_else(|| unknown_arena(&info.name))?;
+            arena.values[offset..offset + new.len()].copy_from_slice(&new);
+        }
+        stats.submissions += 1;
+        stats.dispatches += plan.last_use.iter().flatten().count() as u64;
+        Ok(())
+    }
+
+    /// An output of the last step in 64-bit floats, by its position in [`Graph::outputs`].
+    ///
+    /// # Errors
+    /// If the plan or the output is unknown, or the plan has not run.
+    pub fn read_f64(&self, plan: PlanId, output: usize) -> Result<&[f64], BackendError> {
+        let of = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let outputs = of.outputs.as_ref().ok_or_else(|| BackendError::Unknown(format!("{plan:?} has not run")))?;
+        let found = outputs.get(output).ok_or_else(|| BackendError::Unknown(format!("output {output}")))?;
+        Ok(found)
+    }
+
+    /// Overwrites an arena in 64-bit floats.
+    ///
+    /// # Errors
+    /// If no compiled graph declares it, or its length differs.
+    pub fn write_arena_f64(&mut self, name: &str, values: &[f64]) -> Result<(), BackendError> {
+        let arena = self.arenas.get_mut(name).ok_or_else(|| unknown_arena(name))?;
+        if arena.values.len() != values.len() {
+            return Err(mismatch(name, arena, values.len(), arena.dtype));
+        }
+        arena.values.copy_from_slice(values);
+        Ok(())
+    }
+
+    /// An arena's elements in 64-bit floats, padding included.
+    ///
+    /// # Errors
+    /// If no compiled graph declares it.
+    pub fn read_arena_f64(&self, name: &str) -> Result<&[f64], BackendError> {
+        self.arenas.get(name).map(|a| &a.values[..]).ok_or_else(|| unknown_arena(name))
+    }
+
+    fn declare(&mut self, info: &ArenaInfo) -> Result<(), BackendError> {
+        match self.arenas.get(&info.name) {
+            Some(old) if old.values.len() == info.len && old.dtype == info.dtype => Ok(()),
+            Some(old) => Err(mismatch(&info.name, old, info.len, info.dtype)),
+            None => {
+                self.arenas.insert(info.name.clone(), Arena { dtype: info.dtype, values: vec![0.0; info.len] });
+                self.stats.allocations += 1;
+                self.stats.bytes += 8 * info.len as u64;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Backend for Reference {
+    fn name(&self) -> String {
+        "reference (float64)".into()
+    }
+
+    fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
+        graph.arenas().iter().try_for_each(|info| self.declare(info))?;
+        let last_use = last_uses(graph);
+        self.plans.push(Plan { graph: graph.clone(), last_use, outputs: None });
+        Ok(PlanId(self.plans.len() - 1))
+    }
+
+    fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        let of = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        check_inputs(of.graph.inputs(), inputs)?;
+        let wide: Vec<Vec<f64>> = inputs.iter().map(Tensor::to_f64).collect();
+        self.run_f64(plan, &wide)
+    }
+
+    fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
+        let values = self.read_f64(plan, output)?;
+        let graph = &self.plans[plan.0].graph;
+        let node = graph.node(graph.outputs()[output].1);
+        Tensor::from_f64(node.shape.clone(), node.dtype, values)
+            .ok_or_else(|| BackendError::Unknown(format!("output {output}")))
+    }
+
+    fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
+        let arena = self.arenas.get(name).ok_or_else(|| unknown_arena(name))?;
+        if arena.dtype != values.dtype() || values.shape() != [arena.values.len()] {
+            return Err(mismatch(name, arena, values.data().len(), values.dtype()));
+        }
+        self.write_arena_f64(name, &values.to_f64())
+    }
+
+    fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
+        let arena = self.arenas.get(name).ok_or_else(|| unknown_arena(name))?;
+        Tensor::from_f64(vec![arena.values.len()], arena.dtype, &arena.values).ok_or_else(|| unknown_arena(name))
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats
+    }
+}
+
+/// The values of a step's nodes; those that no output or assignment needs any more are empty.
+fn step(plan: &Plan, arenas: &HashMap<String, Arena>, inputs: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, BackendError> {
+    let graph = &plan.graph;
+    let arena = |id: chiaro_graph::ArenaId| {
+        let name = &graph.arenas()[id.0].name;
+        arenas.get(name).map(|a| &a.values).ok_or_else(|| unknown_arena(name))
+    };
+    let mut values: Vec<Vec<f64>> = vec![vec![]; graph.nodes().len()];
+    for (i, node) in graph.nodes().iter().enumerate() {
+        if plan.last_use[i].is_none() {
+            continue;
+        }
+        let operands: Vec<Value<'_>> = node.inputs.iter().map(|&v| operand(graph, &values, v)).collect();
+        let computed = match &node.op {
+            Op::Input(id) => Some(inputs[id.0].clone()),
+            Op::Arena(id) => Some(arena(*id)?.clone()),
+            Op::State(id) => {
+                let info = &graph.states()[id.0];
+                let count: usize = info.shape.iter().product();
+                Some(arena(info.arena)?[info.offset..info.offset + count].to_vec())
+            }
+            _ => node::compute(graph, node, &operands),
+        };
+        values[i] = computed.ok_or_else(|| BackendError::Unknown(format!("op {}", node.op.name())))?;
+        for v in &node.inputs {
+            if plan.last_use[v.index()] == Some(i) {
+                values[v.index()] = vec![];
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn operand<'a>(graph: &'a Graph, values: &'a [Vec<f64>], v: chiaro_graph::Var) -> Value<'a> {
+    let node = graph.node(v);
+    Value { shape: &node.shape, dtype: node.dtype, data: &values[v.index()] }
+}
+
+/// The last reader of each node that an output or an assignment needs; a node read at the end has the graph's length.
+fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
+    let end = graph.nodes().len();
+    let mut last = vec![None; end];
+    let read = graph.outputs().iter().map(|o| o.1).chain(graph.assignments().iter().map(|a| a.1));
+    read.for_each(|v| last[v.index()] = Some(end));
+    for (i, node) in graph.nodes().iter().enumerate().rev() {
+        if last[i].is_some() {
+            for v in &node.inputs {
+                last[v.index()] = last[v.index()].or(Some(i));
+            }
+        }
+    }
+    last
+}
+
+fn unknown_plan(plan: PlanId) -> BackendError {
+    BackendError::Unknown(format!("{plan:?}"))
+}
+
+fn unknown_arena(name: &str) -> BackendError {
+    BackendError::Unknown(format!("arena {name:?}"))
+}
+
+fn mismatch(name: &str, arena: &Arena, len: usize, dtype: DType) -> BackendError {
+    let want = vec![arena.values.len()];
+    BackendError::Mismatch { name: name.into(), want, want_dtype: arena.dtype, shape: vec![len], dtype }
+}
