@@ -24,5 +24,5 @@ pub use graph::{
     ARENA_ALIGNMENT, ArenaId, ArenaInfo, ConstantId, Graph, InputId, InputInfo, Node, StateId, StateInfo, Target, Var,
 };
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
-pub use philox::philox4x32;
+pub use philox::{normal_pair, philox4x32, random_words, uniform};
 pub use tensor::{Data, Tensor};
