@@ -24,7 +24,7 @@ mod simd;
 mod tile;
 mod workspace;
 
-pub use conv::{ConvShape, conv2d, conv2d_input_gradient};
+pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use pack::PackedWeights;
 pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;

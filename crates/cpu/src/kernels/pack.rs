@@ -1,7 +1,10 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
 use super::Workspace;
-use super::conv::{ConvShape, Phase, forward_phase, gradient_phases};
+use super::workspace::Aligned;
+use super::conv::{
+    ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size,
+};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -63,7 +66,7 @@ pub(crate) struct PackedPanel<'a> {
 /// value allocates nothing.
 #[derive(Default)]
 pub struct PackedWeights {
-    data: Vec<f32>,
+    data: Aligned,
     plan: Option<Plan>,
 }
 
@@ -76,28 +79,48 @@ struct Plan {
     starts: Vec<usize>,
     nr: usize,
     lanes: usize,
+    /// Filter rows are one tap each, over a padded input.
+    merged: bool,
 }
 
 impl Plan {
     fn new(workspace: &Workspace, shape: &ConvShape, direction: Direction) -> Self {
+        let merged = direction == Direction::Forward && needs_merging(shape);
+        let mut geometry = Geometry::new(shape, direction);
         let phases = match direction {
+            Direction::Forward if merged => {
+                geometry.input = padded_size(shape);
+                geometry.kc *= shape.kernel[1];
+                vec![merged_phase(shape)]
+            }
             Direction::Forward => vec![forward_phase(shape)],
             Direction::InputGradient => gradient_phases(shape),
         };
         let mut plan = Self {
             shape: *shape,
             direction,
-            geometry: Geometry::new(shape, direction),
+            geometry,
+            merged,
             starts: vec![0],
             nr: workspace.kernels().nr(),
             lanes: workspace.kernels().lanes(),
             phases,
         };
         for phase in &plan.phases {
-            let len = phase.sources.len() * plan.geometry.kc * plan.geometry.groups * plan.width();
+            let len = plan.phase_len(phase);
             plan.starts.push(plan.starts[plan.starts.len() - 1] + len);
         }
         plan
+    }
+
+    /// Floats of a phase.
+    fn phase_len(&self, phase: &Phase) -> usize {
+        let columns = if self.shape.is_depthwise() {
+            self.geometry.out_channels
+        } else {
+            self.geometry.groups * self.width()
+        };
+        phase.sources.len() * self.geometry.kc * columns
     }
 
     /// Columns of one group in the output.
@@ -147,13 +170,14 @@ impl PackedWeights {
             _ => Plan::new(workspace, shape, direction),
         };
         let total = plan.starts[plan.starts.len() - 1];
-        self.data.resize(total, 0.0);
-        let mut rest = &mut self.data[..];
+        let mut rest = self.data.grow(total);
         for phase in &plan.phases {
-            let len = phase.sources.len() * plan.geometry.kc * plan.geometry.groups * plan.width();
+            let len = plan.phase_len(phase);
             let (data, behind) = rest.split_at_mut(len);
             rest = behind;
-            if len > 0 {
+            if shape.is_depthwise() {
+                pack_depthwise(shape, phase, weights, data);
+            } else if len > 0 {
                 pack_phase(&plan, phase, weights, data);
             }
         }
@@ -176,6 +200,25 @@ impl PackedWeights {
         &self.plan().phases
     }
 
+    pub(crate) fn shape(&self) -> &ConvShape {
+        &self.plan().shape
+    }
+
+    /// Whether the input must be padded in memory first.
+    pub(crate) fn is_merged(&self) -> bool {
+        self.plan().merged
+    }
+
+    pub(crate) fn is_depthwise(&self) -> bool {
+        self.plan().shape.is_depthwise()
+    }
+
+    /// Depthwise weights of a phase, `[taps][channels]`.
+    pub(crate) fn tap_major(&self, phase: usize) -> &[f32] {
+        let starts = &self.plan().starts;
+        &self.data.get()[starts[phase]..starts[phase + 1]]
+    }
+
     /// The panels of a group that lie in `cols` (whose borders are panel borders).
     pub(crate) fn panels(
         &self,
@@ -183,7 +226,7 @@ impl PackedWeights {
         group: usize,
         cols: Range<usize>,
     ) -> impl Iterator<Item = PackedPanel<'_>> {
-        let plan = self.plan();
+        let (plan, data) = (self.plan(), self.data.get());
         let per_group = plan.cols();
         let depth = plan.phases[phase].sources.len() * plan.geometry.kc;
         let start = plan.starts[phase] + group * plan.width() * depth;
@@ -196,7 +239,7 @@ impl PackedWeights {
                 col: group * per_group + col,
                 cols,
                 step,
-                data: &self.data[start + col * depth..][..step * depth],
+                data: &data[start + col * depth..][..step * depth],
             }
         })
     }
@@ -225,6 +268,15 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
                     }
                 });
         });
+}
+
+/// `data[tap][c] = weights[c][tap]`.
+fn pack_depthwise(shape: &ConvShape, phase: &Phase, weights: &[f32], data: &mut [f32]) {
+    let rows = data.chunks_exact_mut(shape.channels_in);
+    for (row, tap) in rows.zip(&phase.sources) {
+        let filters = weights.chunks_exact(shape.taps());
+        row.iter_mut().zip(filters).for_each(|(w, filter)| *w = filter[*tap]);
+    }
 }
 
 /// `panel[k][j] = weights[j][k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.

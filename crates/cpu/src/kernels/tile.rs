@@ -10,6 +10,7 @@ use std::ops::Range;
 /// A matrix view of an output buffer: rows are the triples of a box (slowest first), each with its stride in floats.
 pub(crate) struct Output<'a> {
     base: *mut f32,
+    start: usize,
     extents: [usize; 3],
     strides: [usize; 3],
     cols: usize,
@@ -44,6 +45,7 @@ impl<'a> Output<'a> {
         );
         Self {
             base: out.as_mut_ptr().wrapping_add(offset),
+            start: offset,
             extents,
             strides,
             cols,
@@ -61,7 +63,7 @@ impl<'a> Output<'a> {
         self.extents.iter().product()
     }
 
-    /// Calls `task` in parallel for every pair of row range and column range; neither list may overlap itself.
+    /// Calls `task` in parallel for every pair of row range and column range.
     /// Column ranges change slowest, so that neighbouring tasks share the columns of B.
     pub(crate) fn for_each(
         &mut self,
@@ -85,16 +87,6 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The whole view as one tile.
-    pub(crate) fn tile(&mut self) -> Tile<'_> {
-        let (rows, cols) = (0..self.rows(), 0..self.cols);
-        Tile {
-            output: self,
-            rows,
-            cols,
-        }
-    }
-
     fn offset(&self, row: usize) -> usize {
         let [_, b, c] = self.extents;
         let [sa, sb, sc] = self.strides;
@@ -102,24 +94,40 @@ impl<'a> Output<'a> {
     }
 }
 
-/// `total` units cut into `parts` ranges of near-equal numbers of blocks of `unit`.
+/// `total` units cut into ranges of near-equal numbers of blocks of `unit`, none across a border of `section`.
 pub(crate) struct Splits {
     pub(crate) total: usize,
     pub(crate) parts: usize,
-    pub(crate) unit: usize,
+    unit: usize,
+    section: usize,
 }
 
 impl Splits {
     /// At most `parts` ranges whose borders are multiples of `unit`.
     pub(crate) fn new(total: usize, unit: usize, parts: usize) -> Self {
-        let parts = parts.clamp(1, total.div_ceil(unit).max(1));
-        Self { total, parts, unit }
+        Self::sections(total, 1, unit, parts)
+    }
+
+    /// `sections` equal sections, each cut into at most `parts` ranges whose borders in it are multiples of `unit`.
+    pub(crate) fn sections(total: usize, sections: usize, unit: usize, parts: usize) -> Self {
+        let section = total / sections;
+        assert_eq!(section * sections, total);
+        let parts = parts.clamp(1, section.div_ceil(unit).max(1));
+        Self {
+            total,
+            parts: sections * parts,
+            unit,
+            section,
+        }
     }
 
     pub(crate) fn range(&self, i: usize) -> Range<usize> {
-        let blocks = self.total.div_ceil(self.unit);
-        let border = |i: usize| (blocks * i / self.parts * self.unit).min(self.total);
-        border(i)..border(i + 1)
+        let parts = self.parts * self.section / self.total.max(1);
+        let parts = parts.max(1);
+        let start = i / parts * self.section;
+        let blocks = self.section.div_ceil(self.unit);
+        let border = |i: usize| start + (blocks * i / parts * self.unit).min(self.section);
+        border(i % parts)..border(i % parts + 1)
     }
 }
 
@@ -186,9 +194,9 @@ impl Tile<'_> {
         }
     }
 
-    /// Offset of `row` from the start of the view, in floats.
+    /// Offset of `row` from the start of the buffer, in floats.
     pub(crate) fn row_offset(&self, row: usize) -> usize {
-        self.output.offset(row)
+        self.output.start + self.output.offset(row)
     }
 
     /// Several whole rows as one slice and the distance between rows, where they lie one behind the other.

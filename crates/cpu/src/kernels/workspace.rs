@@ -8,8 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Arena {
     pub(crate) offsets: Vec<u32>,
     pub(crate) taps: Vec<u32>,
-    pub(crate) floats: Vec<f32>,
-    pub(crate) more: Vec<f32>,
+    pub(crate) floats: Aligned,
 }
 
 /// Scratch memory of all threads and the instruction set in use. Make one and pass it to every kernel.
@@ -18,7 +17,11 @@ pub struct Workspace {
     arenas: Vec<Mutex<Arena>>,
     zeros: Vec<f32>,
     /// Partial sums that outlive one task.
-    pub(crate) partials: Vec<f32>,
+    pub(crate) partials: Aligned,
+    /// An input with its padding.
+    pub(crate) padded: Aligned,
+    /// Offsets of the floats of one patch.
+    pub(crate) patch: Vec<u32>,
 }
 
 impl Default for Workspace {
@@ -41,7 +44,9 @@ impl Workspace {
             kernels: Kernels::new(level),
             arenas: Vec::new(),
             zeros: Vec::new(),
-            partials: Vec::new(),
+            partials: Aligned::default(),
+            padded: Aligned::default(),
+            patch: Vec::new(),
         }
     }
 
@@ -76,6 +81,31 @@ impl Workspace {
         self.arenas[thread]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Floats that start at a cache line, so that no vector load of a packed panel touches two lines.
+#[derive(Default)]
+pub(crate) struct Aligned(Vec<f32>);
+
+impl Aligned {
+    /// `len` floats, zeros where they are new.
+    pub(crate) fn grow(&mut self, len: usize) -> &mut [f32] {
+        const LINE: usize = 64;
+        if self.0.len() < len + LINE / size_of::<f32>() {
+            self.0.clear();
+            self.0.resize(len + LINE / size_of::<f32>(), 0.0);
+        }
+        let start = self.start();
+        &mut self.0[start..start + len]
+    }
+
+    pub(crate) fn get(&self) -> &[f32] {
+        &self.0[self.start()..]
+    }
+
+    fn start(&self) -> usize {
+        self.0.as_ptr().align_offset(64).min(self.0.len())
     }
 }
 

@@ -98,3 +98,11 @@ pub fn any_shape(g: &mut Generator) -> ConvShape {
         }
     }
 }
+
+/// A rayon pool of `threads`.
+pub fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .expect("a thread pool")
+}

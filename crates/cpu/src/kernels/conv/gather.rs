@@ -2,6 +2,8 @@
 //! The input gradient is the same with transposed weights, in one phase per residue of the stride.
 
 use super::ConvShape;
+use super::depthwise;
+use super::padding::padded_input;
 use crate::kernels::pack::PackedWeights;
 use crate::kernels::simd::{PAD, Panel, Place, Rows};
 use crate::kernels::tile::{Output, Splits};
@@ -44,6 +46,20 @@ pub(crate) fn forward_phase(shape: &ConvShape) -> Phase {
     }
 }
 
+/// A forward convolution over a padded input whose filter rows are one tap each.
+pub(crate) fn merged_phase(shape: &ConvShape) -> Phase {
+    Phase {
+        grid: [shape.out_height(), shape.out_width()],
+        start: [0; 2],
+        step: [1; 2],
+        stride: shape.stride,
+        taps: (0..shape.kernel[0])
+            .map(|t| [(t * shape.dilation[0]) as isize, 0])
+            .collect(),
+        sources: (0..shape.kernel[0]).collect(),
+    }
+}
+
 /// For each residue of the stride, the input pixels that have it: they see their own subset of the taps.
 pub(crate) fn gradient_phases(shape: &ConvShape) -> Vec<Phase> {
     let size = [shape.height, shape.width];
@@ -78,7 +94,7 @@ pub(crate) fn gradient_phases(shape: &ConvShape) -> Vec<Phase> {
 }
 
 /// The input side of a gather: where the rows of a tile lie.
-struct Source<'a> {
+pub(crate) struct Source<'a> {
     phase: &'a Phase,
     batch: usize,
     size: [usize; 2],
@@ -105,6 +121,11 @@ impl<'a> Source<'a> {
             pixel_major: padded && pixels <= PIXEL_MAJOR && batch >= 8,
             inner,
         }
+    }
+
+    /// Taps of the phase.
+    pub(crate) fn taps(&self) -> usize {
+        self.phase.taps.len()
     }
 
     /// Splits a row number into image, grid row and grid column.
@@ -134,7 +155,13 @@ impl<'a> Source<'a> {
     }
 
     /// Writes the offsets of `rows` rows, tap by tap, and the taps that any of them uses; returns how many taps those are.
-    fn gather(&self, row: usize, rows: usize, offsets: &mut [u32], used: &mut [u32]) -> usize {
+    pub(crate) fn gather(
+        &self,
+        row: usize,
+        rows: usize,
+        offsets: &mut [u32],
+        used: &mut [u32],
+    ) -> usize {
         let taps = &self.phase.taps;
         let [height, width] = self.size.map(|s| s as isize);
         let channels = self.channels as isize;
@@ -186,10 +213,17 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
     epilogue: &E,
 ) {
     let geometry = weights.geometry();
-    assert_eq!(input.len(), geometry.input_len());
     assert_eq!(output.len(), geometry.output_len());
-    assert!(input.len() < PAD as usize);
     workspace.prepare(geometry.kc);
+    let mut buffer = std::mem::take(&mut workspace.padded);
+    let input = if weights.is_merged() {
+        assert_eq!(input.len(), weights.shape().input_len());
+        padded_input(weights.shape(), input, &mut buffer).0
+    } else {
+        input
+    };
+    assert_eq!(input.len(), geometry.input_len());
+    assert!(input.len() < PAD as usize);
     for (i, phase) in weights.phases().iter().enumerate() {
         let source = Source::new(phase, geometry.batch, geometry.input, geometry.in_channels);
         let [height, width] = phase.grid;
@@ -203,8 +237,13 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
             ([geometry.batch, height, width], [image, dy, dx])
         };
         let view = Output::new(output, start, extents, strides, geometry.out_channels);
-        run_phase(workspace, weights, i, &source, input, view, epilogue);
+        if weights.is_depthwise() {
+            depthwise::run_phase(workspace, weights, i, &source, input, view, epilogue);
+        } else {
+            run_phase(workspace, weights, i, &source, input, view, epilogue);
+        }
     }
+    workspace.padded = buffer;
 }
 
 fn run_phase<E: Epilogue + ?Sized>(

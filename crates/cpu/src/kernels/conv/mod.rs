@@ -1,10 +1,15 @@
 //! Convolution in three directions over channels-last images and weights `[O, KH, KW, I/groups]`.
 
+mod depthwise;
 mod gather;
+mod padding;
 mod shape;
+mod weight_gradient;
 
-pub(crate) use gather::{Phase, forward_phase, gradient_phases};
+pub(crate) use gather::{Phase, forward_phase, gradient_phases, merged_phase};
+pub(crate) use padding::{needs_merging, padded_size};
 pub use shape::ConvShape;
+pub use weight_gradient::conv2d_weight_gradient;
 
 use super::{Epilogue, PackedWeights, Workspace};
 use crate::kernels::pack::Direction;

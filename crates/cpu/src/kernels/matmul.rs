@@ -1,0 +1,141 @@
+//! Matrix products of any transposition, batched, with an epilogue.
+//! Rows of A that are contiguous in k go to the row kernel, columns to the outer-product kernel; B is read in place or packed.
+
+use super::pack::transpose;
+use super::simd::{Kernels, Outer, PAD, Panel, Pick, Place, Rows};
+use super::tile::{Output, Splits, Tile};
+use super::workspace::{Arena, scratch};
+use super::{Epilogue, Workspace, finish, row_tiles};
+use std::ops::Range;
+
+/// Sizes of `C[M, N] = op(A)[M, K] * op(B)[K, N]`, repeated over a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatmulShape {
+    /// Rows of C.
+    pub m: usize,
+    /// Columns of C.
+    pub n: usize,
+    /// Terms of each sum.
+    pub k: usize,
+    /// A is stored `[K, M]`.
+    pub a_transposed: bool,
+    /// B is stored `[N, K]`.
+    pub b_transposed: bool,
+    /// Number of products. C is `[batch, M, N]`.
+    pub batch: usize,
+    /// Floats between the As of neighbouring products; 0 repeats one.
+    pub a_stride: usize,
+    /// Floats between the Bs of neighbouring products; 0 repeats one.
+    pub b_stride: usize,
+}
+
+impl MatmulShape {
+    /// One product of plain matrices.
+    #[must_use]
+    pub fn new(m: usize, n: usize, k: usize) -> Self {
+        Self {
+            m,
+            n,
+            k,
+            a_transposed: false,
+            b_transposed: false,
+            batch: 1,
+            a_stride: 0,
+            b_stride: 0,
+        }
+    }
+
+    /// Multiplications and additions.
+    #[must_use]
+    pub fn flops(&self) -> u64 {
+        2 * (self.batch * self.m * self.n) as u64 * self.k as u64
+    }
+}
+
+/// Rows of B up to which a panel is used where it lies; a longer one is packed, or its rows would fall into few cache sets.
+const PANEL_DEPTH: usize = 512; // measured: benches/kernels.rs
+
+/// `C = op(A) * op(B)`; C is overwritten, then `epilogue` sees it as rows of N floats, `batch * M` of them.
+pub fn matmul<E: Epilogue + ?Sized>(
+    workspace: &mut Workspace,
+    shape: &MatmulShape,
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: &E,
+) {
+    let MatmulShape { m, n, k, batch, .. } = *shape;
+    assert_eq!(c.len(), batch * m * n);
+    let last = |stride: usize| batch.saturating_sub(1) * stride;
+    assert!(c.is_empty() || a.len() >= last(shape.a_stride) + m * k);
+    assert!(c.is_empty() || b.len() >= last(shape.b_stride) + k * n);
+    assert!(a.len() < PAD as usize && b.len() < PAD as usize);
+    if c.is_empty() {
+        return;
+    }
+    workspace.prepare(k);
+    let kernels = workspace.kernels();
+    let share = workspace as &Workspace;
+    let mut output = Output::matrix(c, batch * m, n, n);
+    let (rows, cols) = splits(kernels, shape);
+    output.for_each(&rows, &cols, |mut tile| {
+        let product = tile.row_range().start / m;
+        let a = &a[product * shape.a_stride..][..m * k];
+        let b = &b[product * shape.b_stride..][..k * n];
+        let mut arena = share.arena();
+        task(share, shape, (a, b), product * m, &mut arena, &mut tile, epilogue);
+    });
+}
+
+/// Row and column ranges of the tasks: near-square, some for each thread.
+fn splits(kernels: Kernels, shape: &MatmulShape) -> (Splits, Splits) {
+    const LEAST: usize = 1 << 18;
+    let tasks = (4 * rayon::current_num_threads())
+        .min(shape.flops() as usize / LEAST)
+        .div_ceil(shape.batch);
+    let panels = shape.n.div_ceil(kernels.nr());
+    let row_tiles = shape.m.div_ceil(kernels.mr());
+    // Every row range packs or streams its own columns of B again: columns are split first.
+    let col_parts = tasks.clamp(1, panels);
+    let row_parts = tasks.div_ceil(col_parts).clamp(1, row_tiles);
+    (
+        Splits::sections(shape.batch * shape.m, shape.batch, kernels.mr(), row_parts),
+        Splits::new(shape.n, kernels.nr(), col_parts),
+    )
+}
+
+fn task<E: Epilogue + ?Sized>(
+    workspace: &Workspace,
+    shape: &MatmulShape,
+    (a, b): (&[f32], &[f32]),
+    first_row: usize,
+    arena: &mut Arena,
+    tile: &mut Tile,
+    epilogue: &E,
+) {
+    let kernels = workspace.kernels();
+    let Arena { offsets, taps, floats, .. } = arena;
+    let cols = tile.col_range();
+    let rows = tile.row_range();
+    for col in cols.clone().step_by(kernels.nr()) {
+        let width = kernels.nr().min(cols.end - col);
+        let panel = pack_panel(kernels, shape, b, col..col + width, floats);
+        for (row, mr) in row_tiles(rows.clone(), kernels.mr()) {
+            let place = Place { row, rows: mr, col, cols: width };
+            if shape.a_transposed {
+                let lists = (scratch(offsets, shape.k), scratch(taps, shape.k));
+                columns_of_a(kernels, shape, a, &panel, row - first_row, lists, place, tile);
+            } else {
+                let offsets = scratch(offsets, mr);
+                for (r, offset) in offsets.iter_mut().enumerate() {
+                    *offset = ((row - first_row + r) * shape.k) as u32;
+                }
+                let rows = Rows::new(a, workspace.zeros(), offsets, &[0], shape.k);
+                kernels.rows(&rows, panel.panel(), tile, place, false);
+            }
+        }
+    }
+    for (row, mr) in row_tiles(rows, kernels.mr()) {
+        finish(tile, row, mr, shape.n, epilogue);
+    }
+}
