@@ -1,1 +1,41 @@
-//! Chiaro's GPU backend on wgpu.
+//! Chiaro's GPU backend on wgpu: Vulkan, Metal and DX12.
+//!
+//! [`Adapters`] lists what a machine has, [`Selection`] says which of it is meant, and [`Gpu::open`] opens it. On a
+//! [`Gpu`] there are buffers, pipelines made from WGSL, bind groups, and a [`StepQueue`] that runs one step after the
+//! other, each in one submission. Every operation looks first whether the device is still there, and every failure
+//! is a [`GpuError`].
+
+mod adapter;
+mod bind;
+mod budget;
+mod buffer;
+mod counters;
+mod device;
+mod encode;
+mod error;
+mod faults;
+mod pipeline;
+mod pipeline_cache;
+mod probe;
+mod reflect;
+mod select;
+mod staging;
+mod step;
+mod sync;
+mod transfer;
+mod unsafe_calls;
+
+pub use adapter::{
+    AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, Adapters, Choice, MAX_WORKGROUPS_PER_DIMENSION,
+};
+pub use bind::{BindGroup, Binding, spread};
+pub use buffer::GpuBuffer;
+pub use counters::AllocationCounter;
+pub use device::{Gpu, OpenOptions};
+pub use encode::Pass;
+pub use error::GpuError;
+pub use pipeline::{KernelSource, Pipeline};
+pub use reflect::{Access, KernelNeeds};
+pub use select::Selection;
+pub use staging::ReadTicket;
+pub use step::{Step, StepQueue, StepSizes};

@@ -1,0 +1,277 @@
+//! An open device: features and limits negotiated, every failure caught, everything that is allocated counted.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wgpu::Features;
+
+use crate::adapter::{
+    AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, Adapters, Choice, MAX_WORKGROUPS_PER_DIMENSION,
+    summarize_limits,
+};
+use crate::counters::{AllocationCounter, Counters};
+use crate::error::GpuError;
+use crate::faults::Faults;
+use crate::pipeline::Pipelines;
+use crate::pipeline_cache::PipelineCacheFile;
+use crate::select::Selection;
+use crate::{budget, probe, unsafe_calls};
+
+/// How a device is opened. The default suits training.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// Build every kernel with wgpu's runtime checks and zeroed workgroup memory: slower, for tests and bug hunts.
+    pub checked: bool,
+    /// Request cooperative matrices where the adapter has them; they are experimental in wgpu.
+    pub cooperative_matrix: bool,
+    /// The most bytes of buffers alive at once. `None`: no limit of our own on a GPU; on a software adapter three
+    /// quarters of the memory that is free, because such a driver promises more than there is.
+    pub budget_bytes: Option<u64>,
+    /// How long to wait for a submission before the device is given up. `None`: 60 s, 600 s on a software adapter.
+    pub timeout: Option<Duration>,
+    /// A folder for compiled pipelines, used where the adapter has pipeline caches.
+    pub pipeline_cache: Option<PathBuf>,
+}
+
+/// An open GPU. Clones are handles of the same device.
+#[derive(Clone)]
+pub struct Gpu {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    summary: AdapterSummary,
+    why: String,
+    options: OpenOptions,
+    timeout: Duration,
+    budget: u64,
+    counters: Arc<Counters>,
+    faults: Arc<Faults>,
+    pipelines: Pipelines,
+    cache: Option<PipelineCacheFile>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.faults.hung() {
+            // Dropping a device waits for its work, and this work may never end: leave one handle alive for ever.
+            std::mem::forget((self.device.clone(), self.queue.clone()));
+        }
+    }
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gpu({})", self.inner.summary)
+    }
+}
+
+impl Gpu {
+    /// Chooses an adapter (see [`Selection`] and `WGPU_BACKEND`) and opens it.
+    ///
+    /// # Errors
+    /// [`GpuError::NoAdapter`], [`GpuError::UnknownAdapter`] or [`GpuError::UnknownBackend`] from the choice,
+    /// [`GpuError::Open`] from the driver, [`GpuError::DriverStopsLoops`] for a driver whose results are wrong.
+    pub fn open(selection: &Selection, options: OpenOptions) -> Result<Self, GpuError> {
+        Self::open_choice(Adapters::enumerate()?.choose(selection)?, options)
+    }
+
+    /// Opens an adapter that was already chosen. See [`Gpu::open`] for the errors.
+    pub fn open_choice(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
+        let gpu = Self::open_unprobed(choice, options)?;
+        probe::loops(&gpu)?;
+        Ok(gpu)
+    }
+
+    fn open_unprobed(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
+        let Choice { adapter, mut summary, why } = choice;
+        let features = wanted_features(adapter.features(), options.cooperative_matrix);
+        let (device, queue) = request(&adapter, &summary, features)?;
+        summary.limits = summarize_limits(&device.limits(), features);
+        if !features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+            summary.features.cooperative_matrix.clear();
+        }
+        let software = summary.kind == AdapterKind::Software;
+        let cache = options
+            .pipeline_cache
+            .as_deref()
+            .filter(|_| summary.features.pipeline_cache)
+            .map(|folder| PipelineCacheFile::open(&device, &summary, folder));
+        let inner = Inner {
+            faults: Faults::watch(&device),
+            timeout: options.timeout.unwrap_or(Duration::from_secs(if software { 600 } else { 60 })),
+            budget: options.budget_bytes.unwrap_or_else(|| budget::default_bytes(software)),
+            counters: Arc::default(),
+            pipelines: Pipelines::default(),
+            device,
+            queue,
+            summary,
+            why,
+            options,
+            cache,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The adapter, with the features and limits that this device was opened with.
+    pub fn summary(&self) -> &AdapterSummary {
+        &self.inner.summary
+    }
+
+    /// Why this adapter was chosen.
+    pub fn why(&self) -> &str {
+        &self.inner.why
+    }
+
+    /// The features that kernels may use.
+    pub fn features(&self) -> &AdapterFeatures {
+        &self.inner.summary.features
+    }
+
+    /// The limits that plans must keep.
+    pub fn limits(&self) -> &AdapterLimits {
+        &self.inner.summary.limits
+    }
+
+    /// Whether kernels are built with every runtime check.
+    pub fn checked(&self) -> bool {
+        self.inner.options.checked
+    }
+
+    /// The most bytes of buffers that may be alive at once.
+    pub fn budget_bytes(&self) -> u64 {
+        self.inner.budget
+    }
+
+    /// How long a wait may last.
+    pub fn timeout(&self) -> Duration {
+        self.inner.timeout
+    }
+
+    /// A reading of the counters.
+    pub fn counters(&self) -> AllocationCounter {
+        self.inner.counters.read()
+    }
+
+    /// The first error that nobody was told yet, or the loss of the device. Costs one atomic load.
+    ///
+    /// # Errors
+    /// Whatever went wrong: see [`GpuError`].
+    pub fn check(&self) -> Result<(), GpuError> {
+        self.inner.faults.check()
+    }
+
+    /// Gives the device up: its memory is freed when its work is done, and every later operation answers
+    /// [`GpuError::DeviceLost`].
+    pub fn destroy(&self) {
+        self.inner.device.destroy();
+        // The loss is reported by a poll; the error of that is what the next operation shows.
+        let _ = self.inner.faults.poll(
+            &self.inner.device,
+            wgpu::PollType::Wait { submission_index: None, timeout: Some(self.inner.timeout) },
+        );
+    }
+
+    /// The wgpu device, for what this crate does not wrap. Errors that no scope of the caller catches appear in
+    /// [`Gpu::check`].
+    pub fn wgpu_device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    pub(crate) fn counting(&self) -> &Arc<Counters> {
+        &self.inner.counters
+    }
+
+    pub(crate) fn pipelines_made(&self) -> &Pipelines {
+        &self.inner.pipelines
+    }
+
+    pub(crate) fn cache(&self) -> Option<&PipelineCacheFile> {
+        self.inner.cache.as_ref()
+    }
+
+    pub(crate) fn give_up(&self, what: &str, limit: Duration) -> GpuError {
+        self.inner.faults.give_up(what, limit)
+    }
+
+    pub(crate) fn poll(&self, poll: wgpu::PollType) -> Result<(), wgpu::PollError> {
+        self.inner.faults.poll(&self.inner.device, poll)
+    }
+
+    /// Lets finished work call back, without waiting, and answers the first error.
+    pub(crate) fn poll_once(&self) -> Result<(), GpuError> {
+        // A poll that does not wait cannot time out; other errors are in the record.
+        let _ = self.poll(wgpu::PollType::Poll);
+        self.check()
+    }
+
+    /// Runs `operation` inside error scopes of this thread and turns what they catch into a typed error.
+    pub(crate) fn scoped<T>(&self, what: &str, operation: impl FnOnce(&wgpu::Device) -> T) -> Result<T, GpuError> {
+        self.check()?;
+        let device = &self.inner.device;
+        let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let value = operation(device);
+        let caught =
+            [validation, memory, internal].map(|scope| pollster::block_on(scope.pop())).into_iter().flatten().next();
+        match caught {
+            // After a loss every call fails somehow, and the loss explains them all.
+            Some(error) => {
+                self.check()?;
+                Err(GpuError::from_wgpu(what, error))
+            }
+            None => self.check().map(|()| value),
+        }
+    }
+}
+
+/// The features this crate can use, out of those the adapter has.
+fn wanted_features(available: Features, cooperative_matrix: bool) -> Features {
+    let mut wanted = Features::SHADER_F16
+        | Features::SUBGROUP
+        | Features::SUBGROUP_BARRIER
+        | Features::IMMEDIATES
+        | Features::TIMESTAMP_QUERY
+        | Features::PIPELINE_CACHE;
+    if cooperative_matrix {
+        wanted |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    }
+    available & wanted
+}
+
+fn request(
+    adapter: &wgpu::Adapter,
+    summary: &AdapterSummary,
+    features: Features,
+) -> Result<(wgpu::Device, wgpu::Queue), GpuError> {
+    let mut limits = adapter.limits();
+    limits.max_compute_workgroups_per_dimension =
+        limits.max_compute_workgroups_per_dimension.min(MAX_WORKGROUPS_PER_DIMENSION);
+    if !features.contains(Features::IMMEDIATES) {
+        limits.max_immediate_size = 0;
+    }
+    let experimental_features = if features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        unsafe_calls::experimental_features()
+    } else {
+        wgpu::ExperimentalFeatures::disabled()
+    };
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("chiaro"),
+        required_features: features,
+        required_limits: limits,
+        experimental_features,
+        // A plan makes few, large buffers: big blocks would only be memory held back.
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        trace: wgpu::Trace::Off,
+    };
+    pollster::block_on(adapter.request_device(&descriptor))
+        .map_err(|error| GpuError::Open { adapter: summary.to_string(), message: error.to_string() })
+}

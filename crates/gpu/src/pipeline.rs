@@ -1,0 +1,214 @@
+//! Compute pipelines: made once for each source and set of constants, trusted or checked, many at a time in parallel.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::reflect::{Access, KernelNeeds, Reflected, reflect};
+use crate::{Gpu, GpuError, unsafe_calls};
+
+/// A kernel to compile: its WGSL and the values of its `override` constants.
+#[derive(Debug, Clone)]
+pub struct KernelSource {
+    /// Name in messages and in a profiler.
+    pub label: String,
+    /// The whole source.
+    pub wgsl: Arc<str>,
+    /// The entry point, `main` from [`KernelSource::new`].
+    pub entry: String,
+    /// Values of `override` constants by name (or by number for those with `@id`). Constants left out keep their
+    /// default; a name that the source does not have is an error.
+    pub constants: Vec<(String, f64)>,
+    /// Build with or without runtime checks; `None` follows [`crate::OpenOptions::checked`].
+    pub checked: Option<bool>,
+}
+
+impl KernelSource {
+    /// A kernel with entry point `main`, no constants, and the device's choice of checks.
+    pub fn new(label: impl Into<String>, wgsl: impl Into<Arc<str>>) -> Self {
+        Self { label: label.into(), wgsl: wgsl.into(), entry: "main".to_owned(), constants: Vec::new(), checked: None }
+    }
+
+    /// Sets an `override` constant.
+    #[must_use]
+    pub fn constant(mut self, name: &str, value: f64) -> Self {
+        self.constants.push((name.to_owned(), value));
+        self
+    }
+
+    fn key(&self, checked: bool) -> Key {
+        let mut constants: Vec<_> =
+            self.constants.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect();
+        constants.sort();
+        Key { wgsl: Arc::clone(&self.wgsl), entry: self.entry.clone(), constants, checked }
+    }
+}
+
+/// The whole identity of a compiled kernel (the map hashes it; equality is of the full text, so nothing can collide).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    wgsl: Arc<str>,
+    entry: String,
+    constants: Vec<(String, u64)>,
+    checked: bool,
+}
+
+/// A compiled kernel.
+#[derive(Debug)]
+pub struct Pipeline {
+    label: String,
+    needs: KernelNeeds,
+    pub(crate) raw: wgpu::ComputePipeline,
+    pub(crate) layout: wgpu::BindGroupLayout,
+}
+
+impl Pipeline {
+    /// The kernel's name.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Its bindings, workgroup size and memory, as they stand in its source.
+    pub fn needs(&self) -> &KernelNeeds {
+        &self.needs
+    }
+}
+
+/// The pipelines made on a device.
+#[derive(Debug, Default)]
+pub(crate) struct Pipelines {
+    made: Mutex<HashMap<Key, Arc<Pipeline>>>,
+}
+
+/// Stack of a compiling thread: naga recurses over nested blocks and types.
+const COMPILER_STACK: usize = 8 << 20;
+
+impl Gpu {
+    /// The compiled kernel, made now unless it was made before.
+    ///
+    /// # Errors
+    /// [`GpuError::Shader`] where the source is wrong, [`GpuError::Limit`] where the adapter cannot run it,
+    /// [`GpuError::DeviceLost`]. The device stays usable after the first two.
+    pub fn pipeline(&self, source: &KernelSource) -> Result<Arc<Pipeline>, GpuError> {
+        self.poll_once()?;
+        let key = source.key(source.checked.unwrap_or(self.checked()));
+        if let Some(made) = self.made().get(&key) {
+            return Ok(Arc::clone(made));
+        }
+        let pipeline = Arc::new(self.compile(source, key.checked)?);
+        // Two threads may have compiled one kernel at once: the first stays.
+        Ok(Arc::clone(self.made().entry(key).or_insert(pipeline)))
+    }
+
+    /// The compiled kernels in the order of `sources`, those that are new compiled on all processors at once.
+    ///
+    /// # Errors
+    /// The error of the first source that has one; see [`Gpu::pipeline`].
+    pub fn pipelines(&self, sources: &[KernelSource]) -> Result<Vec<Arc<Pipeline>>, GpuError> {
+        let jobs = self.new_sources(sources);
+        let next = AtomicUsize::new(0);
+        let results: Vec<OnceLock<GpuError>> = jobs.iter().map(|_| OnceLock::new()).collect();
+        let work = || {
+            while let Some(job) = jobs.get(next.fetch_add(1, Relaxed)) {
+                if let Err(error) = self.pipeline(job.1) {
+                    let _ = results[job.0].set(error);
+                }
+            }
+        };
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        std::thread::scope(|scope| {
+            for _ in 0..processors.min(jobs.len()) {
+                // Where no thread can be had, the loop below compiles everything itself.
+                let _ = std::thread::Builder::new().stack_size(COMPILER_STACK).spawn_scoped(scope, work);
+            }
+        });
+        match results.into_iter().find_map(OnceLock::into_inner) {
+            Some(error) => Err(error),
+            None => sources.iter().map(|source| self.pipeline(source)).collect(),
+        }
+    }
+
+    /// The sources that are not compiled yet, each once, numbered in order.
+    fn new_sources<'a>(&self, sources: &'a [KernelSource]) -> Vec<(usize, &'a KernelSource)> {
+        let made = self.made();
+        let mut keys = std::collections::HashSet::new();
+        sources
+            .iter()
+            .filter(|source| {
+                let key = source.key(source.checked.unwrap_or(self.checked()));
+                !made.contains_key(&key) && keys.insert(key)
+            })
+            .enumerate()
+            .collect()
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Pipeline>>> {
+        let pipelines = self.pipelines_made();
+        pipelines.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compile(&self, source: &KernelSource, checked: bool) -> Result<Pipeline, GpuError> {
+        let Reflected { module, needs } = reflect(source)?;
+        needs.check(&source.label, self.limits())?;
+        let what = format!("kernel '{}'", source.label);
+        let made = self.scoped(&what, |device| {
+            let module = shader_module(device, &source.label, module, checked);
+            let layout = bind_group_layout(device, &source.label, &needs);
+            let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(&source.label),
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: needs.immediate_bytes,
+            });
+            let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&source.label),
+                layout: Some(&pipeline_layout),
+                module: &module,
+                entry_point: Some(&source.entry),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    // The constants are in the module already.
+                    constants: &[],
+                    zero_initialize_workgroup_memory: checked,
+                },
+                cache: self.cache().map(|cache| cache.raw()),
+            });
+            (raw, layout)
+        });
+        let (raw, layout) = made.map_err(|error| match error {
+            GpuError::Validation { message, .. } => GpuError::Shader { label: source.label.clone(), message },
+            other => other,
+        })?;
+        self.counting().add_pipeline();
+        Ok(Pipeline { label: source.label.clone(), needs, raw, layout })
+    }
+}
+
+fn shader_module(device: &wgpu::Device, label: &str, module: wgpu::naga::Module, checked: bool) -> wgpu::ShaderModule {
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(label),
+        source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)),
+    };
+    if checked { device.create_shader_module(descriptor) } else { unsafe_calls::trusted_module(device, descriptor) }
+}
+
+fn bind_group_layout(device: &wgpu::Device, label: &str, needs: &KernelNeeds) -> wgpu::BindGroupLayout {
+    let entries: Vec<_> = needs
+        .bindings
+        .iter()
+        .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
+            binding: *binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: match access {
+                    Access::Uniform => wgpu::BufferBindingType::Uniform,
+                    Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                    Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
+                },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
+}

@@ -1,0 +1,81 @@
+//! A test that every device passes before it is used: does a long loop run to its end?
+//!
+//! Mesa 22.3's llvmpipe ends every invocation after about 65,535 iterations, without any error.
+
+use crate::pipeline::KernelSource;
+use crate::{Binding, Gpu, GpuError};
+
+/// Three times what the known bad driver does, and still under a millisecond or two on everything.
+const ITERATIONS: u32 = 200_000;
+const SEED: u32 = 0x9e37_79b9;
+
+/// Runs a loop of [`ITERATIONS`] and compares its result with the same loop here.
+pub(crate) fn loops(gpu: &Gpu) -> Result<(), GpuError> {
+    let mut source = KernelSource::new("loop probe", include_str!("probe.wgsl"));
+    // wgpu's own bounding of loops would be one more suspect.
+    source.checked = Some(false);
+    let pipeline = gpu.pipeline(&source)?;
+    let buffer = gpu.storage_buffer("loop probe", 8)?;
+    let words = [ITERATIONS.to_le_bytes(), SEED.to_le_bytes()].concat();
+    gpu.upload(&buffer, 0, &words)?;
+    let bound = gpu.bind(&pipeline, &[Binding::from(&buffer)])?;
+    let mut encoder = gpu.encoder("loop probe")?;
+    gpu.pass(&mut encoder, "loop probe", |pass| pass.dispatch(&pipeline, &bound, [1, 1, 1], &[]))?;
+    gpu.submit("the loop probe", encoder)?;
+    let result = gpu.download(&buffer, 4, 4)?;
+    let value = result.try_into().map_or(0, u32::from_le_bytes);
+    verdict(gpu, value)
+}
+
+fn verdict(gpu: &Gpu, value: u32) -> Result<(), GpuError> {
+    let counted = counted(value);
+    if counted == Some(ITERATIONS) {
+        return Ok(());
+    }
+    let adapter = gpu.summary();
+    Err(GpuError::DriverStopsLoops {
+        adapter: adapter.name.clone(),
+        driver: adapter.driver.clone(),
+        counted: counted.unwrap_or(0),
+        wanted: ITERATIONS,
+        hint: if adapter.driver.contains("llvmpipe") || adapter.name.contains("llvmpipe") {
+            "Install Mesa 25 or later (on Debian 12 from bookworm-backports: \
+             apt-get install -t bookworm-backports mesa-vulkan-drivers), or use the CPU backend"
+        } else {
+            "Install a newer driver, or use the CPU backend"
+        }
+        .to_owned(),
+    })
+}
+
+/// After how many iterations the generator has this value, up to those asked for.
+fn counted(value: u32) -> Option<u32> {
+    let mut state = SEED;
+    for count in 0..ITERATIONS {
+        if state == value {
+            return Some(count);
+        }
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+    }
+    (state == value).then_some(ITERATIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_was_cut_short_is_counted() {
+        assert_eq!(counted(SEED), Some(0));
+        let after_one = {
+            let mut state = SEED;
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^ (state << 5)
+        };
+        assert_eq!(counted(after_one), Some(1));
+        assert_eq!(counted(0), None, "a xorshift generator never reaches zero");
+    }
+}

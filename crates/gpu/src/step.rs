@@ -1,0 +1,127 @@
+//! Steps: uploads, dispatches and readbacks in one encoder and one submission, at most two of them in flight.
+
+use crate::buffer::GpuBuffer;
+use crate::encode::Pass;
+use crate::staging::{Collecting, ReadTicket, ReadbackRing, UploadRing};
+use crate::sync::InFlight;
+use crate::{Gpu, GpuError};
+
+/// Bytes that one step stages, each piece rounded up to 16 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepSizes {
+    /// Host to device.
+    pub upload: u64,
+    /// Device to host.
+    pub readback: u64,
+}
+
+/// Runs step after step without allocating: all of its memory is made with it.
+pub struct StepQueue {
+    gpu: Gpu,
+    uploads: UploadRing,
+    readbacks: ReadbackRing,
+    in_flight: InFlight,
+}
+
+/// A step being recorded. Dropped without [`Step::submit`], it leaves nothing behind.
+pub struct Step<'a> {
+    queue: &'a mut StepQueue,
+    encoder: wgpu::CommandEncoder,
+    collecting: Option<Collecting>,
+}
+
+impl StepQueue {
+    /// Makes the staging memory: three buffers for each direction that is used.
+    ///
+    /// # Errors
+    /// As [`Gpu::storage_buffer`].
+    pub fn new(gpu: &Gpu, sizes: StepSizes) -> Result<Self, GpuError> {
+        Ok(Self {
+            gpu: gpu.clone(),
+            uploads: UploadRing::new(gpu, sizes.upload)?,
+            readbacks: ReadbackRing::new(gpu, sizes.readback)?,
+            in_flight: InFlight::default(),
+        })
+    }
+
+    /// Begins a step; waits for the oldest one where two are in flight.
+    ///
+    /// # Errors
+    /// [`GpuError::Timeout`], [`GpuError::DeviceLost`], or the first error of the steps before.
+    pub fn begin(&mut self) -> Result<Step<'_>, GpuError> {
+        self.gpu.poll_once()?;
+        self.in_flight.wait_for_room(&self.gpu)?;
+        self.uploads.begin(&self.gpu)?;
+        let encoder = self.gpu.encoder("step")?;
+        Ok(Step { queue: self, encoder, collecting: None })
+    }
+
+    /// Whether [`StepQueue::read`] would answer at once.
+    ///
+    /// # Errors
+    /// [`GpuError::DeviceLost`]; [`GpuError::Validation`] for a ticket of another queue.
+    pub fn ready(&self, ticket: &ReadTicket) -> Result<bool, GpuError> {
+        self.readbacks.ready(&self.gpu, ticket)
+    }
+
+    /// Waits for the results of a step: one entry for each [`Step::readback`], in their order.
+    ///
+    /// # Errors
+    /// [`GpuError::Timeout`], [`GpuError::DeviceLost`]; [`GpuError::Validation`] for a ticket of another queue.
+    #[expect(clippy::needless_pass_by_value, reason = "a ticket is used once")]
+    pub fn read(&mut self, ticket: ReadTicket) -> Result<Vec<Vec<u8>>, GpuError> {
+        self.readbacks.read(&self.gpu, &ticket)
+    }
+}
+
+impl Step<'_> {
+    /// Copies `bytes` to `target` at `offset` before the passes recorded later.
+    ///
+    /// # Errors
+    /// [`GpuError::Limit`] above [`StepSizes::upload`]; [`GpuError::Validation`] for a range that [`Gpu::upload`]
+    /// would refuse.
+    pub fn upload(&mut self, target: &GpuBuffer, offset: u64, bytes: &[u8]) -> Result<(), GpuError> {
+        self.queue.uploads.copy(&mut self.encoder, target, offset, bytes)
+    }
+
+    /// Records one compute pass: its dispatches run in order, each seeing what those before it wrote.
+    ///
+    /// # Errors
+    /// Those of `record`.
+    pub fn pass<T>(
+        &mut self,
+        label: &str,
+        record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
+    ) -> Result<T, GpuError> {
+        self.queue.gpu.pass(&mut self.encoder, label, record)
+    }
+
+    /// Copies `bytes` bytes of `source` at `offset` to the host, as they are after the passes recorded so far.
+    ///
+    /// # Errors
+    /// [`GpuError::Limit`] above [`StepSizes::readback`] or when the results of three steps are unread;
+    /// [`GpuError::Validation`] for a range that [`Gpu::download`] would refuse.
+    pub fn readback(&mut self, source: &GpuBuffer, offset: u64, bytes: u64) -> Result<(), GpuError> {
+        let mut collecting = match self.collecting.take() {
+            Some(collecting) => collecting,
+            None => self.queue.readbacks.collect()?,
+        };
+        let copied = self.queue.readbacks.copy(&mut self.encoder, &mut collecting, source, offset, bytes);
+        self.collecting = Some(collecting);
+        copied
+    }
+
+    /// Submits the step, all of it in one submission. Returns a ticket where it reads something back.
+    ///
+    /// # Errors
+    /// [`GpuError::Validation`] when a command was wrong, [`GpuError::OutOfMemory`], [`GpuError::DeviceLost`].
+    pub fn submit(self) -> Result<Option<ReadTicket>, GpuError> {
+        let Self { queue, encoder, collecting } = self;
+        queue.uploads.unmap();
+        let submitted = queue.gpu.submit("a step", encoder);
+        queue.uploads.advance(submitted.as_ref().ok().cloned());
+        let submission = submitted?;
+        queue.in_flight.push(submission.clone());
+        Ok(collecting.map(|collecting| queue.readbacks.submitted(collecting, submission)))
+    }
+}

@@ -1,0 +1,88 @@
+//! One-off copies between host and device, of any size: weights, data sets, checkpoints. Steps use `staging` instead.
+
+use crate::buffer::{GpuBuffer, Role};
+use crate::sync::map;
+use crate::{Gpu, GpuError};
+
+/// The host-visible memory used at a time: larger copies go in parts.
+const PART: u64 = 16 << 20;
+
+impl Gpu {
+    /// Copies `bytes` to `buffer` at `offset`. It is there before any work submitted later.
+    ///
+    /// # Errors
+    /// [`GpuError::Validation`] when the range leaves the buffer, or when offset or length is not a multiple of 4
+    /// (the length may be any at the buffer's end); [`GpuError::OutOfMemory`], [`GpuError::DeviceLost`].
+    pub fn upload(&self, buffer: &GpuBuffer, offset: u64, bytes: &[u8]) -> Result<(), GpuError> {
+        let total = bytes.len() as u64;
+        buffer.copy_length(offset, total)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let what = format!("the upload of '{}'", buffer.label());
+        let staging = self.buffer(&what, total.min(PART), Role::Upload)?;
+        let mut done = 0;
+        for part in bytes.chunks(PART as usize) {
+            if done > 0 {
+                let answer = map(staging.raw(), wgpu::MapMode::Write);
+                self.wait_mapped(&what, &answer, None)?;
+            }
+            write_mapped(&staging, 0, part)?;
+            staging.raw().unmap();
+            let mut encoder = self.encoder(&what)?;
+            let length = buffer.copy_length(offset + done, part.len() as u64)?;
+            encoder.copy_buffer_to_buffer(staging.raw(), 0, buffer.raw(), offset + done, Some(length));
+            self.submit(&what, encoder)?;
+            done += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Copies `bytes` bytes of `buffer` at `offset` to the host, after everything submitted so far.
+    ///
+    /// # Errors
+    /// As [`Gpu::upload`], and [`GpuError::Timeout`] when the work before it does not end.
+    pub fn download(&self, buffer: &GpuBuffer, offset: u64, bytes: u64) -> Result<Vec<u8>, GpuError> {
+        buffer.copy_length(offset, bytes)?;
+        let mut result = Vec::new();
+        if bytes == 0 {
+            return Ok(result);
+        }
+        let what = format!("the download of '{}'", buffer.label());
+        let staging = self.buffer(&what, bytes.min(PART), Role::Readback)?;
+        while (result.len() as u64) < bytes {
+            let done = result.len() as u64;
+            let part = (bytes - done).min(PART);
+            let length = buffer.copy_length(offset + done, part)?;
+            let mut encoder = self.encoder(&what)?;
+            encoder.copy_buffer_to_buffer(buffer.raw(), offset + done, staging.raw(), 0, Some(length));
+            let submission = self.submit(&what, encoder)?;
+            let answer = map(staging.raw(), wgpu::MapMode::Read);
+            self.wait_mapped(&what, &answer, Some(submission))?;
+            result.extend_from_slice(&read_mapped(&staging, 0, part)?);
+            staging.raw().unmap();
+        }
+        Ok(result)
+    }
+}
+
+/// Writes to a mapped buffer, with zeros up to the next multiple of 4.
+pub(crate) fn write_mapped(buffer: &GpuBuffer, offset: u64, bytes: &[u8]) -> Result<(), GpuError> {
+    let end = offset + (bytes.len() as u64).next_multiple_of(4);
+    let mut view = buffer.raw().slice(offset..end).get_mapped_range_mut().map_err(|error| unmapped(buffer, &error))?;
+    view.slice(..bytes.len()).copy_from_slice(bytes);
+    let tail = view.len() - bytes.len();
+    view.slice(bytes.len()..).copy_from_slice(&[0; 3][..tail]);
+    Ok(())
+}
+
+/// Reads from a mapped buffer.
+pub(crate) fn read_mapped(buffer: &GpuBuffer, offset: u64, bytes: u64) -> Result<Vec<u8>, GpuError> {
+    let end = offset + bytes.next_multiple_of(4);
+    let view = buffer.raw().slice(offset..end).get_mapped_range().map_err(|error| unmapped(buffer, &error))?;
+    Ok(view[..bytes as usize].to_vec())
+}
+
+fn unmapped(buffer: &GpuBuffer, error: &dyn std::fmt::Display) -> GpuError {
+    GpuError::Validation { what: format!("the mapping of '{}'", buffer.label()), message: error.to_string() }
+}
