@@ -4,7 +4,7 @@
 use super::pack::transpose;
 use super::simd::{Kernels, Outer, PAD, Panel, Pick, Place, Rows};
 use super::tile::{Output, Splits, Tile};
-use super::workspace::{Arena, scratch};
+use super::workspace::{Aligned, Arena, scratch};
 use super::{Epilogue, Workspace, finish, row_tiles};
 use std::ops::Range;
 
@@ -53,7 +53,7 @@ impl MatmulShape {
 }
 
 /// Rows of B up to which a panel is used where it lies; a longer one is packed, or its rows would fall into few cache sets.
-const PANEL_DEPTH: usize = 512; // measured: benches/kernels.rs
+const PANEL_DEPTH: usize = 256; // measured: benches/kernels.rs
 
 /// `C = op(A) * op(B)`; C is overwritten, then `epilogue` sees it as rows of N floats, `batch * M` of them.
 pub fn matmul<E: Epilogue + ?Sized>(
@@ -114,28 +114,122 @@ fn task<E: Epilogue + ?Sized>(
     epilogue: &E,
 ) {
     let kernels = workspace.kernels();
-    let Arena { offsets, taps, floats, .. } = arena;
-    let cols = tile.col_range();
-    let rows = tile.row_range();
-    for col in cols.clone().step_by(kernels.nr()) {
-        let width = kernels.nr().min(cols.end - col);
-        let panel = pack_panel(kernels, shape, b, col..col + width, floats);
+    let (cols, rows) = (tile.col_range(), tile.row_range());
+    let Arena {
+        offsets,
+        taps,
+        floats,
+    } = arena;
+    let group = group_width(kernels, shape, cols.len());
+    for col in cols.clone().step_by(group) {
+        let group = col..(col + group).min(cols.end);
+        let panels = Panels::new(kernels, shape, b, group, floats);
+        let (a_list, b_list) = if shape.a_transposed {
+            let (a_list, b_list) = (scratch(offsets, shape.k), scratch(taps, shape.k));
+            for (k, (a, b)) in a_list.iter_mut().zip(b_list.iter_mut()).enumerate() {
+                (*a, *b) = ((k * shape.m) as u32, (k * panels.step) as u32);
+            }
+            (a_list, b_list)
+        } else {
+            (scratch(offsets, kernels.mr()), scratch(taps, 0))
+        };
         for (row, mr) in row_tiles(rows.clone(), kernels.mr()) {
-            let place = Place { row, rows: mr, col, cols: width };
+            let place = |(col, cols)| Place {
+                row,
+                rows: mr,
+                col,
+                cols,
+            };
             if shape.a_transposed {
-                let lists = (scratch(offsets, shape.k), scratch(taps, shape.k));
-                columns_of_a(kernels, shape, a, &panel, row - first_row, lists, place, tile);
+                for (at, b) in panels.iter() {
+                    let operands = Outer::new(a, a_list, b, b_list);
+                    let pick = Pick::From(row - first_row);
+                    kernels.outer(&operands, pick, 0, tile, place(at), false);
+                }
             } else {
-                let offsets = scratch(offsets, mr);
-                for (r, offset) in offsets.iter_mut().enumerate() {
+                for (r, offset) in a_list[..mr].iter_mut().enumerate() {
                     *offset = ((row - first_row + r) * shape.k) as u32;
                 }
-                let rows = Rows::new(a, workspace.zeros(), offsets, &[0], shape.k);
-                kernels.rows(&rows, panel.panel(), tile, place, false);
+                let a = Rows::new(a, workspace.zeros(), &a_list[..mr], &[0], shape.k);
+                for (at, b) in panels.iter() {
+                    kernels.rows(&a, Panel { b, step: panels.step }, tile, place(at), false);
+                }
             }
         }
     }
     for (row, mr) in row_tiles(rows, kernels.mr()) {
         finish(tile, row, mr, shape.n, epilogue);
+    }
+}
+
+/// Columns that are packed at once: they should stay in L2 while all rows pass over them.
+fn group_width(kernels: Kernels, shape: &MatmulShape, cols: usize) -> usize {
+    const BYTES: usize = 1 << 20;
+    let panel = shape.k * kernels.nr() * size_of::<f32>();
+    kernels.nr() * (BYTES / panel.max(1)).clamp(1, cols.div_ceil(kernels.nr()))
+}
+
+/// The columns of op(B) in `cols`, in panels: packed, or where they lie.
+struct Panels<'a> {
+    data: &'a [f32],
+    cols: Range<usize>,
+    nr: usize,
+    depth: usize,
+    /// Floats between rows of a full panel.
+    step: usize,
+    packed: bool,
+}
+
+impl<'a> Panels<'a> {
+    fn new(
+        kernels: Kernels,
+        shape: &MatmulShape,
+        b: &'a [f32],
+        cols: Range<usize>,
+        buffer: &'a mut Aligned,
+    ) -> Self {
+        let (nr, lanes, depth) = (kernels.nr(), kernels.lanes(), shape.k);
+        let partial = cols.len() % lanes != 0;
+        let packed = depth > 0
+            && (shape.b_transposed || depth > PANEL_DEPTH || (partial && !shape.a_transposed));
+        let data = if packed {
+            let data = buffer.grow(cols.len().next_multiple_of(nr) * depth);
+            for (i, panel) in data.chunks_exact_mut(nr * depth).enumerate() {
+                let from = cols.start + i * nr;
+                let width = nr.min(cols.end - from);
+                if shape.b_transposed {
+                    transpose(&b[from * depth..(from + width) * depth], width, depth, panel);
+                } else {
+                    for (row, source) in panel.chunks_exact_mut(nr).zip(b.chunks_exact(shape.n)) {
+                        row[..width].copy_from_slice(&source[from..from + width]);
+                        row[width..].fill(0.0);
+                    }
+                }
+            }
+            &*data
+        } else {
+            b
+        };
+        Self {
+            data,
+            cols,
+            nr,
+            depth,
+            step: if packed { nr } else { shape.n },
+            packed,
+        }
+    }
+
+    /// First column, number of columns and floats of each panel.
+    fn iter(&self) -> impl Iterator<Item = ((usize, usize), &[f32])> {
+        self.cols.clone().step_by(self.nr).map(|col| {
+            let at = if self.packed {
+                (col - self.cols.start) * self.depth
+            } else {
+                col
+            };
+            let width = self.nr.min(self.cols.end - col);
+            ((col, width), &self.data[at.min(self.data.len())..])
+        })
     }
 }

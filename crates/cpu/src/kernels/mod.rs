@@ -19,12 +19,14 @@
 //! guarantees them, a user cannot cause them.
 
 pub mod conv;
+mod matmul;
 mod pack;
 mod simd;
 mod tile;
 mod workspace;
 
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
+pub use matmul::{MatmulShape, matmul};
 pub use pack::PackedWeights;
 pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;
