@@ -1,6 +1,8 @@
 //! The elementwise ops: what each class of op accepts, and the code that the table in `table.rs` expands to.
 
 mod lane;
+// One row is compiled for f32 and f64, so its literals carry the digits of f64 and the typed constants cannot stand in.
+#[allow(clippy::excessive_precision, clippy::approx_constant)]
 mod table;
 
 pub use lane::{Lane, Real};

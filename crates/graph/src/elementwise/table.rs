@@ -171,9 +171,10 @@ elementwise! {
     Select Where(c, x, y): if c { x } else { y }; "select(y, x, c)"; in [-2.0, 2.0]; d _o => [None, d.keep(c), d.keep(c.not())];
     /// Neither infinite nor NaN; the bits are looked at, since compilers may assume that floats are finite
     Check IsFinite(x): x.is_finite(); "(bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u"; in [-2.0, 2.0]; _d _o => [None];
-    /// x between lo and hi
-    Float Clamp(x, lo, hi): if x < lo { lo } else if x > hi { hi } else { x }; "min(max(x, lo), hi)"; in [-2.0, 2.0];
-        d _o => [d.keep(x.ge(lo).and(hi.ge(x))), None, None];
+    /// x between lo and hi; hi where the bounds cross
+    Float Clamp(x, lo, hi): { let v = if x < lo { lo } else { x }; if v > hi { hi } else { v } };
+        "select(select(x, lo, x < lo), hi, select(x, lo, x < lo) > hi)"; in [-2.0, 2.0];
+        d _o => [d.keep(x.ge(lo).and(hi.ge(x))), d.keep(lo.gt(x).and(hi.gt(lo))), d.keep(x.gt(hi).or(lo.gt(hi)))];
     /// -x
     Float Neg(x): -x; "-x"; in [-2.0, 2.0]; d _o => [-d];
     /// |x|
@@ -213,14 +214,14 @@ elementwise! {
     /// max(x, 0); the gradient at 0 is 0
     Float Relu(x): if x < 0.0 { 0.0 } else { x }; "select(x, 0.0, x < 0.0)"; in [-2.0, 2.0]; d o => [d.keep(o.gt(0.0))];
     /// min(max(x, 0), 6); the gradient at 0 is 0
-    Float Relu6(x): if x < 0.0 { 0.0 } else if x > 6.0 { 6.0 } else { x }; "clamp(x, 0.0, 6.0)"; in [-8.0, 8.0];
+    Float Relu6(x): x.clamp(0.0, 6.0); "clamp(x, 0.0, 6.0)"; in [-8.0, 8.0];
         d o => [d.keep(o.gt(0.0).and(o.lt(6.0)))];
     /// x, or slope x where x is not positive
     Float LeakyRelu(x, slope): if x > 0.0 { x } else { slope * x }; "select(slope * x, x, x > 0.0)"; in [-2.0, 2.0];
         d _o => [x.gt(0.0).choose(d, d * slope), (d * x).keep(x.le(0.0))];
     /// x, or alpha (e^x - 1) where x is not positive (arXiv:1511.07289)
     Float Elu(x, alpha): if x > 0.0 { x } else { alpha * (x.exp() - 1.0) }; "select(alpha * (exp(x) - 1.0), x, x > 0.0)";
-        in [-2.0, 2.0]; d o => [x.gt(0.0).choose(d, d * (o + alpha)), None];
+        in [-2.0, 2.0]; d o => [x.gt(0.0).choose(d, d * (o + alpha)), (d * (x.map(Elementwise::Exp) - 1.0)).keep(x.le(0.0))];
     /// Scaled ELU with the constants of arXiv:1706.02515
     Float Selu(x): 1.0507009873554805 * (if x > 0.0 { x } else { 1.6732632423543772 * (x.exp() - 1.0) });
         "1.0507009873554805 * select(1.6732632423543772 * (exp(x) - 1.0), x, x > 0.0)"; in [-2.0, 2.0];
@@ -247,7 +248,8 @@ elementwise! {
     /// ln(1 + e^(beta x)) / beta, and x itself where beta x exceeds the threshold
     Float Softplus(x, beta, threshold): { let v = x * beta; if v > threshold { x } else { (v.max(0.0) + (-v.abs()).exp().ln_1p()) / beta } };
         "select((max(x * beta, 0.0) + log(1.0 + exp(-abs(x * beta)))) / beta, x, x * beta > threshold)"; in [0.3, 2.0];
-        d _o => [d * (x * beta).map(Elementwise::Sigmoid), None, None];
+        d o => [{ let v = x * beta; v.gt(threshold).choose(d, d * v.map(Elementwise::Sigmoid)) },
+            { let v = x * beta; (d * (x * v.map(Elementwise::Sigmoid) - o) / beta).keep(v.le(threshold)) }, None];
     /// x relu6(x + 3) / 6 (arXiv:1905.02244)
     Float Hardswish(x): x * (x + 3.0).clamp(0.0, 6.0) / 6.0; "x * clamp(x + 3.0, 0.0, 6.0) / 6.0"; in [-5.0, 5.0];
         d _o => [x.gt(3.0).choose(d, (d * (x * (1.0 / 3.0) + 0.5)).keep(x.gt(-3.0)))];

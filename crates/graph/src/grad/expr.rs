@@ -109,6 +109,10 @@ impl<'g> E<'g> {
         self.map2(Elementwise::And, other)
     }
 
+    pub(crate) fn or(self, other: E<'g>) -> E<'g> {
+        self.map2(Elementwise::Or, other)
+    }
+
     pub(crate) fn not(self) -> E<'g> {
         self.map(Elementwise::Not)
     }
