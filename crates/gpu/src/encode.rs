@@ -1,5 +1,6 @@
 //! Recording and submitting commands, with every dispatch checked and counted.
 
+use crate::adapter::AdapterKind;
 use crate::bind::BindGroup;
 use crate::pipeline::Pipeline;
 use crate::{Gpu, GpuError};
@@ -78,6 +79,10 @@ impl Gpu {
 
     /// Ends an encoder and submits it.
     pub(crate) fn submit(&self, what: &str, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, GpuError> {
+        if self.summary().kind == AdapterKind::Software {
+            // llvmpipe blocks in a submission until the one before has ended: wait here instead, with a time limit.
+            self.wait(what, None)?;
+        }
         let submission = self.scoped(what, |_| self.queue().submit([encoder.finish()]))?;
         self.counting().add_submission();
         Ok(submission)

@@ -70,6 +70,7 @@ impl StepQueue {
     /// [`GpuError::Timeout`], [`GpuError::DeviceLost`]; [`GpuError::Validation`] for a ticket of another queue.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is used once")]
     pub fn read(&mut self, ticket: ReadTicket) -> Result<Vec<Vec<u8>>, GpuError> {
+        self.gpu.poll_once()?;
         self.readbacks.read(&self.gpu, &ticket)
     }
 }
