@@ -12,6 +12,7 @@ mod grad;
 mod graph;
 mod op;
 mod philox;
+pub mod plan;
 pub mod shape;
 mod tensor;
 

@@ -109,13 +109,15 @@ pub enum MomentsAxis {
 /// Gradient rules of composites: the forward pass is ordinary ops, the backward pass is written by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GradientRule {
-    /// Operands: value, x `[R, C]`, moments `[2, C]`, scale `[C]`, shift `[C]`: batch norm in training.
+    /// Operands: value, x `[..., C]`, moments `[2, C]`, scale `[C]`, shift `[C]`: batch norm in training.
     BatchNorm {
         /// The number added to the variance.
         eps_bits: u64,
     },
-    /// Operands: value, x `[R, n]`, moments `[2, R]`: rows shifted and scaled to mean 0 and variance 1.
+    /// Operands: value, x, moments `[2, R]`: the last axes shifted and scaled to mean 0 and variance 1.
     Standardize {
+        /// How many axes; the others' extents multiply to R.
+        axes: usize,
         /// The number added to the variance.
         eps_bits: u64,
     },

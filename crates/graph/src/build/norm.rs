@@ -27,14 +27,15 @@ impl Graph {
             return Err(self.shape_error("batch_norm", &shapes, "takes x [..., C], scale [C], shift [C]".into()));
         }
         let rows = shape[..shape.len() - 1].iter().product();
-        let x = self.reshape(x, &[rows, c])?;
-        let moments = self.moments(x, MomentsAxis::Rows);
+        // Only the statistics see a matrix: a reshape of computed values would keep them out of their neighbours' kernels.
+        let matrix = self.reshape(x, &[rows, c])?;
+        let moments = self.moments(matrix, MomentsAxis::Rows);
         let mean = self.narrow(moments, 0, 0, 1)?;
         let variance = self.narrow(moments, 0, 1, 2)?;
         let value = self.normalise(x, mean, variance, Some(scale), Some(shift), eps)?;
         let rule = GradientRule::BatchNorm { eps_bits: eps.to_bits() };
         let y = self.with_gradient(rule, &[value, x, moments, scale, shift]);
-        Ok((self.reshape(y, &shape)?, moments))
+        Ok((y, moments))
     }
 
     /// (x - mean) / sqrt(variance + eps) * scale + shift, with statistics `[C]` given: batch norm in evaluation.
@@ -72,8 +73,7 @@ impl Graph {
         if axes == 0 || axes > shape.len() {
             return Err(self.shape_error("layer_norm", &[&shape], format!("cannot take the last {axes} axes")));
         }
-        let n = shape[shape.len() - axes..].iter().product();
-        let mut y = self.standardize(x, n, eps)?;
+        let mut y = self.standardize(x, axes, eps)?;
         if let Some(scale) = scale {
             y = self.mul(y, scale)?;
         }
@@ -107,7 +107,7 @@ impl Graph {
         let (n, plane) = (shape[0], shape[1..shape.len() - 1].iter().product());
         let split = self.reshape(x, &[n, plane, groups, c / groups])?;
         let grouped = self.transpose(split, &[0, 2, 1, 3])?;
-        let standard = self.standardize(grouped, plane * (c / groups), eps)?;
+        let standard = self.standardize(grouped, 2, eps)?;
         let back = self.transpose(standard, &[0, 2, 1, 3])?;
         let mut y = self.reshape(back, &shape)?;
         if let Some(scale) = scale {
@@ -119,17 +119,19 @@ impl Graph {
         }
     }
 
-    /// Each run of `n` elements shifted and scaled to mean 0 and variance 1.
-    fn standardize(&mut self, x: Var, n: usize, eps: f64) -> Result<Var> {
-        let shape = self.shape(x).to_vec();
-        let rows = crate::shape::count(&shape) / n.max(1);
-        let x = self.reshape(x, &[rows, n])?;
-        let moments = self.moments(x, MomentsAxis::Columns);
+    /// The last `axes` axes shifted and scaled to mean 0 and variance 1.
+    fn standardize(&mut self, x: Var, axes: usize, eps: f64) -> Result<Var> {
+        let mut along = self.shape(x).to_vec();
+        let lead = along.len() - axes;
+        let rows = along[..lead].iter().product();
+        let n = along[lead..].iter().product();
+        along[lead..].fill(1);
+        let matrix = self.reshape(x, &[rows, n])?;
+        let moments = self.moments(matrix, MomentsAxis::Columns);
         let (mean, variance) = (self.narrow(moments, 0, 0, 1)?, self.narrow(moments, 0, 1, 2)?);
-        let (mean, variance) = (self.reshape(mean, &[rows, 1])?, self.reshape(variance, &[rows, 1])?);
+        let (mean, variance) = (self.reshape(mean, &along)?, self.reshape(variance, &along)?);
         let value = self.normalise(x, mean, variance, None, None, eps)?;
-        let y = self.with_gradient(GradientRule::Standardize { eps_bits: eps.to_bits() }, &[value, x, moments]);
-        self.reshape(y, &shape)
+        Ok(self.with_gradient(GradientRule::Standardize { axes, eps_bits: eps.to_bits() }, &[value, x, moments]))
     }
 
     fn with_gradient(&mut self, rule: GradientRule, operands: &[Var]) -> Var {

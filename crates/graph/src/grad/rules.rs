@@ -70,8 +70,8 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
         Op::WithGradient(GradientRule::BatchNorm { eps_bits }) => {
             batch_norm_gradient(g, &node.inputs, d, f64::from_bits(*eps_bits))
         }
-        Op::WithGradient(GradientRule::Standardize { eps_bits }) => {
-            standardize_gradient(g, &node.inputs, d, f64::from_bits(*eps_bits))
+        Op::WithGradient(GradientRule::Standardize { axes, eps_bits }) => {
+            standardize_gradient(g, &node.inputs, d, *axes, f64::from_bits(*eps_bits))
         }
         Op::Input(_) | Op::State(_) | Op::Arena(_) | Op::Scalar(_) | Op::Constant(_) | Op::Iota => Ok(vec![]),
         Op::Random { .. } => Ok(vec![None]),
@@ -195,30 +195,36 @@ fn softmax_gradient(g: &mut Graph, y: Var, d: Var, log: bool) -> Result<Vec<Opti
 
 /// With x̂ = (x - μ)/√(σ²+ε): dx = γ/√(σ²+ε) (d - mean(d) - x̂ mean(d x̂)), dγ = Σ d x̂, dβ = Σ d (arXiv:1502.03167).
 fn batch_norm_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f64) -> Result<Vec<Option<Var>>> {
-    let n = 1.0 / g.shape(inputs[1])[0] as f64;
     let c = g.shape(inputs[3]).to_vec();
+    let shape = g.shape(inputs[1]);
+    let n = c[0] as f64 / crate::shape::count(shape) as f64;
+    let axes: Vec<usize> = (0..shape.len() - 1).collect();
     let mut values = inputs[1..].to_vec();
     values.push(d);
     rule(g, &values, |e| {
         let (x, moments, scale, d) = (e[0], e[1], e[2], e[4]);
         let rstd = (moments.rows(1, 2) + eps).map(crate::elementwise::Elementwise::Rsqrt);
         let normal = (x - moments.rows(0, 1)) * rstd;
-        let d_scale = (d * normal).sum(&[0]);
-        let d_shift = d.sum(&[0]);
+        let d_scale = (d * normal).sum(&axes);
+        let d_shift = d.sum(&axes);
         let dx = (d - d_shift * n - normal * (d_scale * n)) * (scale * rstd);
         vec![None, Some(dx), None, Some(d_scale.view(&c)), Some(d_shift.view(&c))]
     })
 }
 
-/// The same over rows, without scale and shift.
-fn standardize_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f64) -> Result<Vec<Option<Var>>> {
-    let (rows, n) = (g.shape(inputs[1])[0], 1.0 / g.shape(inputs[1])[1] as f64);
+/// The same over the last axes, without scale and shift.
+fn standardize_gradient(g: &mut Graph, inputs: &[Var], d: Var, axes: usize, eps: f64) -> Result<Vec<Option<Var>>> {
+    let mut along = g.shape(inputs[1]).to_vec();
+    let lead = along.len() - axes;
+    let n = 1.0 / crate::shape::count(&along[lead..]) as f64;
+    along[lead..].fill(1);
+    let reduced: Vec<usize> = (lead..along.len()).collect();
     rule(g, &[inputs[1], inputs[2], d], |e| {
         let (x, moments, d) = (e[0], e[1], e[2]);
-        let rstd = (moments.rows(1, 2).view(&[rows, 1]) + eps).map(crate::elementwise::Elementwise::Rsqrt);
-        let normal = (x - moments.rows(0, 1).view(&[rows, 1])) * rstd;
-        let mean = d.sum(&[1]) * n;
-        let slope = (d * normal).sum(&[1]) * n;
+        let rstd = (moments.rows(1, 2).view(&along) + eps).map(crate::elementwise::Elementwise::Rsqrt);
+        let normal = (x - moments.rows(0, 1).view(&along)) * rstd;
+        let mean = d.sum(&reduced) * n;
+        let slope = (d * normal).sum(&reduced) * n;
         vec![None, Some((d - mean - normal * slope) * rstd), None]
     })
 }

@@ -1,0 +1,256 @@
+//! Decides which values get buffers of their own; the others are recomputed inside the kernels that use them.
+
+use super::PlanOptions;
+use crate::elementwise::Elementwise;
+use crate::graph::{Graph, Target, Var};
+use crate::op::Op;
+use crate::shape::{count, strides};
+
+/// Expressions of at most this many ops that read at most one large tensor are recomputed by each kernel that uses them.
+const CHEAP: usize = 8;
+
+/// What was decided about each node.
+pub(super) struct Decisions {
+    /// Reached from an output or assignment.
+    pub live: Vec<bool>,
+    /// Computed into a buffer.
+    pub located: Vec<bool>,
+}
+
+/// How a node takes part in a plan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Already in a buffer: inputs, states, constants.
+    Leaf,
+    /// Computed point by point wherever it is used.
+    Pointwise,
+    /// Elements moved, nothing computed.
+    Movement,
+    /// Runs over its operand's points: sums, maxima.
+    Reduce,
+    /// A kernel of its own.
+    Structural,
+}
+
+pub(super) fn role(op: &Op) -> Role {
+    match op {
+        Op::Input(_) | Op::State(_) | Op::Arena(_) | Op::Constant(_) => Role::Leaf,
+        Op::Map(_) | Op::Cast(_) | Op::Scalar(_) | Op::Iota | Op::Random { .. } => Role::Pointwise,
+        Op::Reshape | Op::Transpose(_) | Op::Broadcast | Op::Slice { .. } | Op::WithGradient(_) => Role::Movement,
+        Op::Reduce(..) => Role::Reduce,
+        _ => Role::Structural,
+    }
+}
+
+/// Operands that a plan looks at: of a value with its own gradient rule, the value alone.
+pub(super) fn operands(graph: &Graph, v: Var) -> &[Var] {
+    let node = graph.node(v);
+    if matches!(node.op, Op::WithGradient(_)) { &node.inputs[..1] } else { &node.inputs }
+}
+
+/// The buffer-holding value behind reshapes and contiguous slices, and the first element within it.
+pub(super) fn resolve(graph: &Graph, v: Var, alignment: usize) -> (Var, usize) {
+    let node = graph.node(v);
+    match &node.op {
+        Op::Reshape | Op::WithGradient(_) => resolve(graph, node.inputs[0], alignment),
+        Op::Slice { start, step } => match contiguous_start(graph.shape(node.inputs[0]), &node.shape, start, step) {
+            Some(first) => {
+                let (root, offset) = resolve(graph, node.inputs[0], alignment);
+                if (offset + first) % alignment == 0 { (root, offset + first) } else { (v, 0) }
+            }
+            None => (v, 0),
+        },
+        _ => (v, 0),
+    }
+}
+
+/// First element of a slice that is one contiguous run.
+fn contiguous_start(from: &[usize], to: &[usize], start: &[usize], step: &[isize]) -> Option<usize> {
+    let first_cut = (0..from.len()).find(|&i| to[i] > 1)?;
+    let whole = (first_cut + 1..from.len()).all(|i| from[i] == to[i]);
+    let forward = (0..from.len()).all(|i| step[i] == 1 || to[i] == 1);
+    let row = strides(from);
+    (whole && forward).then(|| start.iter().zip(row).map(|(s, r)| s * r).sum())
+}
+
+/// True when a reshape only adds or removes axes of extent 1.
+pub(super) fn only_ones_change(from: &[usize], to: &[usize]) -> bool {
+    let significant = |s: &[usize]| s.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
+    significant(from) == significant(to)
+}
+
+pub(super) fn decide(graph: &Graph, options: &PlanOptions) -> Decisions {
+    let n = graph.nodes().len();
+    let mut d = Decider {
+        graph,
+        options,
+        located: vec![false; n],
+        users: vec![vec![]; n],
+        result: Decisions { live: vec![false; n], located: vec![] },
+    };
+    for &(_, v) in graph.outputs() {
+        d.result.live[v.index()] = true;
+        d.demand(v);
+    }
+    for &(target, v) in graph.assignments() {
+        d.result.live[v.index()] = true;
+        d.demand(v);
+        debug_assert!(matches!(target, Target::State(_) | Target::Arena(_)));
+    }
+    for i in (0..n).rev() {
+        if d.result.live[i] {
+            d.visit(Var(i as u32));
+        }
+    }
+    d.result.located = d.located;
+    d.result
+}
+
+struct Decider<'a> {
+    graph: &'a Graph,
+    options: &'a PlanOptions,
+    located: Vec<bool>,
+    /// Kernels that would compute each value inline.
+    users: Vec<Vec<Var>>,
+    result: Decisions,
+}
+
+impl Decider<'_> {
+    /// The value is read from a buffer by somebody.
+    fn demand(&mut self, v: Var) {
+        let (root, _) = resolve(self.graph, v, self.options.alignment);
+        if role(&self.graph.node(root).op) != Role::Leaf {
+            self.located[root.index()] = true;
+        }
+    }
+
+    /// Sees a live node after all its users.
+    fn visit(&mut self, v: Var) {
+        let node = self.graph.node(v);
+        let role = role(&node.op);
+        for &x in operands(self.graph, v) {
+            self.result.live[x.index()] = true;
+        }
+        match role {
+            Role::Leaf => return,
+            Role::Structural => {
+                self.located[v.index()] = true;
+                let traced = matches!(node.op, Op::Concat(_) | Op::Pad { .. } | Op::Pack(..));
+                for x in operands(self.graph, v).to_vec() {
+                    if traced { self.uses(x, v) } else { self.demand(x) }
+                }
+                if matches!(node.op, Op::Pack(..)) {
+                    operands(self.graph, v).to_vec().into_iter().for_each(|x| self.demand(x));
+                }
+                return;
+            }
+            Role::Reduce => self.located[v.index()] = true,
+            Role::Pointwise | Role::Movement => {
+                let many = self.users[v.index()].len() > 1 && role == Role::Pointwise;
+                if !self.options.fuse && role == Role::Pointwise && !is_free(&node.op) {
+                    self.located[v.index()] = true;
+                } else if many && !self.is_cheap(v, CHEAP, 1) && !self.is_small_operand(v) {
+                    self.located[v.index()] = true;
+                }
+            }
+        }
+        self.visit_traced(v);
+    }
+
+    /// Passes a traced node's users on to its operands.
+    fn visit_traced(&mut self, v: Var) {
+        let node = self.graph.node(v);
+        let is_root = self.located[v.index()];
+        let users = if is_root { vec![v] } else { self.users[v.index()].clone() };
+        for x in operands(self.graph, v).to_vec() {
+            for &u in &users {
+                self.uses(x, u);
+            }
+            let opaque = matches!(node.op, Op::Reshape) && !only_ones_change(self.graph.shape(x), &node.shape);
+            let wide = matches!(node.op, Op::Broadcast) && !self.broadcasts_inline(x, v);
+            if opaque || wide {
+                self.demand(x);
+            }
+        }
+    }
+
+    fn uses(&mut self, x: Var, user: Var) {
+        let list = &mut self.users[x.index()];
+        if !list.contains(&user) {
+            list.push(user);
+        }
+    }
+
+    /// Should an expression be recomputed at every point that it broadcasts to?
+    fn broadcasts_inline(&self, x: Var, to: Var) -> bool {
+        let ratio = count(self.graph.shape(to)) / count(self.graph.shape(x)).max(1);
+        let budget = if self.options.inline_broadcasts { CHEAP } else { 0 };
+        ratio < 8 || self.is_cheap(x, budget, 4)
+    }
+
+    /// A short expression that all its users repeat over a much larger domain.
+    fn is_small_operand(&self, v: Var) -> bool {
+        let size = 8 * count(self.graph.shape(v));
+        let domain = |u: &Var| {
+            let node = self.graph.node(*u);
+            if role(&node.op) == Role::Reduce { count(self.graph.shape(node.inputs[0])) } else { count(&node.shape) }
+        };
+        self.options.inline_broadcasts
+            && self.users[v.index()].iter().all(|u| domain(u) >= size)
+            && self.is_cheap(v, CHEAP, 4)
+    }
+
+    /// At most `budget` ops and `loads` tensors of its size to read; or nothing to read at all.
+    fn is_cheap(&self, v: Var, budget: usize, loads: usize) -> bool {
+        let mut walk = Walk { large: vec![], cost: 0, seen: vec![] };
+        self.walk(v, count(self.graph.shape(v)), &mut walk);
+        walk.large.is_empty() && budget > 0 || walk.large.len() <= loads && walk.cost <= budget
+    }
+
+    fn walk(&self, v: Var, size: usize, walk: &mut Walk) {
+        let node = self.graph.node(v);
+        if walk.seen.contains(&v) || walk.seen.len() > 64 {
+            walk.cost += usize::from(walk.seen.len() > 64) * 1000;
+            return;
+        }
+        walk.seen.push(v);
+        let (root, _) = resolve(self.graph, v, self.options.alignment);
+        let held = |x: Var| {
+            self.located[x.index()] || !matches!(role(&self.graph.node(x).op), Role::Pointwise | Role::Movement)
+        };
+        if held(root) && walk.seen.len() > 1 || role(&node.op) == Role::Leaf {
+            if 2 * count(self.graph.shape(v)) >= size && !walk.large.contains(&root) {
+                walk.large.push(root);
+            }
+            return;
+        }
+        walk.cost += match &node.op {
+            Op::Map(op) => cost(*op),
+            _ => 0,
+        };
+        for &x in operands(self.graph, v) {
+            self.walk(x, size, walk);
+        }
+    }
+}
+
+struct Walk {
+    large: Vec<Var>,
+    cost: usize,
+    seen: Vec<Var>,
+}
+
+/// Values that need no memory to be read.
+fn is_free(op: &Op) -> bool {
+    matches!(op, Op::Scalar(_))
+}
+
+/// Rough cost of an op in multiply-adds.
+fn cost(op: Elementwise) -> usize {
+    use Elementwise as E;
+    match op {
+        E::Exp | E::Log | E::Pow | E::Tanh | E::Erf | E::Gelu | E::GeluTanh | E::Silu | E::Mish | E::Sigmoid => 4,
+        E::Softplus | E::Selu | E::Elu | E::Sin | E::Cos => 4,
+        _ => 1,
+    }
+}

@@ -1,0 +1,235 @@
+//! Merges calls: reductions over the same points, and pointwise work into the kernel that produces its operand.
+
+use super::PlanOptions;
+use super::draft::{Draft, Drafts, Region};
+use super::kernel::Kernel;
+use super::program::{Instr, Program, Reg, Store, View};
+use super::schedule::Dependencies;
+use crate::dtype::DType;
+use crate::shape::count;
+
+/// Results of one reduction kernel at the most.
+const MAX_RESULTS: usize = 2;
+
+pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) {
+    while merge_one(drafts, options, merged_reductions) {}
+    while merge_one(drafts, options, merged_consumer) {}
+}
+
+type Merge = fn(&Drafts, &Dependencies, usize, usize, &PlanOptions) -> Option<Draft>;
+
+/// Tries all pairs of calls that share a storage; replaces the first mergeable pair.
+fn merge_one(drafts: &mut Drafts, options: &PlanOptions, merge: Merge) -> bool {
+    let dependencies = Dependencies::new(drafts);
+    for b in 0..drafts.calls.len() {
+        for a in neighbours(drafts, b) {
+            if let Some(merged) = merge(drafts, &dependencies, a, b, options) {
+                drafts.calls[a] = merged;
+                drafts.calls.remove(b);
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Calls before `b` that touch a storage that `b` reads.
+fn neighbours(drafts: &Drafts, b: usize) -> Vec<usize> {
+    let touches = |a: &Draft| {
+        drafts.calls[b].reads().any(|r| a.reads().chain(a.writes()).any(|other| other.storage == r.storage))
+    };
+    (0..drafts.calls.len()).filter(|&a| a != b && touches(&drafts.calls[a])).collect()
+}
+
+/// Counts operands, and scratch where the kernel wants some.
+fn fits(draft: &Draft, options: &PlanOptions) -> bool {
+    draft.operands.len() + usize::from((options.scratch)(&draft.kernel) > 0) <= options.max_operands
+}
+
+/// Two reductions over the same points that share an operand become one call.
+fn merged_reductions(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, options: &PlanOptions) -> Option<Draft> {
+    let (first, second) = (&drafts.calls[a], &drafts.calls[b]);
+    let (Kernel::Reduce { prologue: p, kept: k, results: r }, Kernel::Reduce { prologue: q, kept: l, results: s }) =
+        (&first.kernel, &second.kernel)
+    else {
+        return None;
+    };
+    let shared = first.reads().any(|x| second.reads().any(|y| x == y));
+    if p.domain != q.domain || k != l || r.len() + s.len() > MAX_RESULTS || !shared {
+        return None;
+    }
+    if deps.reaches(a, b) || deps.reaches(b, a) {
+        return None;
+    }
+    let mut merged = first.clone();
+    let map: Vec<usize> = second.operands.iter().map(|o| merged.operand(o.clone())).collect();
+    let mut prologue = p.clone();
+    let regs = prologue.append(q, &|o| map[o], &|_, _| None);
+    let mut results = r.clone();
+    let shift = results.len();
+    results.extend(s.iter().map(|&(reg, kind)| (regs[reg], kind)));
+    let mut epilogue = second.program.clone();
+    for instr in &mut epilogue.instrs {
+        if let Instr::Value(i) = instr {
+            *i += shift;
+        }
+    }
+    let (mut program, epilogue) = same_domain(&first.program, &epilogue)?;
+    let regs = program.append(&epilogue, &|o| map[o], &|_, _| None);
+    copy_stores(&mut program, &epilogue, &map, &regs, &|_| true);
+    merged.program = program;
+    merged.kernel = Kernel::Reduce { prologue, kept: *k, results };
+    merged.rank = first.rank.max(second.rank);
+    fits(&merged, options).then_some(merged)
+}
+
+/// A pointwise call moves into the call that produces one of its operands.
+fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, options: &PlanOptions) -> Option<Draft> {
+    let (producer, consumer) = (&drafts.calls[a], &drafts.calls[b]);
+    let pointwise = matches!(producer.kernel, Kernel::Pointwise);
+    if !matches!(consumer.kernel, Kernel::Pointwise) || !(pointwise || producer.kernel.has_epilogue()) {
+        return None;
+    }
+    if count(&producer.program.domain) != count(&consumer.program.domain) {
+        return None;
+    }
+    let produced = direct_regions(drafts, producer, consumer)?;
+    if deps.reaches_indirectly(a, b) {
+        return None;
+    }
+    let (mut program, code) = same_domain(&producer.program, &consumer.program)?;
+    let mut merged = producer.clone();
+    let map: Vec<usize> = consumer.operands.iter().map(|o| merged.operand(o.clone())).collect();
+    let stored = |o: usize| -> Option<Reg> {
+        let region = &consumer.operands[o];
+        produced.contains(region).then(|| {
+            let store = producer.program.stores.iter().find(|s| producer.operands[s.operand] == *region);
+            store.map(|s| s.reg)
+        })?
+    };
+    let regs = program.append(&code, &|o| map[o], &|o, _| stored(o));
+    copy_stores(&mut program, &code, &map, &regs, &|_| true);
+    let vanishes = |r: &Region| produced.contains(r) && !needed_elsewhere(drafts, r, b);
+    let operands = merged.operands.clone();
+    program.stores.retain(|s| !vanishes(&operands[s.operand]));
+    merged.program = program;
+    merged.rank = producer.rank.max(consumer.rank);
+    drop_unused_operands(&mut merged);
+    fits(&merged, options).then_some(merged)
+}
+
+/// The regions that the consumer loads point by point exactly as the producer stores them; `None` if there is none, or if
+/// it also reads the producer's results in another way.
+fn direct_regions(drafts: &Drafts, producer: &Draft, consumer: &Draft) -> Option<Vec<Region>> {
+    let mut direct = vec![];
+    for region in consumer.reads() {
+        let Some(store) = producer.program.stores.iter().find(|s| producer.operands[s.operand].overlaps(region)) else {
+            continue;
+        };
+        let written = &producer.operands[store.operand];
+        let storage = &drafts.storages[region.storage];
+        let whole = written == region && region.offset == 0 && region.len == storage.len;
+        let alone = drafts.calls.iter().filter(|c| c.writes().any(|w| w.storage == region.storage)).count() == 1;
+        if !whole || !alone || !store.view.is_identity(&producer.program.domain) || !loads_in_order(consumer, region) {
+            return None;
+        }
+        // A 16-bit store rounds; keeping the wider register would make the fused result differ from the plain one.
+        if storage.dtype == DType::F16 && consumer.program.types.contains(&DType::Bool) {
+            return None;
+        }
+        direct.push(region.clone());
+    }
+    (!direct.is_empty()).then_some(direct)
+}
+
+/// True when every load of a region takes the point's own element.
+pub(super) fn loads_in_order(draft: &Draft, region: &Region) -> bool {
+    draft.program.instrs.iter().all(|i| match i {
+        Instr::Load { operand, view, .. } if draft.operands[*operand].overlaps(region) => {
+            draft.operands[*operand] == *region && view.is_identity(&draft.program.domain)
+        }
+        _ => true,
+    })
+}
+
+/// Is a region read by a call other than `except`, or after the step?
+fn needed_elsewhere(drafts: &Drafts, region: &Region, except: usize) -> bool {
+    let storage = &drafts.storages[region.storage];
+    let read = drafts.calls.iter().enumerate().any(|(i, c)| i != except && c.reads().any(|r| r.overlaps(region)));
+    let assigned = drafts.assignments.iter().any(|(_, _, from)| from.storage == region.storage);
+    read || assigned || storage.output || storage.inside.is_some()
+}
+
+fn copy_stores(to: &mut Program, from: &Program, map: &[usize], regs: &[Reg], keep: &dyn Fn(&Store) -> bool) {
+    for store in from.stores.iter().filter(|s| keep(s)) {
+        to.stores.push(Store {
+            operand: map[store.operand],
+            view: store.view.clone(),
+            dtype: store.dtype,
+            reg: regs[store.reg],
+        });
+    }
+}
+
+/// Both programs over one domain: possible if they have the same, or if one only touches elements in order.
+fn same_domain(a: &Program, b: &Program) -> Option<(Program, Program)> {
+    if a.domain == b.domain {
+        return Some((a.clone(), b.clone()));
+    }
+    if let Some(moved) = over_domain(a, &b.domain) {
+        return Some((moved, b.clone()));
+    }
+    over_domain(b, &a.domain).map(|moved| (a.clone(), moved))
+}
+
+fn over_domain(program: &Program, domain: &[usize]) -> Option<Program> {
+    let mut moved = program.clone();
+    moved.domain = domain.to_vec();
+    for instr in &mut moved.instrs {
+        if let Instr::Load { view, .. } | Instr::Index(view) = instr {
+            if !view.is_identity(&program.domain) {
+                return None;
+            }
+            *view = View::identity(domain);
+        }
+    }
+    for store in &mut moved.stores {
+        if !store.view.is_identity(&program.domain) {
+            return None;
+        }
+        store.view = View::identity(domain);
+    }
+    Some(moved)
+}
+
+/// Removes operands that nothing names any more, and code whose result nothing uses.
+fn drop_unused_operands(draft: &mut Draft) {
+    draft.program = super::program::without_dead_code(&draft.program);
+    let mut used = vec![false; draft.operands.len()];
+    draft.inputs.iter().for_each(|&i| used[i] = true);
+    let mut mark = |p: &Program| {
+        for instr in &p.instrs {
+            if let Instr::Load { operand, .. } = instr {
+                used[*operand] = true;
+            }
+        }
+        p.stores.iter().for_each(|s| used[s.operand] = true);
+    };
+    mark(&draft.program);
+    if let Kernel::Reduce { prologue, .. } = &draft.kernel {
+        mark(prologue);
+    }
+    let mut position = vec![0; used.len()];
+    let mut next = 0;
+    for (p, &u) in position.iter_mut().zip(&used) {
+        *p = next;
+        next += usize::from(u);
+    }
+    let mut keep = used.iter();
+    draft.operands.retain(|_| keep.next().copied().unwrap_or(true));
+    draft.inputs.iter_mut().for_each(|i| *i = position[*i]);
+    draft.program.rename_operands(&position);
+    if let Kernel::Reduce { prologue, .. } = &mut draft.kernel {
+        prologue.rename_operands(&position);
+    }
+}

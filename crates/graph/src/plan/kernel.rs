@@ -1,0 +1,228 @@
+//! Kernels with their geometry, and the steps that call them.
+
+use super::program::{Program, Reg};
+use crate::dtype::DType;
+use crate::op::{AvgDivisor, ConvSpec, CrossEntropySpec, MomentsAxis, PoolSpec, ReduceKind};
+
+/// Shapes of a convolution's three tensors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConvShape {
+    /// Stride, padding, dilation, groups.
+    pub spec: ConvSpec,
+    /// `[N,H,W,I]`
+    pub x: [usize; 4],
+    /// `[O,KH,KW,I/groups]`
+    pub w: [usize; 4],
+    /// `[N,OH,OW,O]`
+    pub y: [usize; 4],
+}
+
+/// Shapes of a pooling's two tensors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolShape {
+    /// The window.
+    pub spec: PoolSpec,
+    /// `[N,H,W,C]`
+    pub x: [usize; 4],
+    /// `[N,OH,OW,C]`
+    pub y: [usize; 4],
+}
+
+/// Shapes of a product of matrices.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MatMulShape {
+    /// Extents of the batch axes.
+    pub batch: Vec<usize>,
+    /// Elements of the first operand to move for a step along each batch axis (0 where it broadcasts).
+    pub a_strides: Vec<usize>,
+    /// The same for the second operand.
+    pub b_strides: Vec<usize>,
+    /// Rows of the result.
+    pub m: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// Extent that is summed over.
+    pub k: usize,
+    /// The first operand is stored `[K,M]`.
+    pub ta: bool,
+    /// The second operand is stored `[N,K]`.
+    pub tb: bool,
+}
+
+/// A tensor seen along one axis: `[outer, n, inner]`, indexed by `m` positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AxisShape {
+    /// Product of the extents before the axis.
+    pub outer: usize,
+    /// Extent of the axis.
+    pub n: usize,
+    /// Product of the extents behind the axis.
+    pub inner: usize,
+    /// Extent of the index along the axis (1 for an arg-reduction).
+    pub m: usize,
+}
+
+/// What a step runs. The comment gives the kernel's own input operands, in order. Kernels marked (E) end in the step's
+/// program; the others have a program that only stores `Value(0)` to one operand, row-major.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// The program alone; all operands are the program's.
+    Pointwise,
+    /// (E) `prologue` gives, at each point of `kept ++ reduced` axes, the values to reduce; result `i` is `Value(i)` of the
+    /// program, whose domain has as many points as the kept axes, in the same row-major order. Operands are shared.
+    Reduce {
+        /// Code without stores; the first `kept` axes of its domain are kept.
+        prologue: Program,
+        /// Number of kept axes.
+        kept: usize,
+        /// What is reduced, and how; at least one.
+        results: Vec<(Reg, ReduceKind)>,
+    },
+    /// (E) a, b
+    MatMul(MatMulShape),
+    /// (E) x, w
+    Conv2d(ConvShape),
+    /// (E) dy, w; the result is x-shaped
+    Conv2dInputGrad(ConvShape),
+    /// x, dy; the result is w-shaped
+    Conv2dWeightGrad(ConvShape),
+    /// x
+    MaxPool2d(PoolShape),
+    /// x; the result is i32
+    MaxPool2dIndex(PoolShape),
+    /// x, y, dy; the result is x-shaped
+    MaxPool2dGrad(PoolShape),
+    /// x
+    AvgPool2d(PoolShape, AvgDivisor),
+    /// dy; the result is x-shaped
+    AvgPool2dGrad(PoolShape, AvgDivisor),
+    /// x `[rows, n]`
+    Softmax {
+        /// Rows.
+        rows: usize,
+        /// Elements of a row.
+        n: usize,
+        /// Give the logarithm.
+        log: bool,
+    },
+    /// logits, target, class weights if `weighted`; the result is `[rows]`
+    CrossEntropy {
+        /// Smoothing and ignored index.
+        spec: CrossEntropySpec,
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        classes: usize,
+        /// A third input is there.
+        weighted: bool,
+    },
+    /// logits, target, cotangent `[rows]`, class weights if `weighted`; the result is `[rows, classes]`
+    CrossEntropyGrad {
+        /// Smoothing and ignored index.
+        spec: CrossEntropySpec,
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        classes: usize,
+        /// A fourth input is there.
+        weighted: bool,
+    },
+    /// x; the result is i32 `[outer, inner]`
+    ArgReduce(ReduceKind, AxisShape),
+    /// x `[rows, columns]`; the result is `[2, columns]` (over rows) or `[2, rows]` (over columns)
+    Moments {
+        /// What is averaged over.
+        axis: MomentsAxis,
+        /// Rows of x.
+        rows: usize,
+        /// Columns of x.
+        columns: usize,
+    },
+    /// x `[outer, n, inner]`, index `[outer, m, inner]`
+    Gather(AxisShape),
+    /// source and index `[outer, m, inner]`; the result is `[outer, n, inner]`
+    ScatterAdd(AxisShape),
+    /// x `[outer, n, inner]`, index `[m]`
+    IndexSelect(AxisShape),
+    /// source `[outer, m, inner]`, index `[m]`; the result is `[outer, n, inner]`
+    IndexAdd(AxisShape),
+}
+
+impl Kernel {
+    /// True for kernels marked (E).
+    pub fn has_epilogue(&self) -> bool {
+        matches!(self, Kernel::Reduce { .. } | Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_))
+    }
+
+    /// The kernel's name for reports.
+    pub fn name(&self) -> String {
+        let text = format!("{self:?}");
+        text.split(['(', '{', ' ']).next().unwrap_or_default().to_string()
+    }
+
+    /// Floating-point operations of the kernel proper, a multiply-add counting two.
+    pub fn flops(&self) -> u64 {
+        let conv = |c: &ConvShape| 2 * (c.y.iter().product::<usize>() * c.w[1] * c.w[2] * c.w[3]) as u64;
+        match self {
+            Kernel::MatMul(s) => 2 * (s.batch.iter().product::<usize>() * s.m * s.n * s.k) as u64,
+            Kernel::Conv2d(c) | Kernel::Conv2dInputGrad(c) | Kernel::Conv2dWeightGrad(c) => conv(c),
+            _ => 0,
+        }
+    }
+}
+
+/// How a step uses an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Only read, and nothing of its buffer is written by the step.
+    Read,
+    /// Only written.
+    Write,
+    /// Read and written by the same point of the domain, or read while another part of the buffer is written.
+    ReadWrite,
+}
+
+/// A contiguous region of a buffer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Operand {
+    /// Index into [`Plan::buffers`](super::Plan).
+    pub buffer: usize,
+    /// First element.
+    pub offset: usize,
+    /// Number of elements.
+    pub len: usize,
+    /// Stored type.
+    pub dtype: DType,
+    /// How it is used.
+    pub access: Access,
+}
+
+/// One kernel call.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What runs.
+    pub kernel: Kernel,
+    /// The pointwise code, or the epilogue.
+    pub program: Program,
+    /// The kernel's own inputs, then the program's operands; no region appears twice.
+    pub operands: Vec<Operand>,
+    /// Positions in `operands` of the kernel's own inputs.
+    pub inputs: Vec<usize>,
+    /// Room the backend asked for, as f32 elements; its content means nothing before and after the step.
+    pub scratch: Option<Operand>,
+    /// Layer path and op, for profiles and messages.
+    pub label: String,
+}
+
+impl Step {
+    /// The operand that a kernel without an epilogue of its own writes.
+    pub fn output(&self) -> &Operand {
+        &self.operands[self.program.stores[0].operand]
+    }
+
+    /// Bytes read and written, each operand counted once.
+    pub fn bytes(&self) -> u64 {
+        let one = |o: &Operand| o.len * o.dtype.size() * if o.access == Access::ReadWrite { 2 } else { 1 };
+        self.operands.iter().map(|o| one(o) as u64).sum()
+    }
+}

@@ -1,0 +1,367 @@
+//! Turns each value that has a buffer into kernel calls.
+
+use super::PlanOptions;
+use super::decide::{Decisions, operands};
+use super::draft::{Draft, Drafts, Region, StorageKind};
+use super::kernel::{AxisShape, ConvShape, Kernel, MatMulShape, PoolShape};
+use super::program::{Instr, Program, Store, View};
+use super::trace::{Places, Tracer};
+use crate::dtype::DType;
+use crate::graph::{Graph, Target, Var};
+use crate::op::Op;
+use crate::shape::{count, strides, with_rank};
+
+pub(super) fn lower(graph: &Graph, options: &PlanOptions, decisions: Decisions) -> Drafts {
+    let mut lowering = Lowering {
+        places: Places::new(graph, options, decisions),
+        calls: vec![],
+        done: vec![false; graph.nodes().len()],
+    };
+    for i in 0..graph.nodes().len() {
+        if lowering.places.decisions.located[i] && lowering.places.decisions.live[i] && !lowering.done[i] {
+            lowering.lower_fully(Var(i as u32));
+        }
+    }
+    let outputs = lowering.outputs();
+    let assignments = lowering.assignments();
+    let storages = lowering.places.storages;
+    Drafts { storages, calls: lowering.calls, outputs, assignments }
+}
+
+struct Lowering<'a> {
+    places: Places<'a>,
+    calls: Vec<Draft>,
+    done: Vec<bool>,
+}
+
+impl Lowering<'_> {
+    fn graph(&self) -> &Graph {
+        self.places.graph
+    }
+
+    /// Adds the calls that compute a value; while there are too many operands, one of them gets a buffer first.
+    fn lower_fully(&mut self, v: Var) {
+        self.done[v.index()] = true;
+        while let Some(split) = self.lower(v) {
+            self.places.decisions.located[split.index()] = true;
+            self.lower_fully(split);
+        }
+    }
+
+    /// Adds the calls that compute a value. Gives a value that needs a buffer first if there are too many operands.
+    fn lower(&mut self, v: Var) -> Option<Var> {
+        let node = self.graph().node(v).clone();
+        match &node.op {
+            Op::Concat(axis) => self.concat(v, *axis),
+            Op::Pad { low, value, .. } => self.pad(v, low, *value),
+            Op::Pack(_, states) => self.pack(v, states),
+            Op::Reduce(kind, axes) => return self.reduce(v, *kind, axes),
+            op => match structural(self.graph(), v, op) {
+                Some(kernel) => self.structural(v, kernel),
+                None => return self.pointwise(v),
+            },
+        }
+        None
+    }
+
+    fn whole(&mut self, v: Var) -> Region {
+        Region { storage: self.places.storage(v), offset: 0, len: count(self.graph().shape(v)) }
+    }
+
+    fn call(&mut self, v: Var, kernel: Kernel, program: Program, operands: Vec<Region>, inputs: Vec<usize>) {
+        let graph = self.graph();
+        let (path, name) = (graph.path(v), graph.node(v).op.name());
+        let label = if path.is_empty() { name } else { format!("{path}/{name}") };
+        let rank = self.calls.len();
+        self.calls.push(Draft { kernel, program, operands, inputs, label, rank });
+    }
+
+    /// Traces a value over a domain of its own shape and stores it with a view of a region.
+    fn write(&mut self, v: Var, label: Var, root: bool, region: Region, view: View) -> Option<Var> {
+        let domain = self.graph().shape(v).to_vec();
+        let axes: Vec<usize> = (0..domain.len()).collect();
+        let dtype = self.graph().dtype(label);
+        let limit = self.places.options.max_operands;
+        let mut tracer = Tracer::new(&mut self.places, &domain);
+        let reg = tracer.trace(v, &axes, root);
+        let (mut program, mut operands) = (tracer.program, tracer.operands);
+        if operands.len() >= limit {
+            return self.split(v);
+        }
+        operands.push(region);
+        program.stores.push(Store { operand: operands.len() - 1, view, dtype, reg });
+        self.call(label, Kernel::Pointwise, program, operands, vec![]);
+        None
+    }
+
+    fn pointwise(&mut self, v: Var) -> Option<Var> {
+        let region = self.whole(v);
+        let view = View::identity(self.graph().shape(v));
+        self.write(v, v, true, region, view)
+    }
+
+    /// The operand in a value's expression that reads the most buffers.
+    fn split(&mut self, v: Var) -> Option<Var> {
+        let mut best = (1, None);
+        let mut stack: Vec<Var> = operands(self.graph(), v).to_vec();
+        while let Some(x) = stack.pop() {
+            if self.places.region(x).is_some() {
+                continue;
+            }
+            let shape = self.graph().shape(x).to_vec();
+            let axes: Vec<usize> = (0..shape.len()).collect();
+            let mut tracer = Tracer::new(&mut self.places, &shape);
+            tracer.trace(x, &axes, true);
+            let n = tracer.operands.len();
+            if n > best.0 && n < self.places.options.max_operands {
+                best = (n, Some(x));
+            }
+            stack.extend_from_slice(operands(self.graph(), x));
+        }
+        best.1
+    }
+
+    fn concat(&mut self, v: Var, axis: usize) {
+        let mut start = 0;
+        let row = strides(self.graph().shape(v));
+        for x in self.graph().node(v).inputs.clone() {
+            let region = self.whole(v);
+            let view =
+                View { offset: (start * row[axis]) as isize, strides: row.iter().map(|&s| s as isize).collect() };
+            self.copy(x, v, region, view);
+            start += self.graph().shape(x)[axis];
+        }
+    }
+
+    /// Writes a value into a region, in one call or, if it has too many operands, through a buffer.
+    fn copy(&mut self, x: Var, label: Var, region: Region, view: View) {
+        if self.write(x, label, false, region.clone(), view.clone()).is_some() {
+            self.places.decisions.located[x.index()] = true;
+            self.lower_fully(x);
+            self.write(x, label, false, region, view);
+        }
+    }
+
+    fn pad(&mut self, v: Var, low: &[usize], value: crate::dtype::Scalar) {
+        let shape = self.graph().shape(v).to_vec();
+        let region = self.whole(v);
+        let mut tracer = Tracer::new(&mut self.places, &shape);
+        let reg = tracer.number(value);
+        let mut fill = tracer.program;
+        fill.stores.push(Store { operand: 0, view: View::identity(&shape), dtype: value.dtype, reg });
+        self.call(v, Kernel::Pointwise, fill, vec![region.clone()], vec![]);
+        let row = strides(&shape);
+        let view = View {
+            offset: low.iter().zip(&row).map(|(l, s)| (l * s) as isize).sum(),
+            strides: row.iter().map(|&s| s as isize).collect(),
+        };
+        let x = self.graph().node(v).inputs[0];
+        self.copy(x, v, region, view);
+    }
+
+    /// Lets each operand be computed in its place within the packed buffer where that is possible, and copies it otherwise.
+    fn pack(&mut self, v: Var, states: &[crate::graph::StateId]) {
+        let packed = self.places.storage(v);
+        for (x, state) in self.graph().node(v).inputs.clone().into_iter().zip(states) {
+            let offset = self.graph().states()[state.0].offset;
+            let len = count(self.graph().shape(x));
+            let Some(region) = self.places.region(x) else { continue };
+            let storage = &mut self.places.storages[region.storage];
+            let whole = region.offset == 0 && region.len == storage.len;
+            if whole && storage.kind == StorageKind::Temporary && storage.inside.is_none() {
+                storage.inside = Some((packed, offset));
+                continue;
+            }
+            let target = Region { storage: packed, offset, len };
+            let view = View::identity(self.graph().shape(x));
+            self.write(x, v, false, target, view);
+        }
+    }
+
+    fn reduce(&mut self, v: Var, kind: crate::op::ReduceKind, axes: &[usize]) -> Option<Var> {
+        let x = self.graph().node(v).inputs[0];
+        let shape = self.graph().shape(x).to_vec();
+        let kept: Vec<usize> = (0..shape.len()).filter(|a| !axes.contains(a)).collect();
+        let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
+        let domain: Vec<usize> = order.iter().map(|&a| shape[a]).collect();
+        let mut position = vec![0; shape.len()];
+        order.iter().enumerate().for_each(|(i, &a)| position[a] = i);
+        let limit = self.places.options.max_operands;
+        let dtype = self.graph().dtype(v);
+        let mut tracer = Tracer::new(&mut self.places, &domain);
+        let reg = tracer.trace(x, &position, false);
+        let (prologue, mut operands) = (tracer.program, tracer.operands);
+        if operands.len() >= limit {
+            return self.split(v);
+        }
+        let kernel = Kernel::Reduce { prologue, kept: kept.len(), results: vec![(reg, kind)] };
+        operands.push(self.whole(v));
+        let program = store_value(&domain[..kept.len()], operands.len() - 1, dtype);
+        self.call(v, kernel, program, operands, vec![]);
+        None
+    }
+
+    fn structural(&mut self, v: Var, kernel: Kernel) {
+        let inputs = self.graph().node(v).inputs.clone();
+        let mut regions: Vec<Region> = vec![];
+        let mut positions = vec![];
+        for x in inputs {
+            let Some(region) = self.places.region(x) else { continue };
+            let found = regions.iter().position(|r| *r == region);
+            positions.push(found.unwrap_or(regions.len()));
+            if found.is_none() {
+                regions.push(region);
+            }
+        }
+        regions.push(self.whole(v));
+        let (shape, dtype) = (self.graph().shape(v).to_vec(), self.graph().dtype(v));
+        let program = store_value(&shape, regions.len() - 1, dtype);
+        self.call(v, kernel, program, regions, positions);
+    }
+
+    fn outputs(&mut self) -> Vec<Region> {
+        let outputs = self.graph().outputs().to_vec();
+        let mut regions = vec![];
+        for (_, v) in outputs {
+            let place = self.places.region(v);
+            let own = |s: &super::draft::Storage| s.kind == StorageKind::Temporary && s.inside.is_none();
+            regions.push(match place {
+                Some(region) if own(&self.places.storages[region.storage]) => {
+                    self.places.storages[region.storage].output = true;
+                    region
+                }
+                _ => {
+                    let len = count(self.graph().shape(v));
+                    let region = self.temporary(len, self.graph().dtype(v));
+                    self.places.storages[region.storage].output = true;
+                    let view = View::identity(self.graph().shape(v));
+                    self.copy(v, v, region.clone(), view);
+                    region
+                }
+            });
+        }
+        regions
+    }
+
+    fn temporary(&mut self, len: usize, dtype: DType) -> Region {
+        let kind = StorageKind::Temporary;
+        self.places.storages.push(super::draft::Storage { kind, len, dtype, inside: None, output: false });
+        Region { storage: self.places.storages.len() - 1, offset: 0, len }
+    }
+
+    /// Where each assigned value lies; a value that lies in memory of something else is copied first, so that every
+    /// target is written from a storage of its own.
+    fn assignments(&mut self) -> Vec<(Target, Region, Region)> {
+        let mut out = vec![];
+        let mut taken = vec![];
+        for (target, v) in self.graph().assignments().to_vec() {
+            let (arena, offset, len) = match target {
+                Target::State(s) => {
+                    let info = &self.graph().states()[s.0];
+                    (info.arena, info.offset, count(&info.shape))
+                }
+                Target::Arena(a) => (a, 0, self.graph().arenas()[a.0].len),
+            };
+            let to = Region { storage: self.places.arena_storage(arena), offset, len };
+            let place = self.places.region(v);
+            let movable = place.filter(|r| {
+                let s = &self.places.storages[r.storage];
+                let own = s.kind == StorageKind::Temporary && s.inside.is_none() && !s.output;
+                own && r.offset == 0 && r.len == s.len && !taken.contains(&r.storage)
+            });
+            let from = match movable {
+                Some(region) => region,
+                None => {
+                    let region = self.temporary(len, self.graph().dtype(v));
+                    let view = View::identity(self.graph().shape(v));
+                    self.copy(v, v, region.clone(), view);
+                    region
+                }
+            };
+            taken.push(from.storage);
+            out.push((target, to, from));
+        }
+        out
+    }
+}
+
+/// The program of a kernel that only stores its result.
+fn store_value(domain: &[usize], operand: usize, dtype: DType) -> Program {
+    let mut program = Program::new(domain);
+    let reg = program.push(Instr::Value(0), dtype);
+    program.stores.push(Store { operand, view: View::identity(domain), dtype, reg });
+    program
+}
+
+fn four(shape: &[usize]) -> [usize; 4] {
+    let mut out = [1; 4];
+    shape.iter().zip(&mut out).for_each(|(s, o)| *o = *s);
+    out
+}
+
+fn along(shape: &[usize], axis: usize, m: usize) -> AxisShape {
+    AxisShape { outer: count(&shape[..axis]), n: shape[axis], inner: count(&shape[axis + 1..]), m }
+}
+
+/// The kernel of a structural op, or `None` for a pointwise or movement op.
+fn structural(graph: &Graph, v: Var, op: &Op) -> Option<Kernel> {
+    let node = graph.node(v);
+    let at = |i: usize| graph.shape(node.inputs[i]);
+    let out = node.shape.as_slice();
+    let conv = |spec: &crate::op::ConvSpec, x: &[usize], w: &[usize], y: &[usize]| ConvShape {
+        spec: spec.clone(),
+        x: four(x),
+        w: four(w),
+        y: four(y),
+    };
+    let pool =
+        |spec: &crate::op::PoolSpec, x: &[usize], y: &[usize]| PoolShape { spec: spec.clone(), x: four(x), y: four(y) };
+    Some(match op {
+        Op::MatMul { ta, tb } => Kernel::MatMul(matmul(at(0), at(1), out, *ta, *tb)),
+        Op::Conv2d(s) => Kernel::Conv2d(conv(s, at(0), at(1), out)),
+        Op::Conv2dInputGrad(s) => Kernel::Conv2dInputGrad(conv(s, out, at(1), at(0))),
+        Op::Conv2dWeightGrad(s) => Kernel::Conv2dWeightGrad(conv(s, at(0), out, at(1))),
+        Op::MaxPool2d(s) => Kernel::MaxPool2d(pool(s, at(0), out)),
+        Op::MaxPool2dIndex(s) => Kernel::MaxPool2dIndex(pool(s, at(0), out)),
+        Op::MaxPool2dGrad(s) => Kernel::MaxPool2dGrad(pool(s, at(0), at(1))),
+        Op::AvgPool2d(s, by) => Kernel::AvgPool2d(pool(s, at(0), out), *by),
+        Op::AvgPool2dGrad(s, by) => Kernel::AvgPool2dGrad(pool(s, out, at(0)), *by),
+        Op::Softmax { log } => {
+            let n = out.last().copied().unwrap_or(1);
+            Kernel::Softmax { rows: count(out) / n.max(1), n, log: *log }
+        }
+        Op::CrossEntropy(spec) => {
+            Kernel::CrossEntropy { spec: *spec, rows: at(0)[0], classes: at(0)[1], weighted: node.inputs.len() > 2 }
+        }
+        Op::CrossEntropyGrad(spec) => {
+            Kernel::CrossEntropyGrad { spec: *spec, rows: out[0], classes: out[1], weighted: node.inputs.len() > 3 }
+        }
+        Op::ArgReduce(kind, axis) => Kernel::ArgReduce(*kind, along(at(0), *axis, 1)),
+        Op::Moments(axis) => Kernel::Moments { axis: *axis, rows: at(0)[0], columns: at(0)[1] },
+        Op::Gather(axis) => Kernel::Gather(along(at(0), *axis, out[*axis])),
+        Op::ScatterAdd(axis) => Kernel::ScatterAdd(along(out, *axis, at(0)[*axis])),
+        Op::IndexSelect(axis) => Kernel::IndexSelect(along(at(0), *axis, out[*axis])),
+        Op::IndexAdd(axis) => Kernel::IndexAdd(along(out, *axis, at(0)[*axis])),
+        _ => return None,
+    })
+}
+
+fn matmul(a: &[usize], b: &[usize], out: &[usize], ta: bool, tb: bool) -> MatMulShape {
+    let rank = out.len();
+    let batch = out[..rank - 2].to_vec();
+    let (a, b) = (with_rank(a, rank), with_rank(b, rank));
+    let steps = |s: &[usize]| {
+        let row = strides(s);
+        (0..rank - 2).map(|i| if s[i] == 1 { 0 } else { row[i] }).collect()
+    };
+    MatMulShape {
+        a_strides: steps(&a),
+        b_strides: steps(&b),
+        batch,
+        m: out[rank - 2],
+        n: out[rank - 1],
+        k: if ta { a[rank - 2] } else { a[rank - 1] },
+        ta,
+        tb,
+    }
+}

@@ -1,0 +1,229 @@
+//! Places storages in buffers: intermediates share slots when their lifetimes do not meet.
+
+use super::draft::{Draft, Drafts, Region, StorageKind};
+use super::fuse::loads_in_order;
+use super::kernel::{Access, Kernel, Operand, Step};
+use super::program::{Instr, Program};
+use super::schedule::outermost;
+use super::{Buffer, BufferKind, Plan, PlanOptions, PlanOutput};
+use crate::dtype::DType;
+use crate::graph::Graph;
+
+/// A run of steps during which a storage holds something.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    first: usize,
+    last: usize,
+}
+
+pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options: &PlanOptions) -> Plan {
+    let calls: Vec<Draft> = order.iter().map(|&i| drafts.calls[i].clone()).collect();
+    let unshared_bytes = (0..drafts.storages.len())
+        .filter(|&s| drafts.storages[s].kind == StorageKind::Temporary && drafts.storages[s].inside.is_none())
+        .filter(|&s| calls.iter().any(|c| c.writes().any(|w| w.storage == s)))
+        .map(|s| bytes(&drafts, s))
+        .sum();
+    if options.fuse {
+        reuse_in_place(&mut drafts, &calls);
+    }
+    let mut plan = Plan {
+        buffers: vec![],
+        steps: vec![],
+        inputs: vec![None; graph.inputs().len()],
+        arenas: vec![None; graph.arenas().len()],
+        outputs: vec![],
+        unshared_bytes,
+    };
+    let mut buffer_of = vec![usize::MAX; drafts.storages.len()];
+    fixed_buffers(&drafts, &mut plan, &mut buffer_of);
+    let scratch: Vec<usize> = calls.iter().map(|c| (options.scratch)(&c.kernel)).collect();
+    let scratch_buffers = slots(&drafts, &calls, &scratch, &mut plan, &mut buffer_of);
+    for (i, call) in calls.into_iter().enumerate() {
+        let scratch = scratch_buffers[i].map(|buffer| Operand {
+            buffer,
+            offset: 0,
+            len: scratch[i],
+            dtype: DType::F32,
+            access: Access::ReadWrite,
+        });
+        plan.steps.push(finished(&drafts, call, &buffer_of, scratch));
+    }
+    for ((name, v), region) in graph.outputs().iter().zip(&drafts.outputs) {
+        let place = outermost(&drafts, region);
+        let (shape, dtype) = (graph.shape(*v).to_vec(), graph.dtype(*v));
+        let (buffer, offset) = (buffer_of[place.storage], place.offset);
+        plan.outputs.push(PlanOutput { name: name.clone(), buffer, offset, shape, dtype });
+    }
+    plan
+}
+
+/// Bytes of a storage, rounded up to whole words.
+fn bytes(drafts: &Drafts, storage: usize) -> usize {
+    let s = &drafts.storages[storage];
+    (s.len * s.dtype.size()).next_multiple_of(4).max(4)
+}
+
+fn lives(drafts: &Drafts, calls: &[Draft]) -> Vec<Option<Life>> {
+    let mut lives: Vec<Option<Life>> = vec![None; drafts.storages.len()];
+    for (i, call) in calls.iter().enumerate() {
+        for region in call.reads().chain(call.writes()) {
+            let s = outermost(drafts, region).storage;
+            let life = lives[s].get_or_insert(Life { first: i, last: i });
+            life.last = i;
+        }
+    }
+    lives
+}
+
+/// Lets a call write over an operand that nobody reads afterwards, where each point reads its own element alone.
+fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft]) {
+    for (i, call) in calls.iter().enumerate() {
+        for store in &call.program.stores {
+            let written = call.operands[store.operand].clone();
+            let out = &drafts.storages[written.storage];
+            let own = out.kind == StorageKind::Temporary && out.inside.is_none() && !out.output;
+            if !own || written.len != out.len || !store.view.is_identity(&call.program.domain) {
+                continue;
+            }
+            let lives = lives(drafts, calls);
+            let first_write = lives[written.storage].is_some_and(|l| l.first == i);
+            let candidate = call.program.instrs.iter().find_map(|instr| match instr {
+                Instr::Load { operand, .. } => {
+                    let region = outermost(drafts, &call.operands[*operand]);
+                    let life = lives[region.storage]?;
+                    let dies = life.last == i && life.first < i;
+                    (dies && replaceable(drafts, call, *operand, &region, out)).then_some(region.storage)
+                }
+                _ => None,
+            });
+            if let (Some(storage), true) = (candidate, first_write) {
+                drafts.storages[written.storage].inside = Some((storage, 0));
+            }
+        }
+    }
+}
+
+/// Is an operand a whole intermediate of the output's size, read only in order by the program?
+fn replaceable(drafts: &Drafts, call: &Draft, operand: usize, place: &Region, out: &super::draft::Storage) -> bool {
+    let held = &drafts.storages[place.storage];
+    let region = &call.operands[operand];
+    let whole = place.offset == 0 && place.len == held.len && held.len == out.len && held.dtype == out.dtype;
+    let mine = held.kind == StorageKind::Temporary && !held.output;
+    let by_kernel = call.inputs.iter().any(|&i| outermost(drafts, &call.operands[i]).storage == place.storage);
+    let by_prologue = match &call.kernel {
+        Kernel::Reduce { .. } => true,
+        _ => false,
+    };
+    let same: Vec<&Region> = call.operands.iter().filter(|r| outermost(drafts, r).storage == place.storage).collect();
+    whole && mine && !by_kernel && !by_prologue && same == [region] && loads_in_order(call, region)
+}
+
+fn fixed_buffers(drafts: &Drafts, plan: &mut Plan, buffer_of: &mut [usize]) {
+    for (s, storage) in drafts.storages.iter().enumerate() {
+        if storage.inside.is_some() {
+            continue;
+        }
+        let kind = match storage.kind {
+            StorageKind::Input(id) => BufferKind::Input(id),
+            StorageKind::Arena(id) => BufferKind::Arena(id),
+            StorageKind::Constant(id) => BufferKind::Constant(id),
+            StorageKind::Zeroed => BufferKind::Zeroed,
+            StorageKind::Temporary if storage.output => BufferKind::Output,
+            StorageKind::Temporary => continue,
+        };
+        plan.buffers.push(Buffer { kind, bytes: bytes(drafts, s) });
+        buffer_of[s] = plan.buffers.len() - 1;
+        match storage.kind {
+            StorageKind::Input(id) => plan.inputs[id.0] = Some(buffer_of[s]),
+            StorageKind::Arena(id) => plan.arenas[id.0] = Some(buffer_of[s]),
+            _ => {}
+        }
+    }
+}
+
+/// Greedy by size: the largest first, each into the first slot in which nothing lives at the same time.
+fn slots(
+    drafts: &Drafts,
+    calls: &[Draft],
+    scratch: &[usize],
+    plan: &mut Plan,
+    buffer_of: &mut [usize],
+) -> Vec<Option<usize>> {
+    let mut items: Vec<(usize, Life, Option<usize>, usize)> = vec![];
+    for (s, life) in lives(drafts, calls).into_iter().enumerate() {
+        let storage = &drafts.storages[s];
+        let temporary = storage.kind == StorageKind::Temporary && storage.inside.is_none() && !storage.output;
+        if let (Some(life), true) = (life, temporary) {
+            items.push((bytes(drafts, s), life, Some(s), 0));
+        }
+    }
+    for (i, &len) in scratch.iter().enumerate().filter(|(_, len)| **len > 0) {
+        items.push((4 * len, Life { first: i, last: i }, None, i));
+    }
+    items.sort_by_key(|(size, life, ..)| (std::cmp::Reverse(*size), life.first));
+    let mut held: Vec<(usize, Vec<Life>)> = vec![];
+    let mut scratch_buffers = vec![None; calls.len()];
+    for (size, life, storage, step) in items {
+        let free = |lives: &[Life]| lives.iter().all(|l| l.last < life.first || life.last < l.first);
+        let slot = match held.iter().position(|(_, lives)| free(lives)) {
+            Some(slot) => slot,
+            None => {
+                plan.buffers.push(Buffer { kind: BufferKind::Slot, bytes: size });
+                held.push((plan.buffers.len() - 1, vec![]));
+                held.len() - 1
+            }
+        };
+        held[slot].1.push(life);
+        match storage {
+            Some(s) => buffer_of[s] = held[slot].0,
+            None => scratch_buffers[step] = Some(held[slot].0),
+        }
+    }
+    scratch_buffers
+}
+
+/// The call with its final operands: no region twice, each with its access.
+fn finished(drafts: &Drafts, mut call: Draft, buffer_of: &[usize], scratch: Option<Operand>) -> Step {
+    let mut operands: Vec<Operand> = vec![];
+    let mut position = vec![];
+    let reads: Vec<Region> = call.reads().cloned().collect();
+    let writes: Vec<Region> = call.writes().cloned().collect();
+    let written_buffers: Vec<usize> = writes.iter().map(|r| buffer_of[outermost(drafts, r).storage]).collect();
+    for region in &call.operands {
+        let place = outermost(drafts, region);
+        let dtype = drafts.storages[region.storage].dtype;
+        let buffer = buffer_of[place.storage];
+        let access = match (reads.contains(region), writes.contains(region)) {
+            (_, false) if written_buffers.contains(&buffer) => Access::ReadWrite,
+            (_, false) => Access::Read,
+            (false, true) => Access::Write,
+            (true, true) => Access::ReadWrite,
+        };
+        let found = operands.iter().position(|o| o.buffer == buffer && o.offset == place.offset && o.len == place.len);
+        position.push(found.unwrap_or(operands.len()));
+        match found {
+            Some(i) if operands[i].access != access => operands[i].access = Access::ReadWrite,
+            Some(_) => {}
+            None => operands.push(Operand { buffer, offset: place.offset, len: place.len, dtype, access }),
+        }
+    }
+    call.inputs.iter_mut().for_each(|i| *i = position[*i]);
+    call.program.rename_operands(&position);
+    call.program.collapse(0);
+    if let Kernel::Reduce { prologue, kept, .. } = &mut call.kernel {
+        prologue.rename_operands(&position);
+        *kept = prologue.collapse(*kept);
+    }
+    merge_equal_loads(&mut call.program);
+    Step { kernel: call.kernel, program: call.program, operands, inputs: call.inputs, scratch, label: call.label }
+}
+
+/// Loads that became equal when operands were merged are harmless; stores of one register to one place twice are not.
+fn merge_equal_loads(program: &mut Program) {
+    let mut seen = vec![];
+    program.stores.retain(|s| {
+        let new = !seen.contains(&(s.operand, s.view.clone()));
+        seen.push((s.operand, s.view.clone()));
+        new
+    });
+}

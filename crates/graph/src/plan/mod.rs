@@ -1,0 +1,173 @@
+//! The plan: a whole step as kernel calls over a fixed set of buffers.
+//!
+//! `decide` says which values get buffers of their own; `trace` turns the others into programs of the kernels that use them;
+//! `draft` holds the resulting calls; `fuse` merges them; `schedule` orders them; `memory` places buffers in reused slots.
+
+mod decide;
+mod draft;
+mod fuse;
+mod kernel;
+mod lower;
+mod memory;
+mod program;
+mod schedule;
+mod trace;
+
+pub use kernel::{Access, AxisShape, ConvShape, Kernel, MatMulShape, Operand, PoolShape, Step};
+pub use program::{Instr, Program, Reg, Store, View};
+
+use crate::dtype::DType;
+use crate::error::{GraphError, Result};
+use crate::graph::{ArenaId, ConstantId, Graph, InputId};
+
+/// What a buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BufferKind {
+    /// An input, written before each step.
+    Input(InputId),
+    /// An arena, shared by name between plans, alive between steps.
+    Arena(ArenaId),
+    /// Fixed data, written once.
+    Constant(ConstantId),
+    /// Written once with zeros; its padding stays zero, so it is never shared (the gradient arena).
+    Zeroed,
+    /// An output, readable until the next step.
+    Output,
+    /// Room for intermediates, reused within a step.
+    Slot,
+}
+
+/// A buffer of a plan.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    /// What it holds.
+    pub kind: BufferKind,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// What a backend asks of its plans.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanOptions {
+    /// Operands of one step at the most (storage bindings).
+    pub max_operands: usize,
+    /// Elements to which the start of an operand within a buffer is aligned (1 where any start will do).
+    pub alignment: usize,
+    /// Bytes of one operand at the most.
+    pub max_bytes: usize,
+    /// Recompute small expressions at every point that they broadcast to, instead of calling a kernel for them.
+    pub inline_broadcasts: bool,
+    /// f32 elements of scratch that a kernel wants.
+    pub scratch: fn(&Kernel) -> usize,
+    /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
+    pub fuse: bool,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        PlanOptions {
+            max_operands: 8,
+            alignment: 1,
+            max_bytes: usize::MAX,
+            inline_broadcasts: false,
+            scratch: |_| 0,
+            fuse: true,
+        }
+    }
+}
+
+/// A compiled step: kernel calls in order, over buffers whose sizes are known.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The buffers.
+    pub buffers: Vec<Buffer>,
+    /// The calls, in order.
+    pub steps: Vec<Step>,
+    /// Buffer of each input, in order of declaration; `None` where nothing reads it.
+    pub inputs: Vec<Option<usize>>,
+    /// Buffer of each arena.
+    pub arenas: Vec<Option<usize>>,
+    /// Where each output lies, its shape and type.
+    pub outputs: Vec<PlanOutput>,
+    /// Sum of the sizes of all intermediates, had each a buffer of its own.
+    pub unshared_bytes: usize,
+}
+
+/// Where an output lies.
+#[derive(Clone, Debug)]
+pub struct PlanOutput {
+    /// Its name.
+    pub name: String,
+    /// Buffer.
+    pub buffer: usize,
+    /// First element.
+    pub offset: usize,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Type.
+    pub dtype: DType,
+}
+
+impl Plan {
+    /// Plans a graph's outputs and assignments.
+    ///
+    /// # Errors
+    /// [`GraphError::TooLarge`] if an operand exceeds `max_bytes`; it names the tensor and a batch size that would fit.
+    pub fn new(graph: &Graph, options: &PlanOptions) -> Result<Plan> {
+        let decisions = decide::decide(graph, options);
+        let mut drafts = lower::lower(graph, options, decisions);
+        if options.fuse {
+            fuse::fuse(&mut drafts, options);
+        }
+        let order = schedule::schedule(&mut drafts);
+        let plan = memory::place(graph, drafts, &order, options);
+        plan.check_sizes(graph, options)?;
+        Ok(plan)
+    }
+
+    fn check_sizes(&self, graph: &Graph, options: &PlanOptions) -> Result<()> {
+        for step in &self.steps {
+            let Some(o) =
+                step.operands.iter().chain(&step.scratch).find(|o| o.len * o.dtype.size() > options.max_bytes)
+            else {
+                continue;
+            };
+            let needed = o.len * o.dtype.size();
+            let batch = graph.inputs().iter().filter_map(|i| i.shape.first()).max().copied().unwrap_or(1);
+            let fits = (batch as f64 * options.max_bytes as f64 / needed as f64) as usize;
+            let hint = if fits > 0 && batch > 1 {
+                format!("a batch of at most {fits} (now {batch}) should fit")
+            } else {
+                "choose a smaller model or image, or a device with a higher limit".to_string()
+            };
+            return Err(GraphError::TooLarge {
+                what: format!("a tensor of {} elements in {}", o.len, step.label),
+                needed,
+                available: options.max_bytes,
+                hint,
+            });
+        }
+        Ok(())
+    }
+
+    /// Bytes of every buffer: what the device must hold, known before anything is allocated.
+    pub fn peak_bytes(&self) -> usize {
+        self.buffers.iter().map(|b| b.bytes).sum()
+    }
+
+    /// Bytes of the buffers of one kind of use: everything but arenas, inputs, constants and the gradient arena.
+    pub fn intermediate_bytes(&self) -> usize {
+        let shared = |b: &&Buffer| matches!(b.kind, BufferKind::Slot | BufferKind::Output);
+        self.buffers.iter().filter(shared).map(|b| b.bytes).sum()
+    }
+
+    /// Bytes read and written by all steps.
+    pub fn moved_bytes(&self) -> u64 {
+        self.steps.iter().map(Step::bytes).sum()
+    }
+
+    /// Floating-point operations of all matrix products and convolutions.
+    pub fn flops(&self) -> u64 {
+        self.steps.iter().map(|s| s.kernel.flops()).sum()
+    }
+}

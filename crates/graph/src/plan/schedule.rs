@@ -1,0 +1,141 @@
+//! The order of calls: operands before their uses, reads of a state before its assignment.
+
+use super::draft::{Draft, Drafts, Region, StorageKind};
+use super::fuse::loads_in_order;
+use super::kernel::Kernel;
+use super::program::{Instr, Program, Store, View};
+
+/// Which call must run before which.
+pub(super) struct Dependencies {
+    after: Vec<Vec<usize>>,
+}
+
+impl Dependencies {
+    pub fn new(drafts: &Drafts) -> Dependencies {
+        let place = |r: &Region| outermost(drafts, r);
+        let touched: Vec<(Vec<Region>, Vec<Region>)> =
+            drafts.calls.iter().map(|c| (c.reads().map(place).collect(), c.writes().map(place).collect())).collect();
+        let mut after = vec![vec![]; drafts.calls.len()];
+        let hits = |x: &[Region], y: &[Region]| x.iter().any(|a| y.iter().any(|b| a.overlaps(b)));
+        for (a, next) in after.iter_mut().enumerate() {
+            for b in (0..touched.len()).filter(|&b| b != a) {
+                let flows = hits(&touched[a].1, &touched[b].0);
+                let earlier = drafts.calls[a].rank < drafts.calls[b].rank;
+                if flows || earlier && hits(&touched[a].1, &touched[b].1) {
+                    next.push(b);
+                }
+            }
+        }
+        Dependencies { after }
+    }
+
+    /// Is there a path from `a` to `b`?
+    pub fn reaches(&self, a: usize, b: usize) -> bool {
+        self.search(self.after[a].clone(), b)
+    }
+
+    /// Is there a path from `a` to `b` through another call?
+    pub fn reaches_indirectly(&self, a: usize, b: usize) -> bool {
+        self.search(self.after[a].iter().copied().filter(|&x| x != b).collect(), b)
+    }
+
+    fn search(&self, mut stack: Vec<usize>, target: usize) -> bool {
+        let mut seen = vec![false; self.after.len()];
+        while let Some(x) = stack.pop() {
+            if x == target {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[x], true) {
+                stack.extend_from_slice(&self.after[x]);
+            }
+        }
+        false
+    }
+}
+
+/// The region within the storage that holds it in the end.
+pub(super) fn outermost(drafts: &Drafts, region: &Region) -> Region {
+    let mut region = region.clone();
+    while let Some((outer, offset)) = drafts.storages[region.storage].inside {
+        region.storage = outer;
+        region.offset += offset;
+    }
+    region
+}
+
+/// Decides how assignments are done and gives the calls' order.
+pub(super) fn schedule(drafts: &mut Drafts) -> Vec<usize> {
+    let mut dependencies = Dependencies::new(drafts);
+    for (_, to, from) in drafts.assignments.clone() {
+        let readers = |drafts: &Drafts, but: usize| -> Vec<usize> {
+            (0..drafts.calls.len()).filter(|&i| i != but && drafts.calls[i].reads().any(|r| r.overlaps(&to))).collect()
+        };
+        let writers: Vec<usize> =
+            (0..drafts.calls.len()).filter(|&i| drafts.calls[i].writes().any(|w| w.storage == from.storage)).collect();
+        let in_place =
+            writers.len() == 1 && may_write(drafts, &dependencies, writers[0], &to, &readers(drafts, writers[0]));
+        let writer = if in_place {
+            drafts.storages[from.storage].inside = Some((to.storage, to.offset));
+            writers[0]
+        } else {
+            let call = copy(drafts, &from, &to);
+            drafts.calls.push(call);
+            dependencies.after.push(vec![]);
+            let last = drafts.calls.len() - 1;
+            writers.iter().for_each(|&w| dependencies.after[w].push(last));
+            last
+        };
+        for reader in readers(drafts, writer) {
+            dependencies.after[reader].push(writer);
+        }
+    }
+    topological(drafts, &dependencies)
+}
+
+/// May a call write its result over a state that others, and perhaps itself, read?
+fn may_write(drafts: &Drafts, deps: &Dependencies, writer: usize, to: &Region, readers: &[usize]) -> bool {
+    let call = &drafts.calls[writer];
+    let prologue_reads = match &call.kernel {
+        Kernel::Reduce { prologue, .. } => prologue.instrs.iter().any(|i| match i {
+            Instr::Load { operand, .. } => call.operands[*operand].overlaps(to),
+            _ => false,
+        }),
+        _ => false,
+    };
+    let input_reads = call.inputs.iter().any(|&i| call.operands[i].overlaps(to));
+    !prologue_reads && !input_reads && loads_in_order(call, to) && readers.iter().all(|&r| !deps.reaches(writer, r))
+}
+
+fn copy(drafts: &Drafts, from: &Region, to: &Region) -> Draft {
+    let (domain, dtype) = ([from.len], drafts.storages[from.storage].dtype);
+    let mut program = Program::new(&domain);
+    let reg = program.push(Instr::Load { operand: 0, view: View::identity(&domain), dtype }, dtype);
+    program.stores.push(Store { operand: 1, view: View::identity(&domain), dtype, reg });
+    let rank = drafts.calls.len();
+    let operands = vec![from.clone(), to.clone()];
+    Draft { kernel: Kernel::Pointwise, program, operands, inputs: vec![], label: "assign".into(), rank }
+}
+
+/// Kahn's algorithm, the lowest rank first.
+fn topological(drafts: &Drafts, deps: &Dependencies) -> Vec<usize> {
+    let n = drafts.calls.len();
+    let mut waiting = vec![0; n];
+    for next in &deps.after {
+        next.iter().for_each(|&b| waiting[b] += 1);
+    }
+    let mut ready: std::collections::BTreeSet<(usize, usize)> =
+        (0..n).filter(|&i| waiting[i] == 0).map(|i| (drafts.calls[i].rank, i)).collect();
+    let mut order = vec![];
+    while let Some((_, i)) = ready.pop_first() {
+        order.push(i);
+        for &b in &deps.after[i] {
+            waiting[b] -= 1;
+            if waiting[b] == 0 {
+                ready.insert((drafts.calls[b].rank, b));
+            }
+        }
+    }
+    debug_assert_eq!(order.len(), n, "calls depend on each other in a circle");
+    debug_assert!(drafts.storages.iter().all(|s| s.kind != StorageKind::Zeroed || s.inside.is_none()));
+    order
+}

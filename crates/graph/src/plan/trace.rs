@@ -1,0 +1,211 @@
+//! Turns a value into a program over a kernel's domain, following movement ops as maps of axes.
+
+use super::PlanOptions;
+use super::decide::{Decisions, Role, operands, resolve, role};
+use super::draft::{Region, Storage, StorageKind};
+use super::program::{Instr, Program, Reg, View};
+use crate::dtype::{DType, Scalar};
+use crate::graph::{Graph, Var};
+use crate::op::Op;
+use crate::shape::{count, strides};
+use std::collections::HashMap;
+
+/// Where one axis of a value comes from: `offset + step * (position on an axis of the domain)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Axis {
+    source: Option<usize>,
+    offset: isize,
+    step: isize,
+}
+
+const FIXED: Axis = Axis { source: None, offset: 0, step: 0 };
+
+/// Storages of the values that have one.
+pub(super) struct Places<'a> {
+    pub graph: &'a Graph,
+    pub options: &'a PlanOptions,
+    pub decisions: Decisions,
+    pub storages: Vec<Storage>,
+    of: HashMap<Var, usize>,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(graph: &'a Graph, options: &'a PlanOptions, decisions: Decisions) -> Places<'a> {
+        Places { graph, options, decisions, storages: vec![], of: HashMap::new() }
+    }
+
+    /// The storage of a value with a buffer of its own, made if it is new.
+    pub fn storage(&mut self, v: Var) -> usize {
+        let node = self.graph.node(v);
+        let (kind, len) = match &node.op {
+            Op::Input(id) => (StorageKind::Input(*id), count(&node.shape)),
+            Op::Constant(id) => (StorageKind::Constant(*id), count(&node.shape)),
+            Op::State(id) => return self.arena_storage(self.graph.states()[id.0].arena),
+            Op::Arena(id) => return self.arena_storage(*id),
+            Op::Pack(..) => (StorageKind::Zeroed, count(&node.shape)),
+            _ => (StorageKind::Temporary, count(&node.shape)),
+        };
+        if let Some(&s) = self.of.get(&v) {
+            return s;
+        }
+        self.storages.push(Storage { kind, len, dtype: node.dtype, inside: None, output: false });
+        let s = self.storages.len() - 1;
+        self.of.insert(v, s);
+        s
+    }
+
+    /// The one storage of an arena.
+    pub fn arena_storage(&mut self, id: crate::graph::ArenaId) -> usize {
+        if let Some(s) = self.storages.iter().position(|s| s.kind == StorageKind::Arena(id)) {
+            return s;
+        }
+        let info = &self.graph.arenas()[id.0];
+        let kind = StorageKind::Arena(id);
+        self.storages.push(Storage { kind, len: info.len, dtype: info.dtype, inside: None, output: false });
+        self.storages.len() - 1
+    }
+
+    /// The region that holds a value, or `None` if it is computed where it is used.
+    pub fn region(&mut self, v: Var) -> Option<Region> {
+        let (root, offset) = resolve(self.graph, v, self.options.alignment);
+        let op = &self.graph.node(root).op;
+        if role(op) != Role::Leaf && !self.decisions.located[root.index()] {
+            return None;
+        }
+        let base = match op {
+            Op::State(id) => self.graph.states()[id.0].offset,
+            _ => 0,
+        };
+        Some(Region { storage: self.storage(root), offset: base + offset, len: count(self.graph.shape(v)) })
+    }
+}
+
+/// A program under construction for one kernel.
+pub(super) struct Tracer<'p, 'a> {
+    pub places: &'p mut Places<'a>,
+    pub program: Program,
+    pub operands: Vec<Region>,
+    memo: HashMap<(Var, Vec<Axis>), Reg>,
+}
+
+impl<'p, 'a> Tracer<'p, 'a> {
+    pub fn new(places: &'p mut Places<'a>, domain: &[usize]) -> Tracer<'p, 'a> {
+        Tracer { places, program: Program::new(domain), operands: vec![], memo: HashMap::new() }
+    }
+
+    /// Adds the code of a value; axis `i` of the value is axis `axes[i]` of the domain. The value itself is computed
+    /// even if it has a buffer (`root`), its operands are loaded where they have one.
+    pub fn trace(&mut self, v: Var, axes: &[usize], root: bool) -> Reg {
+        let map: Vec<Axis> = axes.iter().map(|&a| Axis { source: Some(a), offset: 0, step: 1 }).collect();
+        if root { self.compute(v, map) } else { self.value(v, map) }
+    }
+
+    fn push(&mut self, instr: Instr) -> Reg {
+        self.program.push(instr, DType::F32)
+    }
+
+    fn value(&mut self, v: Var, map: Vec<Axis>) -> Reg {
+        let key = (v, map);
+        if let Some(&reg) = self.memo.get(&key) {
+            return reg;
+        }
+        let reg = match self.places.region(v) {
+            Some(region) => self.load(v, region, &key.1),
+            None => self.compute(v, key.1.clone()),
+        };
+        self.memo.insert(key, reg);
+        reg
+    }
+
+    fn load(&mut self, v: Var, region: Region, map: &[Axis]) -> Reg {
+        let view = self.view(v, map);
+        let operand = match self.operands.iter().position(|r| *r == region) {
+            Some(i) => i,
+            None => {
+                self.operands.push(region);
+                self.operands.len() - 1
+            }
+        };
+        let dtype = self.places.graph.dtype(v);
+        self.push(Instr::Load { operand, view, dtype })
+    }
+
+    fn view(&self, v: Var, map: &[Axis]) -> View {
+        let row = strides(self.places.graph.shape(v));
+        let mut view = View { offset: 0, strides: vec![0; self.program.domain.len()] };
+        for (axis, stride) in map.iter().zip(row) {
+            view.offset += axis.offset * stride as isize;
+            if let Some(source) = axis.source {
+                view.strides[source] += axis.step * stride as isize;
+            }
+        }
+        view
+    }
+
+    fn compute(&mut self, v: Var, map: Vec<Axis>) -> Reg {
+        let graph = self.places.graph;
+        let node = graph.node(v);
+        match &node.op {
+            Op::Scalar(s) => self.push(Instr::Scalar(*s)),
+            Op::Iota => {
+                let view = self.view(v, &map);
+                let index = self.push(Instr::Index(view));
+                self.push(Instr::Cast(DType::I32, index))
+            }
+            Op::Random { kind, salt } => {
+                let words = [0, 1, 2].map(|i| self.value(node.inputs[0], vec![Axis { offset: i, ..FIXED }]));
+                let view = self.view(v, &map);
+                let index = self.push(Instr::Index(view));
+                let operands = [words[0], words[1], words[2], index];
+                self.push(Instr::Random { kind: *kind, salt: *salt, operands })
+            }
+            Op::Map(op) => {
+                let regs = node.inputs.iter().map(|&x| self.value(x, map.clone())).collect();
+                self.push(Instr::Map(*op, regs))
+            }
+            Op::Cast(to) => {
+                let reg = self.value(node.inputs[0], map);
+                if self.program.types[reg] == to.compute() { reg } else { self.push(Instr::Cast(to.compute(), reg)) }
+            }
+            _ => {
+                let x = operands(graph, v)[0];
+                let inner = self.through(v, x, map);
+                self.value(x, inner)
+            }
+        }
+    }
+
+    /// The operand's map, given that of a movement op's result.
+    fn through(&self, v: Var, x: Var, map: Vec<Axis>) -> Vec<Axis> {
+        let graph = self.places.graph;
+        let (from, to) = (graph.shape(x), graph.shape(v));
+        match &graph.node(v).op {
+            Op::Transpose(perm) => {
+                let mut inner = vec![FIXED; map.len()];
+                perm.iter().zip(map).for_each(|(&p, axis)| inner[p] = axis);
+                inner
+            }
+            Op::Broadcast => (0..from.len()).map(|i| if from[i] == to[i] { map[i] } else { FIXED }).collect(),
+            Op::Slice { start, step } => map
+                .iter()
+                .enumerate()
+                .map(|(i, a)| Axis {
+                    source: a.source,
+                    offset: start[i] as isize + step[i] * a.offset,
+                    step: step[i] * a.step,
+                })
+                .collect(),
+            // `decide` gave a buffer to the operand of any other reshape.
+            Op::Reshape => {
+                let mut significant = map.iter().zip(to).filter(|(_, n)| **n != 1).map(|(a, _)| *a);
+                from.iter().map(|&n| if n == 1 { FIXED } else { significant.next().unwrap_or(FIXED) }).collect()
+            }
+            _ => map,
+        }
+    }
+
+    /// A number of a type.
+    pub fn number(&mut self, value: Scalar) -> Reg {
+        self.push(Instr::Scalar(value))
+    }
+}

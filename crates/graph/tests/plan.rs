@@ -1,0 +1,101 @@
+//! What plans look like: fused, ordered, and within their memory.
+
+use chiaro_graph::plan::{BufferKind, Kernel, Plan, PlanOptions};
+use chiaro_graph::{ConvSpec, DType, Elementwise, Graph, Target, Var};
+
+fn conv_bn_relu(g: &mut Graph, x: Var, arena: chiaro_graph::ArenaId, name: &str, out: usize) -> Var {
+    let c = g.shape(x)[3];
+    let w = g.state(arena, &format!("{name}.weight"), &[out, 3, 3, c]).unwrap();
+    let scale = g.state(arena, &format!("{name}.scale"), &[out]).unwrap();
+    let shift = g.state(arena, &format!("{name}.shift"), &[out]).unwrap();
+    let [w, scale, shift] = [w, scale, shift].map(|s| g.state_value(s));
+    let spec = ConvSpec { padding: [1; 4], ..ConvSpec::default() };
+    let y = g.conv2d(x, w, &spec).unwrap();
+    let (y, _) = g.batch_norm(y, scale, shift, 1e-5).unwrap();
+    g.relu(y).unwrap()
+}
+
+/// Two convolutions with batch norm and a residual, loss, gradients and SGD with momentum.
+fn training_graph() -> Graph {
+    let mut g = Graph::new();
+    let x = g.input("images", &[8, 16, 16, 16], DType::F32).unwrap();
+    let t = g.input("labels", &[8], DType::I32).unwrap();
+    let lr = g.input("lr", &[1], DType::F32).unwrap();
+    let arena = g.arena("params", DType::F32).unwrap();
+    let y = conv_bn_relu(&mut g, x, arena, "a", 16);
+    let y = conv_bn_relu(&mut g, y, arena, "b", 16);
+    let y = g.add(y, x).unwrap();
+    let y = g.global_avg_pool2d(y).unwrap();
+    let w = g.state(arena, "fc.weight", &[10, 16]).unwrap();
+    let w = g.state_value(w);
+    let logits = g.linear(y, w, None).unwrap();
+    let loss = g.cross_entropy(logits, t, &Default::default()).unwrap();
+    let states = g.arenas()[arena.0].states.clone();
+    let values: Vec<Var> = states.iter().map(|&s| g.state_value(s)).collect();
+    let grads = g.grad(loss, None, &values).unwrap();
+    let pairs: Vec<_> = states.into_iter().zip(grads).collect();
+    let packed = g.pack(arena, &pairs).unwrap();
+    let momentum = g.arena_like(arena, "momentum").unwrap();
+    let (p, m) = (g.arena_values(arena), g.arena_values(momentum));
+    let m = g.map_scalars(Elementwise::Mul, m, &[0.9]).unwrap();
+    let m = g.add(m, packed).unwrap();
+    let step = g.mul(m, lr).unwrap();
+    let p = g.sub(p, step).unwrap();
+    g.assign(Target::Arena(arena), p).unwrap();
+    g.assign(Target::Arena(momentum), m).unwrap();
+    g.output("loss", loss).unwrap();
+    g
+}
+
+fn print(plan: &Plan) -> String {
+    let mut text = String::new();
+    for s in &plan.steps {
+        let ops: Vec<String> =
+            s.operands.iter().map(|o| format!("{}@{}+{}{:?}", o.buffer, o.offset, o.len, o.access)).collect();
+        text += &format!("{:24} {:40} {:?} {}\n", s.kernel.name(), s.label, s.program.domain, ops.join(" "));
+    }
+    text
+}
+
+#[test]
+fn a_training_step_is_fused() {
+    let g = training_graph();
+    let options = PlanOptions { alignment: 64, inline_broadcasts: true, ..PlanOptions::default() };
+    let plan = Plan::new(&g, &options).unwrap();
+    let text = print(&plan);
+    let pointwise: Vec<_> = plan.steps.iter().filter(|s| matches!(s.kernel, Kernel::Pointwise)).collect();
+    // Forward and backward of two norms, and the optimizer; the residual's gradient rides on a convolution.
+    assert!(pointwise.len() <= 6, "{} pointwise calls\n{text}", pointwise.len());
+    let optimizer: Vec<_> = pointwise.iter().filter(|s| s.program.stores.len() == 2).collect();
+    assert_eq!(optimizer.len(), 1, "one call updates parameters and momentum\n{text}");
+    let reductions =
+        plan.steps.iter().filter(|s| matches!(&s.kernel, Kernel::Reduce { results, .. } if results.len() == 2));
+    assert_eq!(reductions.count(), 2, "each norm's backward pass reduces once\n{text}");
+    assert!(!plan.buffers.iter().any(|b| b.kind == BufferKind::Slot && b.bytes == 0));
+}
+
+#[test]
+fn slots_are_never_used_twice_at_once() {
+    let g = training_graph();
+    let fused = Plan::new(&g, &PlanOptions { alignment: 64, ..PlanOptions::default() }).unwrap();
+    let plain = Plan::new(&g, &PlanOptions { alignment: 64, fuse: false, ..PlanOptions::default() }).unwrap();
+    assert!(fused.steps.len() < plain.steps.len(), "{} {}", fused.steps.len(), plain.steps.len());
+    assert!(fused.moved_bytes() < plain.moved_bytes());
+    assert!(fused.intermediate_bytes() < fused.unshared_bytes, "{}", print(&fused));
+    for plan in [&fused, &plain] {
+        for step in &plan.steps {
+            let mut buffers: Vec<_> =
+                step.operands.iter().filter(|o| plan.buffers[o.buffer].kind == BufferKind::Slot).collect();
+            buffers.sort_by_key(|o| o.buffer);
+            assert!(buffers.windows(2).all(|w| w[0].buffer != w[1].buffer), "{}", step.label);
+        }
+    }
+}
+
+#[test]
+fn an_operand_that_is_too_large_is_named_with_a_batch_that_fits() {
+    let g = training_graph();
+    let options = PlanOptions { max_bytes: 100_000, ..PlanOptions::default() };
+    let message = Plan::new(&g, &options).unwrap_err().to_string();
+    assert!(message.contains("batch of at most 6"), "{message}");
+}
