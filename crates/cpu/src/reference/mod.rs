@@ -51,9 +51,8 @@ impl Reference {
         let Reference { plans, arenas, stats } = self;
         let plan = plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
         let declared = plan.graph.inputs();
-        let fits = |(info, given): (&chiaro_graph::InputInfo, &Vec<f64>)| {
-            info.shape.iter().product::<usize>() == given.len()
-        };
+        let fits =
+            |(info, given): (&chiaro_graph::InputInfo, &Vec<f64>)| info.shape.iter().product::<usize>() == given.len();
         if declared.len() != inputs.len() || !declared.iter().zip(inputs).all(fits) {
             let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
             return Err(BackendError::Unknown(format!("inputs of {lengths:?} elements for {declared:?}")));

@@ -33,9 +33,8 @@ pub(super) fn slice(x: Value<'_>, start: &[usize], step: &[isize], shape: &[usiz
 
 pub(super) fn pad(x: Value<'_>, low: &[usize], value: f64, shape: &[usize]) -> Vec<f64> {
     build(shape, |index| {
-        let source: Option<Vec<usize>> = (0..index.len())
-            .map(|axis| index[axis].checked_sub(low[axis]).filter(|&i| i < x.shape[axis]))
-            .collect();
+        let source: Option<Vec<usize>> =
+            (0..index.len()).map(|axis| index[axis].checked_sub(low[axis]).filter(|&i| i < x.shape[axis])).collect();
         source.map_or(value, |source| x.at(&source))
     })
 }

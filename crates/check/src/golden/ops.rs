@@ -1,0 +1,208 @@
+//! PyTorch's operators as graph ops: elementwise, reductions, movement, indexing, matrix products.
+
+use super::run::Operands;
+use super::{Attrs, GoldenCase, GoldenError, nets};
+use chiaro_graph::{DType, Elementwise, Graph, ReduceKind, Tensor, Var};
+
+/// What a case computes: results by role, and the number of products summed in an element of the output.
+pub(super) struct Results {
+    pub values: Vec<(&'static str, Var)>,
+    pub inner: usize,
+}
+
+impl From<Var> for Results {
+    fn from(output: Var) -> Results {
+        Results { values: vec![("output", output)], inner: 1 }
+    }
+}
+
+/// An operand that must be there.
+pub(super) fn operand(case: &GoldenCase, v: &Operands, role: &str) -> Result<Var, GoldenError> {
+    v.get(role).copied().ok_or_else(|| case.attrs.error(format!("no operand {role}")))
+}
+
+/// Adds the ops of a case.
+pub(super) fn build(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Results, GoldenError> {
+    if let Some(op) = elementwise(&case.op) {
+        let (x, y) = (operand(case, v, "input")?, v.get("other"));
+        let operands: Vec<Var> = [x].into_iter().chain(y.copied()).collect();
+        return Ok(g.map(op, &operands)?.into());
+    }
+    if let Some(result) = nets::build(g, case, v)? {
+        return Ok(result);
+    }
+    let a = &case.attrs;
+    let input = || operand(case, v, "input");
+    Ok(match case.op.as_str() {
+        "matmul" => {
+            let (x, y) = (input()?, operand(case, v, "other")?);
+            let (ta, tb) = (a.flag("transpose_input")?, a.flag("transpose_other")?);
+            let shape = g.shape(x);
+            let inner = shape[shape.len() - if ta { 2 } else { 1 }];
+            Results { inner, ..g.matmul(x, y, ta, tb)?.into() }
+        }
+        "linear" => {
+            let (x, w) = (input()?, operand(case, v, "weight")?);
+            Results { inner: g.shape(w)[1], ..g.linear(x, w, v.get("bias").copied())?.into() }
+        }
+        "leaky_relu" => g.map_scalars(Elementwise::LeakyRelu, input()?, &[a.number("negative_slope")?])?.into(),
+        "elu" => g.map_scalars(Elementwise::Elu, input()?, &[a.number("alpha")?])?.into(),
+        "gelu" if a.text("approximate")? == "tanh" => g.unary(Elementwise::GeluTanh, input()?)?.into(),
+        "gelu" => g.unary(Elementwise::Gelu, input()?)?.into(),
+        "softplus" => {
+            g.map_scalars(Elementwise::Softplus, input()?, &[a.number("beta")?, a.number("threshold")?])?.into()
+        }
+        "pow" => g.powf(input()?, a.number("exponent")?)?.into(),
+        "clamp" => {
+            let bound = |key| if a.given(key) { a.number(key).map(Some) } else { Ok(None) };
+            g.clamp(input()?, bound("min")?, bound("max")?)?.into()
+        }
+        "where" => {
+            let condition = operand(case, v, "condition")?;
+            let condition = g.cast(condition, DType::Bool);
+            g.where_(condition, input()?, operand(case, v, "other")?)?.into()
+        }
+        "softmax" | "log_softmax" => {
+            let x = input()?;
+            let axis = a.axis("dim", g.shape(x).len())?;
+            g.softmax(x, axis, case.op == "log_softmax")?.into()
+        }
+        "cat" => {
+            let parts: Vec<Var> = v.iter().filter(|(role, _)| role.starts_with("input")).map(|(_, v)| *v).collect();
+            let axis = a.axis("dim", g.shape(parts[0]).len())?;
+            g.concat(&parts, axis)?.into()
+        }
+        "permute_reshape" => {
+            let moved = g.transpose(input()?, &a.sizes("dims")?)?;
+            g.reshape(moved, &a.sizes("shape")?)?.into()
+        }
+        "transpose" => {
+            let x = input()?;
+            let rank = g.shape(x).len();
+            let mut perm: Vec<usize> = (0..rank).collect();
+            perm.swap(a.axis("dim0", rank)?, a.axis("dim1", rank)?);
+            g.transpose(x, &perm)?.into()
+        }
+        "pad" => {
+            let value = if a.text("mode")? == "constant" { a.number("value")? } else { 0.0 };
+            pad(g, input()?, &a.integers("pad")?, a.text("mode")?, value)?.into()
+        }
+        "gather" => {
+            let x = input()?;
+            let axis = a.axis("dim", g.shape(x).len())?;
+            gather(g, x, operand(case, v, "index")?, axis)?.into()
+        }
+        "index_select" => {
+            let x = input()?;
+            let axis = a.axis("dim", g.shape(x).len())?;
+            g.index_select(x, operand(case, v, "index")?, axis)?.into()
+        }
+        "embedding" => {
+            let padding = if a.given("padding_idx") { Some(a.integer("padding_idx")? as usize) } else { None };
+            g.embedding(operand(case, v, "weight")?, operand(case, v, "index")?, padding)?.into()
+        }
+        _ => reduction(g, case, input()?)?,
+    })
+}
+
+/// Ops that are one row of the elementwise table.
+fn elementwise(op: &str) -> Option<Elementwise> {
+    Some(match op {
+        "add" => Elementwise::Add,
+        "sub" => Elementwise::Sub,
+        "mul" => Elementwise::Mul,
+        "div" => Elementwise::Div,
+        "maximum" => Elementwise::Maximum,
+        "minimum" => Elementwise::Minimum,
+        "pow_tensor" => Elementwise::Pow,
+        "sqrt" => Elementwise::Sqrt,
+        "rsqrt" => Elementwise::Rsqrt,
+        "exp" => Elementwise::Exp,
+        "log" => Elementwise::Log,
+        "abs" => Elementwise::Abs,
+        "neg" => Elementwise::Neg,
+        "reciprocal" => Elementwise::Reciprocal,
+        "relu" => Elementwise::Relu,
+        "relu6" => Elementwise::Relu6,
+        "selu" => Elementwise::Selu,
+        "silu" => Elementwise::Silu,
+        "mish" => Elementwise::Mish,
+        "sigmoid" => Elementwise::Sigmoid,
+        "tanh" => Elementwise::Tanh,
+        "hardswish" => Elementwise::Hardswish,
+        "hardsigmoid" => Elementwise::Hardsigmoid,
+        _ => return None,
+    })
+}
+
+fn reduction(g: &mut Graph, case: &GoldenCase, x: Var) -> Result<Results, GoldenError> {
+    let a = &case.attrs;
+    let rank = g.shape(x).len();
+    let keepdim = a.flag("keepdim")?;
+    let kind = if case.op.ends_with("max") { ReduceKind::Max } else { ReduceKind::Min };
+    let axes = || if a.given("dim") { a.sizes("dim") } else { Ok((0..rank).collect()) };
+    Ok(match case.op.as_str() {
+        "sum" => g.sum(x, &axes()?, keepdim)?.into(),
+        "mean" => g.mean(x, &axes()?, keepdim)?.into(),
+        "var" => g.var(x, &axes()?, keepdim, a.number("correction")?)?.into(),
+        "amax" | "amin" => g.reduce(kind, x, &axes()?, keepdim)?.into(),
+        "max" | "min" => {
+            let axis = a.axis("dim", rank)?;
+            let value = g.select_extreme(kind, x, axis, keepdim)?;
+            let index = g.arg_reduce(kind, x, axis, keepdim)?;
+            Results { values: vec![("output", value), ("indices", index)], inner: 1 }
+        }
+        "argmax" | "argmin" if a.given("dim") => g.arg_reduce(kind, x, a.axis("dim", rank)?, keepdim)?.into(),
+        "argmax" | "argmin" => {
+            let count = g.shape(x).iter().product();
+            let flat = g.reshape(x, &[count])?;
+            g.arg_reduce(kind, flat, 0, false)?.into()
+        }
+        other => return Err(a.error(format!("unknown operator {other}"))),
+    })
+}
+
+/// PyTorch's gather lets the other axes of the index be shorter than the operand's, which is then cut.
+fn gather(g: &mut Graph, x: Var, index: Var, axis: usize) -> Result<Var, GoldenError> {
+    let (mut len, extent) = (g.shape(index).to_vec(), g.shape(x)[axis]);
+    len[axis] = extent;
+    let rank = len.len();
+    let cut = g.slice(x, &vec![0; rank], &len, &vec![1; rank])?;
+    Ok(g.gather(cut, index, axis)?)
+}
+
+/// A constant whose number of elements fits its shape.
+pub(super) fn constant(g: &mut Graph, shape: &[usize], dtype: DType, values: &[f64]) -> Var {
+    let zeros = || Tensor::zeros(shape, dtype);
+    g.constant(Tensor::from_f64(shape, dtype, values).unwrap_or_else(zeros))
+}
+
+/// Padding amounts from the last axis backwards; negative ones crop.
+pub(super) fn pad(g: &mut Graph, x: Var, amounts: &[i64], mode: &str, value: f64) -> Result<Var, GoldenError> {
+    let rank = g.shape(x).len();
+    let (mut low, mut high) = (vec![0; rank], vec![0; rank]);
+    let mut y = x;
+    for (k, pair) in amounts.chunks(2).enumerate() {
+        let axis = rank - 1 - k;
+        let extent = g.shape(x)[axis] as i64;
+        if mode == "constant" {
+            y = g.narrow(y, axis, (-pair[0]).max(0) as usize, (extent + pair[1].min(0)) as usize)?;
+            (low[axis], high[axis]) = (pair[0].max(0) as usize, pair[1].max(0) as usize);
+            continue;
+        }
+        let source = |i: i64| match mode {
+            "reflect" if i < 0 => -i,
+            "reflect" if i >= extent => 2 * (extent - 1) - i,
+            _ => i.clamp(0, extent - 1),
+        };
+        let index: Vec<f64> = (-pair[0]..extent + pair[1]).map(|i| source(i) as f64).collect();
+        let rows = constant(g, &[index.len()], DType::I32, &index);
+        y = g.index_select(y, rows, axis)?;
+    }
+    Ok(g.pad(y, &low, &high, value)?)
+}
+
+/// A whole number as an `i32` argument.
+pub(super) fn i32_of(a: &Attrs, key: &str) -> Result<i32, GoldenError> {
+    i32::try_from(a.integer(key)?).map_err(|e| a.error(format!("{key}: {e}")))
+}
