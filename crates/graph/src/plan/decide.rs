@@ -146,10 +146,10 @@ impl Decider<'_> {
             }
             Role::Reduce => self.located[v.index()] = true,
             Role::Pointwise | Role::Movement => {
-                let many = self.users[v.index()].len() > 1 && role == Role::Pointwise;
-                if !self.options.fuse && role == Role::Pointwise && !is_free(&node.op) {
-                    self.located[v.index()] = true;
-                } else if many && !self.is_cheap(v, CHEAP, 1) && !self.is_small_operand(v) {
+                let many = self.users[v.index()].len() > 1;
+                let shared = many && !self.is_cheap(v, CHEAP, 1) && !self.is_small_operand(v);
+                let plain = !self.options.fuse && !is_free(&node.op);
+                if role == Role::Pointwise && (plain || shared) {
                     self.located[v.index()] = true;
                 }
             }

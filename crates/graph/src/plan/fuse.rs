@@ -12,33 +12,35 @@ use crate::shape::count;
 const MAX_RESULTS: usize = 2;
 
 pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) {
-    while merge_one(drafts, options, merged_reductions) {}
-    while merge_one(drafts, options, merged_consumer) {}
+    merge_all(drafts, options, Dependencies::sharers, merged_reductions);
+    merge_all(drafts, options, Dependencies::producers, merged_consumer);
 }
 
+type Partners = fn(&Dependencies, &Drafts, usize) -> Vec<usize>;
 type Merge = fn(&Drafts, &Dependencies, usize, usize, &PlanOptions) -> Option<Draft>;
 
-/// Tries all pairs of calls that share a storage; replaces the first mergeable pair.
-fn merge_one(drafts: &mut Drafts, options: &PlanOptions, merge: Merge) -> bool {
-    let dependencies = Dependencies::new(drafts);
-    for b in 0..drafts.calls.len() {
-        for a in neighbours(drafts, b) {
-            if let Some(merged) = merge(drafts, &dependencies, a, b, options) {
-                drafts.calls[a] = merged;
+/// Merges calls with partners until no pair is left that can be merged.
+fn merge_all(drafts: &mut Drafts, options: &PlanOptions, partners: Partners, merge: Merge) {
+    let mut dependencies = Dependencies::new(drafts);
+    // Calls since the last merge; after a whole round without one there is none left.
+    let (mut b, mut idle) = (0, 0);
+    while idle < drafts.calls.len() {
+        b %= drafts.calls.len();
+        let candidates = partners(&dependencies, drafts, b);
+        let merged = candidates.into_iter().find_map(|a| Some((a, merge(drafts, &dependencies, a, b, options)?)));
+        match merged {
+            Some((a, call)) => {
+                drafts.calls[a] = call;
                 drafts.calls.remove(b);
-                return true;
+                dependencies = Dependencies::new(drafts);
+                idle = 0;
+            }
+            None => {
+                b += 1;
+                idle += 1;
             }
         }
     }
-    false
-}
-
-/// Calls before `b` that touch a storage that `b` reads.
-fn neighbours(drafts: &Drafts, b: usize) -> Vec<usize> {
-    let touches = |a: &Draft| {
-        drafts.calls[b].reads().any(|r| a.reads().chain(a.writes()).any(|other| other.storage == r.storage))
-    };
-    (0..drafts.calls.len()).filter(|&a| a != b && touches(&drafts.calls[a])).collect()
 }
 
 /// Counts operands, and scratch where the kernel wants some.

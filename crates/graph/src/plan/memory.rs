@@ -110,10 +110,7 @@ fn replaceable(drafts: &Drafts, call: &Draft, operand: usize, place: &Region, ou
     let whole = place.offset == 0 && place.len == held.len && held.len == out.len && held.dtype == out.dtype;
     let mine = held.kind == StorageKind::Temporary && !held.output;
     let by_kernel = call.inputs.iter().any(|&i| outermost(drafts, &call.operands[i]).storage == place.storage);
-    let by_prologue = match &call.kernel {
-        Kernel::Reduce { .. } => true,
-        _ => false,
-    };
+    let by_prologue = matches!(call.kernel, Kernel::Reduce { .. });
     let same: Vec<&Region> = call.operands.iter().filter(|r| outermost(drafts, r).storage == place.storage).collect();
     whole && mine && !by_kernel && !by_prologue && same == [region] && loads_in_order(call, region)
 }
@@ -214,12 +211,12 @@ fn finished(drafts: &Drafts, mut call: Draft, buffer_of: &[usize], scratch: Opti
         prologue.rename_operands(&position);
         *kept = prologue.collapse(*kept);
     }
-    merge_equal_loads(&mut call.program);
+    drop_repeated_stores(&mut call.program);
     Step { kernel: call.kernel, program: call.program, operands, inputs: call.inputs, scratch, label: call.label }
 }
 
-/// Loads that became equal when operands were merged are harmless; stores of one register to one place twice are not.
-fn merge_equal_loads(program: &mut Program) {
+/// Operands that became one may be stored twice.
+fn drop_repeated_stores(program: &mut Program) {
     let mut seen = vec![];
     program.stores.retain(|s| {
         let new = !seen.contains(&(s.operand, s.view.clone()));

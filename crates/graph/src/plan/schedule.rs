@@ -8,25 +8,56 @@ use super::program::{Instr, Program, Store, View};
 /// Which call must run before which.
 pub(super) struct Dependencies {
     after: Vec<Vec<usize>>,
+    users: Vec<Users>,
+}
+
+/// Calls that touch a storage, with the regions they touch.
+#[derive(Clone, Default)]
+struct Users {
+    readers: Vec<(usize, Region)>,
+    writers: Vec<(usize, Region)>,
 }
 
 impl Dependencies {
     pub fn new(drafts: &Drafts) -> Dependencies {
-        let place = |r: &Region| outermost(drafts, r);
-        let touched: Vec<(Vec<Region>, Vec<Region>)> =
-            drafts.calls.iter().map(|c| (c.reads().map(place).collect(), c.writes().map(place).collect())).collect();
-        let mut after = vec![vec![]; drafts.calls.len()];
-        let hits = |x: &[Region], y: &[Region]| x.iter().any(|a| y.iter().any(|b| a.overlaps(b)));
-        for (a, next) in after.iter_mut().enumerate() {
-            for b in (0..touched.len()).filter(|&b| b != a) {
-                let flows = hits(&touched[a].1, &touched[b].0);
-                let earlier = drafts.calls[a].rank < drafts.calls[b].rank;
-                if flows || earlier && hits(&touched[a].1, &touched[b].1) {
-                    next.push(b);
-                }
+        let mut users = vec![Users::default(); drafts.storages.len()];
+        for (i, call) in drafts.calls.iter().enumerate() {
+            for region in call.reads().map(|r| outermost(drafts, r)) {
+                users[region.storage].readers.push((i, region));
+            }
+            for region in call.writes().map(|r| outermost(drafts, r)) {
+                users[region.storage].writers.push((i, region));
             }
         }
-        Dependencies { after }
+        let mut after = vec![vec![]; drafts.calls.len()];
+        for Users { readers, writers } in &users {
+            for (a, written) in writers {
+                let rank = |call: &usize| drafts.calls[*call].rank;
+                let flows = readers.iter().filter(|(b, r)| b != a && written.overlaps(r));
+                let later = writers.iter().filter(|(b, w)| rank(a) < rank(b) && written.overlaps(w));
+                after[*a].extend(flows.chain(later).map(|(b, _)| *b));
+            }
+        }
+        Dependencies { after, users }
+    }
+
+    /// Calls that write a storage that `b` reads.
+    pub fn producers(&self, drafts: &Drafts, b: usize) -> Vec<usize> {
+        self.neighbours(drafts, b, |u| &u.writers)
+    }
+
+    /// Calls that read a storage that `b` reads too.
+    pub fn sharers(&self, drafts: &Drafts, b: usize) -> Vec<usize> {
+        self.neighbours(drafts, b, |u| &u.readers)
+    }
+
+    fn neighbours(&self, drafts: &Drafts, b: usize, of: fn(&Users) -> &Vec<(usize, Region)>) -> Vec<usize> {
+        let storages = drafts.calls[b].reads().map(|r| outermost(drafts, r).storage);
+        let mut found: Vec<usize> = storages.flat_map(|s| of(&self.users[s]).iter().map(|(a, _)| *a)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found.retain(|&a| a != b);
+        found
     }
 
     /// Is there a path from `a` to `b`?
