@@ -1,1 +1,33 @@
-//! Layers, losses, optimizers, schedules and models for Chiaro.
+//! Layers, initialisers, losses, optimizers, schedules and models, all recorded as ops of a `chiaro_graph::Graph`.
+//!
+//! A [`Model`] is recorded through a [`Context`]; [`TrainStep`] and [`EvalStep`] make whole steps of it, one graph each, which
+//! share their arenas by name: [`PARAMS`], [`BUFFERS`], [`METRICS`] and one for each optimizer slot.
+
+mod arena;
+mod context;
+mod error;
+mod eval_step;
+mod init;
+mod layers;
+mod metrics;
+pub mod models;
+mod optim;
+mod schedule;
+mod summary;
+mod train_step;
+
+pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, pack_arena, unpack_arena, unpack_like};
+pub use context::{Context, Declaration, Declarations, LayerInfo, Mode, Module};
+pub use error::{NnError, Result};
+pub use eval_step::EvalStep;
+pub use init::{Fan, Init, initial_arena};
+pub use layers::{
+    Activation, AvgPool2d, BasicBlock, BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d,
+    Residual, Sequential,
+};
+pub use metrics::Metrics;
+pub use models::Model;
+pub use optim::{Adagrad, Adam, AdamW, Decay, Optimizer, RmsProp, Sgd, Slot, clip_by_global_norm};
+pub use schedule::{Plateau, Schedule};
+pub use summary::{Summary, SummaryRow};
+pub use train_step::{TrainOptions, TrainStep};

@@ -1,0 +1,67 @@
+//! One evaluation step as one graph.
+
+use crate::context::{Context, Declarations, Mode};
+use crate::error::{NnError, Result};
+use crate::metrics;
+use crate::models::Model;
+use crate::train_step::IGNORED;
+use chiaro_graph::{CrossEntropyOptions, DType, Data, Graph, Reduction, Tensor};
+
+/// The graph of an evaluation step. Inputs: `images` f32 `[N,H,W,C]`, `labels` i32 `[N]`, where -100 marks rows that only fill up the
+/// batch (or whose label is unknown); output: `logits` `[N,classes]`. Adds plain cross-entropy and counts to the arena "metrics", which
+/// it shares with the training step, as it does "params" and "buffers".
+#[derive(Clone, Debug)]
+pub struct EvalStep {
+    /// The graph.
+    pub graph: Graph,
+    /// What the layers declared.
+    pub declarations: Declarations,
+    /// Images in a step.
+    pub batch: usize,
+}
+
+impl EvalStep {
+    /// Label of a row that is not counted.
+    pub const IGNORED: i32 = IGNORED;
+
+    /// Records an evaluation step of `model`.
+    ///
+    /// # Errors
+    /// If a layer does not fit or the batch is empty.
+    pub fn build(model: &Model, batch: usize) -> Result<EvalStep> {
+        if batch == 0 {
+            return Err(NnError::Option("the batch size must be at least 1".into()));
+        }
+        let mut graph = Graph::new();
+        let [h, w, c] = model.image;
+        let images = graph.input("images", &[batch, h, w, c], DType::F32)?;
+        let labels = graph.input("labels", &[batch], DType::I32)?;
+        let mut ctx = Context::new(&mut graph, Mode::Eval, None);
+        let logits = model.record(&mut ctx, images)?;
+        let declarations = ctx.finish()?;
+        graph.push_scope("metrics");
+        let options =
+            CrossEntropyOptions { ignore_index: IGNORED, reduction: Reduction::Sum, ..CrossEntropyOptions::default() };
+        let loss_sum = graph.cross_entropy(logits, labels, &options)?;
+        metrics::accumulate(&mut graph, logits, labels, loss_sum, IGNORED)?;
+        graph.pop_scope();
+        graph.output("logits", logits)?;
+        Ok(EvalStep { graph, declarations, batch })
+    }
+
+    /// Fills images and labels of fewer rows up to the batch, with zeros and ignored labels. `None` if they have more rows, their
+    /// numbers differ, or their types are not f32 and i32.
+    pub fn padded(&self, images: &Tensor, labels: &Tensor) -> Option<Vec<Tensor>> {
+        let (pixels, classes) = (images.as_f32()?, labels.as_i32()?);
+        let row: usize = images.shape().get(1..)?.iter().product();
+        if classes.len() > self.batch || images.shape()[0] != classes.len() {
+            return None;
+        }
+        let (mut pixels, mut classes) = (pixels.to_vec(), classes.to_vec());
+        pixels.resize(self.batch * row, 0.0);
+        classes.resize(self.batch, IGNORED);
+        let mut shape = images.shape().to_vec();
+        shape[0] = self.batch;
+        Some(vec![Tensor::f32(shape, pixels)?, Tensor::new([self.batch], Data::I32(classes))?])
+    }
+}

@@ -1,0 +1,184 @@
+//! Initial values of parameters, drawn on the host from Philox keyed by seed and parameter index.
+
+use crate::arena::vector;
+use crate::context::Declaration;
+use chiaro_graph::shape::count;
+use chiaro_graph::{Graph, Tensor, philox4x32};
+
+/// Which side of a weight its spread is scaled by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fan {
+    /// Inputs of one output: preserves variances in the forward pass.
+    In,
+    /// Outputs that one input reaches: preserves variances in the backward pass.
+    Out,
+}
+
+/// How a parameter starts. Weights are `[O, ..., I]`: fan in is all axes but the first, fan out all but the last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    /// All elements equal.
+    Constant(f64),
+    /// Uniform in ±`bound`.
+    Uniform {
+        /// Half the width.
+        bound: f64,
+    },
+    /// Normal with mean 0.
+    Normal {
+        /// Standard deviation.
+        std: f64,
+    },
+    /// Uniform with standard deviation gain / √fan (arXiv:1502.01852; gain √2 for ReLU).
+    KaimingUniform {
+        /// Factor that makes up for the activation.
+        gain: f64,
+        /// The fan.
+        fan: Fan,
+    },
+    /// Normal with standard deviation gain / √fan.
+    KaimingNormal {
+        /// Factor that makes up for the activation.
+        gain: f64,
+        /// The fan.
+        fan: Fan,
+    },
+    /// Uniform with standard deviation gain √(2 / (fan in + fan out)) (Glorot and Bengio, 2010).
+    XavierUniform {
+        /// Factor that makes up for the activation.
+        gain: f64,
+    },
+    /// Normal with standard deviation gain √(2 / (fan in + fan out)).
+    XavierNormal {
+        /// Factor that makes up for the activation.
+        gain: f64,
+    },
+}
+
+enum Draw {
+    Constant(f64),
+    Uniform(f64),
+    Normal(f64),
+}
+
+impl Init {
+    /// All elements 0.
+    pub const ZEROS: Init = Init::Constant(0.0);
+    /// All elements 1.
+    pub const ONES: Init = Init::Constant(1.0);
+
+    /// PyTorch's default for weights of linear layers and convolutions: uniform in ±1/√(fan in).
+    pub fn torch_weight() -> Init {
+        Init::KaimingUniform { gain: (1.0f64 / 3.0).sqrt(), fan: Fan::In }
+    }
+
+    /// PyTorch's default for their bias: uniform in ±1/√(fan in of the weight).
+    pub fn torch_bias(fan_in: usize) -> Init {
+        Init::Uniform { bound: 1.0 / (fan_in.max(1) as f64).sqrt() }
+    }
+
+    fn draw(self, shape: &[usize]) -> Draw {
+        let fan_in = count(shape.get(1..).unwrap_or(&[])).max(1) as f64;
+        let fan_out = count(&shape[..shape.len().saturating_sub(1)]).max(1) as f64;
+        let of = |fan| if fan == Fan::In { fan_in } else { fan_out };
+        let to_bound = 3.0f64.sqrt();
+        match self {
+            Init::Constant(value) => Draw::Constant(value),
+            Init::Uniform { bound } => Draw::Uniform(bound),
+            Init::Normal { std } => Draw::Normal(std),
+            Init::KaimingUniform { gain, fan } => Draw::Uniform(to_bound * gain / of(fan).sqrt()),
+            Init::KaimingNormal { gain, fan } => Draw::Normal(gain / of(fan).sqrt()),
+            Init::XavierUniform { gain } => Draw::Uniform(to_bound * gain * (2.0 / (fan_in + fan_out)).sqrt()),
+            Init::XavierNormal { gain } => Draw::Normal(gain * (2.0 / (fan_in + fan_out)).sqrt()),
+        }
+    }
+
+    /// `count(shape)` values for the parameter of this index.
+    pub fn values(self, shape: &[usize], seed: u64, index: u32) -> Vec<f32> {
+        let n = count(shape);
+        match self.draw(shape) {
+            Draw::Constant(value) => vec![value as f32; n],
+            Draw::Uniform(bound) => stream(n, seed, index, |u| u.map(|u| (2.0 * u - 1.0) * bound)),
+            Draw::Normal(std) => stream(n, seed, index, |u| box_muller(u).map(|z| z * std)),
+        }
+    }
+}
+
+/// Distinguishes initial values from the random ops of a graph, which use the same generator.
+const DOMAIN: u32 = 0x494e_4954;
+
+/// `n` numbers, four for each counter, each from a uniform in (0, 1).
+fn stream(n: usize, seed: u64, index: u32, f: impl Fn([f64; 4]) -> [f64; 4]) -> Vec<f32> {
+    let key = [seed as u32, (seed >> 32) as u32];
+    let block = |i: usize| {
+        let words = philox4x32([i as u32, (i >> 32) as u32, index, DOMAIN], key);
+        f(words.map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0)).map(|v| v as f32)
+    };
+    (0..n.div_ceil(4)).flat_map(block).take(n).collect()
+}
+
+fn box_muller([a, b, c, d]: [f64; 4]) -> [f64; 4] {
+    let pair = |u: f64, v: f64| {
+        let (radius, angle) = ((-2.0 * u.ln()).sqrt(), std::f64::consts::TAU * v);
+        [radius * angle.cos(), radius * angle.sin()]
+    };
+    let ([x, y], [z, w]) = (pair(a, b), pair(c, d));
+    [x, y, z, w]
+}
+
+/// The flat initial vector of an arena from its declared states; padding is zero.
+pub fn initial_arena(graph: &Graph, declared: &[Declaration], seed: u64) -> Tensor {
+    let len = declared.first().map_or(0, |d| graph.arenas()[graph.states()[d.state.0].arena.0].len);
+    let mut flat = vec![0.0; len];
+    for (index, declaration) in declared.iter().enumerate() {
+        let state = &graph.states()[declaration.state.0];
+        let values = declaration.init.values(&state.shape, seed, index as u32);
+        flat[state.offset..state.offset + values.len()].copy_from_slice(&values);
+    }
+    vector(flat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spread(values: &[f32]) -> (f64, f64, f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+        let var = values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
+        (mean, var.sqrt(), values.iter().fold(0.0, |m, &v| f64::from(v.abs()).max(m)))
+    }
+
+    #[test]
+    fn every_initialiser_has_the_spread_of_its_formula() {
+        let shape = [128, 3, 3, 64]; // fan in 576, fan out 1152
+        let (gain, root) = (std::f64::consts::SQRT_2, f64::sqrt);
+        let cases = [
+            (Init::KaimingUniform { gain, fan: Fan::In }, gain / root(576.0), true),
+            (Init::KaimingNormal { gain, fan: Fan::Out }, gain / root(1152.0), false),
+            (Init::XavierUniform { gain: 1.0 }, root(2.0 / 1728.0), true),
+            (Init::XavierNormal { gain: 1.0 }, root(2.0 / 1728.0), false),
+            (Init::torch_weight(), root(1.0 / 3.0 / 576.0), true),
+            (Init::torch_bias(576), root(1.0 / 3.0 / 576.0), true),
+            (Init::Normal { std: 0.02 }, 0.02, false),
+        ];
+        for (init, want, uniform) in cases {
+            let (mean, std, most) = spread(&init.values(&shape, 7, 3));
+            assert!(mean.abs() < 0.02 * want, "{init:?}: mean {mean}");
+            assert!((std / want - 1.0).abs() < 0.02, "{init:?}: {std} for {want}");
+            let bound = want * root(3.0);
+            assert!(if uniform { most <= bound * 1.000001 && most > 0.99 * bound } else { most > 3.5 * want });
+        }
+    }
+
+    #[test]
+    fn seeds_and_parameters_have_streams_of_their_own() {
+        let values = |seed, index| Init::Normal { std: 1.0 }.values(&[1000], seed, index);
+        assert_eq!(values(1, 0), values(1, 0));
+        for other in [values(2, 0), values(1, 1), values(1 << 32, 0)] {
+            let dot: f32 = values(1, 0).iter().zip(&other).map(|(a, b)| a * b).sum();
+            assert!(dot.abs() < 150.0, "correlation {dot} / 1000");
+        }
+        assert_eq!(values(1, 0)[..10], Init::Normal { std: 1.0 }.values(&[10], 1, 0)[..]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Batch normalisation.
+
+use crate::context::{Context, Module};
+use crate::init::Init;
+use chiaro_graph::{Result, Var};
+
+/// Batch norm (arXiv:1502.03167) over all axes but the last. Parameters: `weight`, `bias`; running statistics:
+/// `running_mean`, `running_var` (unbiased), all `[C]`.
+#[derive(Clone, Debug)]
+pub struct BatchNorm2d {
+    /// Added to the variance.
+    pub eps: f64,
+    /// Share of the new batch in the running statistics.
+    pub momentum: f64,
+    /// Where the scale starts: 0 in the last norm of a residual block makes the block start as the identity.
+    pub initial_scale: f64,
+}
+
+impl Default for BatchNorm2d {
+    fn default() -> Self {
+        BatchNorm2d { eps: 1e-5, momentum: 0.1, initial_scale: 1.0 }
+    }
+}
+
+impl BatchNorm2d {
+    /// PyTorch's defaults: eps 1e-5, momentum 0.1.
+    pub fn new() -> BatchNorm2d {
+        BatchNorm2d::default()
+    }
+}
+
+impl Module for BatchNorm2d {
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        let shape = ctx.shape(x).to_vec();
+        let (Some(&c), rank) = (shape.last(), shape.len()) else {
+            return Err(ctx.shape_error("batch_norm", &[&shape], "takes x [..., C]".into()));
+        };
+        let scale = ctx.parameter("weight", &[c], Init::Constant(self.initial_scale))?;
+        let shift = ctx.parameter("bias", &[c], Init::ZEROS)?;
+        let mean = ctx.buffer("running_mean", &[c], Init::ZEROS)?;
+        let variance = ctx.buffer("running_var", &[c], Init::ONES)?;
+        if !ctx.training() {
+            let (mean, variance) = (ctx.graph().state_value(mean), ctx.graph().state_value(variance));
+            return ctx.graph().normalise(x, mean, variance, Some(scale), Some(shift), self.eps);
+        }
+        let rows: usize = shape[..rank - 1].iter().product();
+        if rows < 2 {
+            let detail = "training needs more than one value per channel".into();
+            return Err(ctx.shape_error("batch_norm", &[&shape], detail));
+        }
+        let (y, moments) = ctx.graph().batch_norm(x, scale, shift, self.eps)?;
+        let unbiased = rows as f64 / (rows - 1) as f64;
+        for (row, state, factor) in [(0, mean, 1.0), (1, variance, unbiased)] {
+            let batch = ctx.graph().narrow(moments, 0, row, row + 1)?;
+            let batch = ctx.graph().reshape(batch, &[c])?;
+            ctx.update_running(state, batch, factor, self.momentum)?;
+        }
+        Ok(y)
+    }
+
+    fn kind(&self) -> &'static str {
+        "BatchNorm2d"
+    }
+}

@@ -1,0 +1,21 @@
+//! The layers, one file each.
+
+mod activation;
+mod basic_block;
+mod batch_norm;
+mod conv2d;
+mod dropout;
+mod flatten;
+mod linear;
+mod pool;
+mod sequential;
+
+pub use activation::Activation;
+pub use basic_block::{BasicBlock, Residual};
+pub use batch_norm::BatchNorm2d;
+pub use conv2d::Conv2d;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use linear::Linear;
+pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
+pub use sequential::Sequential;

@@ -1,0 +1,65 @@
+//! Pooling layers over `[N,H,W,C]`.
+
+use crate::context::{Context, Module};
+use chiaro_graph::{AvgDivisor, PoolSpec, Result, Var};
+
+/// Largest element of each window.
+#[derive(Clone, Debug)]
+pub struct MaxPool2d(pub PoolSpec);
+
+impl MaxPool2d {
+    /// A square window with stride equal to its size.
+    pub fn new(kernel: usize) -> MaxPool2d {
+        MaxPool2d(PoolSpec::square(kernel))
+    }
+}
+
+impl Module for MaxPool2d {
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        ctx.graph().max_pool2d(x, &self.0)
+    }
+
+    fn kind(&self) -> &'static str {
+        "MaxPool2d"
+    }
+}
+
+/// Mean of each window.
+#[derive(Clone, Debug)]
+pub struct AvgPool2d {
+    /// The window.
+    pub spec: PoolSpec,
+    /// What is divided by.
+    pub divisor: AvgDivisor,
+}
+
+impl AvgPool2d {
+    /// A square window with stride equal to its size.
+    pub fn new(kernel: usize) -> AvgPool2d {
+        AvgPool2d { spec: PoolSpec::square(kernel), divisor: AvgDivisor::IncludePadding }
+    }
+}
+
+impl Module for AvgPool2d {
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        ctx.graph().avg_pool2d(x, &self.spec, self.divisor)
+    }
+
+    fn kind(&self) -> &'static str {
+        "AvgPool2d"
+    }
+}
+
+/// Mean over the whole image: `[N,H,W,C]` to `[N,C]`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GlobalAvgPool;
+
+impl Module for GlobalAvgPool {
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        ctx.graph().global_avg_pool2d(x)
+    }
+
+    fn kind(&self) -> &'static str {
+        "GlobalAvgPool"
+    }
+}

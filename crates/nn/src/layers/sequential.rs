@@ -1,0 +1,39 @@
+//! A chain of layers.
+
+use crate::context::{Context, Module};
+use chiaro_graph::{Result, Var};
+
+/// Layers one after another, each with a name of its own in the layer path.
+#[derive(Default)]
+pub struct Sequential {
+    layers: Vec<(String, Box<dyn Module>)>,
+}
+
+impl Sequential {
+    /// An empty chain, which returns its input.
+    pub fn new() -> Sequential {
+        Sequential::default()
+    }
+
+    /// Appends a layer named by its position, as PyTorch does.
+    pub fn push(self, layer: impl Module + 'static) -> Sequential {
+        let name = self.layers.len().to_string();
+        self.named(&name, layer)
+    }
+
+    /// Appends a layer under a name.
+    pub fn named(mut self, name: &str, layer: impl Module + 'static) -> Sequential {
+        self.layers.push((name.to_string(), Box::new(layer)));
+        self
+    }
+}
+
+impl Module for Sequential {
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        self.layers.iter().try_fold(x, |x, (name, layer)| ctx.call(name, layer, x))
+    }
+
+    fn kind(&self) -> &'static str {
+        "Sequential"
+    }
+}

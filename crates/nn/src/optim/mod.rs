@@ -1,0 +1,183 @@
+//! Optimizers as elementwise expressions over flat arenas, so that each is one fused kernel over all parameters.
+//!
+//! Rules and defaults are PyTorch's. The numbers that change from step to step (learning rate, bias corrections) are computed on
+//! the host in f64 and reach the graph as one f32 vector, `hyper`.
+
+mod adagrad;
+mod adam;
+mod clip;
+mod rms_prop;
+mod sgd;
+
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamW};
+pub use clip::clip_by_global_norm;
+pub use rms_prop::RmsProp;
+pub use sgd::Sgd;
+
+use crate::arena::vector;
+use chiaro_graph::{ArenaId, Elementwise, Graph, Result, Target, Tensor, Var};
+
+/// Which parameters decay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decay {
+    /// All, as PyTorch's optimizers do.
+    #[default]
+    All,
+    /// Only those with two axes or more: biases and norms' scales and shifts are left alone.
+    Weights,
+}
+
+impl Decay {
+    /// 1 where a parameter decays, else 0, laid out as the arena; `None` where all do.
+    pub fn mask(self, graph: &Graph, params: ArenaId) -> Option<Tensor> {
+        if self == Decay::All {
+            return None;
+        }
+        let arena = &graph.arenas()[params.0];
+        let mut flat = vec![0.0; arena.len];
+        for state in arena.states.iter().map(|s| &graph.states()[s.0]).filter(|s| s.shape.len() > 1) {
+            flat[state.offset..state.offset + chiaro_graph::shape::count(&state.shape)].fill(1.0);
+        }
+        Some(vector(flat))
+    }
+}
+
+/// A vector that an optimizer keeps for every parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slot {
+    /// Name of its arena, which is laid out as the parameters' is.
+    pub arena: &'static str,
+    /// Value of all elements before the first step.
+    pub initial: f64,
+}
+
+impl Slot {
+    const fn zeros(arena: &'static str) -> Slot {
+        Slot { arena, initial: 0.0 }
+    }
+}
+
+/// An optimizer with its fixed settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Optimizer {
+    /// Stochastic gradient descent.
+    Sgd(Sgd),
+    /// Adam with L2 decay.
+    Adam(Adam),
+    /// Adam with decoupled decay.
+    AdamW(AdamW),
+    /// RMSprop.
+    RmsProp(RmsProp),
+    /// Adagrad.
+    Adagrad(Adagrad),
+}
+
+impl Optimizer {
+    /// The vectors kept for every parameter.
+    pub fn slots(&self) -> Vec<Slot> {
+        match self {
+            Optimizer::Sgd(o) => o.slots(),
+            Optimizer::Adam(_) | Optimizer::AdamW(_) => adam::slots(),
+            Optimizer::RmsProp(o) => o.slots(),
+            Optimizer::Adagrad(o) => o.slots(),
+        }
+    }
+
+    /// The numbers of a step: `lr` is its learning rate, `step` counts from 0. As many as [`Optimizer::hyper_len`].
+    pub fn hyper(&self, lr: f64, step: u64) -> Tensor {
+        let numbers = match self {
+            Optimizer::Sgd(_) | Optimizer::RmsProp(_) => vec![lr],
+            Optimizer::Adam(o) => adam::hyper(o, lr, step),
+            Optimizer::AdamW(o) => o.hyper(lr, step),
+            Optimizer::Adagrad(o) => o.hyper(lr, step),
+        };
+        vector(numbers.into_iter().map(|n| n as f32).collect())
+    }
+
+    /// Length of the vector that [`Optimizer::hyper`] gives.
+    pub fn hyper_len(&self) -> usize {
+        self.hyper(1.0, 0).shape()[0]
+    }
+
+    /// Appends the update: assigns the parameters' arena and the slots'. `gradient` is laid out as the arena, `hyper` an input
+    /// of [`Optimizer::hyper_len`] f32.
+    ///
+    /// # Errors
+    /// If the gradient does not have the arena's length, or an arena is assigned already.
+    pub fn apply(&self, graph: &mut Graph, params: ArenaId, gradient: Var, hyper: Var, decay: Decay) -> Result<()> {
+        let values = graph.arena_values(params);
+        let mask = decay.mask(graph, params).map(|m| graph.constant(m));
+        let mut update = Update { graph, params, values, gradient, hyper, mask };
+        let new = match self {
+            Optimizer::Sgd(o) => o.apply(&mut update),
+            Optimizer::Adam(o) => o.apply(&mut update),
+            Optimizer::AdamW(o) => o.apply(&mut update),
+            Optimizer::RmsProp(o) => o.apply(&mut update),
+            Optimizer::Adagrad(o) => o.apply(&mut update),
+        }?;
+        graph.assign(Target::Arena(params), new)
+    }
+}
+
+/// An update that is being recorded.
+struct Update<'g> {
+    graph: &'g mut Graph,
+    params: ArenaId,
+    values: Var,
+    gradient: Var,
+    hyper: Var,
+    mask: Option<Var>,
+}
+
+impl Update<'_> {
+    /// A slot before the step, and its arena.
+    fn slot(&mut self, name: &str) -> Result<(ArenaId, Var)> {
+        let arena = self.graph.arena_like(self.params, name)?;
+        Ok((arena, self.graph.arena_values(arena)))
+    }
+
+    fn store(&mut self, arena: ArenaId, value: Var) -> Result<()> {
+        self.graph.assign(Target::Arena(arena), value)
+    }
+
+    /// Number `i` of the step.
+    fn hyper(&mut self, i: usize) -> Result<Var> {
+        self.graph.narrow(self.hyper, 0, i, i + 1)
+    }
+
+    fn scaled(&mut self, x: Var, factor: f64) -> Result<Var> {
+        self.graph.map_scalars(Elementwise::Mul, x, &[factor])
+    }
+
+    /// `keep` old + (1 - `keep`) x.
+    fn blended(&mut self, old: Var, x: Var, keep: f64) -> Result<Var> {
+        let (old, x) = (self.scaled(old, keep)?, self.scaled(x, 1.0 - keep)?);
+        self.graph.add(old, x)
+    }
+
+    /// The gradient with L2 decay: g + weight_decay p.
+    fn decayed_gradient(&mut self, weight_decay: f64) -> Result<Var> {
+        if weight_decay == 0.0 {
+            return Ok(self.gradient);
+        }
+        let mut pull = self.scaled(self.values, weight_decay)?;
+        if let Some(mask) = self.mask {
+            pull = self.graph.mul(pull, mask)?;
+        }
+        self.graph.add(self.gradient, pull)
+    }
+
+    /// √x + eps.
+    fn root_plus(&mut self, x: Var, eps: f64) -> Result<Var> {
+        let root = self.graph.unary(Elementwise::Sqrt, x)?;
+        self.graph.map_scalars(Elementwise::Add, root, &[eps])
+    }
+
+    /// p - hyper[0] direction.
+    fn step(&mut self, direction: Var) -> Result<Var> {
+        let rate = self.hyper(0)?;
+        let change = self.graph.mul(direction, rate)?;
+        self.graph.sub(self.values, change)
+    }
+}

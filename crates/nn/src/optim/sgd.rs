@@ -1,0 +1,41 @@
+//! Stochastic gradient descent with momentum.
+
+use super::{Slot, Update};
+use chiaro_graph::{Result, Var};
+
+const MOMENTUM: &str = "optimizer.momentum_buffer";
+
+/// buf = momentum buf + g, p -= lr buf (Nesterov: p -= lr (g + momentum buf)), g with L2 decay.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sgd {
+    /// Share of the last direction that is kept; 0 keeps no slot.
+    pub momentum: f64,
+    /// Look ahead by one step of momentum (Sutskever et al., 2013).
+    pub nesterov: bool,
+    /// L2 decay.
+    pub weight_decay: f64,
+}
+
+impl Sgd {
+    pub(super) fn slots(&self) -> Vec<Slot> {
+        if self.momentum == 0.0 { vec![] } else { vec![Slot::zeros(MOMENTUM)] }
+    }
+
+    pub(super) fn apply(&self, update: &mut Update<'_>) -> Result<Var> {
+        let gradient = update.decayed_gradient(self.weight_decay)?;
+        if self.momentum == 0.0 {
+            return update.step(gradient);
+        }
+        // The buffer starts as zeros, so the first step gives the gradient itself, as PyTorch's rule says.
+        let (arena, old) = update.slot(MOMENTUM)?;
+        let kept = update.scaled(old, self.momentum)?;
+        let new = update.graph.add(kept, gradient)?;
+        update.store(arena, new)?;
+        if !self.nesterov {
+            return update.step(new);
+        }
+        let ahead = update.scaled(new, self.momentum)?;
+        let direction = update.graph.add(gradient, ahead)?;
+        update.step(direction)
+    }
+}

@@ -1,0 +1,122 @@
+//! What a model is made of, counted on its graph.
+
+use crate::context::{Context, Mode};
+use crate::error::Result;
+use crate::models::Model;
+use chiaro_graph::shape::count;
+use chiaro_graph::{DType, Graph, Node, Op, Var};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A layer that has parameters or ops of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryRow {
+    /// Layer path.
+    pub path: String,
+    /// Kind of layer.
+    pub kind: &'static str,
+    /// Extents of the result for one image, without the batch axis.
+    pub output: Vec<usize>,
+    /// Trainable numbers.
+    pub parameters: usize,
+    /// Two for each multiplication with addition of convolutions and matrix products, for one image, forward.
+    pub flops: u64,
+}
+
+/// The layers of a model in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The model's name.
+    pub name: String,
+    /// Height, width, channels.
+    pub image: [usize; 3],
+    /// The layers.
+    pub rows: Vec<SummaryRow>,
+}
+
+impl Summary {
+    /// Records the model on one image and counts.
+    ///
+    /// # Errors
+    /// If a layer does not fit.
+    pub fn of(model: &Model) -> Result<Summary> {
+        let mut graph = Graph::new();
+        let [h, w, c] = model.image;
+        let x = graph.input("images", &[1, h, w, c], DType::F32)?;
+        let mut ctx = Context::new(&mut graph, Mode::Eval, None);
+        model.record(&mut ctx, x)?;
+        let declarations = ctx.finish()?;
+        let operands = graph.nodes().iter().flat_map(|n| n.inputs.iter().copied());
+        let vars: BTreeSet<Var> = operands.chain(declarations.layers.iter().map(|l| l.output)).collect();
+        let mut rows = vec![];
+        for layer in &declarations.layers {
+            let inner = format!("{}/", layer.path);
+            if declarations.layers.iter().any(|other| other.path.starts_with(&inner)) {
+                continue;
+            }
+            let prefix = format!("{}.", layer.path.replace('/', "."));
+            let own = declarations.parameters.iter().map(|d| &graph.states()[d.state.0]);
+            let parameters = own.filter(|s| s.name.starts_with(&prefix)).map(|s| count(&s.shape)).sum();
+            let at = vars.iter().filter(|&&v| graph.path(v) == layer.path);
+            let flops = at.map(|&v| flops(&graph, graph.node(v))).sum();
+            let output = graph.shape(layer.output)[1..].to_vec();
+            rows.push(SummaryRow { path: layer.path.clone(), kind: layer.kind, output, parameters, flops });
+        }
+        Ok(Summary { name: model.name.clone(), image: model.image, rows })
+    }
+
+    /// Trainable numbers of all layers.
+    pub fn parameters(&self) -> usize {
+        self.rows.iter().map(|r| r.parameters).sum()
+    }
+
+    /// FLOPs of the forward pass of one image.
+    pub fn flops(&self) -> u64 {
+        self.rows.iter().map(|r| r.flops).sum()
+    }
+}
+
+/// Two for each multiply-add of a structural op.
+fn flops(graph: &Graph, node: &Node) -> u64 {
+    let terms = match &node.op {
+        Op::Conv2d(_) => count(&graph.shape(node.inputs[1])[1..]),
+        Op::MatMul { ta, .. } => {
+            let a = graph.shape(node.inputs[0]);
+            a[a.len() - if *ta { 2 } else { 1 }]
+        }
+        _ => 0,
+    };
+    2 * count(&node.shape) as u64 * terms as u64
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [h, w, c] = self.image;
+        writeln!(f, "{} on {h}x{w}x{c}", self.name)?;
+        let width = self.rows.iter().map(|r| r.path.len()).max().unwrap_or(0).max(5);
+        let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 5]| {
+            let [path, kind, output, parameters, mflop] = cells;
+            writeln!(f, "{path:<width$}  {kind:<13}  {output:<14}  {parameters:>12}  {mflop:>10}")
+        };
+        line(f, ["layer", "kind", "output", "parameters", "MFLOP"])?;
+        let mega = |flops: u64| if flops == 0 { "-".into() } else { format!("{:.3}", flops as f64 / 1e6) };
+        for row in &self.rows {
+            let output = row.output.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+            line(f, [&row.path, row.kind, &output, &grouped(row.parameters), &mega(row.flops)])?;
+        }
+        line(f, ["total", "", "", &grouped(self.parameters()), &mega(self.flops())])
+    }
+}
+
+/// Digits in groups of three.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}

@@ -1,0 +1,182 @@
+//! One training step as one graph.
+
+use crate::arena::{BUFFERS, METRICS, PARAMS, arena_id, vector};
+use crate::context::{Context, Declarations, Mode};
+use crate::error::{NnError, Result};
+use crate::init::initial_arena;
+use crate::metrics;
+use crate::models::Model;
+use crate::optim::{Decay, Optimizer, clip_by_global_norm};
+use chiaro_graph::{ArenaId, CrossEntropyOptions, DType, Data, Graph, StateId, Tensor, Var};
+
+/// What a training step does beside the model.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// Images in a step.
+    pub batch: usize,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// Which parameters decay.
+    pub decay: Decay,
+    /// Largest norm of all gradients together.
+    pub clip_norm: Option<f64>,
+    /// Share of the target spread evenly over the classes.
+    pub label_smoothing: f64,
+    /// Weight of each class in the loss.
+    pub class_weights: Option<Vec<f32>>,
+    /// Also give `logits` `[N,classes]`.
+    pub output_logits: bool,
+    /// Also give `gradients`, laid out as the parameters' arena, before clipping.
+    pub output_gradients: bool,
+}
+
+impl TrainOptions {
+    /// Everything optional left out.
+    pub fn new(batch: usize, optimizer: Optimizer) -> TrainOptions {
+        TrainOptions {
+            batch,
+            optimizer,
+            decay: Decay::All,
+            clip_norm: None,
+            label_smoothing: 0.0,
+            class_weights: None,
+            output_logits: false,
+            output_gradients: false,
+        }
+    }
+}
+
+/// Labels with this value have no loss and are not counted: they fill up a batch.
+pub(crate) const IGNORED: i32 = -100;
+
+/// The graph of a training step. Inputs, in this order: `images` f32 `[N,H,W,C]`, `labels` i32 `[N]`, `key` u32 `[3]` and `hyper`
+/// f32; outputs: `loss`, the mean before the update, and what the options ask for. States: the arenas "params", "buffers"
+/// (where the model has any), "metrics" and the optimizer's.
+#[derive(Clone, Debug)]
+pub struct TrainStep {
+    /// The graph.
+    pub graph: Graph,
+    /// What the layers declared.
+    pub declarations: Declarations,
+    /// The options it was built with.
+    pub options: TrainOptions,
+}
+
+impl TrainStep {
+    /// Records a whole step of `model`.
+    ///
+    /// # Errors
+    /// If a layer does not fit, or an option is outside its range.
+    pub fn build(model: &Model, options: TrainOptions) -> Result<TrainStep> {
+        check(model, &options)?;
+        let mut graph = Graph::new();
+        let ([h, w, c], n) = (model.image, options.batch);
+        let images = graph.input("images", &[n, h, w, c], DType::F32)?;
+        let labels = graph.input("labels", &[n], DType::I32)?;
+        let key = graph.input("key", &[3], DType::U32)?;
+        let hyper = graph.input("hyper", &[options.optimizer.hyper_len()], DType::F32)?;
+
+        let mut ctx = Context::new(&mut graph, Mode::Train, Some(key));
+        let logits = model.record(&mut ctx, images)?;
+        let declarations = ctx.finish()?;
+        let Some(params) = arena_id(&graph, PARAMS) else {
+            return Err(NnError::Option(format!("the model {} has no parameters to train", model.name)));
+        };
+
+        graph.push_scope("loss");
+        let loss = cross_entropy(&mut graph, logits, labels, &options)?;
+        graph.output("loss", loss)?;
+        graph.pop_scope();
+        graph.push_scope("gradient");
+        let gradient = packed_gradient(&mut graph, loss, params, &declarations)?;
+        graph.pop_scope();
+        graph.push_scope("optimizer");
+        update(&mut graph, params, gradient, hyper, &options)?;
+        graph.pop_scope();
+        graph.push_scope("metrics");
+        let count = metrics::counted(&mut graph, labels, IGNORED)?;
+        let loss_sum = graph.mul(loss, count)?;
+        metrics::accumulate(&mut graph, logits, labels, loss_sum, IGNORED)?;
+        graph.pop_scope();
+        if options.output_logits {
+            graph.output("logits", logits)?;
+        }
+        if options.output_gradients {
+            graph.output("gradients", gradient)?;
+        }
+        Ok(TrainStep { graph, declarations, options })
+    }
+
+    /// Every arena with its values before the first step, to be written to the backend.
+    pub fn initial_arenas(&self, seed: u64) -> Vec<(String, Tensor)> {
+        let slots = self.options.optimizer.slots();
+        let value = |name: &str, len: usize| match name {
+            PARAMS => initial_arena(&self.graph, &self.declarations.parameters, seed),
+            BUFFERS => initial_arena(&self.graph, &self.declarations.buffers, seed),
+            METRICS => Tensor::zeros([len], DType::F32),
+            slot => {
+                let initial = slots.iter().find(|s| s.arena == slot).map_or(0.0, |s| s.initial);
+                vector(vec![initial as f32; len])
+            }
+        };
+        self.graph.arenas().iter().map(|a| (a.name.clone(), value(&a.name, a.len))).collect()
+    }
+
+    /// The inputs of a step in the graph's order. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
+    pub fn inputs(&self, images: Tensor, labels: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
+        vec![images, labels, random_key(seed, step), self.options.optimizer.hyper(lr, step)]
+    }
+}
+
+/// The key of the random ops of a step.
+fn random_key(seed: u64, step: u64) -> Tensor {
+    let words = vec![seed as u32, (seed >> 32) as u32, step as u32];
+    Tensor::new([3], Data::U32(words)).unwrap_or_else(|| Tensor::zeros([3], DType::U32))
+}
+
+fn check(model: &Model, options: &TrainOptions) -> Result<()> {
+    let fail = |text: String| Err(NnError::Option(text));
+    if options.batch == 0 {
+        return fail("the batch size must be at least 1".into());
+    }
+    if !(0.0..1.0).contains(&options.label_smoothing) {
+        return fail(format!("label smoothing {} is outside [0, 1)", options.label_smoothing));
+    }
+    if options.clip_norm.is_some_and(|c| !c.is_finite() || c <= 0.0) {
+        return fail(format!("clipping needs a positive norm, not {:?}", options.clip_norm.unwrap_or_default()));
+    }
+    match &options.class_weights {
+        Some(w) if w.len() != model.classes => {
+            fail(format!("{} class weights were given for {} classes", w.len(), model.classes))
+        }
+        Some(w) if w.iter().any(|w| !w.is_finite() || *w < 0.0) => fail("class weights must be numbers >= 0".into()),
+        _ => Ok(()),
+    }
+}
+
+fn cross_entropy(graph: &mut Graph, logits: Var, labels: Var, options: &TrainOptions) -> Result<Var> {
+    let class_weight = options.class_weights.clone().map(|w| graph.constant(vector(w)));
+    let spec = CrossEntropyOptions {
+        class_weight,
+        label_smoothing: options.label_smoothing,
+        ignore_index: IGNORED,
+        ..CrossEntropyOptions::default()
+    };
+    Ok(graph.cross_entropy(logits, labels, &spec)?)
+}
+
+fn packed_gradient(graph: &mut Graph, loss: Var, params: ArenaId, declarations: &Declarations) -> Result<Var> {
+    let states: Vec<StateId> = declarations.parameters.iter().map(|d| d.state).collect();
+    let values: Vec<Var> = states.iter().map(|&s| graph.state_value(s)).collect();
+    let gradients = graph.grad(loss, None, &values)?;
+    let pairs: Vec<(StateId, Var)> = states.into_iter().zip(gradients).collect();
+    Ok(graph.pack(params, &pairs)?)
+}
+
+fn update(graph: &mut Graph, params: ArenaId, gradient: Var, hyper: Var, options: &TrainOptions) -> Result<()> {
+    let gradient = match options.clip_norm {
+        Some(norm) => clip_by_global_norm(graph, gradient, norm)?.0,
+        None => gradient,
+    };
+    Ok(options.optimizer.apply(graph, params, gradient, hyper, options.decay)?)
+}
