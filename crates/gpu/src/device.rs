@@ -57,8 +57,10 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.faults.hung() {
-            // Dropping a device waits for its work, and this work may never end: leave one handle alive for ever.
+            // Dropping a device waits for its work, and so does dropping a pipeline on llvmpipe; this work may never
+            // end. One handle of each stays alive for ever, and the process can go on or exit.
             std::mem::forget((self.device.clone(), self.queue.clone()));
+            std::mem::forget(std::mem::take(&mut self.pipelines));
         }
     }
 }

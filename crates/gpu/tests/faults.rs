@@ -80,10 +80,10 @@ fn an_error_that_no_scope_caught_is_told_once() {
     assert_usable(&gpu);
 }
 
-/// A kernel that runs for about a second against a limit of 20 ms. Long and not endless, so that the test ends.
+/// A kernel that would run for minutes, or for seconds on a fast GPU, against a limit of one.
 #[test]
 fn work_that_does_not_end_in_time_is_a_timeout_and_the_device_can_be_dropped() {
-    let Some(gpu) = support::open(OpenOptions { timeout: Some(Duration::from_millis(20)), ..Default::default() })
+    let Some(gpu) = support::open(OpenOptions { timeout: Some(Duration::from_secs(1)), ..Default::default() })
     else {
         return;
     };
@@ -91,12 +91,12 @@ fn work_that_does_not_end_in_time_is_a_timeout_and_the_device_can_be_dropped() {
         @compute @workgroup_size(1)
         fn main(@builtin(workgroup_id) id: vec3<u32>) {
             var value = state[id.x] + id.x + 1u;
-            for (var i = 0u; i < 1000000u; i++) { value ^= value << 13u; value ^= value >> 17u; value ^= value << 5u; }
+            for (var i = 0u; i < 100000000u; i++) { value ^= value << 13u; value ^= value >> 17u; value ^= value << 5u; }
             state[id.x] = value;
         }";
     let state = filled(&gpu, "state", &[1.0; 2000]);
     support::run_once(&gpu, &KernelSource::new("long", wgsl), &[&state], [2000, 1, 1]).expect("submits");
-    let error = gpu.download(&state, 0, 4).expect_err("not in 20 ms");
+    let error = gpu.download(&state, 0, 4).expect_err("not within a second");
     assert!(matches!(error, GpuError::Timeout { .. }), "{error}");
     let later = gpu.storage_buffer("later", 4).expect_err("given up");
     assert_eq!(later, error, "the first error is the one shown");
