@@ -3,8 +3,8 @@
 mod support;
 
 use chiaro_cpu::kernels::{
-    ConvShape, Epilogue, Level, NoEpilogue, PackedWeights, Workspace, conv2d,
-    conv2d_input_gradient, conv2d_weight_gradient,
+    ConvShape, Epilogue, Level, NoEpilogue, PackedWeights, Workspace, conv2d, conv2d_input_gradient,
+    conv2d_weight_gradient,
 };
 use support::{Generator, any_shape, bound, error, for_each_product, pool};
 
@@ -18,11 +18,7 @@ struct Operands {
 type Results = [Vec<f32>; 3];
 
 fn operands(s: &ConvShape, g: &mut Generator) -> Operands {
-    Operands {
-        x: g.floats(s.input_len()),
-        w: g.floats(s.weights_len()),
-        dy: g.floats(s.output_len()),
-    }
+    Operands { x: g.floats(s.input_len()), w: g.floats(s.weights_len()), dy: g.floats(s.output_len()) }
 }
 
 fn run(workspace: &mut Workspace, s: &ConvShape, v: &Operands) -> Results {

@@ -24,12 +24,7 @@ fn naive(s: &MatmulShape, a: &[f32], b: &[f32]) -> Vec<f64> {
     c
 }
 
-fn run<E: Epilogue>(
-    workspace: &mut Workspace,
-    s: &MatmulShape,
-    (a, b): (&[f32], &[f32]),
-    epilogue: &E,
-) -> Vec<f32> {
+fn run<E: Epilogue>(workspace: &mut Workspace, s: &MatmulShape, (a, b): (&[f32], &[f32]), epilogue: &E) -> Vec<f32> {
     let mut c = vec![f32::NAN; s.batch * s.m * s.n];
     matmul(workspace, s, a, b, &mut c, epilogue);
     c
@@ -89,9 +84,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let mut workspace = Workspace::new();
     for s in shapes().into_iter().rev().take(40) {
         let (a, b) = operands(&s, &mut g);
-        let [one, two] = [1, 2].map(|n| {
-            pool(n).install(|| run(&mut workspace, &s, (&a, &b), &NoEpilogue))
-        });
+        let [one, two] = [1, 2].map(|n| pool(n).install(|| run(&mut workspace, &s, (&a, &b), &NoEpilogue)));
         assert_eq!(one, two, "{s:?}");
     }
 }

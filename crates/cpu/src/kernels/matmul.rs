@@ -2,7 +2,7 @@
 //! Rows of A that are contiguous in k go to the row kernel, columns to the outer-product kernel; B is read in place or packed.
 
 use super::pack::transpose;
-use super::simd::{Kernels, Outer, PAD, Panel, Pick, Place, Rows};
+use super::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Place, Rows};
 use super::tile::{Output, Splits, Tile};
 use super::workspace::{Aligned, Arena, scratch};
 use super::{Epilogue, Workspace, finish, row_tiles};
@@ -33,16 +33,7 @@ impl MatmulShape {
     /// One product of plain matrices.
     #[must_use]
     pub fn new(m: usize, n: usize, k: usize) -> Self {
-        Self {
-            m,
-            n,
-            k,
-            a_transposed: false,
-            b_transposed: false,
-            batch: 1,
-            a_stride: 0,
-            b_stride: 0,
-        }
+        Self { m, n, k, a_transposed: false, b_transposed: false, batch: 1, a_stride: 0, b_stride: 0 }
     }
 
     /// Multiplications and additions.
@@ -52,8 +43,8 @@ impl MatmulShape {
     }
 }
 
-/// Rows of B up to which a panel is used where it lies; a longer one is packed, or its rows would fall into few cache sets.
-const PANEL_DEPTH: usize = 256; // measured: benches/kernels.rs
+/// Floats up to which an operand is used where it lies; the rows of a larger one would fall into few cache sets.
+const IN_PLACE: usize = 1 << 13; // measured: benches/kernels.rs
 
 /// `C = op(A) * op(B)`; C is overwritten, then `epilogue` sees it as rows of N floats, `batch * M` of them.
 pub fn matmul<E: Epilogue + ?Sized>(
@@ -90,9 +81,7 @@ pub fn matmul<E: Epilogue + ?Sized>(
 /// Row and column ranges of the tasks: near-square, some for each thread.
 fn splits(kernels: Kernels, shape: &MatmulShape) -> (Splits, Splits) {
     const LEAST: usize = 1 << 18;
-    let tasks = (4 * rayon::current_num_threads())
-        .min(shape.flops() as usize / LEAST)
-        .div_ceil(shape.batch);
+    let tasks = (4 * rayon::current_num_threads()).min(shape.flops() as usize / LEAST).div_ceil(shape.batch);
     let panels = shape.n.div_ceil(kernels.nr());
     let row_tiles = shape.m.div_ceil(kernels.mr());
     // Every row range packs or streams its own columns of B again: columns are split first.
@@ -115,11 +104,9 @@ fn task<E: Epilogue + ?Sized>(
 ) {
     let kernels = workspace.kernels();
     let (cols, rows) = (tile.col_range(), tile.row_range());
-    let Arena {
-        offsets,
-        taps,
-        floats,
-    } = arena;
+    let Arena { offsets, taps, floats, more } = arena;
+    let mut a_packed = (shape.a_transposed && a.len() > IN_PLACE).then(|| more.grow(shape.k * MAX_MR));
+    let a_step = if a_packed.is_some() { MAX_MR } else { shape.m };
     let group = group_width(kernels, shape, cols.len());
     for col in cols.clone().step_by(group) {
         let group = col..(col + group).min(cols.end);
@@ -127,23 +114,25 @@ fn task<E: Epilogue + ?Sized>(
         let (a_list, b_list) = if shape.a_transposed {
             let (a_list, b_list) = (scratch(offsets, shape.k), scratch(taps, shape.k));
             for (k, (a, b)) in a_list.iter_mut().zip(b_list.iter_mut()).enumerate() {
-                (*a, *b) = ((k * shape.m) as u32, (k * panels.step) as u32);
+                (*a, *b) = ((k * a_step) as u32, (k * panels.step) as u32);
             }
             (a_list, b_list)
         } else {
             (scratch(offsets, kernels.mr()), scratch(taps, 0))
         };
         for (row, mr) in row_tiles(rows.clone(), kernels.mr()) {
-            let place = |(col, cols)| Place {
-                row,
-                rows: mr,
-                col,
-                cols,
-            };
+            let place = |(col, cols)| Place { row, rows: mr, col, cols };
             if shape.a_transposed {
+                let (a, from) = match &mut a_packed {
+                    Some(packed) => {
+                        pack_columns(a, shape.m, row - first_row, mr, packed);
+                        (&packed[..], 0)
+                    }
+                    None => (a, row - first_row),
+                };
                 for (at, b) in panels.iter() {
                     let operands = Outer::new(a, a_list, b, b_list);
-                    let pick = Pick::From(row - first_row);
+                    let pick = Pick::From(from);
                     kernels.outer(&operands, pick, 0, tile, place(at), false);
                 }
             } else {
@@ -159,6 +148,39 @@ fn task<E: Epilogue + ?Sized>(
     }
     for (row, mr) in row_tiles(rows, kernels.mr()) {
         finish(tile, row, mr, shape.n, epilogue);
+    }
+}
+
+/// `data[panel][k][..nr] = b[k][panel columns]`, row by row of B so that long runs are read.
+fn pack_rows(b: &[f32], n: usize, cols: Range<usize>, nr: usize, data: &mut [f32]) {
+    fn fixed<const N: usize>(from: &[f32], to: &mut [f32]) {
+        to[..N].copy_from_slice(&from[..N]);
+    }
+    let depth = b.len() / n;
+    for (k, row) in b.chunks_exact(n).enumerate() {
+        for (i, from) in row[cols.clone()].chunks(nr).enumerate() {
+            let to = &mut data[(i * depth + k) * nr..][..nr];
+            // Copies of a fixed length are a few moves instead of a call.
+            match from.len() {
+                32 => fixed::<32>(from, to),
+                16 if nr == 16 => fixed::<16>(from, to),
+                8 if nr == 8 => fixed::<8>(from, to),
+                len => {
+                    to[..len].copy_from_slice(from);
+                    to[len..].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// `packed[k][..MAX_MR] = a[k][row..row + rows]` of a transposed A.
+fn pack_columns(a: &[f32], m: usize, row: usize, rows: usize, packed: &mut [f32]) {
+    let pairs = packed.chunks_exact_mut(MAX_MR).zip(a.chunks_exact(m));
+    if row + MAX_MR <= m {
+        pairs.for_each(|(to, from)| to.copy_from_slice(&from[row..row + MAX_MR]));
+    } else {
+        pairs.for_each(|(to, from)| to[..rows].copy_from_slice(&from[row..row + rows]));
     }
 }
 
@@ -181,53 +203,32 @@ struct Panels<'a> {
 }
 
 impl<'a> Panels<'a> {
-    fn new(
-        kernels: Kernels,
-        shape: &MatmulShape,
-        b: &'a [f32],
-        cols: Range<usize>,
-        buffer: &'a mut Aligned,
-    ) -> Self {
+    fn new(kernels: Kernels, shape: &MatmulShape, b: &'a [f32], cols: Range<usize>, buffer: &'a mut Aligned) -> Self {
         let (nr, lanes, depth) = (kernels.nr(), kernels.lanes(), shape.k);
         let partial = cols.len() % lanes != 0;
-        let packed = depth > 0
-            && (shape.b_transposed || depth > PANEL_DEPTH || (partial && !shape.a_transposed));
+        let packed = depth > 0 && (shape.b_transposed || depth * shape.n > IN_PLACE || (partial && !shape.a_transposed));
         let data = if packed {
             let data = buffer.grow(cols.len().next_multiple_of(nr) * depth);
-            for (i, panel) in data.chunks_exact_mut(nr * depth).enumerate() {
-                let from = cols.start + i * nr;
-                let width = nr.min(cols.end - from);
-                if shape.b_transposed {
+            if shape.b_transposed {
+                for (i, panel) in data.chunks_exact_mut(nr * depth).enumerate() {
+                    let from = cols.start + i * nr;
+                    let width = nr.min(cols.end - from);
                     transpose(&b[from * depth..(from + width) * depth], width, depth, panel);
-                } else {
-                    for (row, source) in panel.chunks_exact_mut(nr).zip(b.chunks_exact(shape.n)) {
-                        row[..width].copy_from_slice(&source[from..from + width]);
-                        row[width..].fill(0.0);
-                    }
                 }
+            } else {
+                pack_rows(&b[..shape.n * depth], shape.n, cols.clone(), nr, data);
             }
             &*data
         } else {
             b
         };
-        Self {
-            data,
-            cols,
-            nr,
-            depth,
-            step: if packed { nr } else { shape.n },
-            packed,
-        }
+        Self { data, cols, nr, depth, step: if packed { nr } else { shape.n }, packed }
     }
 
     /// First column, number of columns and floats of each panel.
     fn iter(&self) -> impl Iterator<Item = ((usize, usize), &[f32])> {
         self.cols.clone().step_by(self.nr).map(|col| {
-            let at = if self.packed {
-                (col - self.cols.start) * self.depth
-            } else {
-                col
-            };
+            let at = if self.packed { (col - self.cols.start) * self.depth } else { col };
             let width = self.nr.min(self.cols.end - col);
             ((col, width), &self.data[at.min(self.data.len())..])
         })

@@ -39,15 +39,7 @@ use tile::Tile;
 pub trait Epilogue: Sync {
     /// Changes `rows` rows of `cols` floats in place; they stand at `tile[r * row_stride..][..cols]` and are the output's rows
     /// `row_start..` (pixels, for images) and columns `col_start..` (channels).
-    fn apply(
-        &self,
-        row_start: usize,
-        rows: usize,
-        col_start: usize,
-        cols: usize,
-        tile: &mut [f32],
-        row_stride: usize,
-    );
+    fn apply(&self, row_start: usize, rows: usize, col_start: usize, cols: usize, tile: &mut [f32], row_stride: usize);
 
     /// Whether `apply` does nothing and need not be called.
     fn is_noop(&self) -> bool {
@@ -70,13 +62,7 @@ impl Epilogue for NoEpilogue {
 }
 
 /// Applies `epilogue` to `rows` rows of a tile whose output has `width` floats a row.
-fn finish<E: Epilogue + ?Sized>(
-    tile: &mut Tile,
-    row: usize,
-    rows: usize,
-    width: usize,
-    epilogue: &E,
-) {
+fn finish<E: Epilogue + ?Sized>(tile: &mut Tile, row: usize, rows: usize, width: usize, epilogue: &E) {
     if epilogue.is_noop() {
         return;
     }
@@ -94,10 +80,7 @@ fn finish<E: Epilogue + ?Sized>(
 }
 
 /// Cuts `range` into tiles of at most `most` rows whose sizes differ by at most one.
-fn row_tiles(
-    range: std::ops::Range<usize>,
-    most: usize,
-) -> impl Iterator<Item = (usize, usize)> + Clone {
+fn row_tiles(range: std::ops::Range<usize>, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     let count = range.len().div_ceil(most);
     (0..count).map(move |i| {
         let border = |i: usize| range.start + range.len() * i / count;

@@ -1,10 +1,8 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
 use super::Workspace;
+use super::conv::{ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size};
 use super::workspace::Aligned;
-use super::conv::{
-    ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size,
-};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -115,11 +113,8 @@ impl Plan {
 
     /// Floats of a phase.
     fn phase_len(&self, phase: &Phase) -> usize {
-        let columns = if self.shape.is_depthwise() {
-            self.geometry.out_channels
-        } else {
-            self.geometry.groups * self.width()
-        };
+        let columns =
+            if self.shape.is_depthwise() { self.geometry.out_channels } else { self.geometry.groups * self.width() };
         phase.sources.len() * self.geometry.kc * columns
     }
 
@@ -147,22 +142,11 @@ impl PackedWeights {
     }
 
     /// Packs weights `[O, KH, KW, I/groups]` for [`conv2d_input_gradient`](super::conv2d_input_gradient).
-    pub fn pack_input_gradient(
-        &mut self,
-        workspace: &mut Workspace,
-        shape: &ConvShape,
-        weights: &[f32],
-    ) {
+    pub fn pack_input_gradient(&mut self, workspace: &mut Workspace, shape: &ConvShape, weights: &[f32]) {
         self.pack(workspace, shape, Direction::InputGradient, weights);
     }
 
-    fn pack(
-        &mut self,
-        workspace: &mut Workspace,
-        shape: &ConvShape,
-        direction: Direction,
-        weights: &[f32],
-    ) {
+    fn pack(&mut self, workspace: &mut Workspace, shape: &ConvShape, direction: Direction, weights: &[f32]) {
         assert_eq!(weights.len(), shape.weights_len());
         let nr = workspace.kernels().nr();
         let plan = match self.plan.take() {
@@ -230,17 +214,12 @@ impl PackedWeights {
         let per_group = plan.cols();
         let depth = plan.phases[phase].sources.len() * plan.geometry.kc;
         let start = plan.starts[phase] + group * plan.width() * depth;
-        let local = cols.start.saturating_sub(group * per_group)
-            ..cols.end.saturating_sub(group * per_group).min(per_group);
+        let local =
+            cols.start.saturating_sub(group * per_group)..cols.end.saturating_sub(group * per_group).min(per_group);
         local.step_by(plan.nr).map(move |col| {
             let cols = plan.nr.min(per_group - col);
             let step = cols.next_multiple_of(plan.lanes);
-            PackedPanel {
-                col: group * per_group + col,
-                cols,
-                step,
-                data: &data[start + col * depth..][..step * depth],
-            }
+            PackedPanel { col: group * per_group + col, cols, step, data: &data[start + col * depth..][..step * depth] }
         })
     }
 }
@@ -249,25 +228,21 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
     let depth = phase.sources.len() * plan.geometry.kc;
     let per_group = plan.cols();
     let group_len = plan.width() * depth;
-    data.par_chunks_mut(group_len)
-        .enumerate()
-        .for_each(|(group, data)| {
-            data.par_chunks_mut(plan.nr * depth)
-                .enumerate()
-                .for_each(|(i, panel)| {
-                    let col = i * plan.nr;
-                    let cols = plan.nr.min(per_group - col);
-                    match plan.direction {
-                        Direction::Forward => {
-                            let from = (group * per_group + col) * depth;
-                            transpose(&weights[from..from + cols * depth], cols, depth, panel);
-                        }
-                        Direction::InputGradient => {
-                            copy_taps(plan, phase, group, col, cols, weights, panel);
-                        }
-                    }
-                });
+    data.par_chunks_mut(group_len).enumerate().for_each(|(group, data)| {
+        data.par_chunks_mut(plan.nr * depth).enumerate().for_each(|(i, panel)| {
+            let col = i * plan.nr;
+            let cols = plan.nr.min(per_group - col);
+            match plan.direction {
+                Direction::Forward => {
+                    let from = (group * per_group + col) * depth;
+                    transpose(&weights[from..from + cols * depth], cols, depth, panel);
+                }
+                Direction::InputGradient => {
+                    copy_taps(plan, phase, group, col, cols, weights, panel);
+                }
+            }
         });
+    });
 }
 
 /// `data[tap][c] = weights[c][tap]`.
@@ -300,15 +275,7 @@ pub(crate) fn transpose(weights: &[f32], cols: usize, depth: usize, panel: &mut 
 }
 
 /// `panel[tap][o][j] = weights[o][tap][col + j]`, for the input gradient.
-fn copy_taps(
-    plan: &Plan,
-    phase: &Phase,
-    group: usize,
-    col: usize,
-    cols: usize,
-    weights: &[f32],
-    panel: &mut [f32],
-) {
+fn copy_taps(plan: &Plan, phase: &Phase, group: usize, col: usize, cols: usize, weights: &[f32], panel: &mut [f32]) {
     let (taps, kc) = (plan.shape.taps(), plan.geometry.kc);
     let step = panel.len() / (phase.sources.len() * kc);
     let per_group = plan.cols();

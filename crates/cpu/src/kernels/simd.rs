@@ -209,10 +209,23 @@ impl Lanes for Four {
     #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         const FMA: bool = cfg!(target_arch = "aarch64");
-        Self(std::array::from_fn(|i| {
-            madd::<FMA>(self.0[i], b.0[i], c.0[i])
-        }))
+        Self(std::array::from_fn(|i| madd::<FMA>(self.0[i], b.0[i], c.0[i])))
     }
+}
+
+/// Asks for the cache lines of a slice to be brought into the second-level cache.
+#[inline]
+pub(crate) fn prefetch(data: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in data.chunks(16) {
+        // SAFETY: a prefetch has no effect that a program can see, and SSE is part of x86-64.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = data;
 }
 
 /// What one call of a micro-kernel works on; see [`Rows`] and [`Outer`] for the meaning of the operands.
@@ -284,9 +297,7 @@ unsafe fn rows<V: Lanes, const MR: usize, const NV: usize>(args: &Args) {
                     *pointer = args.a.add(offset as usize);
                 }
             }
-            let mut b = args
-                .b
-                .add(*args.b_offsets.add(t) as usize * args.kc * args.b_step);
+            let mut b = args.b.add(*args.b_offsets.add(t) as usize * args.kc * args.b_step);
             for k in 0..args.kc {
                 let mut lanes = [V::splat(0.0); NV];
                 for (v, lane) in lanes.iter_mut().enumerate() {
@@ -307,18 +318,12 @@ unsafe fn rows<V: Lanes, const MR: usize, const NV: usize>(args: &Args) {
 
 /// `c[r][:] (+)= sum_p a_p[row_offset(r)] * b_p[:]`: a sum of outer products over pointers to rows of A and B.
 #[inline(always)]
-unsafe fn outer<V: Lanes, const MR: usize, const NV: usize, const GATHER: bool, const PART: bool>(
-    args: &Args,
-) {
+unsafe fn outer<V: Lanes, const MR: usize, const NV: usize, const GATHER: bool, const PART: bool>(args: &Args) {
     unsafe {
         let mut acc = begin::<V, MR, NV>(args);
         let mut row = [0usize; MR];
         for (r, offset) in row.iter_mut().enumerate() {
-            *offset = if GATHER {
-                *args.row_offsets.add(r) as usize
-            } else {
-                r
-            };
+            *offset = if GATHER { *args.row_offsets.add(r) as usize } else { r };
         }
         for p in 0..args.count {
             let a = args.a.add(*args.a_offsets.add(p) as usize);
@@ -417,30 +422,14 @@ pub(crate) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Checks every offset; `zero` holds at least `kc` zeros.
-    pub(crate) fn new(
-        a: &'a [f32],
-        zero: &'a [f32],
-        offsets: &'a [u32],
-        taps: &'a [u32],
-        kc: usize,
-    ) -> Self {
+    pub(crate) fn new(a: &'a [f32], zero: &'a [f32], offsets: &'a [u32], taps: &'a [u32], kc: usize) -> Self {
         // PAD + 1 wraps to zero, so that the largest real offset is found without a branch.
-        let largest = offsets
-            .iter()
-            .fold(0, |max: u32, &o| max.max(o.wrapping_add(1)));
+        let largest = offsets.iter().fold(0, |max: u32, &o| max.max(o.wrapping_add(1)));
         let last_tap = taps.iter().fold(0, |max, &t| max.max(t)) as usize;
         let mr = offsets.len().checked_div(taps.len()).unwrap_or(0);
         assert!(largest == 0 || largest as usize - 1 + kc <= a.len());
         assert!(zero.len() >= kc && mr * taps.len() == offsets.len());
-        Self {
-            a,
-            zero,
-            offsets,
-            taps,
-            last_tap,
-            kc,
-            mr,
-        }
+        Self { a, zero, offsets, taps, last_tap, kc, mr }
     }
 }
 
@@ -463,22 +452,10 @@ pub(crate) struct Outer<'a> {
 
 impl<'a> Outer<'a> {
     /// Finds the largest offsets once, for the checks of every tile.
-    pub(crate) fn new(
-        a: &'a [f32],
-        a_offsets: &'a [u32],
-        b: &'a [f32],
-        b_offsets: &'a [u32],
-    ) -> Self {
+    pub(crate) fn new(a: &'a [f32], a_offsets: &'a [u32], b: &'a [f32], b_offsets: &'a [u32]) -> Self {
         assert_eq!(a_offsets.len(), b_offsets.len());
         let last = |offsets: &[u32]| offsets.iter().fold(0, |max, &o| max.max(o)) as usize;
-        Self {
-            a,
-            b,
-            a_offsets,
-            b_offsets,
-            a_last: last(a_offsets),
-            b_last: last(b_offsets),
-        }
+        Self { a, b, a_offsets, b_offsets, a_last: last(a_offsets), b_last: last(b_offsets) }
     }
 }
 
@@ -493,11 +470,7 @@ pub(crate) enum Pick<'a> {
 impl Kernels {
     /// The kernels of `level`, or of the best level below it that this processor has.
     pub(crate) fn new(level: Level) -> Self {
-        let level = if Level::available().contains(&level) {
-            level
-        } else {
-            Level::Portable
-        };
+        let level = if Level::available().contains(&level) { level } else { Level::Portable };
         let table = match level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => &AVX512,
@@ -529,14 +502,7 @@ impl Kernels {
 
     /// One output tile from checked rows of A and a panel of B whose rows are readable for whole vectors.
     /// `tile` rows `row..row + mr`, columns `col..col + cols` are overwritten, or added to with `accumulate`.
-    pub(crate) fn rows(
-        self,
-        a: &Rows,
-        panel: Panel,
-        tile: &mut Tile,
-        at: Place,
-        accumulate: bool,
-    ) {
+    pub(crate) fn rows(self, a: &Rows, panel: Panel, tile: &mut Tile, at: Place, accumulate: bool) {
         let vectors = at.cols.div_ceil(self.lanes());
         assert!((1..=NV).contains(&vectors) && at.rows >= 1 && at.rows <= self.mr());
         if !a.taps.is_empty() && a.kc > 0 {
@@ -606,8 +572,7 @@ impl Kernels {
         };
         let partial = at.cols != vectors * self.lanes();
         let gather = !row_offsets.is_null();
-        let kernels =
-            self.table.outer[usize::from(gather) * 4 + usize::from(partial) * 2 + vectors - 1];
+        let kernels = self.table.outer[usize::from(gather) * 4 + usize::from(partial) * 2 + vectors - 1];
         // SAFETY: as in `rows`; partial panels read no float behind their last column.
         unsafe { kernels[at.rows - 1](&args) }
     }

@@ -39,18 +39,8 @@ impl<'a> Output<'a> {
                 span += (extents[i] - 1) * strides[i];
             }
         }
-        assert!(
-            empty || offset + span <= out.len(),
-            "output view out of bounds"
-        );
-        Self {
-            base: out.as_mut_ptr().wrapping_add(offset),
-            start: offset,
-            extents,
-            strides,
-            cols,
-            buffer: PhantomData,
-        }
+        assert!(empty || offset + span <= out.len(), "output view out of bounds");
+        Self { base: out.as_mut_ptr().wrapping_add(offset), start: offset, extents, strides, cols, buffer: PhantomData }
     }
 
     /// A row-major matrix.
@@ -65,20 +55,11 @@ impl<'a> Output<'a> {
 
     /// Calls `task` in parallel for every pair of row range and column range.
     /// Column ranges change slowest, so that neighbouring tasks share the columns of B.
-    pub(crate) fn for_each(
-        &mut self,
-        rows: &Splits,
-        cols: &Splits,
-        task: impl Fn(Tile<'_>) + Sync,
-    ) {
+    pub(crate) fn for_each(&mut self, rows: &Splits, cols: &Splits, task: impl Fn(Tile<'_>) + Sync) {
         assert!(rows.total <= self.rows() && cols.total <= self.cols);
         let this = &*self;
         let run = |i: usize| {
-            task(Tile {
-                output: this,
-                rows: rows.range(i % rows.parts),
-                cols: cols.range(i / rows.parts),
-            });
+            task(Tile { output: this, rows: rows.range(i % rows.parts), cols: cols.range(i / rows.parts) });
         };
         match rows.parts * cols.parts {
             0 => {}
@@ -113,12 +94,7 @@ impl Splits {
         let section = total / sections;
         assert_eq!(section * sections, total);
         let parts = parts.clamp(1, section.div_ceil(unit).max(1));
-        Self {
-            total,
-            parts: sections * parts,
-            unit,
-            section,
-        }
+        Self { total, parts: sections * parts, unit, section }
     }
 
     pub(crate) fn range(&self, i: usize) -> Range<usize> {
@@ -154,13 +130,7 @@ impl Tile<'_> {
     }
 
     /// Offsets from `base` of `(row + i, col)`; panics unless `cols` floats behind each are the tile's own.
-    pub(crate) fn offsets<const MAX: usize>(
-        &self,
-        row: usize,
-        rows: usize,
-        col: usize,
-        cols: usize,
-    ) -> [usize; MAX] {
+    pub(crate) fn offsets<const MAX: usize>(&self, row: usize, rows: usize, col: usize, cols: usize) -> [usize; MAX] {
         assert!(self.rows.start <= row && row + rows <= self.rows.end);
         assert!(self.cols.start <= col && col + cols <= self.cols.end);
         let mut offsets = [0; MAX];
@@ -186,10 +156,7 @@ impl Tile<'_> {
         assert!(self.rows.contains(&row));
         // SAFETY: the element range lies in the buffer (`Output::new`) and belongs to this tile alone.
         unsafe {
-            let start = self
-                .output
-                .base
-                .add(self.output.offset(row) + self.cols.start);
+            let start = self.output.base.add(self.output.offset(row) + self.cols.start);
             std::slice::from_raw_parts_mut(start, self.cols.len())
         }
     }

@@ -9,6 +9,7 @@ pub(crate) struct Arena {
     pub(crate) offsets: Vec<u32>,
     pub(crate) taps: Vec<u32>,
     pub(crate) floats: Aligned,
+    pub(crate) more: Aligned,
 }
 
 /// Scratch memory of all threads and the instruction set in use. Make one and pass it to every kernel.
@@ -78,9 +79,7 @@ impl Workspace {
     /// The calling thread's scratch. Tasks hold it while they run and never wait for other tasks meanwhile.
     pub(crate) fn arena(&self) -> MutexGuard<'_, Arena> {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.arenas.len();
-        self.arenas[thread]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.arenas[thread].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

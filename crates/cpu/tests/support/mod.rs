@@ -22,9 +22,7 @@ impl Generator {
 
     /// `n` floats in -1..1.
     pub fn floats(&mut self, n: usize) -> Vec<f32> {
-        (0..n)
-            .map(|_| (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0)
-            .collect()
+        (0..n).map(|_| (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
     }
 }
 
@@ -101,8 +99,5 @@ pub fn any_shape(g: &mut Generator) -> ConvShape {
 
 /// A rayon pool of `threads`.
 pub fn pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .expect("a thread pool")
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool")
 }

@@ -132,24 +132,13 @@ impl Vectorize for Line<'_> {
 }
 
 /// The weight gradient, `dw[c][tap]`.
-pub(crate) fn weight_gradient(
-    workspace: &mut Workspace,
-    shape: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+pub(crate) fn weight_gradient(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let lines = shape.batch * shape.out_height();
     let (channels, taps) = (shape.channels_in, shape.taps());
     let parts = parts(lines * shape.out_width(), dw.len()).min(lines.max(1));
     let mut partials = std::mem::take(&mut workspace.partials);
     let share = workspace as &Workspace;
-    let mut output = Output::matrix(
-        partials.grow(parts * taps * channels),
-        parts * taps,
-        channels,
-        channels,
-    );
+    let mut output = Output::matrix(partials.grow(parts * taps * channels), parts * taps, channels, channels);
     let rows = Splits::new(parts * taps, taps, parts);
     output.for_each(&rows, &Splits::new(channels, channels, 1), |mut tile| {
         let part = tile.row_range().start / taps;
@@ -165,14 +154,7 @@ pub(crate) fn weight_gradient(
     workspace.partials = partials;
 }
 
-fn lines_task(
-    workspace: &Workspace,
-    shape: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    lines: Range<usize>,
-    tile: &mut Tile,
-) {
+fn lines_task(workspace: &Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], lines: Range<usize>, tile: &mut Tile) {
     let (height, width, channels) = (shape.out_height(), shape.out_width(), shape.channels_in);
     let first = tile.row_range().start;
     for tap in 0..shape.taps() {
@@ -188,10 +170,7 @@ fn lines_task(
             // Output columns whose tap falls into the image: ox * stride + shift in padding..padding + width.
             let (shift, left) = (at[1] * shape.dilation[1], shape.padding[2]);
             let from = left.saturating_sub(shift).div_ceil(shape.stride[1]);
-            let to = (left + shape.width)
-                .saturating_sub(shift)
-                .div_ceil(shape.stride[1])
-                .min(width);
+            let to = (left + shape.width).saturating_sub(shift).div_ceil(shape.stride[1]).min(width);
             if from >= to {
                 continue;
             }

@@ -33,8 +33,7 @@ pub(crate) struct Phase {
 pub(crate) fn forward_phase(shape: &ConvShape) -> Phase {
     let taps = (0..shape.taps()).map(|t| {
         let at = [t / shape.kernel[1], t % shape.kernel[1]];
-        [0, 1]
-            .map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize)
+        [0, 1].map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize)
     });
     Phase {
         grid: [shape.out_height(), shape.out_width()],
@@ -53,9 +52,7 @@ pub(crate) fn merged_phase(shape: &ConvShape) -> Phase {
         start: [0; 2],
         step: [1; 2],
         stride: shape.stride,
-        taps: (0..shape.kernel[0])
-            .map(|t| [(t * shape.dilation[0]) as isize, 0])
-            .collect(),
+        taps: (0..shape.kernel[0]).map(|t| [(t * shape.dilation[0]) as isize, 0]).collect(),
         sources: (0..shape.kernel[0]).collect(),
     }
 }
@@ -71,9 +68,8 @@ pub(crate) fn gradient_phases(shape: &ConvShape) -> Vec<Phase> {
             for t in 0..shape.taps() {
                 let at = [t / shape.kernel[1], t % shape.kernel[1]];
                 // Input row y was read by output row (y + padding - tap * dilation) / stride.
-                let above = [0, 1].map(|i| {
-                    (start[i] + shape.padding[2 * i]) as isize - (at[i] * shape.dilation[i]) as isize
-                });
+                let above =
+                    [0, 1].map(|i| (start[i] + shape.padding[2 * i]) as isize - (at[i] * shape.dilation[i]) as isize);
                 let stride = shape.stride.map(|s| s as isize);
                 if (0..2).all(|i| above[i].rem_euclid(stride[i]) == 0) {
                     taps.push([0, 1].map(|i| above[i].div_euclid(stride[i])));
@@ -113,14 +109,7 @@ impl<'a> Source<'a> {
             let most = phase.taps.iter().map(|t| t[i]).max().unwrap_or(0);
             [-least, size[i] as isize - most]
         });
-        Self {
-            phase,
-            batch,
-            size,
-            channels,
-            pixel_major: padded && pixels <= PIXEL_MAJOR && batch >= 8,
-            inner,
-        }
+        Self { phase, batch, size, channels, pixel_major: padded && pixels <= PIXEL_MAJOR && batch >= 8, inner }
     }
 
     /// Taps of the phase.
@@ -155,13 +144,7 @@ impl<'a> Source<'a> {
     }
 
     /// Writes the offsets of `rows` rows, tap by tap, and the taps that any of them uses; returns how many taps those are.
-    pub(crate) fn gather(
-        &self,
-        row: usize,
-        rows: usize,
-        offsets: &mut [u32],
-        used: &mut [u32],
-    ) -> usize {
+    pub(crate) fn gather(&self, row: usize, rows: usize, offsets: &mut [u32], used: &mut [u32]) -> usize {
         let taps = &self.phase.taps;
         let [height, width] = self.size.map(|s| s as isize);
         let channels = self.channels as isize;
@@ -259,19 +242,13 @@ fn run_phase<E: Epilogue + ?Sized>(
     let geometry = weights.geometry();
     let taps = source.phase.taps.len();
     let bytes = taps * geometry.kc * geometry.out_channels * size_of::<f32>();
-    let col_parts = if geometry.groups == 1 {
-        bytes.div_ceil(PANEL_BYTES)
-    } else {
-        1
-    };
+    let col_parts = if geometry.groups == 1 { bytes.div_ceil(PANEL_BYTES) } else { 1 };
     let cols = Splits::new(geometry.out_channels, kernels.nr(), col_parts);
     let row_parts = (4 * rayon::current_num_threads()).div_ceil(cols.parts);
     let rows = Splits::new(output.rows(), kernels.mr(), row_parts);
     output.for_each(&rows, &cols, |mut tile| {
         let mut arena = workspace.arena();
-        let Arena {
-            offsets, taps: used, ..
-        } = &mut *arena;
+        let Arena { offsets, taps: used, .. } = &mut *arena;
         let used = scratch(used, taps);
         let cols = tile.col_range();
         for (row, mr) in row_tiles(tile.row_range(), kernels.mr()) {
@@ -286,16 +263,8 @@ fn run_phase<E: Epilogue + ?Sized>(
                     geometry.kc,
                 );
                 for panel in weights.panels(phase, group, cols.clone()) {
-                    let place = Place {
-                        row,
-                        rows: mr,
-                        col: panel.col,
-                        cols: panel.cols,
-                    };
-                    let b = Panel {
-                        b: panel.data,
-                        step: panel.step,
-                    };
+                    let place = Place { row, rows: mr, col: panel.col, cols: panel.cols };
+                    let b = Panel { b: panel.data, step: panel.step };
                     kernels.rows(&a, b, &mut tile, place, false);
                 }
             }

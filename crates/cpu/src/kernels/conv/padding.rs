@@ -19,11 +19,7 @@ pub(crate) fn padded_size(shape: &ConvShape) -> [usize; 2] {
 }
 
 /// The input with its padding as zeros in memory (`x` itself where there is none), and its height and width.
-pub(crate) fn padded_input<'a>(
-    shape: &ConvShape,
-    x: &'a [f32],
-    buffer: &'a mut Aligned,
-) -> (&'a [f32], [usize; 2]) {
+pub(crate) fn padded_input<'a>(shape: &ConvShape, x: &'a [f32], buffer: &'a mut Aligned) -> (&'a [f32], [usize; 2]) {
     let size = padded_size(shape);
     if shape.padding == [0; 4] || x.is_empty() {
         return (x, size);
@@ -32,21 +28,18 @@ pub(crate) fn padded_input<'a>(
     let padded_line = size[1] * shape.channels_in;
     let left = shape.padding[2] * shape.channels_in;
     let padded = buffer.grow(shape.batch * size[0] * padded_line);
-    padded
-        .par_chunks_mut(size[0] * padded_line)
-        .zip(x.par_chunks(shape.height * line))
-        .for_each(|(padded, image)| {
-            for (y, row) in padded.chunks_exact_mut(padded_line).enumerate() {
-                let source = y.checked_sub(shape.padding[0]).filter(|&y| y < shape.height);
-                match source {
-                    Some(y) => {
-                        row[..left].fill(0.0);
-                        row[left..left + line].copy_from_slice(&image[y * line..(y + 1) * line]);
-                        row[left + line..].fill(0.0);
-                    }
-                    None => row.fill(0.0),
+    padded.par_chunks_mut(size[0] * padded_line).zip(x.par_chunks(shape.height * line)).for_each(|(padded, image)| {
+        for (y, row) in padded.chunks_exact_mut(padded_line).enumerate() {
+            let source = y.checked_sub(shape.padding[0]).filter(|&y| y < shape.height);
+            match source {
+                Some(y) => {
+                    row[..left].fill(0.0);
+                    row[left..left + line].copy_from_slice(&image[y * line..(y + 1) * line]);
+                    row[left + line..].fill(0.0);
                 }
+                None => row.fill(0.0),
             }
-        });
+        }
+    });
     (padded, size)
 }

@@ -28,13 +28,7 @@ pub struct ConvShape {
 impl ConvShape {
     /// A square convolution with stride, padding on all sides, no dilation and one group.
     #[must_use]
-    pub fn square(
-        image: [usize; 4],
-        channels_out: usize,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-    ) -> Self {
+    pub fn square(image: [usize; 4], channels_out: usize, kernel: usize, stride: usize, padding: usize) -> Self {
         Self {
             batch: image[0],
             height: image[1],
@@ -52,9 +46,7 @@ impl ConvShape {
     fn out(&self, axis: usize, size: usize) -> usize {
         let padded = size + self.padding[2 * axis] + self.padding[2 * axis + 1];
         let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
-        padded
-            .checked_sub(reach)
-            .map_or(0, |rest| rest / self.stride[axis] + 1)
+        padded.checked_sub(reach).map_or(0, |rest| rest / self.stride[axis] + 1)
     }
 
     /// Rows of an output image.

@@ -4,7 +4,7 @@
 use super::ConvShape;
 use super::depthwise;
 use super::padding::{needs_merging, padded_input};
-use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place};
+use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place, prefetch};
 use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::workspace::{Arena, scratch};
 use crate::kernels::{Workspace, row_tiles};
@@ -12,13 +12,13 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Pixels whose gradient and input lie in L2 while all tiles of a task pass over them.
-const BLOCK: usize = 256; // measured: benches/kernels.rs
+const BLOCK: usize = 128; // measured: benches/kernels.rs
 /// Fewest pixels of a part of the sum, and most floats of all partial sums together.
 const LEAST_PIXELS: usize = 512;
-const MOST_PARTIALS: usize = 1 << 20;
+const MOST_PARTIALS: usize = 5 << 18;
 /// Parts of a sum, and tasks of a call: enough for many cores, the same for any number of them.
-const MOST_PARTS: usize = 16;
-const TASKS: usize = 64;
+const MOST_PARTS: usize = 32;
+const TASKS: usize = 32;
 
 /// `dw[o][tap][i] = sum over pixels of dy[o] * x[i]`: x is `[N, H, W, I]`, dy `[N, OH, OW, O]`, dw `[O, KH, KW, I/groups]`.
 pub fn conv2d_weight_gradient(
@@ -53,8 +53,11 @@ fn by_tap(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], d
     let (outputs, taps) = (shape.channels_out, shape.taps());
     let per_tap = shape.channels_in / shape.groups;
     let parts = parts(pixels, dw.len());
-    let lines = parts * shape.kernel[0] >= TASKS;
-    let col_parts = if lines { shape.kernel[0] } else { taps };
+    // The fewer tasks share a block of pixels, the fewer read it from memory.
+    let col_parts = [1, shape.kernel[0]]
+        .into_iter()
+        .find(|n| parts * n >= TASKS)
+        .unwrap_or(taps);
     let cols = Splits::new(taps * per_tap, taps / col_parts * per_tap, col_parts);
     let chunks = TASKS
         .div_ceil(parts * col_parts)
@@ -91,17 +94,19 @@ fn taps_task(
 ) {
     let kernels = workspace.kernels();
     let per_tap = shape.channels_in / shape.groups;
-    let cols = tile.col_range();
     let mut arena = workspace.arena();
     let Arena { offsets, taps, .. } = &mut *arena;
     let (x_list, dy_list) = (scratch(offsets, BLOCK), scratch(taps, BLOCK));
     for start in pixels.clone().step_by(BLOCK) {
         let end = (start + BLOCK).min(pixels.end);
+        let cols = tile.col_range();
+        let steps = cols.len().div_ceil(kernels.nr()) * tile.row_range().len().div_ceil(kernels.mr());
+        let mut ahead = Ahead::new(shape, x, dy, start..end, steps);
         for tap in cols.start / per_tap..cols.end / per_tap {
             let count = list_pixels(shape, start..end, tap, x_list, dy_list);
             let operands = Outer::new(dy, &dy_list[..count], x, &x_list[..count]);
             let first = start == pixels.start;
-            tap_tiles(kernels, shape, &operands, tap, tile, !first);
+            tap_tiles(kernels, shape, &operands, tap, tile, !first, &mut ahead);
         }
     }
 }
@@ -113,6 +118,7 @@ fn tap_tiles(
     tap: usize,
     tile: &mut Tile,
     accumulate: bool,
+    ahead: &mut Ahead,
 ) {
     let (per_tap, per_group) = (
         shape.channels_in / shape.groups,
@@ -133,8 +139,47 @@ fn tap_tiles(
                 };
                 let b_col = group * per_tap + col;
                 kernels.outer(operands, Pick::From(output), b_col, tile, place, accumulate);
+                ahead.step();
             }
         }
+    }
+}
+
+/// Fetches the next block of pixels into the cache a little at a time while this one is in work: without it, each block
+/// begins with a wait for memory that no other work covers.
+struct Ahead<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    x_step: usize,
+    dy_step: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Prepares for `steps` calls of [`step`](Self::step) during the block `now`.
+    fn new(shape: &ConvShape, x: &'a [f32], dy: &'a [f32], now: Range<usize>, steps: usize) -> Self {
+        let next = now.end * shape.channels_out..(now.end + now.len()) * shape.channels_out;
+        let dy = &dy[next.start.min(dy.len())..next.end.min(dy.len())];
+        let scale = |at: usize| {
+            let pixels = shape.batch * shape.out_height() * shape.out_width();
+            (x.len() as u128 * at as u128 / pixels.max(1) as u128) as usize
+        };
+        let next = scale(now.end)..scale(now.end + now.len());
+        let x = &x[next.start.min(x.len())..next.end.min(x.len())];
+        Self {
+            x,
+            dy,
+            x_step: x.len().div_ceil(steps).max(1),
+            dy_step: dy.len().div_ceil(steps).max(1),
+        }
+    }
+
+    fn step(&mut self) {
+        let (now, later) = self.x.split_at(self.x_step.min(self.x.len()));
+        prefetch(now);
+        self.x = later;
+        let (now, later) = self.dy.split_at(self.dy_step.min(self.dy.len()));
+        prefetch(now);
+        self.dy = later;
     }
 }
 
