@@ -3,7 +3,7 @@
 //! Mesa 22.3's llvmpipe ends every invocation after about 65,535 iterations, without any error.
 
 use crate::pipeline::KernelSource;
-use crate::{Binding, Gpu, GpuError};
+use crate::{AdapterSummary, Binding, Gpu, GpuError};
 
 /// Three times what the known bad driver does, and still under a millisecond or two on everything.
 const ITERATIONS: u32 = 200_000;
@@ -24,15 +24,14 @@ pub(crate) fn loops(gpu: &Gpu) -> Result<(), GpuError> {
     gpu.submit("the loop probe", encoder)?;
     let result = gpu.download(&buffer, 4, 4)?;
     let value = result.try_into().map_or(0, u32::from_le_bytes);
-    verdict(gpu, value)
+    verdict(gpu.summary(), value)
 }
 
-fn verdict(gpu: &Gpu, value: u32) -> Result<(), GpuError> {
+fn verdict(adapter: &AdapterSummary, value: u32) -> Result<(), GpuError> {
     let counted = counted(value);
     if counted == Some(ITERATIONS) {
         return Ok(());
     }
-    let adapter = gpu.summary();
     Err(GpuError::DriverStopsLoops {
         adapter: adapter.name.clone(),
         driver: adapter.driver.clone(),
@@ -48,6 +47,13 @@ fn verdict(gpu: &Gpu, value: u32) -> Result<(), GpuError> {
     })
 }
 
+/// One iteration of the kernel's generator.
+fn step(mut state: u32) -> u32 {
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^ (state << 5)
+}
+
 /// After how many iterations the generator has this value, up to those asked for.
 fn counted(value: u32) -> Option<u32> {
     let mut state = SEED;
@@ -55,9 +61,7 @@ fn counted(value: u32) -> Option<u32> {
         if state == value {
             return Some(count);
         }
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
+        state = step(state);
     }
     (state == value).then_some(ITERATIONS)
 }
@@ -66,16 +70,28 @@ fn counted(value: u32) -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// The generator's value after `count` iterations.
+    fn value_after(count: u32) -> u32 {
+        (0..count).fold(SEED, |state, _| step(state))
+    }
+
     #[test]
-    fn a_loop_that_was_cut_short_is_counted() {
-        assert_eq!(counted(SEED), Some(0));
-        let after_one = {
-            let mut state = SEED;
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^ (state << 5)
+    fn a_driver_that_cuts_a_loop_short_is_named_with_the_count() {
+        let adapter = AdapterSummary {
+            index: 0,
+            name: "llvmpipe".to_owned(),
+            backend: "vulkan".to_owned(),
+            driver: "Mesa 22.3.6".to_owned(),
+            kind: crate::AdapterKind::Software,
+            pci: (0, 0),
+            features: Default::default(),
+            limits: Default::default(),
         };
-        assert_eq!(counted(after_one), Some(1));
-        assert_eq!(counted(0), None, "a xorshift generator never reaches zero");
+        assert_eq!(verdict(&adapter, value_after(ITERATIONS)), Ok(()));
+        let error = verdict(&adapter, value_after(65_535)).expect_err("cut short");
+        assert!(matches!(error, GpuError::DriverStopsLoops { counted: 65_535, .. }), "{error}");
+        assert!(error.to_string().contains("Mesa 22.3.6"), "{error}");
+        // A xorshift generator never reaches zero: this is a wrong result of another kind, and refused too.
+        assert!(matches!(verdict(&adapter, 0), Err(GpuError::DriverStopsLoops { counted: 0, .. })));
     }
 }

@@ -83,8 +83,7 @@ fn an_error_that_no_scope_caught_is_told_once() {
 /// A kernel that would run for minutes, or for seconds on a fast GPU, against a limit of one.
 #[test]
 fn work_that_does_not_end_in_time_is_a_timeout_and_the_device_can_be_dropped() {
-    let Some(gpu) = support::open(OpenOptions { timeout: Some(Duration::from_secs(1)), ..Default::default() })
-    else {
+    let Some(gpu) = support::open(OpenOptions { timeout: Some(Duration::from_secs(1)), ..Default::default() }) else {
         return;
     };
     let wgsl = "@group(0) @binding(0) var<storage, read_write> state: array<u32>;
