@@ -21,6 +21,8 @@
 pub mod conv;
 mod matmul;
 mod pack;
+mod pool;
+mod reduce;
 mod simd;
 mod tile;
 mod workspace;
@@ -28,6 +30,8 @@ mod workspace;
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use matmul::{MatmulShape, matmul};
 pub use pack::PackedWeights;
+pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient};
+pub use reduce::{column_dots, column_moments, column_sums, row_sums};
 pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;
 

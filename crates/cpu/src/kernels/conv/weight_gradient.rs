@@ -21,13 +21,7 @@ const MOST_PARTS: usize = 32;
 const TASKS: usize = 32;
 
 /// `dw[o][tap][i] = sum over pixels of dy[o] * x[i]`: x is `[N, H, W, I]`, dy `[N, OH, OW, O]`, dw `[O, KH, KW, I/groups]`.
-pub fn conv2d_weight_gradient(
-    workspace: &mut Workspace,
-    shape: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+pub fn conv2d_weight_gradient(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     assert_eq!(x.len(), shape.input_len());
     assert_eq!(dy.len(), shape.output_len());
     assert_eq!(dw.len(), shape.weights_len());
@@ -54,20 +48,11 @@ fn by_tap(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], d
     let per_tap = shape.channels_in / shape.groups;
     let parts = parts(pixels, dw.len());
     // The fewer tasks share a block of pixels, the fewer read it from memory.
-    let col_parts = [1, shape.kernel[0]]
-        .into_iter()
-        .find(|n| parts * n >= TASKS)
-        .unwrap_or(taps);
+    let col_parts = [1, shape.kernel[0]].into_iter().find(|n| parts * n >= TASKS).unwrap_or(taps);
     let cols = Splits::new(taps * per_tap, taps / col_parts * per_tap, col_parts);
-    let chunks = TASKS
-        .div_ceil(parts * col_parts)
-        .min(outputs.div_ceil(2 * workspace.kernels().mr()));
+    let chunks = TASKS.div_ceil(parts * col_parts).min(outputs.div_ceil(2 * workspace.kernels().mr()));
     let mut partials = std::mem::take(&mut workspace.partials);
-    let target = if parts == 1 {
-        &mut *dw
-    } else {
-        partials.grow(parts * dw.len())
-    };
+    let target = if parts == 1 { &mut *dw } else { partials.grow(parts * dw.len()) };
     // Row (part, output) of the partial sums; a task owns some outputs of one part.
     let rows = Splits::sections(parts * outputs, parts, 1, chunks);
     let mut output = Output::matrix(target, parts * outputs, taps * per_tap, taps * per_tap);
@@ -84,14 +69,7 @@ fn by_tap(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], d
 }
 
 /// All taps in the tile's columns, for its outputs and the given pixels.
-fn taps_task(
-    workspace: &Workspace,
-    shape: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    pixels: Range<usize>,
-    tile: &mut Tile,
-) {
+fn taps_task(workspace: &Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], pixels: Range<usize>, tile: &mut Tile) {
     let kernels = workspace.kernels();
     let per_tap = shape.channels_in / shape.groups;
     let mut arena = workspace.arena();
@@ -120,10 +98,7 @@ fn tap_tiles(
     accumulate: bool,
     ahead: &mut Ahead,
 ) {
-    let (per_tap, per_group) = (
-        shape.channels_in / shape.groups,
-        shape.channels_out / shape.groups,
-    );
+    let (per_tap, per_group) = (shape.channels_in / shape.groups, shape.channels_out / shape.groups);
     let rows = tile.row_range();
     let first_output = rows.start / shape.channels_out * shape.channels_out;
     let outputs = rows.start - first_output..rows.end - first_output;
@@ -165,12 +140,7 @@ impl<'a> Ahead<'a> {
         };
         let next = scale(now.end)..scale(now.end + now.len());
         let x = &x[next.start.min(x.len())..next.end.min(x.len())];
-        Self {
-            x,
-            dy,
-            x_step: x.len().div_ceil(steps).max(1),
-            dy_step: dy.len().div_ceil(steps).max(1),
-        }
+        Self { x, dy, x_step: x.len().div_ceil(steps).max(1), dy_step: dy.len().div_ceil(steps).max(1) }
     }
 
     fn step(&mut self) {
@@ -184,17 +154,10 @@ impl<'a> Ahead<'a> {
 }
 
 /// Offsets of the input pixels that `tap` reads for output pixels `pixels`, and of those output pixels; padding left out.
-fn list_pixels(
-    shape: &ConvShape,
-    pixels: Range<usize>,
-    tap: usize,
-    x_list: &mut [u32],
-    dy_list: &mut [u32],
-) -> usize {
+fn list_pixels(shape: &ConvShape, pixels: Range<usize>, tap: usize, x_list: &mut [u32], dy_list: &mut [u32]) -> usize {
     let (height, width) = (shape.out_height(), shape.out_width());
     let at = [tap / shape.kernel[1], tap % shape.kernel[1]];
-    let [dy, dx] =
-        [0, 1].map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize);
+    let [dy, dx] = [0, 1].map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize);
     let (channels_in, channels_out) = (shape.channels_in, shape.channels_out);
     let mut count = 0;
     let mut pixel = pixels.start;
@@ -222,27 +185,18 @@ fn list_pixels(
 pub(super) fn sum_parts(partials: &[f32], parts: usize, total: &mut [f32]) {
     const CHUNK: usize = 4096;
     let len = total.len();
-    total
-        .par_chunks_mut(CHUNK)
-        .enumerate()
-        .for_each(|(i, total)| {
-            let at = i * CHUNK;
-            total.copy_from_slice(&partials[at..at + total.len()]);
-            for part in 1..parts {
-                let from = &partials[part * len + at..][..total.len()];
-                total.iter_mut().zip(from).for_each(|(t, f)| *t += f);
-            }
-        });
+    total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
+        let at = i * CHUNK;
+        total.copy_from_slice(&partials[at..at + total.len()]);
+        for part in 1..parts {
+            let from = &partials[part * len + at..][..total.len()];
+            total.iter_mut().zip(from).for_each(|(t, f)| *t += f);
+        }
+    });
 }
 
 /// Few input channels: rows are the (tap, channel) pairs of a patch, columns the outputs; transposed at the end.
-fn few_channels(
-    workspace: &mut Workspace,
-    shape: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+fn few_channels(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let (height, width) = (shape.out_height(), shape.out_width());
     let pixels = shape.batch * height * width;
     let depth = shape.taps() * shape.channels_in;
@@ -311,12 +265,8 @@ fn patch_task(
         for col in (0..shape.channels_out).step_by(kernels.nr()) {
             // Nine row offsets fit the registers of x86-64; more would be read from memory again and again.
             for (k, mr) in row_tiles(0..patch.len(), kernels.mr().min(9)) {
-                let place = Place {
-                    row: first_row + k,
-                    rows: mr,
-                    col,
-                    cols: kernels.nr().min(shape.channels_out - col),
-                };
+                let place =
+                    Place { row: first_row + k, rows: mr, col, cols: kernels.nr().min(shape.channels_out - col) };
                 let pick = Pick::At(&patch[k..k + mr]);
                 kernels.outer(&operands, pick, col, tile, place, start != pixels.start);
             }

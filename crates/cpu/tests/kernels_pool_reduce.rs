@@ -1,0 +1,185 @@
+//! Pooling, sums and moments against naive float64 loops, on every instruction set that this processor has.
+
+mod support;
+
+use chiaro_cpu::kernels::{
+    Level, PoolShape, Workspace, avg_pool2d, avg_pool2d_gradient, column_dots, column_moments, column_sums, max_pool2d,
+    max_pool2d_gradient, row_sums,
+};
+use support::{Generator, error, pool};
+
+fn any_pool(g: &mut Generator) -> PoolShape {
+    loop {
+        let mut s = PoolShape {
+            batch: g.range(1, 3),
+            height: g.range(1, 9),
+            width: g.range(1, 9),
+            channels: g.range(1, 140),
+            out: [0; 2],
+            kernel: [g.range(1, 3), g.range(1, 3)],
+            stride: [g.range(1, 3), g.range(1, 3)],
+            padding: [g.range(0, 1), g.range(0, 1)],
+            dilation: [g.range(1, 2), g.range(1, 2)],
+        };
+        let size = [s.height, s.width];
+        for i in 0..2 {
+            let room = (size[i] + 2 * s.padding[i]).checked_sub(s.dilation[i] * (s.kernel[i] - 1) + 1);
+            s.out[i] = room.map_or(0, |room| room / s.stride[i] + 1);
+        }
+        if s.output_len() > 0 {
+            return s;
+        }
+    }
+}
+
+/// Input offsets under the window of each output element, in order.
+fn windows(s: &PoolShape) -> Vec<Vec<usize>> {
+    let mut all = Vec::new();
+    for i in 0..s.output_len() {
+        let (c, ox, oy, n) = (
+            i % s.channels,
+            i / s.channels % s.out[1],
+            i / s.channels / s.out[1] % s.out[0],
+            i / s.channels / s.out[1] / s.out[0],
+        );
+        let mut window = Vec::new();
+        for ky in 0..s.kernel[0] {
+            for kx in 0..s.kernel[1] {
+                let y = (oy * s.stride[0] + ky * s.dilation[0]).wrapping_sub(s.padding[0]);
+                let x = (ox * s.stride[1] + kx * s.dilation[1]).wrapping_sub(s.padding[1]);
+                if y < s.height && x < s.width {
+                    window.push(((n * s.height + y) * s.width + x) * s.channels + c);
+                }
+            }
+        }
+        all.push(window);
+    }
+    all
+}
+
+#[test]
+fn max_pooling_takes_and_credits_the_first_largest() {
+    let mut g = Generator(21);
+    for round in 0..120 {
+        let s = any_pool(&mut g);
+        // Few distinct values make ties; some are NaN.
+        let x: Vec<f32> = (0..s.input_len())
+            .map(|_| if round % 4 == 0 && g.range(0, 9) == 0 { f32::NAN } else { g.range(0, 4) as f32 })
+            .collect();
+        let dy = g.floats(s.output_len());
+        let (mut y, mut dx) = (vec![0.0f32; dy.len()], vec![0.0f32; x.len()]);
+        for (o, window) in windows(&s).into_iter().enumerate() {
+            let better = |best: usize, at: usize| {
+                if x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan()) { at } else { best }
+            };
+            let best = window.into_iter().reduce(better);
+            y[o] = best.map_or(f32::NEG_INFINITY, |b| x[b]);
+            if let Some(b) = best {
+                dx[b] += dy[o];
+            }
+        }
+        for &level in Level::available() {
+            let mut workspace = Workspace::with_level(level);
+            let (mut y2, mut dx2) = (vec![7.0; y.len()], vec![7.0; dx.len()]);
+            max_pool2d(&mut workspace, &s, &x, &mut y2);
+            let bits =
+                |v: &[f32]| v.iter().map(|v| if v.is_nan() { u32::MAX } else { v.to_bits() }).collect::<Vec<_>>();
+            assert_eq!(bits(&y), bits(&y2), "{level:?} {s:?}");
+            max_pool2d_gradient(&mut workspace, &s, &x, &y, &dy, &mut dx2);
+            let wide: Vec<f64> = dx.iter().map(|&v| f64::from(v)).collect();
+            assert!(error(&dx2, &wide) < 1e-6, "{level:?} {s:?}");
+        }
+    }
+}
+
+#[test]
+fn average_pooling_equals_naive_loops() {
+    let mut g = Generator(22);
+    for _ in 0..80 {
+        let s = any_pool(&mut g);
+        let (x, dy) = (g.floats(s.input_len()), g.floats(s.output_len()));
+        let (mut y, mut dx) = (vec![0.0; dy.len()], vec![0.0; x.len()]);
+        let divisor = |oy: usize, ox: usize, count: usize| (oy + 2 * ox + count + 1) as f32;
+        for (o, window) in windows(&s).into_iter().enumerate() {
+            let (ox, oy) = (o / s.channels % s.out[1], o / s.channels / s.out[1] % s.out[0]);
+            let by = f64::from(divisor(oy, ox, window.len()));
+            for at in window {
+                y[o] += f64::from(x[at]) / by;
+                dx[at] += f64::from(dy[o]) / by;
+            }
+        }
+        for &level in Level::available() {
+            let mut workspace = Workspace::with_level(level);
+            let (mut y2, mut dx2) = (vec![7.0; y.len()], vec![7.0; dx.len()]);
+            avg_pool2d(&mut workspace, &s, &x, &mut y2, &divisor);
+            avg_pool2d_gradient(&mut workspace, &s, &dy, &mut dx2, &divisor);
+            assert!(error(&y2, &y) < 1e-6 && error(&dx2, &dx) < 1e-6, "{level:?} {s:?}");
+        }
+    }
+}
+
+struct Reductions {
+    mean: Vec<f32>,
+    m2: Vec<f32>,
+    sums: Vec<f32>,
+    dots: Vec<f32>,
+    rows: Vec<f32>,
+}
+
+fn reduce(workspace: &mut Workspace, x: &[f32], dy: &[f32], cols: usize) -> Reductions {
+    let v = || vec![f32::NAN; cols];
+    let mut r = Reductions { mean: v(), m2: v(), sums: v(), dots: v(), rows: vec![f32::NAN; x.len() / cols] };
+    let mut again = v();
+    column_moments(workspace, x, cols, &mut r.mean, &mut r.m2);
+    column_sums(workspace, dy, cols, &mut r.sums);
+    column_dots(workspace, (dy, x), &r.mean, &mut again, &mut r.dots);
+    assert!(error(&again, &r.sums.iter().map(|&s| f64::from(s)).collect::<Vec<_>>()) < 1e-5);
+    row_sums(workspace, dy, cols, &mut r.rows);
+    r
+}
+
+#[test]
+fn sums_and_moments_keep_six_digits_far_from_zero() {
+    let mut g = Generator(23);
+    for (rows, cols) in [(1, 1), (2, 3), (33, 64), (100, 65), (1000, 7), (5000, 130), (40_000, 16)] {
+        let mut x = g.floats(rows * cols);
+        x.iter_mut().for_each(|x| *x += 30.0);
+        let dy: Vec<f32> = g.floats(rows * cols).iter().map(|v| v + 0.5).collect();
+        let column = |f: &dyn Fn(usize) -> f64| (0..rows).map(f).sum::<f64>();
+        let (mut mean, mut m2, mut sums) = (vec![0.0; cols], vec![0.0; cols], vec![0.0; cols]);
+        for c in 0..cols {
+            mean[c] = column(&|r| f64::from(x[r * cols + c])) / rows as f64;
+            m2[c] = column(&|r| (f64::from(x[r * cols + c]) - mean[c]).powi(2));
+            sums[c] = column(&|r| f64::from(dy[r * cols + c]));
+        }
+        let row = |r: usize| dy[r * cols..(r + 1) * cols].iter().map(|&v| f64::from(v)).sum::<f64>();
+        let row: Vec<f64> = (0..rows).map(row).collect();
+        for &level in Level::available() {
+            let r = reduce(&mut Workspace::with_level(level), &x, &dy, cols);
+            let dots: Vec<f64> = (0..cols)
+                .map(|c| {
+                    let shift = f64::from(r.mean[c]);
+                    column(&|i| f64::from(dy[i * cols + c]) * (f64::from(x[i * cols + c]) - shift))
+                })
+                .collect();
+            let at = format!("{level:?} {rows}x{cols}");
+            assert!(error(&r.mean, &mean) < 1e-6, "mean {at}");
+            assert!(error(&r.m2, &m2) < 1e-6, "m2 {at}: {}", error(&r.m2, &m2));
+            assert!(error(&r.sums, &sums) < 2e-6 && error(&r.rows, &row) < 2e-6, "sums {at}");
+            assert!(error(&r.dots, &dots) < 2e-5, "dots {at}: {}", error(&r.dots, &dots));
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let mut g = Generator(24);
+    let (x, dy) = (g.floats(3000 * 70), g.floats(3000 * 70));
+    let [one, two] = [1, 2].map(|n| {
+        pool(n).install(|| {
+            let r = reduce(&mut Workspace::new(), &x, &dy, 70);
+            [r.mean, r.m2, r.sums, r.dots, r.rows]
+        })
+    });
+    assert_eq!(one, two);
+}
