@@ -1,1 +1,36 @@
 //! Chiaro's training loop, metrics and run folder.
+//!
+//! A [`Trainer`] runs a model's training step over a data set, evaluates it after each epoch, and saves weights, a table of metrics
+//! and a checkpoint in a [`RunFolder`]. A [`Classifier`] uses what was saved.
+
+mod classifier;
+mod config;
+mod confusion;
+mod data;
+mod date;
+mod error;
+mod evaluate;
+mod file;
+mod folder;
+mod observer;
+mod position;
+mod recipe;
+mod run_config;
+mod saved;
+mod stop;
+mod table;
+mod trainer;
+mod weights;
+
+pub use classifier::{Classifier, Guess};
+pub use config::{OptimizerName, ScheduleName, TrainConfig};
+pub use confusion::Confusion;
+pub use data::Data;
+pub use error::{Result, TrainError};
+pub use evaluate::{Evaluation, Evaluator};
+pub use folder::RunFolder;
+pub use observer::{EpochRecord, Event, Observer, Progress};
+pub use run_config::{DataInfo, RunConfig};
+pub use saved::Saved;
+pub use stop::Stop;
+pub use trainer::{Ending, Trainer, model_for};

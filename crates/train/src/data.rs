@@ -1,0 +1,141 @@
+//! The data of a run: both splits opened, thinned to the limit, with the normalisation that goes with them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chiaro_data::{Dataset, FolderNotes, Layout, Normalize, OpenOptions, open};
+
+use crate::error::{Result, TrainError};
+use crate::run_config::DataInfo;
+
+/// A training and a test set with their normalisation.
+pub struct Data {
+    /// The training images.
+    pub train: Arc<dyn Dataset>,
+    /// The test images.
+    pub test: Arc<dyn Dataset>,
+    /// How pixels become the model's input.
+    pub normalize: Normalize,
+    /// Files that were left out.
+    pub notes: FolderNotes,
+    /// How the data lies on disk; `None` if it was given in memory.
+    pub layout: Option<Layout>,
+}
+
+impl Data {
+    /// Opens a folder, keeps `limit` images of each split, spread evenly over it, and measures the training images.
+    ///
+    /// # Errors
+    /// Those of [`chiaro_data::open`].
+    pub fn open(folder: &Path, options: &OpenOptions, limit: Option<usize>) -> Result<Data> {
+        let opened = open(folder, options)?;
+        let train = limited(opened.train, limit);
+        let normalize = Normalize::measure(&*train)?;
+        let test = limited(opened.test, limit);
+        Ok(Data { train, test, normalize, notes: opened.notes, layout: Some(opened.layout) })
+    }
+
+    /// Opens a folder for a model that was trained before: same image shape and normalisation.
+    ///
+    /// # Errors
+    /// Those of [`chiaro_data::open`]; [`TrainError::OtherData`] if shapes or classes differ.
+    pub fn open_like(folder: &Path, strict: bool, limit: Option<usize>, like: &DataInfo) -> Result<Data> {
+        let [height, width, _] = like.image_shape;
+        let options =
+            OpenOptions { size: Some([height, width]), channels: like.channels(), strict, ..OpenOptions::default() };
+        let opened = open(folder, &options)?;
+        let classes = opened.train.classes();
+        if classes != like.classes {
+            return Err(TrainError::OtherData {
+                found: format!("the {} classes {}", classes.len(), shortened(classes)),
+                expected: format!("the {} classes {}", like.classes.len(), shortened(&like.classes)),
+            });
+        }
+        Ok(Data {
+            train: limited(opened.train, limit),
+            test: limited(opened.test, limit),
+            normalize: like.normalize()?,
+            notes: opened.notes,
+            layout: Some(opened.layout),
+        })
+    }
+
+    /// Data that is in memory already.
+    ///
+    /// # Errors
+    /// If the splits differ in shape or classes, or the training set is empty.
+    pub fn new(train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> Result<Data> {
+        if train.image_shape() != test.image_shape() || train.classes() != test.classes() {
+            return Err(TrainError::setting("training and test set differ in image shape or classes"));
+        }
+        let normalize = Normalize::measure(&*train)?;
+        Ok(Data { train, test, normalize, notes: FolderNotes::default(), layout: None })
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.train.classes().len()
+    }
+
+    pub(crate) fn info(&self) -> DataInfo {
+        DataInfo {
+            image_shape: self.train.image_shape(),
+            classes: self.train.classes().to_vec(),
+            mean: self.normalize.mean().to_vec(),
+            std: self.normalize.std().to_vec(),
+            train_images: self.train.len(),
+            test_images: self.test.len(),
+        }
+    }
+}
+
+fn shortened(classes: &[String]) -> String {
+    let some: Vec<&str> = classes.iter().take(5).map(String::as_str).collect();
+    let more = if classes.len() > some.len() { ", …" } else { "" };
+    format!("({}{more})", some.join(", "))
+}
+
+fn limited(dataset: Arc<dyn Dataset>, limit: Option<usize>) -> Arc<dyn Dataset> {
+    match limit {
+        Some(limit) if limit < dataset.len() => Arc::new(Limited { dataset, limit }),
+        _ => dataset,
+    }
+}
+
+/// `limit` images of a data set, spread evenly over it: folders come sorted by class.
+struct Limited {
+    dataset: Arc<dyn Dataset>,
+    limit: usize,
+}
+
+impl Limited {
+    fn place(&self, index: usize) -> usize {
+        index * self.dataset.len() / self.limit
+    }
+}
+
+impl Dataset for Limited {
+    fn len(&self) -> usize {
+        self.limit
+    }
+
+    fn image_shape(&self) -> [usize; 3] {
+        self.dataset.image_shape()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.dataset.classes()
+    }
+
+    fn label(&self, index: usize) -> u32 {
+        self.dataset.label(self.place(index))
+    }
+
+    fn write_image(&self, index: usize, out: &mut [u8]) -> std::result::Result<(), chiaro_data::DataError> {
+        self.dataset.write_image(self.place(index), out)
+    }
+
+    fn in_memory(&self) -> bool {
+        self.dataset.in_memory()
+    }
+}

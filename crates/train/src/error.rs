@@ -1,0 +1,113 @@
+//! Why training, evaluation or prediction stopped, each with what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chiaro_data::DataError;
+use chiaro_graph::{BackendError, GraphError};
+use chiaro_nn::NnError;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The data cannot be opened or decoded.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model or its training step cannot be built.
+    #[error(transparent)]
+    Nn(#[from] NnError),
+    /// The device failed, or the step does not fit it.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// A setting outside its range.
+    #[error("{0}")]
+    Setting(String),
+    /// A file of the run folder cannot be written. What was saved before is unharmed: every file is replaced whole.
+    #[error("cannot write {}: {cause}; what was saved before is unharmed", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// A file of a run folder whose content makes no sense.
+    #[error("{}: {cause}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A path that should be a run folder or weights lying in one.
+    #[error("{}: {cause}; a run folder holds config.json and weights, as `chiaro train` leaves them", path.display())]
+    NotARun {
+        /// The path.
+        path: PathBuf,
+        /// What is missing.
+        cause: String,
+    },
+    /// A new run would overwrite another.
+    #[error("{} holds a run already; choose another --out, or go on with it by --resume", path.display())]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The loss became infinite or NaN.
+    #[error("the loss is not finite in epoch {epoch}, between steps {first} and {last}, at learning rate {lr}; {hint}")]
+    NonFinite {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// First step of the epoch it may have happened in, from 1.
+        first: usize,
+        /// Last step of the epoch it may have happened in.
+        last: usize,
+        /// Learning rate at the last step.
+        lr: f64,
+        /// What to try.
+        hint: String,
+    },
+    /// The data set's images or classes differ from those the model was trained on.
+    #[error("the data has {found}, but the run was trained on {expected}")]
+    OtherData {
+        /// What the data has.
+        found: String,
+        /// What the run needs.
+        expected: String,
+    },
+}
+
+impl From<GraphError> for TrainError {
+    fn from(error: GraphError) -> Self {
+        Self::Backend(error.into())
+    }
+}
+
+impl TrainError {
+    pub(crate) fn write(path: &Path, cause: io::Error) -> Self {
+        Self::Write { path: path.to_path_buf(), cause }
+    }
+
+    pub(crate) fn read(path: &Path, cause: io::Error) -> Self {
+        Self::Read { path: path.to_path_buf(), cause }
+    }
+
+    pub(crate) fn corrupt(path: &Path, cause: impl ToString) -> Self {
+        Self::Corrupt { path: path.to_path_buf(), cause: cause.to_string() }
+    }
+
+    pub(crate) fn setting(message: impl Into<String>) -> Self {
+        Self::Setting(message.into())
+    }
+}
+
+/// Result of training.
+pub type Result<T> = std::result::Result<T, TrainError>;

@@ -1,0 +1,158 @@
+//! The run folder: its name and the places of its files.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::date::today;
+use crate::error::{Result, TrainError};
+use crate::file::write_whole;
+use crate::observer::EpochRecord;
+use crate::run_config::RunConfig;
+use crate::table;
+
+/// A folder with `config.json`, `metrics.csv`, `best.safetensors`, `last.safetensors` and `checkpoint.safetensors`.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes a new folder under `parent`, named by today's date and the first free number.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn create_in(parent: &Path) -> Result<RunFolder> {
+        fs::create_dir_all(parent).map_err(|cause| TrainError::write(parent, cause))?;
+        let date = today();
+        let mut number = 1;
+        loop {
+            let path = parent.join(format!("{date}-{number}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(RunFolder { path }),
+                // Another run may be making its folder at the same time: whoever comes second takes the next number.
+                Err(cause) if cause.kind() == ErrorKind::AlreadyExists => number += 1,
+                Err(cause) => return Err(TrainError::write(&path, cause)),
+            }
+        }
+    }
+
+    /// Makes this folder, which may exist already but hold no run.
+    ///
+    /// # Errors
+    /// [`TrainError::RunExists`], or if it cannot be made.
+    pub fn create(path: &Path) -> Result<RunFolder> {
+        fs::create_dir_all(path).map_err(|cause| TrainError::write(path, cause))?;
+        let folder = RunFolder { path: path.to_path_buf() };
+        if folder.config_path().exists() {
+            return Err(TrainError::RunExists { path: path.to_path_buf() });
+        }
+        Ok(folder)
+    }
+
+    /// A folder that holds a run.
+    ///
+    /// # Errors
+    /// [`TrainError::NotARun`] if it does not.
+    pub fn open(path: &Path) -> Result<RunFolder> {
+        let folder = RunFolder { path: path.to_path_buf() };
+        let cause = if !path.is_dir() {
+            "no such folder"
+        } else if !folder.config_path().is_file() {
+            "there is no config.json"
+        } else {
+            return Ok(folder);
+        };
+        Err(TrainError::NotARun { path: path.to_path_buf(), cause: cause.to_string() })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The record of settings.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("config.json")
+    }
+
+    /// The table of epochs.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.csv")
+    }
+
+    /// The weights of the epoch with the best test accuracy.
+    pub fn best_path(&self) -> PathBuf {
+        self.path.join("best.safetensors")
+    }
+
+    /// The weights of the last epoch.
+    pub fn last_path(&self) -> PathBuf {
+        self.path.join("last.safetensors")
+    }
+
+    /// Everything that is needed to go on.
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.path.join("checkpoint.safetensors")
+    }
+
+    /// Reads the record of settings.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn config(&self) -> Result<RunConfig> {
+        RunConfig::read(&self.config_path())
+    }
+
+    /// Writes the record of settings.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_config(&self, config: &RunConfig) -> Result<()> {
+        config.write(&self.config_path())
+    }
+
+    /// The table's rows; none before the first epoch has ended.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn metrics(&self) -> Result<Vec<EpochRecord>> {
+        let path = self.metrics_path();
+        match fs::read_to_string(&path) {
+            Ok(text) => table::from_csv(&path, &text),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(vec![]),
+            Err(cause) => Err(TrainError::read(&path, cause)),
+        }
+    }
+
+    pub(crate) fn write_metrics(&self, records: &[EpochRecord]) -> Result<()> {
+        write_whole(&self.metrics_path(), table::to_csv(records).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_folders_are_numbered() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let names: Vec<String> = (0..3)
+            .map(|_| RunFolder::create_in(&parent.path().join("runs")).expect("made"))
+            .map(|run| run.path().file_name().expect("a name").to_string_lossy().into_owned())
+            .collect();
+        for (i, name) in names.iter().enumerate() {
+            assert!(name.ends_with(&format!("-{}", i + 1)) && name.starts_with("20"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_with_a_run_is_not_taken_for_a_new_one() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder::create(parent.path()).expect("empty");
+        assert!(RunFolder::open(parent.path()).is_err());
+        fs::write(folder.config_path(), "{}").expect("written");
+        assert!(matches!(RunFolder::create(parent.path()), Err(TrainError::RunExists { .. })));
+        assert!(RunFolder::open(parent.path()).is_ok());
+    }
+}

@@ -1,0 +1,86 @@
+//! What a run tells while it goes on: the command line draws bars from it, a library user may log it.
+
+use serde::{Deserialize, Serialize};
+
+/// One finished epoch: a row of `metrics.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Steps since the start of the run.
+    pub step: u64,
+    /// Mean loss of the training samples, as seen during the epoch.
+    pub train_loss: f64,
+    /// Share of training samples classified correctly during the epoch, in 0..=1.
+    pub train_accuracy: f64,
+    /// Mean loss of the test samples after the epoch.
+    pub eval_loss: f64,
+    /// Share of test samples classified correctly after the epoch, in 0..=1.
+    pub eval_accuracy: f64,
+    /// Learning rate of the epoch's last step.
+    pub lr: f64,
+    /// Seconds since the start of the run, breaks between resumed parts left out.
+    pub seconds: f64,
+    /// Training images a second in this epoch, evaluation left out.
+    pub images_per_second: f64,
+}
+
+/// Where a run is within an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Epochs of the run.
+    pub epochs: usize,
+    /// Steps done in this epoch.
+    pub step: usize,
+    /// Steps of an epoch.
+    pub steps: usize,
+    /// Mean loss of the epoch so far, as of the last reading; NaN before the first.
+    pub loss: f64,
+    /// Accuracy of the epoch so far in 0..=1, as of the last reading; NaN before the first.
+    pub accuracy: f64,
+    /// Training images a second in this epoch.
+    pub images_per_second: f64,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The first step of the run has finished on the device.
+    FirstStep,
+    /// A step was handed to the device.
+    Step(Progress),
+    /// A batch of the evaluation after an epoch was handed to the device.
+    Evaluating {
+        /// Batches so far.
+        batch: usize,
+        /// Batches of the test set.
+        batches: usize,
+    },
+    /// An epoch has ended, was evaluated, and was saved where there is a run folder.
+    Epoch {
+        /// The epoch's numbers.
+        record: &'a EpochRecord,
+        /// Whether its accuracy is the best so far.
+        best: bool,
+    },
+}
+
+/// Receives the events of a run, in order, on the thread that trains.
+pub trait Observer {
+    /// Called for every event; training waits for it.
+    fn event(&mut self, event: &Event<'_>);
+}
+
+/// Hears nothing.
+impl Observer for () {
+    fn event(&mut self, _: &Event<'_>) {}
+}
+
+impl<F: FnMut(&Event<'_>)> Observer for F {
+    fn event(&mut self, event: &Event<'_>) {
+        self(event);
+    }
+}

@@ -1,0 +1,72 @@
+//! What the settings mean: the training step's options and the learning rate of each step.
+
+use chiaro_nn::{Adagrad, Adam, AdamW, Decay, Optimizer, RmsProp, Schedule, Sgd, TrainOptions};
+
+use crate::config::{OptimizerName, ScheduleName, TrainConfig};
+
+/// The options of the training step.
+pub(crate) fn train_options(config: &TrainConfig) -> TrainOptions {
+    let TrainConfig { momentum, weight_decay, .. } = *config;
+    let sgd = |nesterov| Optimizer::Sgd(Sgd { momentum, nesterov, weight_decay });
+    let optimizer = match config.optimizer {
+        OptimizerName::Sgd => sgd(false),
+        OptimizerName::Nesterov => sgd(true),
+        OptimizerName::Adam => Optimizer::Adam(Adam { weight_decay, ..Adam::default() }),
+        OptimizerName::AdamW => Optimizer::AdamW(AdamW { weight_decay, ..AdamW::default() }),
+        OptimizerName::RmsProp => Optimizer::RmsProp(RmsProp { weight_decay, ..RmsProp::default() }),
+        OptimizerName::Adagrad => Optimizer::Adagrad(Adagrad { weight_decay, ..Adagrad::default() }),
+    };
+    TrainOptions {
+        decay: Decay::Weights,
+        clip_norm: config.clip,
+        label_smoothing: config.label_smoothing,
+        ..TrainOptions::new(config.batch_size, optimizer)
+    }
+}
+
+/// The schedule over the steps of a run.
+pub(crate) fn schedule(config: &TrainConfig, steps_per_epoch: usize) -> Schedule {
+    let total = (config.epochs * steps_per_epoch) as u64;
+    let warmup = ((config.warmup_epochs * steps_per_epoch as f64).round() as u64).min(total);
+    let after_warmup = |after: Schedule| match warmup {
+        0 => after,
+        _ => Schedule::Then {
+            before: Box::new(Schedule::Linear { start: 0.01, end: 1.0, over: warmup }),
+            at: warmup,
+            after: Box::new(after),
+        },
+    };
+    match config.schedule {
+        ScheduleName::Constant => after_warmup(Schedule::Constant),
+        ScheduleName::Step => after_warmup(Schedule::Step { every: (total - warmup).div_ceil(3).max(1), gamma: 0.1 }),
+        ScheduleName::Cosine => Schedule::warmup_cosine(warmup, total),
+        ScheduleName::OneCycle => Schedule::one_cycle(total),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chiaro_data::InMemory;
+
+    fn config(schedule: ScheduleName) -> TrainConfig {
+        let set = InMemory::new(vec![0; 4], vec![0], [2, 2, 1], vec!["a".into()]).expect("a data set");
+        TrainConfig { schedule, epochs: 4, warmup_epochs: 0.5, lr: 0.1, ..TrainConfig::suited_to("", &set) }
+    }
+
+    #[test]
+    fn every_schedule_reaches_the_rate_after_warm_up_and_ends_as_its_name_says() {
+        let cases = [
+            (ScheduleName::Constant, 50, 0.1),
+            (ScheduleName::Step, 50, 0.001),
+            (ScheduleName::Cosine, 50, 0.0),
+            (ScheduleName::OneCycle, 119, 0.1 / 25.0 / 1e4),
+        ];
+        for (name, top, last) in cases {
+            let schedule = schedule(&config(name), 100);
+            assert!(schedule.rate(0.1, 0) < 0.01, "{name:?} starts low");
+            assert!((schedule.rate(0.1, top) - 0.1).abs() < 1e-9, "{name:?}: {}", schedule.rate(0.1, top));
+            assert!((schedule.rate(0.1, 399) - last).abs() < 1e-5, "{name:?}: {}", schedule.rate(0.1, 399));
+        }
+    }
+}

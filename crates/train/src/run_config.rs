@@ -1,0 +1,90 @@
+//! `config.json`: the settings of a run with what was found out about its data, enough to evaluate and predict by.
+
+use std::path::Path;
+
+use chiaro_data::{Channels, Normalize};
+use serde::{Deserialize, Serialize};
+
+use crate::config::TrainConfig;
+use crate::data::Data;
+use crate::error::{Result, TrainError};
+use crate::file::write_whole;
+
+/// What a run trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// Height, width and channels of the images.
+    pub image_shape: [usize; 3],
+    /// Class names; a label is an index into them.
+    pub classes: Vec<String>,
+    /// Mean of each channel, in units of pixel / 255.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel, in units of pixel / 255.
+    pub std: Vec<f32>,
+    /// Number of training images.
+    pub train_images: usize,
+    /// Number of test images.
+    pub test_images: usize,
+}
+
+/// The content of `config.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunConfig {
+    /// Version of Chiaro that wrote it.
+    pub chiaro: String,
+    /// The device that was used.
+    pub device: String,
+    /// The settings.
+    pub settings: TrainConfig,
+    /// The data.
+    pub data: DataInfo,
+}
+
+impl RunConfig {
+    /// The record of a run that starts.
+    pub fn new(settings: &TrainConfig, data: &Data, device: &str) -> RunConfig {
+        RunConfig {
+            chiaro: env!("CARGO_PKG_VERSION").to_string(),
+            device: device.to_string(),
+            settings: settings.clone(),
+            data: data.info(),
+        }
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not such a record.
+    pub fn read(path: &Path) -> Result<RunConfig> {
+        let text = std::fs::read_to_string(path).map_err(|cause| TrainError::read(path, cause))?;
+        serde_json::from_str(&text).map_err(|cause| TrainError::corrupt(path, cause))
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|cause| TrainError::corrupt(path, cause))?;
+        write_whole(path, text.as_bytes())
+    }
+}
+
+impl DataInfo {
+    /// How pixels become the model's input.
+    ///
+    /// # Errors
+    /// If the numbers are no normalisation for the image's channels.
+    pub fn normalize(&self) -> Result<Normalize> {
+        if self.mean.len() != self.image_shape[2] {
+            let message = format!("{} means for images of shape {:?}", self.mean.len(), self.image_shape);
+            return Err(TrainError::setting(message));
+        }
+        Ok(Normalize::new(self.mean.clone(), self.std.clone())?)
+    }
+
+    /// The channels that images are converted to; `None` for a number other than 1 or 3.
+    pub fn channels(&self) -> Option<Channels> {
+        match self.image_shape[2] {
+            1 => Some(Channels::Grey),
+            3 => Some(Channels::Rgb),
+            _ => None,
+        }
+    }
+}

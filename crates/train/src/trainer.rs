@@ -1,0 +1,286 @@
+//! The training loop: batches from background threads, one run of the step's plan each, and few readings.
+
+use std::time::Instant;
+
+use chiaro_data::{Loader, LoaderOptions};
+use chiaro_graph::{Backend, PlanId, Tensor};
+use chiaro_nn::{Model, NnError, Schedule, TrainStep};
+
+use crate::config::TrainConfig;
+use crate::data::Data;
+use crate::error::{Result, TrainError};
+use crate::evaluate::{Evaluation, Evaluator, take_metrics, tensors};
+use crate::folder::RunFolder;
+use crate::observer::{EpochRecord, Event, Observer, Progress};
+use crate::position::Position;
+use crate::stop::Stop;
+use crate::{recipe, weights};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs are done.
+    Finished,
+    /// A stop was asked for; where there is a run folder, its checkpoint holds everything to go on.
+    Interrupted,
+}
+
+/// A model with its data on a device, ready to be trained.
+pub struct Trainer<'b> {
+    backend: &'b mut dyn Backend,
+    config: TrainConfig,
+    step: TrainStep,
+    plan: PlanId,
+    evaluator: Evaluator,
+    loader: Loader,
+    schedule: Schedule,
+    at: Position,
+    records: Vec<EpochRecord>,
+    ran: bool,
+}
+
+impl<'b> Trainer<'b> {
+    /// Builds training and evaluation step, compiles them, and sets the initial values.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, the model does not fit the data, or the steps do not fit the device.
+    pub fn new(backend: &'b mut dyn Backend, model: &Model, data: &Data, config: &TrainConfig) -> Result<Trainer<'b>> {
+        config.check()?;
+        if model.image != data.train.image_shape() || model.classes != data.classes() {
+            return Err(TrainError::OtherData {
+                found: format!("images of {:?} in {} classes", data.train.image_shape(), data.classes()),
+                expected: format!("images of {:?} in {} classes", model.image, model.classes),
+            });
+        }
+        let (batch, threads) = (config.batch_size, config.data_threads);
+        let options = LoaderOptions { threads, ..LoaderOptions::training(batch, config.seed) };
+        let loader = Loader::new(data.train.clone(), data.normalize.clone(), options)?;
+        let step = TrainStep::build(model, recipe::train_options(config))?;
+        let plan = backend.compile(&step.graph)?;
+        let evaluator = Evaluator::new(backend, model, &data.test, &data.normalize, batch, threads)?;
+        for (name, values) in step.initial_arenas(config.seed) {
+            backend.write_arena(&name, &values)?;
+        }
+        let schedule = recipe::schedule(config, loader.batches());
+        let config = config.clone();
+        let at = Position::default();
+        Ok(Trainer { backend, config, step, plan, evaluator, loader, schedule, at, records: vec![], ran: false })
+    }
+
+    /// Goes on where the checkpoint of a run folder was written.
+    ///
+    /// # Errors
+    /// If the checkpoint cannot be read or is of another model or optimizer.
+    pub fn resume(&mut self, folder: &RunFolder) -> Result<()> {
+        let at = weights::load_checkpoint(&folder.checkpoint_path(), self.backend, &self.step)?;
+        if at.step_in_epoch > self.loader.batches() {
+            let found = format!("{} steps an epoch", self.loader.batches());
+            let expected = format!("at least {}", at.step_in_epoch);
+            return Err(TrainError::OtherData { found, expected });
+        }
+        self.records = folder.metrics()?;
+        self.records.retain(|record| record.epoch <= at.epoch);
+        self.at = at;
+        Ok(())
+    }
+
+    /// The training step.
+    pub fn step(&self) -> &TrainStep {
+        &self.step
+    }
+
+    /// Bytes of all buffers on the device, those of evaluation included.
+    pub fn device_bytes(&self) -> u64 {
+        self.backend.stats().bytes
+    }
+
+    /// The backend.
+    pub fn backend(&mut self) -> &mut dyn Backend {
+        self.backend
+    }
+
+    /// Steps of an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.loader.batches()
+    }
+
+    /// Epochs that have ended.
+    pub fn epochs_done(&self) -> usize {
+        self.at.epoch
+    }
+
+    /// The epochs so far.
+    pub fn records(&self) -> &[EpochRecord] {
+        &self.records
+    }
+
+    /// The trained values by name: parameters, then running statistics.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn weights(&mut self) -> Result<Vec<(String, Tensor)>> {
+        weights::read(self.backend, &self.step.graph)
+    }
+
+    /// Trains to the last epoch, evaluating after each. With a folder, every epoch is saved in it. After an error the folder's
+    /// files are those of the last epoch that was saved.
+    ///
+    /// # Errors
+    /// If data cannot be loaded, the device fails, the loss stops being finite, or a file cannot be written.
+    pub fn fit(&mut self, folder: Option<&RunFolder>, observer: &mut dyn Observer, stop: &Stop) -> Result<Ending> {
+        while self.at.epoch < self.config.epochs {
+            let trained = self.train_epoch(observer, stop)?;
+            let evaluated = if trained { self.evaluate(observer, stop)? } else { None };
+            let Some(evaluation) = evaluated else {
+                if let Some(folder) = folder {
+                    self.save_checkpoint(folder)?;
+                }
+                return Ok(Ending::Interrupted);
+            };
+            self.end_epoch(folder, observer, evaluation)?;
+        }
+        Ok(Ending::Finished)
+    }
+
+    /// Whether the epoch was trained to its end.
+    fn train_epoch(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<bool> {
+        let steps = self.loader.batches();
+        let every = self.config.report_every.unwrap_or_else(|| steps.div_ceil(50)).max(1);
+        let (started, seconds_before, total_before) = (Instant::now(), self.at.epoch_seconds, self.at.seconds);
+        let mut last_read = self.at.step_in_epoch;
+        for batch in self.loader.epoch(self.at.epoch as u64)?.skip(self.at.step_in_epoch) {
+            if stop.requested() {
+                break;
+            }
+            let [images, labels] = tensors(&mut batch?, self.loader.dataset().image_shape())?;
+            let inputs = self.step.inputs(images, labels, self.config.seed, self.at.step, self.rate(self.at.step));
+            self.backend.run(self.plan, &inputs)?;
+            self.at.step += 1;
+            self.at.step_in_epoch += 1;
+            if !self.ran || self.at.step_in_epoch.is_multiple_of(every) {
+                self.read_metrics(last_read)?;
+                last_read = self.at.step_in_epoch;
+            }
+            if !std::mem::replace(&mut self.ran, true) {
+                observer.event(&Event::FirstStep);
+            }
+            self.at.epoch_seconds = seconds_before + started.elapsed().as_secs_f64();
+            observer.event(&Event::Step(self.progress(steps)));
+        }
+        if last_read < self.at.step_in_epoch {
+            self.read_metrics(last_read)?;
+        }
+        let passed = started.elapsed().as_secs_f64();
+        self.at.epoch_seconds = seconds_before + passed;
+        self.at.seconds = total_before + passed;
+        Ok(self.at.step_in_epoch == steps)
+    }
+
+    fn rate(&self, step: u64) -> f64 {
+        self.schedule.rate(self.config.lr, step)
+    }
+
+    fn progress(&self, steps: usize) -> Progress {
+        let metrics = self.at.metrics();
+        Progress {
+            epoch: self.at.epoch + 1,
+            epochs: self.config.epochs,
+            step: self.at.step_in_epoch,
+            steps,
+            loss: metrics.loss(),
+            accuracy: metrics.accuracy(),
+            images_per_second: self.images_per_second(),
+        }
+    }
+
+    fn images_per_second(&self) -> f64 {
+        (self.at.step_in_epoch * self.config.batch_size) as f64 / self.at.epoch_seconds.max(1e-9)
+    }
+
+    fn read_metrics(&mut self, last_read: usize) -> Result<()> {
+        let metrics = take_metrics(self.backend)?;
+        if metrics.non_finite > 0.0 {
+            let lr = self.rate(self.at.step.saturating_sub(1));
+            return Err(TrainError::NonFinite {
+                epoch: self.at.epoch + 1,
+                first: last_read + 1,
+                last: self.at.step_in_epoch,
+                lr,
+                hint: non_finite_hint(&self.config, self.at.epoch),
+            });
+        }
+        self.at.add(metrics);
+        Ok(())
+    }
+
+    fn evaluate(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<Option<Evaluation>> {
+        let (started, batches) = (Instant::now(), self.evaluator.batches());
+        let evaluation = self.evaluator.run(self.backend, |batch| {
+            observer.event(&Event::Evaluating { batch, batches });
+            batch == batches || !stop.requested()
+        })?;
+        self.at.seconds += started.elapsed().as_secs_f64();
+        Ok(evaluation)
+    }
+
+    fn end_epoch(
+        &mut self,
+        folder: Option<&RunFolder>,
+        observer: &mut dyn Observer,
+        evaluation: Evaluation,
+    ) -> Result<()> {
+        let metrics = self.at.metrics();
+        self.records.push(EpochRecord {
+            epoch: self.at.epoch + 1,
+            step: self.at.step,
+            train_loss: metrics.loss(),
+            train_accuracy: metrics.accuracy(),
+            eval_loss: evaluation.loss,
+            eval_accuracy: evaluation.accuracy,
+            lr: self.rate(self.at.step.saturating_sub(1)),
+            seconds: self.at.seconds,
+            images_per_second: self.images_per_second(),
+        });
+        let best = self.at.best_accuracy.is_none_or(|best| evaluation.accuracy > best);
+        if best {
+            self.at.best_accuracy = Some(evaluation.accuracy);
+        }
+        self.at.next_epoch();
+        if let Some(folder) = folder {
+            let weights = self.weights()?;
+            if best {
+                weights::save(&folder.best_path(), &weights)?;
+            }
+            weights::save(&folder.last_path(), &weights)?;
+            // The checkpoint last: where it is older than the table, resuming leaves out the rows after it.
+            folder.write_metrics(&self.records)?;
+            self.save_checkpoint(folder)?;
+        }
+        if let Some(record) = self.records.last() {
+            observer.event(&Event::Epoch { record, best });
+        }
+        Ok(())
+    }
+
+    fn save_checkpoint(&mut self, folder: &RunFolder) -> Result<()> {
+        weights::save_checkpoint(&folder.checkpoint_path(), self.backend, &self.step, &self.at)
+    }
+}
+
+fn non_finite_hint(config: &TrainConfig, epochs_done: usize) -> String {
+    let lower = config.lr / 10.0;
+    let clip = if config.clip.is_none() { " or --clip 1" } else { "" };
+    let kept = match epochs_done {
+        0 => String::new(),
+        n => format!("; the weights of the first {n} epochs are kept in the run folder"),
+    };
+    format!("try --lr {lower}{clip}, or a longer warm-up{kept}")
+}
+
+/// The model of a run by its name.
+///
+/// # Errors
+/// If the name is unknown or the model does not fit the images.
+pub fn model_for(config: &TrainConfig, data: &Data) -> std::result::Result<Model, NnError> {
+    chiaro_nn::models::by_name(&config.model, data.classes(), data.train.image_shape())
+}
