@@ -1,0 +1,41 @@
+//! The table of op cases: every op and every elementwise row, at the shapes where implementations go wrong.
+
+mod conv;
+mod elementwise;
+mod half;
+mod image;
+mod index;
+mod loss;
+mod matmul;
+mod movement;
+mod norm;
+mod pool;
+mod random;
+mod reduce;
+mod second;
+mod state;
+
+use crate::case::Case;
+
+/// Every case, in a fixed order.
+pub fn cases() -> Vec<Case> {
+    [
+        elementwise::cases(),
+        movement::cases(),
+        reduce::cases(),
+        matmul::cases(),
+        conv::cases(),
+        pool::cases(),
+        norm::cases(),
+        loss::cases(),
+        index::cases(),
+        image::cases(),
+        random::cases(),
+        state::cases(),
+        second::cases(),
+        half::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

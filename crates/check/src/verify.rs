@@ -1,0 +1,206 @@
+//! Compares a backend with the reference over the case table, forward and backward, and reports it as a table or JSON.
+
+use crate::case::{Case, Tolerance};
+use crate::compare::{compare, elementwise_violation};
+use crate::draw::arena_values;
+use chiaro_graph::{Backend, BackendError, Data, Graph, Tensor};
+
+/// What [`verify`] runs.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only cases whose name contains this.
+    pub filter: Option<String>,
+    /// Changes one element of the output of the case at this position (among those that run) before it is compared: the
+    /// negative control, which must fail.
+    pub corrupt: Option<usize>,
+}
+
+/// Errors of one case.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct CaseReport {
+    /// Name of the case.
+    pub name: String,
+    /// Relative error of the result.
+    pub forward: f64,
+    /// Largest relative error of the gradients, over every input and every subset of inputs; none without gradients.
+    pub gradient: Option<f64>,
+    /// Largest error allowed to the result.
+    pub limit: f64,
+    /// Largest error allowed to gradients.
+    pub gradient_limit: f64,
+    /// What is wrong, if anything is.
+    pub failure: Option<String>,
+}
+
+/// Outcome of a comparison.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Report {
+    /// The backend under test.
+    pub backend: String,
+    /// What it was compared with.
+    pub reference: String,
+    /// Every case that ran.
+    pub cases: Vec<CaseReport>,
+}
+
+impl Report {
+    /// True if at least one case ran and none failed.
+    pub fn passed(&self) -> bool {
+        !self.cases.is_empty() && self.cases.iter().all(|c| c.failure.is_none())
+    }
+
+    /// The cases that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &CaseReport> {
+        self.cases.iter().filter(|c| c.failure.is_some())
+    }
+
+    /// The report as JSON; errors that are no finite number are `null`.
+    ///
+    /// # Errors
+    /// Those of the serialiser.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} against {}", self.backend, self.reference)?;
+        let width = self.cases.iter().map(|c| c.name.len()).max().unwrap_or(4).max(4);
+        writeln!(f, "{:width$}  {:>8}  {:>8}", "case", "forward", "gradient")?;
+        for c in &self.cases {
+            let gradient = c.gradient.map_or("-".to_string(), |e| format!("{e:.1e}"));
+            let verdict = c.failure.as_ref().map_or("pass".to_string(), |why| format!("FAIL: {why}"));
+            writeln!(f, "{:width$}  {:>8}  {gradient:>8}  {verdict}", c.name, format!("{:.1e}", c.forward))?;
+        }
+        let failed = self.failures().count();
+        write!(f, "{} of {} cases passed", self.cases.len() - failed, self.cases.len())
+    }
+}
+
+/// Runs cases on both backends. A case on which either backend fails is reported as failed.
+pub fn verify(backend: &mut dyn Backend, reference: &mut dyn Backend, cases: &[Case], options: &Options) -> Report {
+    let wanted = |c: &&Case| options.filter.as_ref().is_none_or(|f| c.name.contains(f));
+    let mut report = Report { backend: backend.name(), reference: reference.name(), cases: vec![] };
+    for (i, case) in cases.iter().filter(wanted).enumerate() {
+        report.cases.push(verify_case(backend, reference, case, options.corrupt == Some(i)));
+    }
+    report
+}
+
+fn verify_case(backend: &mut dyn Backend, reference: &mut dyn Backend, case: &Case, corrupt: bool) -> CaseReport {
+    let mut report = CaseReport {
+        name: case.name.clone(),
+        forward: 0.0,
+        gradient: None,
+        limit: case.tolerance.limit(),
+        gradient_limit: case.tolerance.gradient_limit(),
+        failure: None,
+    };
+    if let Err(e) = compare_case(backend, reference, case, corrupt, &mut report) {
+        report.failure.get_or_insert(e.to_string());
+    }
+    report
+}
+
+fn compare_case(
+    backend: &mut dyn Backend,
+    reference: &mut dyn Backend,
+    case: &Case,
+    corrupt: bool,
+    report: &mut CaseReport,
+) -> Result<(), BackendError> {
+    let (graph, mut inputs) = (case.forward()?, case.values());
+    let want = run(reference, &graph, &inputs, case.steps)?;
+    let mut got = run(backend, &graph, &inputs, case.steps)?;
+    if corrupt {
+        flip(&mut got[0]);
+    }
+    // States are compared too, behind the output.
+    for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+        let what = if i == 0 { "the result" } else { "a state" };
+        report.forward = report.forward.max(judge(&mut report.failure, what, got, want, report.limit));
+    }
+    if case.family() == "elementwise" && matches!(case.tolerance, Tolerance::Sum(_)) {
+        check_elements(&mut report.failure, &got[0], &want[0]);
+    }
+    if !case.has_gradient()? {
+        return Ok(());
+    }
+    inputs.push(case.cotangent()?);
+    let mut worst: f64 = 0.0;
+    for subset in case.subsets() {
+        let graph = case.backward(&subset)?;
+        let want = run(reference, &graph, &inputs, case.steps)?;
+        let got = run(backend, &graph, &inputs, case.steps)?;
+        for ((k, got), want) in got.iter().enumerate().zip(&want) {
+            let what = match k {
+                0 => "the result beside gradients".to_string(),
+                _ => match subset.get(k - 1) {
+                    Some(&i) => format!("the gradient of {} (of {subset:?})", case.inputs[i].name),
+                    None => "a state".into(),
+                },
+            };
+            worst = worst.max(judge(&mut report.failure, &what, got, want, report.gradient_limit));
+        }
+    }
+    report.gradient = Some(worst);
+    Ok(())
+}
+
+/// Relative error of one tensor; what exceeds the limit is noted as the failure.
+fn judge(failure: &mut Option<String>, what: &str, got: &Tensor, want: &Tensor, limit: f64) -> f64 {
+    match compare(got, want) {
+        Ok(error) => {
+            if error > limit {
+                failure.get_or_insert(format!("{what} is wrong by {error:.1e}, allowed {limit:.1e}"));
+            }
+            error
+        }
+        Err(detail) => {
+            failure.get_or_insert(format!("{what}: {detail}"));
+            f64::INFINITY
+        }
+    }
+}
+
+/// Large elements dominate the norm, so elementwise results are also compared one by one.
+fn check_elements(failure: &mut Option<String>, got: &Tensor, want: &Tensor) {
+    if let Some((i, a, b)) = elementwise_violation(&got.to_f64(), &want.to_f64(), 1e-6, 1e-5) {
+        failure.get_or_insert(format!("element {i} is {a}, expected {b}"));
+    }
+}
+
+/// The outputs after some steps from seeded states, then every arena.
+fn run(backend: &mut dyn Backend, graph: &Graph, inputs: &[Tensor], steps: usize) -> Result<Vec<Tensor>, BackendError> {
+    let plan = backend.compile(graph)?;
+    for arena in graph.arenas() {
+        backend.write_arena(&arena.name, &arena_values(arena))?;
+    }
+    for _ in 0..steps {
+        backend.run(plan, inputs)?;
+    }
+    let mut all = vec![];
+    for i in 0..graph.outputs().len() {
+        all.push(backend.read(plan, i)?);
+    }
+    for arena in graph.arenas() {
+        all.push(backend.read_arena(&arena.name)?);
+    }
+    Ok(all)
+}
+
+/// Changes the first element beyond any tolerance.
+fn flip(tensor: &mut Tensor) {
+    let mut values = tensor.to_f64();
+    if let Some(v) = values.first_mut() {
+        *v = match tensor.data() {
+            Data::Bool(_) => 1.0 - *v,
+            _ if v.is_finite() && v.abs() < 1e9 => *v + 1.0 + v.abs(),
+            _ => 0.0,
+        };
+    }
+    if let Some(changed) = Tensor::from_f64(tensor.shape().to_vec(), tensor.dtype(), &values) {
+        *tensor = changed;
+    }
+}
