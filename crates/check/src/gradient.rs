@@ -145,23 +145,3 @@ fn record(check: &mut GradientCheck, error: f64, what: &str) {
         check.failure.get_or_insert(format!("{what} is wrong by {error:.2e}"));
     }
 }
-
-/// Checks the gradients of a model's loss (a case whose inputs are its parameters and data) as [`check_case`] does, without
-/// subsets.
-///
-/// # Errors
-/// If the model cannot be built or run.
-pub fn check_model(case: &Case) -> Result<GradientCheck, BackendError> {
-    let mut check = GradientCheck { name: case.name.clone(), error: 0.0, inputs: 0, failure: None };
-    let wrt = case.subsets().swap_remove(0);
-    let graph = case.backward(&wrt)?;
-    let mut inputs: Vec<Vec<f64>> = case.values().iter().map(Tensor::to_f64).collect();
-    inputs.push(case.cotangent()?.to_f64());
-    let whole = Differentiated { graph: &graph, inputs, wrt };
-    let errors = whole.errors(&case.forward()?, &whole.inputs)?;
-    check.inputs = errors.len();
-    for (&input, error) in whole.wrt.iter().zip(errors) {
-        record(&mut check, error, &format!("the gradient of {}", case.inputs[input].name));
-    }
-    Ok(check)
-}

@@ -6,7 +6,7 @@ use chiaro_graph::{ConvSpec, CrossEntropyOptions, DType, Elementwise, Graph, Poo
 
 /// LeNet, a residual net with batch norm, and a depthwise net with group and layer norm.
 pub fn models() -> Vec<Case> {
-    vec![lenet(), residual(), depthwise()]
+    [lenet(), residual(), depthwise()].into_iter().map(Case::network).collect()
 }
 
 /// Draws a weight with variance 2 / fan-in, which keeps activations near 1.
@@ -16,7 +16,12 @@ fn weight(case: Case, name: &str, shape: &[usize]) -> Case {
 }
 
 fn data(case: Case, images: &[usize], classes: i64) -> Case {
-    case.fixed("images", images, DType::F32, Draw::Normal).fixed("labels", &images[..1], DType::I32, Draw::Integers(0, classes))
+    case.fixed("images", images, DType::F32, Draw::Normal).fixed(
+        "labels",
+        &images[..1],
+        DType::I32,
+        Draw::Integers(0, classes),
+    )
 }
 
 fn loss(g: &mut Graph, logits: Var, labels: Var) -> Result<Var> {

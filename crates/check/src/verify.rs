@@ -4,6 +4,7 @@ use crate::case::{Case, Tolerance};
 use crate::compare::{compare, elementwise_violation};
 use crate::draw::arena_values;
 use chiaro_graph::{Backend, BackendError, Data, Graph, Tensor};
+use std::collections::BTreeMap;
 
 /// What [`verify`] runs.
 #[derive(Clone, Debug, Default)]
@@ -111,8 +112,8 @@ fn compare_case(
     report: &mut CaseReport,
 ) -> Result<(), BackendError> {
     let (graph, mut inputs) = (case.forward()?, case.values());
-    let want = run(reference, &graph, &inputs, case.steps)?;
-    let mut got = run(backend, &graph, &inputs, case.steps)?;
+    let want = run(reference, &graph, &inputs, &seeded(&graph), case.steps)?;
+    let mut got = run(backend, &graph, &inputs, &seeded(&graph), case.steps)?;
     if corrupt {
         flip(&mut got[0]);
     }
@@ -131,8 +132,8 @@ fn compare_case(
     let mut worst: f64 = 0.0;
     for subset in case.subsets() {
         let graph = case.backward(&subset)?;
-        let want = run(reference, &graph, &inputs, case.steps)?;
-        let got = run(backend, &graph, &inputs, case.steps)?;
+        let want = run(reference, &graph, &inputs, &seeded(&graph), case.steps)?;
+        let got = run(backend, &graph, &inputs, &seeded(&graph), case.steps)?;
         for ((k, got), want) in got.iter().enumerate().zip(&want) {
             let what = match k {
                 0 => "the result beside gradients".to_string(),
@@ -171,11 +172,48 @@ fn check_elements(failure: &mut Option<String>, got: &Tensor, want: &Tensor) {
     }
 }
 
-/// The outputs after some steps from seeded states, then every arena.
-fn run(backend: &mut dyn Backend, graph: &Graph, inputs: &[Tensor], steps: usize) -> Result<Vec<Tensor>, BackendError> {
+/// Compares every output of a graph, and every arena, after one step from the given arenas (all that the graph declares):
+/// for training steps of whole models.
+pub fn verify_graph(
+    backend: &mut dyn Backend,
+    reference: &mut dyn Backend,
+    (name, graph): (&str, &Graph),
+    inputs: &[Tensor],
+    arenas: &BTreeMap<String, Tensor>,
+    limit: f64,
+) -> CaseReport {
+    let (forward, gradient_limit) = (0.0, limit);
+    let mut report = CaseReport { name: name.into(), forward, gradient: None, limit, gradient_limit, failure: None };
+    let mut both = || Ok((run(reference, graph, inputs, arenas, 1)?, run(backend, graph, inputs, arenas, 1)?));
+    match both() {
+        Ok((want, got)) => {
+            let named = graph.outputs().iter().map(|o| o.0.as_str());
+            let named = named.chain(graph.arenas().iter().map(|a| a.name.as_str()));
+            for ((what, got), want) in named.zip(&got).zip(&want) {
+                report.forward = report.forward.max(judge(&mut report.failure, what, got, want, limit));
+            }
+        }
+        Err(e) => report.failure = Some(BackendError::to_string(&e)),
+    }
+    report
+}
+
+/// Values of every arena of a graph before a case runs.
+fn seeded(graph: &Graph) -> BTreeMap<String, Tensor> {
+    graph.arenas().iter().map(|a| (a.name.clone(), arena_values(a))).collect()
+}
+
+/// The outputs after some steps from the given states, then every arena.
+fn run(
+    backend: &mut dyn Backend,
+    graph: &Graph,
+    inputs: &[Tensor],
+    arenas: &BTreeMap<String, Tensor>,
+    steps: usize,
+) -> Result<Vec<Tensor>, BackendError> {
     let plan = backend.compile(graph)?;
-    for arena in graph.arenas() {
-        backend.write_arena(&arena.name, &arena_values(arena))?;
+    for (name, values) in arenas {
+        backend.write_arena(name, values)?;
     }
     for _ in 0..steps {
         backend.run(plan, inputs)?;

@@ -2,6 +2,7 @@
 
 use chiaro_check::golden::{FAMILIES, Golden, run_family};
 use chiaro_cpu::reference::Reference;
+use chiaro_graph::{Backend, BackendError, Graph, PlanId, Stats, Tensor};
 use std::path::Path;
 
 fn load(family: &str) -> Golden {
@@ -22,6 +23,48 @@ fn every_case_of_every_family_agrees_with_pytorch() {
         failures.extend(checks.into_iter().filter(|c| c.failure.is_some()));
     }
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// The reference with one element of everything that is read changed: the negative control.
+struct Corrupted(Reference);
+
+impl Backend for Corrupted {
+    fn name(&self) -> String {
+        "corrupted".into()
+    }
+    fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
+        self.0.compile(graph)
+    }
+    fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        self.0.run(plan, inputs)
+    }
+    fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
+        let tensor = self.0.read(plan, output)?;
+        let mut values = tensor.to_f64();
+        // One part in a hundred of the whole tensor's norm, or one step of an integer.
+        let norm = values.iter().map(|v| v * v).sum::<f64>().sqrt();
+        values[0] += if tensor.dtype().is_float() { 0.01 * norm.max(1e-3) } else { 1.0 };
+        Ok(Tensor::from_f64(tensor.shape().to_vec(), tensor.dtype(), &values).expect("as many elements"))
+    }
+    fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
+        self.0.write_arena(name, values)
+    }
+    fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
+        self.0.read_arena(name)
+    }
+    fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+}
+
+#[test]
+fn every_stored_result_notices_one_changed_element() {
+    for &(family, _) in FAMILIES {
+        let checks = run_family(&mut Corrupted(Reference::new()), family, &load(family)).expect("every case runs");
+        for check in checks {
+            assert!(check.failure.is_some(), "{} {} passed with a changed element", check.case, check.role);
+        }
+    }
 }
 
 #[test]

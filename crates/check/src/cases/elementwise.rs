@@ -61,8 +61,7 @@ fn others(op: Elementwise) -> Vec<Case> {
         let mut case = new(op, variant).exact();
         for (i, name) in op.operands().iter().enumerate() {
             let condition = op.class() == Class::Select && i == 0;
-            let (dtype, draw) =
-                if condition { (DType::Bool, Draw::Bools) } else { (dtype, Draw::Integers(low, high)) };
+            let (dtype, draw) = if condition { (DType::Bool, Draw::Bools) } else { (dtype, Draw::Integers(low, high)) };
             case = case.fixed(name, &[5, 13], dtype, draw);
         }
         case
@@ -97,8 +96,7 @@ fn extremes(op: Elementwise) -> Vec<Case> {
         }
         _ => return vec![],
     };
-    let case =
-        Case::new(format!("elementwise/{}_extremes", op.name()), move |g, v| g.map_scalars(op, v[0], scalars));
+    let case = Case::new(format!("elementwise/{}_extremes", op.name()), move |g, v| g.map_scalars(op, v[0], scalars));
     vec![case.float("x", &[2, 9], draw).kink(Kink::Convention)]
 }
 

@@ -45,8 +45,11 @@ fn cross_entropies() -> Vec<Case> {
     all.push(wide.fixed("target", &[3], DType::I32, Draw::Integers(0, 300)));
     for (name, label_smoothing, weighted) in [("soft", 0.0, false), ("soft_smoothing_weights", 0.1, true)] {
         let case = Case::new(format!("cross_entropy/{name}"), move |g, v| {
-            let options =
-                CrossEntropyOptions { class_weight: v.get(2).copied(), label_smoothing, ..CrossEntropyOptions::default() };
+            let options = CrossEntropyOptions {
+                class_weight: v.get(2).copied(),
+                label_smoothing,
+                ..CrossEntropyOptions::default()
+            };
             g.cross_entropy(v[0], v[1], &options)
         });
         let case = case.float("logits", &[8, 5], Draw::Normal).float("target", &[8, 5], Draw::Probabilities);

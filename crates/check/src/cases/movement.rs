@@ -41,7 +41,9 @@ pub(super) fn cases() -> Vec<Case> {
     all.extend(transposes());
     all.extend(slices());
     all.extend(pads());
-    all.into_iter().map(|c| if c.name.ends_with("scalars") || c.name.ends_with("iota") { c } else { c.exact() }).collect()
+    all.into_iter()
+        .map(|c| if c.name.ends_with("scalars") || c.name.ends_with("iota") { c } else { c.exact() })
+        .collect()
 }
 
 fn transposes() -> Vec<Case> {
@@ -54,7 +56,11 @@ fn transposes() -> Vec<Case> {
         ("5d", &[2, 3, 1, 4, 2], &[4, 1, 0, 3, 2]),
     ];
     let one = |&(name, shape, perm): &(&str, &[usize], &'static [usize])| {
-        Case::new(format!("movement/transpose_{name}"), move |g, v| g.transpose(v[0], perm)).float("x", shape, Draw::Normal)
+        Case::new(format!("movement/transpose_{name}"), move |g, v| g.transpose(v[0], perm)).float(
+            "x",
+            shape,
+            Draw::Normal,
+        )
     };
     let mut all: Vec<Case> = table.iter().map(one).collect();
     let integers = Case::new("movement/transpose_i32", |g, v| g.transpose(v[0], &[1, 0]));
@@ -75,7 +81,11 @@ fn slices() -> Vec<Case> {
         ("last_of_4d", &[2, 3, 4, 5], &[1, 0, 3, 1], &[1, 3, 2, 2], &[1, 1, -3, 2]),
     ];
     let one = |&(name, shape, start, len, step): &Row| {
-        Case::new(format!("movement/slice_{name}"), move |g, v| g.slice(v[0], start, len, step)).float("x", shape, Draw::Normal)
+        Case::new(format!("movement/slice_{name}"), move |g, v| g.slice(v[0], start, len, step)).float(
+            "x",
+            shape,
+            Draw::Normal,
+        )
     };
     table.iter().map(one).collect()
 }

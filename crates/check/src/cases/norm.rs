@@ -80,7 +80,11 @@ fn others() -> Vec<Case> {
         group("two", &[3, 5, 4, 8], 2, Draw::Normal),
         group("one", &[2, 3, 4, 6], 1, Draw::Normal),
         group("instance", &[3, 4, 4, 6], 6, Draw::NormalAround(3.0, 1.0)),
-        Case::new("group_norm/plain", |g, v| g.group_norm(v[0], 3, None, None, 0.1)).float("x", &[2, 5, 9], Draw::Normal),
+        Case::new("group_norm/plain", |g, v| g.group_norm(v[0], 3, None, None, 0.1)).float(
+            "x",
+            &[2, 5, 9],
+            Draw::Normal,
+        ),
     ]
 }
 

@@ -25,9 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut all = vec![];
     for &(name, x, kernel, stride, padding, dilation, ceil_mode) in WINDOWS {
         let spec = PoolSpec { kernel, stride, padding, dilation, ceil_mode };
-        for (variant, draw, kink) in
-            [("", Draw::Normal, Kink::None), ("_ties", Draw::Ties(0.5), Kink::FirstOfEquals)]
-        {
+        for (variant, draw, kink) in [("", Draw::Normal, Kink::None), ("_ties", Draw::Ties(0.5), Kink::FirstOfEquals)] {
             let s = spec.clone();
             let case = Case::new(format!("max_pool2d/{name}{variant}"), move |g, v| g.max_pool2d(v[0], &s));
             all.push(case.float("x", &x, draw.clone()).exact().kink(kink));
@@ -49,7 +47,9 @@ pub(super) fn cases() -> Vec<Case> {
         }
     }
     all.push(
-        Case::new("avg_pool2d/global", |g, v| g.global_avg_pool2d(v[0])).float("x", &[3, 5, 7, 6], Draw::Normal).terms(35),
+        Case::new("avg_pool2d/global", |g, v| g.global_avg_pool2d(v[0]))
+            .float("x", &[3, 5, 7, 6], Draw::Normal)
+            .terms(35),
     );
     all
 }

@@ -40,14 +40,16 @@ pub(super) fn cases() -> Vec<Case> {
             .exact(),
     );
     all.push(Case::new("reduce/mean", |g, v| g.mean(v[0], &[0, 2], false)).float("x", &[4, 3, 7], Draw::Normal));
-    all.push(Case::new("reduce/var_correction_0", |g, v| g.var(v[0], &[1], false, 0.0)).float("x", &[6, 11], Draw::Normal));
-    all.push(
-        Case::new("reduce/var_large_mean", |g, v| g.var(v[0], &[0, 2], true, 1.0)).float(
-            "x",
-            &[4, 3, 16],
-            Draw::NormalAround(30.0, 1.0),
-        ),
-    );
+    all.push(Case::new("reduce/var_correction_0", |g, v| g.var(v[0], &[1], false, 0.0)).float(
+        "x",
+        &[6, 11],
+        Draw::Normal,
+    ));
+    all.push(Case::new("reduce/var_large_mean", |g, v| g.var(v[0], &[0, 2], true, 1.0)).float(
+        "x",
+        &[4, 3, 16],
+        Draw::NormalAround(30.0, 1.0),
+    ));
     all
 }
 
@@ -66,7 +68,9 @@ fn extremes(kind: ReduceKind) -> Vec<Case> {
             .float("x", &[6, 12], Draw::Ties(1.0))
             .exact()
             .kink(Kink::Convention),
-        Case::new(name("select"), move |g, v| g.select_extreme(kind, v[0], 1, true)).float("x", &[5, 9], Draw::Normal).exact(),
+        Case::new(name("select"), move |g, v| g.select_extreme(kind, v[0], 1, true))
+            .float("x", &[5, 9], Draw::Normal)
+            .exact(),
         Case::new(name("i32"), move |g, v| g.reduce(kind, v[0], &[1], false))
             .fixed("x", &[4, 9], DType::I32, Draw::Integers(-50, 50))
             .exact(),

@@ -57,11 +57,11 @@ fn normalising() -> Vec<Case> {
     let normal = |case: Case, shape: &[usize]| case.float("x", shape, Draw::Normal);
     let softmax = Case::new("second/softmax", |g, v| gradient(g, v, 0, |g, v| g.softmax(v[0], 1, false)));
     let log = Case::new("second/log_softmax", |g, v| gradient(g, v, 0, |g, v| g.softmax(v[0], 1, true)));
-    let batch = Case::new("second/batch_norm", |g, v| {
-        gradient(g, v, 0, |g, v| Ok(g.batch_norm(v[0], v[1], v[2], 1e-2)?.0))
-    });
+    let batch =
+        Case::new("second/batch_norm", |g, v| gradient(g, v, 0, |g, v| Ok(g.batch_norm(v[0], v[1], v[2], 1e-2)?.0)));
     let batch = normal(batch, &[4, 3, 2]).float("scale", &[2], Draw::Normal).float("shift", &[2], Draw::Normal);
-    let layer = Case::new("second/layer_norm", |g, v| gradient(g, v, 0, |g, v| g.layer_norm(v[0], 1, None, None, 1e-2)));
+    let layer =
+        Case::new("second/layer_norm", |g, v| gradient(g, v, 0, |g, v| g.layer_norm(v[0], 1, None, None, 1e-2)));
     let gelu = Case::new("second/gelu", |g, v| gradient(g, v, 0, |g, v| g.unary(Elementwise::Gelu, v[0])));
     let entropy = Case::new("second/cross_entropy", |g, v| {
         let options = CrossEntropyOptions {

@@ -11,6 +11,8 @@ mod node;
 mod pool;
 mod random;
 mod reduce;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, Op, PlanId, Stats, Target, Tensor, check_inputs};

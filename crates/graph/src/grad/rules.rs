@@ -58,6 +58,9 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
             Ok(vec![Some(g.push(Op::AvgPool2d(spec.clone(), *by), vec![d], sx, node.dtype))])
         }
         Op::Softmax { log } => softmax_gradient(g, v, d, *log),
+        Op::CrossEntropy(_) if node.inputs.get(2).is_some_and(|&w| needed(w)) => {
+            Err(GraphError::NotDifferentiable(format!("class weights of {} in {:?}", node.op.name(), g.path(v))))
+        }
         Op::CrossEntropy(spec) => {
             let mut inputs = vec![x, y, d];
             inputs.extend(node.inputs.get(2));
