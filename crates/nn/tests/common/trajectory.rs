@@ -60,15 +60,15 @@ pub fn run(backend: &mut dyn Backend, golden: &Golden, case: &GoldenCase) -> Err
     let want = tensor(golden, &format!("{}/losses", case.name)).to_f64();
     let (steps, batches) = (run.size("steps"), run.size("batches"));
     assert_eq!(want.len(), steps);
-    for s in 0..steps {
+    for (s, &want) in want.iter().enumerate() {
         let images = second_axis_last(&row(tensor(golden, "data/input"), s % batches));
         let labels = row(tensor(golden, "data/target"), s % batches);
         backend.run(plan, &step.inputs(images, labels, 0, s as u64, lr)).expect("a step");
         let loss = backend.read(plan, 0).expect("the loss").to_f64()[0];
-        let off = (loss - want[s]).abs();
-        errors.loss = errors.loss.max(off / want[s].abs().max(0.1));
+        let off = (loss - want).abs();
+        errors.loss = errors.loss.max(off / want.abs().max(0.1));
         if s < 10 {
-            errors.early_loss = errors.early_loss.max(off / want[s].abs());
+            errors.early_loss = errors.early_loss.max(off / want.abs());
         }
         if s == 0 {
             let flat = backend.read(plan, 1).expect("gradients");
