@@ -11,4 +11,4 @@ pub mod verify;
 
 pub use case::{Case, CaseInput, Kink, Tolerance};
 pub use cases::cases;
-pub use draw::Draw;
+pub use draw::{Draw, seed};

@@ -67,42 +67,54 @@ pub(super) fn build(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Re
             let axis = a.axis("dim", g.shape(x).len())?;
             g.softmax(x, axis, case.op == "log_softmax")?.into()
         }
+        _ => match movement(g, case, v)? {
+            Some(y) => y.into(),
+            None => reduction(g, case, input()?)?,
+        },
+    })
+}
+
+/// Ops that move or select elements, if the case is one of them.
+fn movement(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Option<Var>, GoldenError> {
+    let a = &case.attrs;
+    let input = || operand(case, v, "input");
+    Ok(Some(match case.op.as_str() {
         "cat" => {
             let parts: Vec<Var> = v.iter().filter(|(role, _)| role.starts_with("input")).map(|(_, v)| *v).collect();
             let axis = a.axis("dim", g.shape(parts[0]).len())?;
-            g.concat(&parts, axis)?.into()
+            g.concat(&parts, axis)?
         }
         "permute_reshape" => {
             let moved = g.transpose(input()?, &a.sizes("dims")?)?;
-            g.reshape(moved, &a.sizes("shape")?)?.into()
+            g.reshape(moved, &a.sizes("shape")?)?
         }
         "transpose" => {
             let x = input()?;
             let rank = g.shape(x).len();
             let mut perm: Vec<usize> = (0..rank).collect();
             perm.swap(a.axis("dim0", rank)?, a.axis("dim1", rank)?);
-            g.transpose(x, &perm)?.into()
+            g.transpose(x, &perm)?
         }
         "pad" => {
             let value = if a.text("mode")? == "constant" { a.number("value")? } else { 0.0 };
-            pad(g, input()?, &a.integers("pad")?, a.text("mode")?, value)?.into()
+            pad(g, input()?, &a.integers("pad")?, a.text("mode")?, value)?
         }
         "gather" => {
             let x = input()?;
             let axis = a.axis("dim", g.shape(x).len())?;
-            gather(g, x, operand(case, v, "index")?, axis)?.into()
+            gather(g, x, operand(case, v, "index")?, axis)?
         }
         "index_select" => {
             let x = input()?;
             let axis = a.axis("dim", g.shape(x).len())?;
-            g.index_select(x, operand(case, v, "index")?, axis)?.into()
+            g.index_select(x, operand(case, v, "index")?, axis)?
         }
         "embedding" => {
             let padding = if a.given("padding_idx") { Some(a.integer("padding_idx")? as usize) } else { None };
-            g.embedding(operand(case, v, "weight")?, operand(case, v, "index")?, padding)?.into()
+            g.embedding(operand(case, v, "weight")?, operand(case, v, "index")?, padding)?
         }
-        _ => reduction(g, case, input()?)?,
-    })
+        _ => return Ok(None),
+    }))
 }
 
 /// Ops that are one row of the elementwise table.
