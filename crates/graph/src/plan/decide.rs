@@ -2,7 +2,7 @@
 
 use super::PlanOptions;
 use crate::elementwise::Elementwise;
-use crate::graph::{Graph, Target, Var};
+use crate::graph::{Graph, Var};
 use crate::op::Op;
 use crate::shape::{count, strides};
 
@@ -80,39 +80,37 @@ pub(super) fn only_ones_change(from: &[usize], to: &[usize]) -> bool {
 }
 
 pub(super) fn decide(graph: &Graph, options: &PlanOptions) -> Decisions {
+    // Whether an expression is cheap depends on what its operands will turn out to be; the second round knows.
+    let first = decide_once(graph, options, vec![false; graph.nodes().len()]);
+    decide_once(graph, options, first.located)
+}
+
+fn decide_once(graph: &Graph, options: &PlanOptions, expected: Vec<bool>) -> Decisions {
     let n = graph.nodes().len();
-    let mut d = Decider {
-        graph,
-        options,
-        located: vec![false; n],
-        users: vec![vec![]; n],
-        result: Decisions { live: vec![false; n], located: vec![] },
-    };
-    for &(_, v) in graph.outputs() {
-        d.result.live[v.index()] = true;
+    let mut d =
+        Decider { graph, options, expected, live: vec![false; n], located: vec![false; n], users: vec![vec![]; n] };
+    let results = graph.outputs().iter().map(|(_, v)| *v).chain(graph.assignments().iter().map(|(_, v)| *v));
+    for v in results {
+        d.live[v.index()] = true;
         d.demand(v);
-    }
-    for &(target, v) in graph.assignments() {
-        d.result.live[v.index()] = true;
-        d.demand(v);
-        debug_assert!(matches!(target, Target::State(_) | Target::Arena(_)));
     }
     for i in (0..n).rev() {
-        if d.result.live[i] {
+        if d.live[i] {
             d.visit(Var(i as u32));
         }
     }
-    d.result.located = d.located;
-    d.result
+    Decisions { live: d.live, located: d.located }
 }
 
 struct Decider<'a> {
     graph: &'a Graph,
     options: &'a PlanOptions,
+    /// Values that an earlier round gave buffers to.
+    expected: Vec<bool>,
+    live: Vec<bool>,
     located: Vec<bool>,
     /// Kernels that would compute each value inline.
     users: Vec<Vec<Var>>,
-    result: Decisions,
 }
 
 impl Decider<'_> {
@@ -129,7 +127,7 @@ impl Decider<'_> {
         let node = self.graph.node(v);
         let role = role(&node.op);
         for &x in operands(self.graph, v) {
-            self.result.live[x.index()] = true;
+            self.live[x.index()] = true;
         }
         match role {
             Role::Leaf => return,

@@ -8,12 +8,16 @@ use super::schedule::Dependencies;
 use crate::dtype::DType;
 use crate::shape::count;
 
+/// Points of a call that is small enough to be joined with others.
+const SMALL: usize = 4096;
+
 /// Results of one reduction kernel at the most.
 const MAX_RESULTS: usize = 2;
 
 pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) {
     merge_all(drafts, options, Dependencies::sharers, merged_reductions);
     merge_all(drafts, options, Dependencies::producers, merged_consumer);
+    merge_all(drafts, options, Dependencies::companions, merged_small);
 }
 
 type Partners = fn(&Dependencies, &Drafts, usize) -> Vec<usize>;
@@ -78,9 +82,30 @@ fn merged_reductions(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, o
     }
     let (mut program, epilogue) = same_domain(&first.program, &epilogue)?;
     let regs = program.append(&epilogue, &|o| map[o], &|_, _| None);
-    copy_stores(&mut program, &epilogue, &map, &regs, &|_| true);
+    copy_stores(&mut program, &epilogue, &map, &regs);
     merged.program = program;
     merged.kernel = Kernel::Reduce { prologue, kept: *k, results };
+    merged.rank = first.rank.max(second.rank);
+    fits(&merged, options).then_some(merged)
+}
+
+/// Small pointwise calls over equally many points become one, to save calls (statistics being packed, for example).
+fn merged_small(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, options: &PlanOptions) -> Option<Draft> {
+    let (first, second) = (&drafts.calls[a], &drafts.calls[b]);
+    let pointwise = [first, second].iter().all(|c| matches!(c.kernel, Kernel::Pointwise));
+    let points = count(&first.program.domain);
+    if !pointwise || points > SMALL || points != count(&second.program.domain) {
+        return None;
+    }
+    if deps.reaches(a, b) || deps.reaches(b, a) {
+        return None;
+    }
+    let (mut program, code) = same_domain(&first.program, &second.program)?;
+    let mut merged = first.clone();
+    let map: Vec<usize> = second.operands.iter().map(|o| merged.operand(o.clone())).collect();
+    let regs = program.append(&code, &|o| map[o], &|_, _| None);
+    copy_stores(&mut program, &code, &map, &regs);
+    merged.program = program;
     merged.rank = first.rank.max(second.rank);
     fits(&merged, options).then_some(merged)
 }
@@ -110,7 +135,7 @@ fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, opt
         })?
     };
     let regs = program.append(&code, &|o| map[o], &|o, _| stored(o));
-    copy_stores(&mut program, &code, &map, &regs, &|_| true);
+    copy_stores(&mut program, &code, &map, &regs);
     let vanishes = |r: &Region| produced.contains(r) && !needed_elsewhere(drafts, r, b);
     let operands = merged.operands.clone();
     program.stores.retain(|s| !vanishes(&operands[s.operand]));
@@ -162,8 +187,8 @@ fn needed_elsewhere(drafts: &Drafts, region: &Region, except: usize) -> bool {
     read || assigned || storage.output || storage.inside.is_some()
 }
 
-fn copy_stores(to: &mut Program, from: &Program, map: &[usize], regs: &[Reg], keep: &dyn Fn(&Store) -> bool) {
-    for store in from.stores.iter().filter(|s| keep(s)) {
+fn copy_stores(to: &mut Program, from: &Program, map: &[usize], regs: &[Reg]) {
+    for store in &from.stores {
         to.stores.push(Store {
             operand: map[store.operand],
             view: store.view.clone(),

@@ -1,7 +1,7 @@
 //! Turns each value that has a buffer into kernel calls.
 
 use super::PlanOptions;
-use super::decide::{Decisions, operands};
+use super::decide::{Decisions, operands, resolve};
 use super::draft::{Draft, Drafts, Region, StorageKind};
 use super::kernel::{AxisShape, ConvShape, Kernel, MatMulShape, PoolShape};
 use super::program::{Instr, Program, Store, View};
@@ -113,7 +113,9 @@ impl Lowering<'_> {
             let mut tracer = Tracer::new(&mut self.places, &shape);
             tracer.trace(x, &axes, true);
             let n = tracer.operands.len();
-            if n > best.0 && n < self.places.options.max_operands {
+            // A reshape has no buffer of its own; its operand, which comes next, does.
+            let own = resolve(self.graph(), x, self.places.options.alignment).0 == x;
+            if own && n > best.0 && n < self.places.options.max_operands {
                 best = (n, Some(x));
             }
             stack.extend_from_slice(operands(self.graph(), x));
@@ -162,20 +164,37 @@ impl Lowering<'_> {
     /// Lets each operand be computed in its place within the packed buffer where that is possible, and copies it otherwise.
     fn pack(&mut self, v: Var, states: &[crate::graph::StateId]) {
         let packed = self.places.storage(v);
+        let mut parts: Vec<(Var, Region, usize)> = vec![];
         for (x, state) in self.graph().node(v).inputs.clone().into_iter().zip(states) {
-            let offset = self.graph().states()[state.0].offset;
-            let len = count(self.graph().shape(x));
-            let Some(region) = self.places.region(x) else { continue };
-            let storage = &mut self.places.storages[region.storage];
-            let whole = region.offset == 0 && region.len == storage.len;
-            if whole && storage.kind == StorageKind::Temporary && storage.inside.is_none() {
-                storage.inside = Some((packed, offset));
+            if let Some(region) = self.places.region(x) {
+                parts.push((x, region, self.graph().states()[state.0].offset));
+            }
+        }
+        for (x, region, offset) in &parts {
+            let placed =
+                self.places.storages[region.storage].inside == Some((packed, offset.wrapping_sub(region.offset)));
+            if placed || self.compute_in_place(packed, region.storage, &parts) {
                 continue;
             }
-            let target = Region { storage: packed, offset, len };
-            let view = View::identity(self.graph().shape(x));
-            self.write(x, v, false, target, view);
+            let target = Region { storage: packed, offset: *offset, len: region.len };
+            let view = View::identity(self.graph().shape(*x));
+            self.write(*x, v, false, target, view);
         }
+    }
+
+    /// Puts a whole intermediate inside the packed buffer, if its parts lie there in the same order and without gaps.
+    fn compute_in_place(&mut self, packed: usize, storage: usize, parts: &[(Var, Region, usize)]) -> bool {
+        let mine: Vec<_> = parts.iter().filter(|(_, r, _)| r.storage == storage).collect();
+        let held = &self.places.storages[storage];
+        let covered: usize = mine.iter().map(|(_, r, _)| r.len).sum();
+        let start = mine[0].2.wrapping_sub(mine[0].1.offset);
+        let in_order = mine.iter().all(|(_, r, offset)| offset.wrapping_sub(r.offset) == start);
+        let own = held.kind == StorageKind::Temporary && held.inside.is_none() && !held.output;
+        if !own || !in_order || covered != held.len {
+            return false;
+        }
+        self.places.storages[storage].inside = Some((packed, start));
+        true
     }
 
     fn reduce(&mut self, v: Var, kind: crate::op::ReduceKind, axes: &[usize]) -> Option<Var> {

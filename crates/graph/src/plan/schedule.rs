@@ -51,6 +51,16 @@ impl Dependencies {
         self.neighbours(drafts, b, |u| &u.readers)
     }
 
+    /// Calls that write a storage that `b` writes too.
+    pub fn companions(&self, drafts: &Drafts, b: usize) -> Vec<usize> {
+        let storages: Vec<usize> = drafts.calls[b].writes().map(|r| outermost(drafts, r).storage).collect();
+        let writers = storages.iter().flat_map(|&s| self.users[s].writers.iter().map(|(a, _)| *a));
+        let mut found: Vec<usize> = writers.filter(|&a| a != b).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     fn neighbours(&self, drafts: &Drafts, b: usize, of: fn(&Users) -> &Vec<(usize, Region)>) -> Vec<usize> {
         let storages = drafts.calls[b].reads().map(|r| outermost(drafts, r).storage);
         let mut found: Vec<usize> = storages.flat_map(|s| of(&self.users[s]).iter().map(|(a, _)| *a)).collect();
