@@ -1,0 +1,104 @@
+//! Checkpoints: weights, the optimizer's vectors and where the training stood, so that it goes on as if never stopped.
+
+use crate::error::{IoError, Result};
+use crate::file::{self, Contents};
+use crate::info::{ModelInfo, number};
+use crate::weights::{Weights, check, state_shapes, values, weight_tensors};
+use chiaro_graph::{Graph, Tensor};
+use chiaro_nn::{BUFFERS, METRICS, PARAMS, pack_arena, unpack_like};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where a training stands. Random numbers are functions of seed and step, so these are all the state they need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: u64,
+    /// Seed of initial values, shuffling and dropout.
+    pub seed: u64,
+    /// What else the training loop wants to find again, such as the best accuracy so far.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// A checkpoint in memory.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// Model and weights.
+    pub weights: Weights,
+    /// Where the training stood.
+    pub progress: Progress,
+    path: PathBuf,
+    slots: BTreeMap<String, Tensor>,
+}
+
+const EXTRA: &str = "extra.";
+
+/// Arenas of the optimizer: all that have the parameters' layout.
+fn slots(graph: &Graph) -> impl Iterator<Item = &str> {
+    graph.arenas().iter().map(|a| a.name.as_str()).filter(|n| ![PARAMS, BUFFERS, METRICS].contains(n))
+}
+
+/// Saves everything that a training needs to go on; `arenas` as [`crate::read_arenas`] gives them. A parameter's part of an
+/// optimizer vector is named `<arena>/<parameter>`.
+///
+/// # Errors
+/// If `arenas` does not fit the graph, or the file cannot be written; then a file that was there before is unchanged.
+pub fn save_checkpoint(
+    path: &Path,
+    info: &ModelInfo,
+    progress: &Progress,
+    graph: &Graph,
+    arenas: &[(String, Tensor)],
+) -> Result<()> {
+    let mut tensors = weight_tensors(graph, arenas)?;
+    for slot in slots(graph) {
+        let parts = unpack_like(graph, PARAMS, values(arenas, slot)?)?;
+        tensors.extend(parts.into_iter().map(|(name, part)| (format!("{slot}/{name}"), part)));
+    }
+    let mut metadata = info.to_metadata();
+    for (key, value) in [("step", progress.step), ("epoch", progress.epoch), ("seed", progress.seed)] {
+        metadata.insert(key.to_string(), value.to_string());
+    }
+    metadata.extend(progress.extra.iter().map(|(key, value)| (format!("{EXTRA}{key}"), value.clone())));
+    file::write(path, &Contents { tensors, metadata })
+}
+
+/// Reads a checkpoint.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or holds weights alone.
+pub fn load_checkpoint(path: &Path) -> Result<Checkpoint> {
+    let (weights, Contents { tensors: slots, metadata }) = Weights::from_contents(path, file::read(path)?)?;
+    if !metadata.contains_key("step") {
+        return Err(IoError::format(path, "it holds weights alone, so a training cannot go on from it"));
+    }
+    let extra = metadata.iter().filter_map(|(k, v)| Some((k.strip_prefix(EXTRA)?.to_string(), v.clone())));
+    let progress = Progress {
+        step: number(path, &metadata, "step")?,
+        epoch: number(path, &metadata, "epoch")?,
+        seed: number(path, &metadata, "seed")?,
+        extra: extra.collect(),
+    };
+    Ok(Checkpoint { weights, progress, path: path.to_path_buf(), slots })
+}
+
+impl Checkpoint {
+    /// The flat vectors of all arenas of the training graph but the metrics, by name.
+    ///
+    /// # Errors
+    /// If tensors are missing, unknown or of another shape: another model, or another optimizer.
+    pub fn arenas(&self, graph: &Graph) -> Result<Vec<(String, Tensor)>> {
+        let mut arenas = self.weights.arenas(graph)?;
+        let params = state_shapes(graph, PARAMS);
+        let part = |slot: &str, name: &str| format!("{slot}/{name}");
+        let wanted = slots(graph).flat_map(|slot| params.iter().map(move |(name, shape)| (part(slot, name), *shape)));
+        check(&self.path, wanted.collect(), &self.slots)?;
+        for slot in slots(graph) {
+            let flat = pack_arena(graph, PARAMS, |name| self.slots.get(&part(slot, name)))?;
+            arenas.push((slot.to_string(), flat));
+        }
+        Ok(arenas)
+    }
+}

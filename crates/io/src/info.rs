@@ -1,0 +1,92 @@
+//! What a file says about its model, beside the weights.
+
+use crate::error::{IoError, Result};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// All that is needed to use a model again: its shape, its classes, and how images are prepared for it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelInfo {
+    /// Name that `chiaro_nn::models::by_name` knows.
+    pub model: String,
+    /// Height, width and channels of an image.
+    pub image: [usize; 3],
+    /// Names of the classes, in the order of the logits.
+    pub classes: Vec<String>,
+    /// Subtracted from each channel of pixels in 0..=1.
+    pub mean: Vec<f32>,
+    /// Then each channel is divided by this.
+    pub std: Vec<f32>,
+}
+
+/// Version of the metadata; a reader refuses later ones.
+const VERSION: u64 = 1;
+/// Order of the axes of convolution weights.
+const LAYOUT: &str = "OHWI";
+
+impl ModelInfo {
+    pub(crate) fn to_metadata(&self) -> BTreeMap<String, String> {
+        let pairs = [
+            ("chiaro", VERSION.to_string()),
+            ("layout", LAYOUT.to_string()),
+            ("model", self.model.clone()),
+            ("image", json!(self.image).to_string()),
+            ("classes", json!(self.classes).to_string()),
+            ("mean", json!(self.mean).to_string()),
+            ("std", json!(self.std).to_string()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+    }
+
+    pub(crate) fn from_metadata(path: &Path, metadata: &BTreeMap<String, String>) -> Result<ModelInfo> {
+        let version: u64 = number(path, metadata, "chiaro")?;
+        if version > VERSION {
+            let detail = format!("its format is version {version}, this program knows up to {VERSION}");
+            return Err(IoError::format(path, detail));
+        }
+        let layout = text(path, metadata, "layout")?;
+        if layout != LAYOUT {
+            return Err(IoError::format(path, format!("its weights are laid out as {layout}, not {LAYOUT}")));
+        }
+        let info = ModelInfo {
+            model: text(path, metadata, "model")?.to_string(),
+            image: list(path, metadata, "image", |v| v.as_u64().map(|n| n as usize))?
+                .try_into()
+                .map_err(|_| IoError::format(path, "its image size has not three numbers"))?,
+            classes: list(path, metadata, "classes", |v| v.as_str().map(str::to_string))?,
+            mean: list(path, metadata, "mean", |v| v.as_f64().map(|n| n as f32))?,
+            std: list(path, metadata, "std", |v| v.as_f64().map(|n| n as f32))?,
+        };
+        let channels = info.image[2];
+        if info.mean.len() != channels || info.std.len() != channels || info.classes.is_empty() {
+            let detail = "it has no classes, or its normalisation has not one number a channel";
+            return Err(IoError::format(path, detail));
+        }
+        Ok(info)
+    }
+}
+
+/// A field of the metadata.
+pub(crate) fn text<'m>(path: &Path, metadata: &'m BTreeMap<String, String>, key: &str) -> Result<&'m str> {
+    let missing = || IoError::format(path, format!("its metadata has no {key:?}, so Chiaro did not write it"));
+    metadata.get(key).map(String::as_str).ok_or_else(missing)
+}
+
+/// A whole number of the metadata.
+pub(crate) fn number(path: &Path, metadata: &BTreeMap<String, String>, key: &str) -> Result<u64> {
+    let value = text(path, metadata, key)?;
+    value.parse().map_err(|_| IoError::format(path, format!("its {key:?} is {value:?}, not a number")))
+}
+
+fn list<T>(
+    path: &Path,
+    metadata: &BTreeMap<String, String>,
+    key: &str,
+    item: impl Fn(&serde_json::Value) -> Option<T>,
+) -> Result<Vec<T>> {
+    let value = text(path, metadata, key)?;
+    let parsed: Option<Vec<serde_json::Value>> = serde_json::from_str(value).ok();
+    let items = parsed.and_then(|items| items.iter().map(item).collect());
+    items.ok_or_else(|| IoError::format(path, format!("its {key:?} is {value:?}, not a list of the right kind")))
+}

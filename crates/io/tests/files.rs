@@ -1,0 +1,210 @@
+//! Weight files and checkpoints: what comes back, and what is said about files that are not right.
+
+use chiaro_cpu::reference::Reference;
+use chiaro_graph::{Backend, DType, PlanId, Tensor};
+use chiaro_io::{
+    IoError, ModelInfo, Progress, load_checkpoint, load_weights, read_arenas, save_checkpoint, save_weights,
+};
+use chiaro_nn::models::by_name;
+use chiaro_nn::{AdamW, EvalStep, Model, Optimizer, Sgd, TrainOptions, TrainStep};
+use std::path::{Path, PathBuf};
+
+/// A folder that is removed when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("chiaro-files-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("model.safetensors")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn model() -> Model {
+    by_name("small-cnn", 3, [8, 8, 1]).expect("fits")
+}
+
+fn info() -> ModelInfo {
+    ModelInfo {
+        model: "small-cnn".into(),
+        image: [8, 8, 1],
+        classes: ["zero", "ein\"s", "zwei, drei"].map(String::from).to_vec(),
+        mean: vec![0.1307],
+        std: vec![0.3081],
+    }
+}
+
+fn step(optimizer: Optimizer) -> TrainStep {
+    TrainStep::build(&model(), TrainOptions::new(4, optimizer)).expect("recorded")
+}
+
+fn adamw() -> Optimizer {
+    Optimizer::AdamW(AdamW::default())
+}
+
+fn train(backend: &mut Reference, plan: PlanId, step: &TrainStep, steps: std::ops::Range<u64>) {
+    for s in steps {
+        let pixels = (0..4 * 64).map(|i| ((i as u64 * 31 + s * 17) % 23) as f32 / 23.0).collect();
+        let images = Tensor::f32([4, 8, 8, 1], pixels).expect("images");
+        let labels = Tensor::i32([4], vec![0, 1, 2, (s % 3) as i32]).expect("labels");
+        backend.run(plan, &step.inputs(images, labels, 5, s, 0.01)).expect("a step");
+    }
+}
+
+fn write(backend: &mut Reference, arenas: Vec<(String, Tensor)>) {
+    for (name, values) in arenas {
+        backend.write_arena(&name, &values).expect("arena");
+    }
+}
+
+fn saved(path: &Path) -> TrainStep {
+    let step = step(adamw());
+    save_weights(path, &info(), &step.graph, &step.initial_arenas(1)).expect("saved");
+    step
+}
+
+#[test]
+fn weights_come_back_bit_by_bit_with_what_was_said_about_the_model() {
+    let folder = Folder::new("round-trip");
+    let step = saved(&folder.file());
+    let weights = load_weights(&folder.file()).expect("loaded");
+    assert_eq!(weights.info, info());
+    assert_eq!(weights.tensors().len(), 11 + 6);
+    assert_eq!(weights.tensors()["conv2.weight"].shape(), [32, 3, 3, 16]);
+    let eval = EvalStep::build(&model(), 2).expect("recorded");
+    let back = weights.arenas(&eval.graph).expect("fits");
+    let initial = step.initial_arenas(1);
+    for name in ["params", "buffers"] {
+        let of = |arenas: &[(String, Tensor)]| arenas.iter().find(|(n, _)| n == name).expect("arena").1.clone();
+        assert_eq!(of(&back), of(&initial), "{name}");
+    }
+}
+
+#[test]
+fn the_same_values_give_the_same_bytes() {
+    let folder = Folder::new("bytes");
+    saved(&folder.file());
+    let first = std::fs::read(folder.file()).expect("read");
+    saved(&folder.file());
+    assert_eq!(first, std::fs::read(folder.file()).expect("read"));
+    assert_eq!(std::fs::read_dir(&folder.0).expect("a folder").count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn training_goes_on_from_a_checkpoint_as_if_never_stopped() {
+    let folder = Folder::new("resume");
+    let step = step(adamw());
+    let mut through = Reference::new();
+    let plan = through.compile(&step.graph).expect("compiles");
+    write(&mut through, step.initial_arenas(5));
+    train(&mut through, plan, &step, 0..3);
+    let arenas = read_arenas(&mut through, &step.graph).expect("read");
+    // Saving rounds the reference's 64-bit states, so the uninterrupted run goes on from the rounded ones too.
+    write(&mut through, arenas.clone());
+    let progress = Progress { step: 3, epoch: 1, seed: 5, extra: [("best".into(), "0.97".into())].into() };
+    save_checkpoint(&folder.file(), &info(), &progress, &step.graph, &arenas).expect("saved");
+    train(&mut through, plan, &step, 3..6);
+
+    let checkpoint = load_checkpoint(&folder.file()).expect("loaded");
+    assert_eq!(checkpoint.progress, progress);
+    assert_eq!(checkpoint.weights.info, info());
+    let mut resumed = Reference::new();
+    let plan = resumed.compile(&step.graph).expect("compiles");
+    write(&mut resumed, checkpoint.arenas(&step.graph).expect("fits"));
+    train(&mut resumed, plan, &step, checkpoint.progress.step..6);
+    let (a, b) = (read_arenas(&mut through, &step.graph), read_arenas(&mut resumed, &step.graph));
+    assert_eq!(a.expect("read"), b.expect("read"));
+    assert_eq!(load_weights(&folder.file()).expect("weights of a checkpoint").tensors().len(), 17);
+}
+
+#[test]
+fn a_checkpoint_of_another_optimizer_is_refused() {
+    let folder = Folder::new("optimizer");
+    let sgd = step(Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }));
+    save_checkpoint(&folder.file(), &info(), &Progress::default(), &sgd.graph, &sgd.initial_arenas(1)).expect("saved");
+    let error = load_checkpoint(&folder.file()).expect("loaded").arenas(&step(adamw()).graph).expect_err("SGD");
+    let text = error.to_string();
+    assert!(matches!(error, IoError::Mismatch { .. }));
+    assert!(text.contains("optimizer.exp_avg/") && text.contains("optimizer.momentum_buffer/"), "{text}");
+    saved(&folder.file());
+    let error = load_checkpoint(&folder.file()).expect_err("weights alone").to_string();
+    assert!(error.contains("weights alone"), "{error}");
+}
+
+#[test]
+fn a_file_of_another_model_lists_the_first_differences() {
+    let folder = Folder::new("other");
+    saved(&folder.file());
+    let weights = load_weights(&folder.file()).expect("loaded");
+    let resnet = EvalStep::build(&by_name("resnet20", 3, [8, 8, 1]).expect("fits"), 1).expect("recorded");
+    let text = weights.arenas(&resnet.graph).expect_err("another model").to_string();
+    assert!(text.contains("missing: layer1") && text.contains("more"), "{text}");
+    assert!(text.contains("unknown: bn2") && text.contains("model.safetensors"), "{text}");
+    let wider = EvalStep::build(&by_name("small-cnn", 5, [8, 8, 1]).expect("fits"), 1).expect("recorded");
+    let text = weights.arenas(&wider.graph).expect_err("another width").to_string();
+    assert!(text.contains("fc.weight is [3, 64] instead of [5, 64]") && !text.contains("missing"), "{text}");
+}
+
+#[test]
+fn missing_and_damaged_files_are_typed_errors_that_name_the_file() {
+    let folder = Folder::new("damaged");
+    let path = folder.file();
+    let error = load_weights(&path).expect_err("missing");
+    assert!(matches!(error, IoError::Read { .. }) && error.to_string().contains("model.safetensors"), "{error}");
+    assert!(matches!(load_weights(&folder.0), Err(IoError::Read { .. })), "a folder");
+
+    saved(&path);
+    let whole = std::fs::read(&path).expect("read");
+    for length in [0, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).expect("written");
+        let error = load_weights(&path).expect_err("truncated");
+        assert!(matches!(error, IoError::Format { .. }), "{length} bytes: {error}");
+        assert!(error.to_string().contains("truncated"), "{error}");
+    }
+    std::fs::write(&path, b"\x89PNG\r\n\x1a\n and then something else").expect("written");
+    assert!(matches!(load_weights(&path), Err(IoError::Format { .. })));
+}
+
+#[test]
+fn files_of_other_programs_and_later_versions_are_refused() {
+    let folder = Folder::new("foreign");
+    let path = folder.file();
+    saved(&path);
+    let whole = std::fs::read(&path).expect("read");
+    let patched = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = whole.clone();
+        let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).expect("the field");
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        std::fs::write(&path, bytes).expect("written");
+        load_weights(&path).expect_err("refused").to_string()
+    };
+    assert!(patched("\"chiaro\":\"1\"", "\"chiaro\":\"9\"").contains("version 9"));
+    assert!(patched("\"chiaro\":\"1\"", "\"clears\":\"1\"").contains("did not write"));
+    assert!(patched("OHWI", "OIHW").contains("OIHW"));
+    assert!(patched("[8,8,1]", "[8,8,x]").contains("image"));
+    assert!(patched("[8,8,1]", "[8,8,3]").contains("channel"));
+    assert!(patched("\"F32\"", "\"I32\"").contains("I32"));
+}
+
+#[test]
+fn a_folder_that_does_not_exist_is_an_error_of_writing() {
+    let folder = Folder::new("nowhere");
+    let path = folder.0.join("missing").join("model.safetensors");
+    let step = step(adamw());
+    let error = save_weights(&path, &info(), &step.graph, &step.initial_arenas(1)).expect_err("no folder");
+    assert!(matches!(error, IoError::Write { .. }), "{error}");
+    let values = vec![("params".to_string(), Tensor::zeros([3], DType::F32))];
+    let error = save_weights(&folder.file(), &info(), &step.graph, &values).expect_err("too short");
+    assert!(matches!(error, IoError::Values(_)) && !folder.file().exists(), "{error}");
+}
