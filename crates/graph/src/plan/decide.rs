@@ -214,7 +214,9 @@ impl Decider<'_> {
         walk.seen.push(v);
         let (root, _) = resolve(self.graph, v, self.options.alignment);
         let held = |x: Var| {
-            self.located[x.index()] || !matches!(role(&self.graph.node(x).op), Role::Pointwise | Role::Movement)
+            self.located[x.index()]
+                || self.expected[x.index()]
+                || !matches!(role(&self.graph.node(x).op), Role::Pointwise | Role::Movement)
         };
         if held(root) && walk.seen.len() > 1 || role(&node.op) == Role::Leaf {
             if 2 * count(self.graph.shape(v)) >= size && !walk.large.contains(&root) {
