@@ -205,7 +205,7 @@ struct Panels<'a> {
 impl<'a> Panels<'a> {
     fn new(kernels: Kernels, shape: &MatmulShape, b: &'a [f32], cols: Range<usize>, buffer: &'a mut Aligned) -> Self {
         let (nr, lanes, depth) = (kernels.nr(), kernels.lanes(), shape.k);
-        let partial = cols.len() % lanes != 0;
+        let partial = !cols.len().is_multiple_of(lanes);
         let packed =
             depth > 0 && (shape.b_transposed || depth * shape.n > IN_PLACE || (partial && !shape.a_transposed));
         let data = if packed {

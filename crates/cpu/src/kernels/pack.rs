@@ -1,7 +1,8 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
 use super::Workspace;
-use super::conv::{ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size};
+use super::conv::{ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase};
+use super::conv::winograd::{self, Filters};
 use super::workspace::Aligned;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -79,13 +80,17 @@ struct Plan {
     lanes: usize,
     /// Filter rows are one tap each, over a padded input.
     merged: bool,
+    /// Filters are transformed by Winograd's method.
+    winograd: bool,
 }
 
 impl Plan {
     fn new(workspace: &Workspace, shape: &ConvShape, direction: Direction) -> Self {
         let merged = direction == Direction::Forward && needs_merging(shape);
         let mut geometry = Geometry::new(shape, direction);
+        let winograd = winograd::suits(shape);
         let phases = match direction {
+            _ if winograd => vec![winograd_phase()],
             Direction::Forward if merged => {
                 geometry.input = padded_size(shape);
                 geometry.kc *= shape.kernel[1];
@@ -99,6 +104,7 @@ impl Plan {
             direction,
             geometry,
             merged,
+            winograd,
             starts: vec![0],
             nr: workspace.kernels().nr(),
             lanes: workspace.kernels().lanes(),
@@ -153,6 +159,7 @@ impl PackedWeights {
             Some(plan) if (plan.shape, plan.direction, plan.nr) == (*shape, direction, nr) => plan,
             _ => Plan::new(workspace, shape, direction),
         };
+        workspace.prepare(0);
         let total = plan.starts[plan.starts.len() - 1];
         let mut rest = self.data.grow(total);
         for phase in &plan.phases {
@@ -161,6 +168,8 @@ impl PackedWeights {
             rest = behind;
             if shape.is_depthwise() {
                 pack_depthwise(shape, phase, weights, data);
+            } else if plan.winograd {
+                pack_winograd(workspace, &plan, weights, data);
             } else if len > 0 {
                 pack_phase(&plan, phase, weights, data);
             }
@@ -191,6 +200,20 @@ impl PackedWeights {
     /// Whether the input must be padded in memory first.
     pub(crate) fn is_merged(&self) -> bool {
         self.plan().merged
+    }
+
+    pub(crate) fn is_winograd(&self) -> bool {
+        self.plan().winograd
+    }
+
+    /// Padding above and to the left of the image that the product reads.
+    pub(crate) fn padding_before(&self) -> [usize; 2] {
+        let shape = &self.plan().shape;
+        let before = [shape.padding[0], shape.padding[2]];
+        match self.plan().direction {
+            Direction::Forward => before,
+            Direction::InputGradient => [0, 1].map(|i| shape.kernel[i] - 1 - before[i]),
+        }
     }
 
     pub(crate) fn is_depthwise(&self) -> bool {
@@ -238,10 +261,28 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
                     transpose(&weights[from..from + cols * depth], cols, depth, panel);
                 }
                 Direction::InputGradient => {
-                    copy_taps(plan, phase, group, col, cols, weights, panel);
+                    copy_taps(plan, &phase.sources, group, col..col + cols, weights, panel);
                 }
             }
         });
+    });
+}
+
+/// `data[panel][position][k][column]`: transformed filters.
+fn pack_winograd(workspace: &Workspace, plan: &Plan, weights: &[f32], data: &mut [f32]) {
+    let kc = plan.geometry.kc;
+    data.par_chunks_mut(winograd::POSITIONS * kc * plan.nr).enumerate().for_each(|(i, panel)| {
+        let depth = plan.shape.taps() * kc;
+        let col = i * plan.nr;
+        let cols = plan.nr.min(plan.cols() - col);
+        let mut arena = workspace.arena();
+        let filters = arena.floats.grow(depth * cols.next_multiple_of(plan.lanes));
+        match plan.direction {
+            Direction::Forward => transpose(&weights[col * depth..(col + cols) * depth], cols, depth, filters),
+            // The gradient of a convolution is one with the filters turned around.
+            Direction::InputGradient => copy_taps(plan, &[8, 7, 6, 5, 4, 3, 2, 1, 0], 0, col..col + cols, weights, filters),
+        }
+        workspace.level().vectorize(Filters { filters, panel });
     });
 }
 
@@ -275,14 +316,21 @@ pub(crate) fn transpose(weights: &[f32], cols: usize, depth: usize, panel: &mut 
 }
 
 /// `panel[tap][o][j] = weights[o][tap][col + j]`, for the input gradient.
-fn copy_taps(plan: &Plan, phase: &Phase, group: usize, col: usize, cols: usize, weights: &[f32], panel: &mut [f32]) {
+fn copy_taps(
+    plan: &Plan,
+    sources: &[usize],
+    group: usize,
+    columns: Range<usize>,
+    weights: &[f32],
+    panel: &mut [f32],
+) {
     let (taps, kc) = (plan.shape.taps(), plan.geometry.kc);
-    let step = panel.len() / (phase.sources.len() * kc);
-    let per_group = plan.cols();
-    let blocks = panel.chunks_exact_mut(kc * step).zip(&phase.sources);
+    let step = panel.len() / (sources.len() * kc);
+    let (per_group, cols) = (plan.cols(), columns.len());
+    let blocks = panel.chunks_exact_mut(kc * step).zip(sources);
     for (block, tap) in blocks {
         for (k, row) in block.chunks_exact_mut(step).enumerate() {
-            let from = ((group * kc + k) * taps + tap) * per_group + col;
+            let from = ((group * kc + k) * taps + tap) * per_group + columns.start;
             row[..cols].copy_from_slice(&weights[from..from + cols]);
             row[cols..].fill(0.0);
         }

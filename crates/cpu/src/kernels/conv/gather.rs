@@ -45,6 +45,18 @@ pub(crate) fn forward_phase(shape: &ConvShape) -> Phase {
     }
 }
 
+/// Stands for the transformed filters of Winograd's method, which are packed like the taps of a phase.
+pub(crate) fn winograd_phase() -> Phase {
+    Phase {
+        grid: [0; 2],
+        start: [0; 2],
+        step: [1; 2],
+        stride: [1; 2],
+        taps: Vec::new(),
+        sources: (0..super::winograd::POSITIONS).collect(),
+    }
+}
+
 /// A forward convolution over a padded input whose filter rows are one tap each.
 pub(crate) fn merged_phase(shape: &ConvShape) -> Phase {
     Phase {

@@ -5,8 +5,9 @@ mod gather;
 mod padding;
 mod shape;
 mod weight_gradient;
+pub(crate) mod winograd;
 
-pub(crate) use gather::{Phase, forward_phase, gradient_phases, merged_phase};
+pub(crate) use gather::{Phase, forward_phase, gradient_phases, merged_phase, winograd_phase};
 pub(crate) use padding::{needs_merging, padded_size};
 pub use shape::ConvShape;
 pub use weight_gradient::conv2d_weight_gradient;
@@ -23,7 +24,7 @@ pub fn conv2d<E: Epilogue + ?Sized>(
     epilogue: &E,
 ) {
     assert_eq!(weights.direction(), Direction::Forward);
-    gather::run(workspace, weights, x, y, epilogue);
+    run(workspace, weights, x, y, epilogue);
 }
 
 /// `dx = conv^T(dy, w)`: dy is `[N, OH, OW, O]`, dx `[N, H, W, I]`, the weights come from
@@ -36,5 +37,19 @@ pub fn conv2d_input_gradient<E: Epilogue + ?Sized>(
     epilogue: &E,
 ) {
     assert_eq!(weights.direction(), Direction::InputGradient);
-    gather::run(workspace, weights, dy, dx, epilogue);
+    run(workspace, weights, dy, dx, epilogue);
+}
+
+fn run<E: Epilogue + ?Sized>(
+    workspace: &mut Workspace,
+    weights: &PackedWeights,
+    input: &[f32],
+    output: &mut [f32],
+    epilogue: &E,
+) {
+    if weights.is_winograd() {
+        winograd::run(workspace, weights, input, output, epilogue);
+    } else {
+        gather::run(workspace, weights, input, output, epilogue);
+    }
 }
