@@ -101,6 +101,11 @@ fn shapes_of_real_networks_equal_naive_loops() {
         ConvShape::square(image(2, 32, 3), 64, 7, 2, 3),
         ConvShape::square(image(2, 28, 1), 32, 5, 1, 2),
         ConvShape::square(image(70, 1, 300), 10, 1, 1, 0),
+        ConvShape::square(image(2, 32, 64), 64, 3, 1, 1),
+        ConvShape::square(image(2, 21, 32), 48, 3, 1, 0),
+        ConvShape { padding: [2, 1, 0, 2], ..ConvShape::square([3, 7, 30, 48], 32, 3, 1, 0) },
+        ConvShape { padding: [0, 1, 2, 0], ..ConvShape::square([2, 33, 15, 32], 160, 3, 1, 0) },
+        ConvShape::square(image(2, 8, 256), 192, 3, 1, 1),
         // A kernel larger than the image, held up by padding.
         ConvShape::square(image(2, 3, 5), 7, 5, 1, 2),
     ] {
@@ -111,8 +116,10 @@ fn shapes_of_real_networks_equal_naive_loops() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let mut g = Generator(4);
-    for i in 0..12 {
+    for i in 0..15 {
         let s = match i {
+            12 => ConvShape::square([4, 32, 32, 64], 32, 3, 1, 1),
+            13 => ConvShape::square([4, 8, 8, 128], 256, 3, 1, 1),
             0 => ConvShape::square([8, 8, 8, 64], 64, 3, 1, 1),
             1 => ConvShape::square([6, 28, 28, 1], 32, 3, 1, 0),
             2 => ConvShape::square([2, 32, 32, 16], 40, 3, 2, 1),
@@ -155,6 +162,7 @@ fn the_epilogue_sees_every_element_once_with_its_place() {
     let mut shapes: Vec<_> = (0..40).map(|_| any_shape(&mut g)).collect();
     shapes.push(ConvShape::square([8, 8, 8, 64], 64, 3, 1, 1));
     shapes.push(ConvShape::square([8, 4, 4, 512], 96, 3, 1, 1));
+    shapes.push(ConvShape::square([3, 31, 29, 32], 32, 3, 1, 1));
     for s in shapes {
         let v = operands(&s, &mut g);
         let mut workspace = Workspace::new();

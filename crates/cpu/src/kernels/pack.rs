@@ -27,7 +27,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    fn new(shape: &ConvShape, direction: Direction) -> Self {
+    pub(crate) fn new(shape: &ConvShape, direction: Direction) -> Self {
         let inner = [shape.height, shape.width];
         let outer = [shape.out_height(), shape.out_width()];
         let forward = direction == Direction::Forward;

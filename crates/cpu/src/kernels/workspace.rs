@@ -21,6 +21,8 @@ pub struct Workspace {
     pub(crate) partials: Aligned,
     /// An input with its padding.
     pub(crate) padded: Aligned,
+    /// Transformed tiles of output gradients.
+    pub(crate) tiles: Aligned,
     /// Offsets of the floats of one patch.
     pub(crate) patch: Vec<u32>,
 }
@@ -47,6 +49,7 @@ impl Workspace {
             zeros: Vec::new(),
             partials: Aligned::default(),
             padded: Aligned::default(),
+            tiles: Aligned::default(),
             patch: Vec::new(),
         }
     }

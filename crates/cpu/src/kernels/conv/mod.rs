@@ -6,6 +6,7 @@ mod padding;
 mod shape;
 mod weight_gradient;
 pub(crate) mod winograd;
+mod winograd_gradient;
 
 pub(crate) use gather::{Phase, forward_phase, gradient_phases, merged_phase, winograd_phase};
 pub(crate) use padding::{needs_merging, padded_size};

@@ -2,7 +2,7 @@
 //! Sums over pixels are cut into parts that depend on the shape alone, so that any number of threads gives the same bits.
 
 use super::ConvShape;
-use super::depthwise;
+use super::{depthwise, winograd, winograd_gradient};
 use super::padding::{needs_merging, padded_input};
 use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place, prefetch};
 use crate::kernels::tile::{Output, Splits, Tile};
@@ -29,6 +29,8 @@ pub fn conv2d_weight_gradient(workspace: &mut Workspace, shape: &ConvShape, x: &
     workspace.prepare(0);
     if shape.is_depthwise() {
         depthwise::weight_gradient(workspace, shape, x, dy, dw);
+    } else if winograd::suits(shape) {
+        winograd_gradient::run(workspace, shape, x, dy, dw);
     } else if needs_merging(shape) {
         few_channels(workspace, shape, x, dy, dw);
     } else {

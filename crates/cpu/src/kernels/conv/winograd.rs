@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Positions of a transformed tile.
 pub(crate) const POSITIONS: usize = 16;
 /// Channels in one vector of the transforms.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 /// Fewest channels for which the transforms pay.
 const LEAST_CHANNELS: usize = 32; // measured: benches/kernels.rs
 /// Bytes of weights up to which every task can afford to walk all of them.
@@ -34,16 +34,25 @@ pub(crate) fn suits(shape: &ConvShape) -> bool {
 }
 
 /// The tiles of a convolution: a grid of `tiles` over each output image.
-struct Grid {
-    geometry: Geometry,
+pub(super) struct Grid {
+    pub(super) geometry: Geometry,
     /// Rows and columns of padding before the input.
     before: [usize; 2],
     tiles: [usize; 2],
     /// Tiles that are multiplied together, one micro-kernel high.
-    group: usize,
+    pub(super) group: usize,
 }
 
 impl Grid {
+    pub(super) fn new(geometry: Geometry, before: [usize; 2], group: usize) -> Self {
+        Self { geometry, before, tiles: geometry.output.map(|size| size.div_ceil(2)), group }
+    }
+
+    /// Tiles of all images.
+    pub(super) fn tiles_of_batch(&self) -> usize {
+        self.geometry.batch * self.per_image()
+    }
+
     fn per_image(&self) -> usize {
         self.tiles[0] * self.tiles[1]
     }
@@ -62,13 +71,13 @@ impl Grid {
         })
     }
 
-    fn position(&self, tile: usize) -> [usize; 3] {
+    pub(super) fn position(&self, tile: usize) -> [usize; 3] {
         let (image, rest) = (tile / self.per_image(), tile % self.per_image());
         [image, rest / self.tiles[1], rest % self.tiles[1]]
     }
 
     /// Floats of one group of transformed inputs, and of outputs.
-    fn group_len(&self) -> [usize; 2] {
+    pub(super) fn group_len(&self) -> [usize; 2] {
         [self.geometry.in_channels, self.geometry.out_channels].map(|c| POSITIONS * self.group * c)
     }
 }
@@ -85,13 +94,7 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
     assert_eq!((input.len(), output.len()), (geometry.input_len(), geometry.output_len()));
     assert!(input.len() < PAD as usize);
     workspace.prepare(geometry.kc);
-    let [height, width] = geometry.output;
-    let grid = Grid {
-        geometry,
-        before: weights.padding_before(),
-        tiles: [height.div_ceil(2), width.div_ceil(2)],
-        group: workspace.kernels().mr(),
-    };
+    let grid = Grid::new(geometry, weights.padding_before(), workspace.kernels().mr());
     let small = geometry.in_channels * geometry.out_channels * POSITIONS * size_of::<f32>() <= SMALL_WEIGHTS;
     if small && grid.per_image() * 2 >= TASK_TILES {
         fused(workspace, weights, &grid, input, output, epilogue);
@@ -213,7 +216,7 @@ fn products<'a>(grid: &Grid, groups: usize, m: &'a mut [f32]) -> Output<'a> {
 }
 
 /// Transforms group `index` of `tiles` into `[position][tile of the group][channel]`.
-fn transform_group(
+pub(super) fn transform_group(
     workspace: &Workspace,
     grid: &Grid,
     input: &[f32],
