@@ -1,0 +1,103 @@
+//! The matrix-product family: one skeleton with workgroup memory, one without, and operands for matmul and convolution.
+
+mod tile;
+mod unroll;
+
+pub use tile::{Memory, Tile};
+
+use crate::elem::{Elem, word};
+use crate::{Kernel, ShaderError, Source, dispatch, registry};
+
+/// How the elements of an operand follow one another in memory, and how many are loaded at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Operand {
+    /// Neighbours are along k; otherwise along m (or n).
+    pub along_k: bool,
+    /// 1 or 4 elements a load.
+    pub width: u32,
+    /// The element type in memory.
+    pub elem: Elem,
+}
+
+impl Operand {
+    /// Loads of four where `contiguous`, the length that neighbours run along, is a multiple of it.
+    pub fn new(along_k: bool, contiguous: u32, elem: Elem) -> Self {
+        let width = if contiguous.is_multiple_of(4) { 4 } else { 1 };
+        Self { along_k, width, elem }
+    }
+}
+
+/// One product: which operand module, its extents, and how the operands and the result lie in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Product {
+    pub operands: &'static str,
+    pub m: u32,
+    pub n: u32,
+    pub z: u32,
+    pub a: Operand,
+    pub b: Operand,
+    pub c: Operand,
+}
+
+impl Product {
+    /// Puts operands, aliases and the unrolled body into the skeleton for this tile.
+    pub fn kernel(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
+        tile.check()?;
+        let groups = [self.m.div_ceil(tile.rows), self.n.div_ceil(tile.columns), self.z];
+        let groups: u64 = groups.iter().map(|&g| u64::from(g)).product();
+        if groups > u64::from(u32::MAX) {
+            return Err(ShaderError::Shape {
+                kernel: self.operands,
+                reason: format!("{groups} tiles are more than 32 bits count"),
+            });
+        }
+        let operands =
+            registry::shader(self.operands).ok_or_else(|| ShaderError::UnknownShader(self.operands.to_owned()))?;
+        let skeleton = match tile.memory {
+            Memory::Workgroup => "gemm",
+            Memory::Direct => "gemm_direct",
+        };
+        let mut text = Source::new(skeleton)
+            .replace_region("operands", operands.source)
+            .set_const("TILE_M", tile.rows)
+            .set_const("TILE_N", tile.columns)
+            .set_const("THREADS", tile.threads())
+            .replace_region("body", &unroll::body(tile, &self.a, &self.b));
+        if tile.memory == Memory::Workgroup {
+            text = text.set_const("TILE_K", tile.depth);
+        }
+        for (name, operand) in [("A", &self.a), ("B", &self.b)] {
+            text = text
+                .set_alias(&format!("{name}Word"), &operand.elem.word(operand.width))
+                .set_alias(&format!("{name}Val"), &word("f32", operand.width))
+                .set_const(&format!("{name}_WIDTH"), operand.width);
+        }
+        text = text.set_alias("CWord", &self.c.elem.word(self.c.width));
+        if self.c.width == 4 {
+            text = text.replace_fn("store4", unroll::STORE_VECTOR);
+        }
+        Ok(Kernel::new(self.operands, text, dispatch::spread(self.operands, groups)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source;
+
+    #[test]
+    fn the_bodies_in_the_files_are_those_the_generator_writes() {
+        let a = Operand { along_k: true, width: 1, elem: Elem::F32 };
+        let b = Operand { along_k: false, width: 1, elem: Elem::F32 };
+        let cases = [
+            ("gemm", Tile::new(Memory::Workgroup, [16, 16, 8], [2, 4])),
+            ("gemm_direct", Tile::new(Memory::Direct, [16, 16, 4], [4, 4])),
+        ];
+        for (name, tile) in cases {
+            let expected = unroll::body(&tile, &a, &b);
+            let file = registry::shader(name).map_or("", |s| s.source);
+            let found = source::region(file, "body").unwrap_or("no region");
+            assert_eq!(found, expected, "wgsl/{name}.wgsl, region body: should be\n{expected}");
+        }
+    }
+}

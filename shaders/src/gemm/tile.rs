@@ -1,0 +1,144 @@
+//! The tile of the matrix-product family: what a workgroup and a thread compute.
+
+use std::fmt;
+
+use crate::ShaderError;
+
+/// Where the elements that a thread multiplies come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Memory {
+    /// The workgroup copies tiles of both operands into workgroup memory first.
+    Workgroup,
+    /// Every thread loads what it multiplies: for software devices.
+    Direct,
+}
+
+/// What a workgroup computes in one step, and a thread of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// With or without workgroup memory.
+    pub memory: Memory,
+    /// Rows of the result a workgroup computes.
+    pub rows: u32,
+    /// Columns of the result a workgroup computes.
+    pub columns: u32,
+    /// Terms (k) a step adds, all unrolled; a multiple of 4.
+    pub depth: u32,
+    /// Rows of the result a thread computes.
+    pub thread_rows: u32,
+    /// Columns of the result a thread computes; a multiple of 4.
+    pub thread_columns: u32,
+}
+
+impl Tile {
+    /// 128x128x16 with 8x8 a thread: large products on large GPUs.
+    pub const LARGE: Self = Self::new(Memory::Workgroup, [128, 128, 16], [8, 8]);
+    /// 64x64x16 with 4x4 a thread.
+    pub const MEDIUM: Self = Self::new(Memory::Workgroup, [64, 64, 16], [4, 4]);
+    /// 32x32x16 with 2x4 a thread: small products on GPUs.
+    pub const SMALL: Self = Self::new(Memory::Workgroup, [32, 32, 16], [2, 4]);
+    /// 16x16x16 with 1x4 a thread: what any device can run.
+    pub const TINY: Self = Self::new(Memory::Workgroup, [16, 16, 16], [1, 4]);
+    /// 8x8 a thread without workgroup memory: software devices.
+    pub const SOFTWARE: Self = Self::new(Memory::Direct, [64, 64, 4], [8, 8]);
+
+    /// The tiles that a tuner may try; each passes [`Tile::check`].
+    pub const ALL: [Self; 12] = [
+        Self::LARGE,
+        Self::new(Memory::Workgroup, [128, 64, 16], [8, 4]),
+        Self::new(Memory::Workgroup, [64, 128, 16], [4, 8]),
+        Self::new(Memory::Workgroup, [128, 32, 16], [8, 4]),
+        Self::new(Memory::Workgroup, [64, 64, 16], [8, 8]),
+        Self::MEDIUM,
+        Self::new(Memory::Workgroup, [32, 64, 16], [4, 4]),
+        Self::SMALL,
+        Self::TINY,
+        Self::SOFTWARE,
+        Self::new(Memory::Direct, [64, 32, 4], [8, 4]),
+        Self::new(Memory::Direct, [16, 32, 4], [4, 4]),
+    ];
+
+    /// A tile of `[rows, columns, depth]` with `[rows, columns]` a thread.
+    pub const fn new(memory: Memory, workgroup: [u32; 3], thread: [u32; 2]) -> Self {
+        let [rows, columns, depth] = workgroup;
+        let [thread_rows, thread_columns] = thread;
+        Self { memory, rows, columns, depth, thread_rows, thread_columns }
+    }
+
+    /// Invocations in a workgroup.
+    pub const fn threads(&self) -> u32 {
+        (self.rows / self.thread_rows) * (self.columns / self.thread_columns)
+    }
+
+    /// Bytes of workgroup memory.
+    pub const fn workgroup_bytes(&self) -> u32 {
+        match self.memory {
+            Memory::Workgroup => 4 * self.depth * (self.rows + self.columns),
+            Memory::Direct => 0,
+        }
+    }
+
+    /// Whether the parts divide one another as the generated body needs.
+    pub fn check(&self) -> Result<(), ShaderError> {
+        let fail = |reason| Err(ShaderError::Tile { tile: self.to_string(), reason });
+        let parts = [self.rows, self.columns, self.depth, self.thread_rows, self.thread_columns];
+        if !parts.iter().all(|p| p.is_power_of_two()) || parts.iter().any(|&p| p > 256) {
+            return fail("every part must be a power of two up to 256");
+        }
+        if self.depth < 4 || self.thread_columns < 4 {
+            return fail("depth and columns a thread must be multiples of 4");
+        }
+        if self.rows < self.thread_rows || self.columns < self.thread_columns {
+            return fail("a thread computes more than its workgroup");
+        }
+        match self.memory {
+            Memory::Direct if self.thread_rows < 4 => {
+                fail("without workgroup memory a thread computes at least 4 rows")
+            }
+            Memory::Direct => Ok(()),
+            Memory::Workgroup => self.check_loads(),
+        }
+    }
+
+    /// Every thread must load the same whole number of fours of each operand, in either direction.
+    fn check_loads(&self) -> Result<(), ShaderError> {
+        let threads = self.threads();
+        for side in [self.rows, self.columns] {
+            let whole =
+                (side * self.depth / 4).is_multiple_of(threads) && threads >= side / 4 && threads >= self.depth / 4;
+            if !whole {
+                return Err(ShaderError::Tile {
+                    tile: self.to_string(),
+                    reason: "the threads do not share the loads evenly",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memory = match self.memory {
+            Memory::Workgroup => "workgroup",
+            Memory::Direct => "direct",
+        };
+        let Self { rows, columns, depth, thread_rows, thread_columns, .. } = self;
+        write!(f, "{memory} {rows}x{columns}x{depth}/{thread_rows}x{thread_columns}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_tile_passes_its_check_and_uneven_ones_do_not() {
+        for tile in Tile::ALL {
+            assert_eq!(tile.check(), Ok(()), "{tile}");
+        }
+        assert!(Tile::new(Memory::Workgroup, [16, 16, 4], [1, 4]).check().is_err());
+        assert!(Tile::new(Memory::Workgroup, [24, 16, 16], [1, 4]).check().is_err());
+        assert!(Tile::new(Memory::Direct, [16, 16, 4], [2, 4]).check().is_err());
+    }
+}

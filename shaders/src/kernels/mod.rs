@@ -1,0 +1,33 @@
+//! Kernel specifications: each takes a shape and gives the shader with the shape put in, and its dispatch.
+
+mod conv2d;
+mod matmul;
+mod sum_parts;
+
+pub use conv2d::Conv2d;
+pub use matmul::{MatMul, MatOperand};
+pub use sum_parts::SumParts;
+
+use crate::Source;
+
+/// A shader for one shape, and how many workgroups compute it.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// The kernel's name, for labels and profiles.
+    pub name: &'static str,
+    /// The shader. Swap in generated code, then [`Source::build`].
+    pub source: Source,
+    /// Workgroups to dispatch in x, y and z.
+    pub workgroups: [u32; 3],
+}
+
+impl Kernel {
+    pub(crate) fn new(name: &'static str, source: Source, workgroups: [u32; 3]) -> Self {
+        Self { name, source, workgroups }
+    }
+
+    /// Rewrites the shader, keeping the dispatch.
+    pub fn map_source(self, rewrite: impl FnOnce(Source) -> Source) -> Self {
+        Self { source: rewrite(self.source), ..self }
+    }
+}
