@@ -22,8 +22,8 @@ fn any_pool(g: &mut Generator) -> PoolShape {
             dilation: [g.range(1, 2), g.range(1, 2)],
         };
         let size = [s.height, s.width];
-        for i in 0..2 {
-            let room = (size[i] + 2 * s.padding[i]).checked_sub(s.dilation[i] * (s.kernel[i] - 1) + 1);
+        for (i, size) in size.into_iter().enumerate() {
+            let room = (size + 2 * s.padding[i]).checked_sub(s.dilation[i] * (s.kernel[i] - 1) + 1);
             s.out[i] = room.map_or(0, |room| room / s.stride[i] + 1);
         }
         if s.output_len() > 0 {

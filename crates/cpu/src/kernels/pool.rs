@@ -5,7 +5,7 @@ use super::simd::Vectorize;
 use rayon::prelude::*;
 
 /// Channels whose gradients are kept in registers.
-const LANES: usize = 64;
+const LANES: usize = 32;
 
 /// Sizes of a pooling from `[batch, height, width, channels]` to `[batch, out[0], out[1], channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,25 +185,37 @@ impl Vectorize for MaxGradient<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<const FMA: bool>(mut self) {
         let channels = self.shape.channels;
-        for c in (0..channels).step_by(LANES) {
-            let len = LANES.min(channels - c);
-            for pixel in 0..self.shape.out[0] * self.shape.out[1] {
-                let (oy, ox) = (pixel / self.shape.out[1], pixel % self.shape.out[1]);
-                let y = &self.y[pixel * channels + c..][..len];
-                // What is still to be handed out: nothing once the maximum has been met.
-                let mut left = [0.0; LANES];
-                left[..len].copy_from_slice(&self.dy[pixel * channels + c..][..len]);
-                for at in self.shape.window(oy, ox) {
-                    let x = &self.x[at + c..][..len];
-                    let dx = &mut self.dx[at + c..][..len];
-                    for (((left, dx), &x), &y) in left.iter_mut().zip(dx).zip(x).zip(y) {
-                        let hit = x == y || (x.is_nan() && y.is_nan());
-                        *dx += if hit { *left } else { 0.0 };
-                        *left = if hit { 0.0 } else { *left };
-                    }
-                }
+        for pixel in 0..self.shape.out[0] * self.shape.out[1] {
+            let mut c = 0;
+            while c + LANES <= channels {
+                self.pixel::<LANES>(pixel, c);
+                c += LANES;
+            }
+            while c < channels {
+                self.pixel::<1>(pixel, c);
+                c += 1;
+            }
+        }
+    }
+}
+
+impl MaxGradient<'_> {
+    /// Channels `c..c + N` of one output pixel.
+    #[inline(always)]
+    fn pixel<const N: usize>(&mut self, pixel: usize, c: usize) {
+        let at = pixel * self.shape.channels + c;
+        let y: &[f32; N] = self.y[at..].first_chunk().expect("the pixel has these channels");
+        // What is still to be handed out: nothing once the maximum has been met.
+        let mut left: [f32; N] = *self.dy[at..].first_chunk().expect("the pixel has these channels");
+        for at in self.shape.window(pixel / self.shape.out[1], pixel % self.shape.out[1]) {
+            let x: &[f32; N] = self.x[at + c..].first_chunk().expect("the window lies in the image");
+            let dx: &mut [f32; N] = self.dx[at + c..].first_chunk_mut().expect("the window lies in the image");
+            for i in 0..N {
+                let hit = (x[i] == y[i]) | (x[i].is_nan() & y[i].is_nan());
+                dx[i] += if hit { left[i] } else { 0.0 };
+                left[i] = if hit { 0.0 } else { left[i] };
             }
         }
     }
