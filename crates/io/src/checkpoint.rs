@@ -5,7 +5,7 @@ use crate::file::{self, Contents};
 use crate::info::{ModelInfo, number};
 use crate::weights::{Weights, check, state_shapes, values, weight_tensors};
 use chiaro_graph::{Graph, Tensor};
-use chiaro_nn::{BUFFERS, METRICS, PARAMS, pack_arena, unpack_like};
+use chiaro_nn::{BUFFERS, METRICS, PARAMS, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ pub fn save_checkpoint(
 ) -> Result<()> {
     let mut tensors = weight_tensors(graph, arenas)?;
     for slot in slots(graph) {
-        let parts = unpack_like(graph, PARAMS, values(arenas, slot)?)?;
+        let parts = unpack_arena(graph, PARAMS, values(arenas, slot)?)?;
         tensors.extend(parts.into_iter().map(|(name, part)| (format!("{slot}/{name}"), part)));
     }
     let mut metadata = info.to_metadata();

@@ -22,19 +22,12 @@ fn states<'g>(graph: &'g Graph, name: &str) -> Result<(usize, Vec<&'g StateInfo>
     Ok((arena.len, arena.states.iter().map(|s| &graph.states()[s.0]).collect()))
 }
 
-/// The states of an arena by name, taken from its flat f32 vector.
+/// The states of the arena `layout` by name, taken from a flat f32 vector of that layout: the arena itself, gradients, or an
+/// optimizer slot.
 ///
 /// # Errors
 /// If the graph has no such arena, or the vector has another length or type.
-pub fn unpack_arena(graph: &Graph, name: &str, flat: &Tensor) -> Result<Vec<(String, Tensor)>> {
-    unpack_like(graph, name, flat)
-}
-
-/// Like [`unpack_arena`] for a vector laid out as arena `layout` is, such as gradients or an optimizer slot.
-///
-/// # Errors
-/// If the graph has no such arena, or the vector has another length or type.
-pub fn unpack_like(graph: &Graph, layout: &str, flat: &Tensor) -> Result<Vec<(String, Tensor)>> {
+pub fn unpack_arena(graph: &Graph, layout: &str, flat: &Tensor) -> Result<Vec<(String, Tensor)>> {
     let (len, states) = states(graph, layout)?;
     let values = flat.as_f32().filter(|v| v.len() == len).ok_or_else(|| {
         NnError::Arena(format!("{layout:?} holds {len} f32, but the vector is {} {:?}", flat.dtype(), flat.shape()))

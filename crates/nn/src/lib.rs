@@ -16,7 +16,7 @@ mod schedule;
 mod summary;
 mod train_step;
 
-pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, pack_arena, unpack_arena, unpack_like};
+pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, pack_arena, unpack_arena};
 pub use context::{Context, Declaration, Declarations, LayerInfo, Mode, Module};
 pub use error::{NnError, Result};
 pub use eval_step::EvalStep;

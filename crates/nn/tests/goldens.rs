@@ -3,7 +3,7 @@
 mod common;
 
 use chiaro_cpu::reference::Reference;
-use chiaro_nn::{Plateau, Schedule};
+use chiaro_nn::{Optimizer, Plateau, Schedule};
 use common::{golden, golden_path, optimizers, trajectory};
 use serde_json::Value;
 
@@ -23,9 +23,22 @@ fn lenet_trains_as_in_pytorch() {
     assert_eq!(golden.cases().len(), 3);
     for case in golden.cases() {
         let errors = trajectory::run(&mut Reference::new(), &golden, case);
-        println!("{}: {errors:?}", case.name);
         errors.check(&case.name, 1e-3);
     }
+}
+
+#[test]
+fn a_training_run_that_differs_slightly_is_told_apart() {
+    let golden = golden("trajectory_lenet.safetensors");
+    let case = &golden.cases()[0];
+    let errors = trajectory::run_changed(&mut Reference::new(), &golden, case, |options| {
+        options.label_smoothing = 0.01;
+        let Optimizer::Sgd(sgd) = &mut options.optimizer else { panic!("the first case is SGD") };
+        sgd.nesterov = false;
+    });
+    let [gradient, early_loss, loss, weights, statistics, logits] = errors.over_limits(1e-3);
+    assert!([gradient, early_loss, loss, weights, logits].iter().all(|share| *share > 10.0), "{errors:?}");
+    assert_eq!(statistics, 0.0, "this network has no running statistics");
 }
 
 #[test]
@@ -34,7 +47,6 @@ fn resnet_trains_as_in_pytorch() {
     assert_eq!(golden.cases().len(), 1);
     for case in golden.cases() {
         let errors = trajectory::run(&mut Reference::new(), &golden, case);
-        println!("{}: {errors:?}", case.name);
         errors.check(&case.name, 3e-3);
     }
 }

@@ -1,27 +1,9 @@
-//! Residual connections.
+//! The block of residual networks.
 
 use crate::context::{Context, Module};
 use crate::init::{Fan, Init};
 use crate::layers::{BatchNorm2d, Conv2d};
 use chiaro_graph::{Result, Var};
-
-/// x + inner(x).
-pub struct Residual<M>(pub M);
-
-impl<M: Module> Module for Residual<M> {
-    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
-        let y = self.0.forward(ctx, x)?;
-        if ctx.shape(y) != ctx.shape(x) {
-            let detail = "the inner layers must keep the shape".into();
-            return Err(ctx.shape_error("residual", &[ctx.shape(x), ctx.shape(y)], detail));
-        }
-        ctx.graph().add(y, x)
-    }
-
-    fn kind(&self) -> &'static str {
-        "Residual"
-    }
-}
 
 /// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)) with 3x3 convolutions (arXiv:1512.03385). Where stride or width change
 /// the shortcut is a 1x1 convolution with the stride and a batch norm (`downsample.0`, `downsample.1`), else x.

@@ -8,14 +8,16 @@ mod dropout;
 mod flatten;
 mod linear;
 mod pool;
+mod residual;
 mod sequential;
 
 pub use activation::Activation;
-pub use basic_block::{BasicBlock, Residual};
+pub use basic_block::BasicBlock;
 pub use batch_norm::BatchNorm2d;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use linear::Linear;
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
+pub use residual::Residual;
 pub use sequential::Sequential;
