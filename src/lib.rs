@@ -1,1 +1,36 @@
-//! Chiaro trains CNN image classifiers on any GPU: the facade library.
+//! Chiaro trains CNN image classifiers on any GPU, from Rust, with no CUDA and no Python; where there is no GPU, on the CPU.
+//!
+//! A [`Device`] runs whole training steps; a [`Trainer`](train::Trainer) makes them of a model and data and runs the epochs:
+//!
+//! ```no_run
+//! use chiaro::data::OpenOptions;
+//! use chiaro::train::{Data, Stop, TrainConfig, Trainer, model_for};
+//! use chiaro::{Device, DeviceOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let data = Data::open("data/mnist".as_ref(), &OpenOptions::default(), None)?;
+//! let config = TrainConfig::suited_to("data/mnist", &*data.train);
+//! let model = model_for(&config, &data)?;
+//! let mut device = Device::auto(&DeviceOptions::default())?;
+//! let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+//! trainer.fit(None, &mut (), &Stop::default())?;
+//! println!("{:?}", trainer.records().last());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Below that are [`nn`] (layers, models, optimizers), [`graph`] (ops, gradients, plans), [`data`] (data sets and loading) and
+//! [`io`] (weights and checkpoints).
+
+mod device;
+
+pub use chiaro_cpu as cpu;
+pub use chiaro_data as data;
+pub use chiaro_gpu as gpu;
+pub use chiaro_graph as graph;
+pub use chiaro_io as io;
+pub use chiaro_nn as nn;
+pub use chiaro_train as train;
+
+pub use chiaro_graph::{Backend, BackendError, DType, Graph, Tensor, Var, evaluate};
+pub use device::{Device, DeviceError, DeviceKind, DeviceOptions};

@@ -1,2 +1,66 @@
-//! The command line of Chiaro.
-fn main() {}
+//! The command line of Chiaro: trains image classifiers, uses them, and checks the devices they run on.
+
+mod bars;
+mod bench;
+mod check_model;
+mod device;
+mod devices;
+mod eval;
+mod find_data;
+mod interrupt;
+mod models;
+mod output;
+mod overrides;
+mod predict;
+mod summary;
+mod train;
+mod usage;
+mod verify;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+/// Trains CNN image classifiers on any GPU, or on the CPU.
+#[derive(Parser)]
+#[command(name = "chiaro", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(Box<train::Args>),
+    Eval(eval::Args),
+    Predict(predict::Args),
+    Devices(devices::Args),
+    Verify(verify::Args),
+    Bench(bench::Args),
+    Summary(summary::Args),
+    Models(models::Args),
+}
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let result = match Cli::parse().command {
+        Command::Train(args) => train::run(&args, started),
+        Command::Eval(args) => eval::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Summary(args) => summary::run(&args),
+        Command::Models(args) => models::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        // Whoever reads the output has seen enough (`chiaro models | head -1`).
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(&format!("error: {error:#}"));
+            ExitCode::from(if usage::is_usage(&error) { 2 } else { 1 })
+        }
+    }
+}

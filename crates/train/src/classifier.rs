@@ -39,9 +39,9 @@ impl<'b> Classifier<'b> {
         let step = EvalStep::build(&saved.model()?, 1)?;
         let plan = backend.compile(&step.graph)?;
         saved.load_into(backend, &step.graph)?;
-        let data = &saved.config.data;
-        let (shape, normalize) = (data.image_shape, data.normalize()?);
-        Ok(Classifier { backend, step, plan, shape, normalize, classes: data.classes.clone() })
+        let info = saved.info();
+        let normalize = Normalize::new(info.mean.clone(), info.std.clone())?;
+        Ok(Classifier { backend, step, plan, shape: info.image, normalize, classes: info.classes.clone() })
     }
 
     /// The classes of a JPEG or PNG file of any size, the most probable first.

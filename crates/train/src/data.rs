@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chiaro_data::{Dataset, FolderNotes, Layout, Normalize, OpenOptions, open};
+use chiaro_data::{Channels, Dataset, FolderNotes, Layout, Normalize, OpenOptions, open};
+use chiaro_io::ModelInfo;
 
 use crate::error::{Result, TrainError};
 use crate::run_config::DataInfo;
@@ -39,10 +40,14 @@ impl Data {
     ///
     /// # Errors
     /// Those of [`chiaro_data::open`]; [`TrainError::OtherData`] if shapes or classes differ.
-    pub fn open_like(folder: &Path, strict: bool, limit: Option<usize>, like: &DataInfo) -> Result<Data> {
-        let [height, width, _] = like.image_shape;
-        let options =
-            OpenOptions { size: Some([height, width]), channels: like.channels(), strict, ..OpenOptions::default() };
+    pub fn open_like(folder: &Path, strict: bool, limit: Option<usize>, like: &ModelInfo) -> Result<Data> {
+        let [height, width, channels] = like.image;
+        let channels = match channels {
+            1 => Some(Channels::Grey),
+            3 => Some(Channels::Rgb),
+            _ => None,
+        };
+        let options = OpenOptions { size: Some([height, width]), channels, strict, ..OpenOptions::default() };
         let opened = open(folder, &options)?;
         let classes = opened.train.classes();
         if classes != like.classes {
@@ -54,7 +59,7 @@ impl Data {
         Ok(Data {
             train: limited(opened.train, limit),
             test: limited(opened.test, limit),
-            normalize: like.normalize()?,
+            normalize: Normalize::new(like.mean.clone(), like.std.clone())?,
             notes: opened.notes,
             layout: Some(opened.layout),
         })
@@ -75,6 +80,17 @@ impl Data {
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.train.classes().len()
+    }
+
+    /// What weights of a model trained on this data tell about themselves.
+    pub(crate) fn model_info(&self, model: &str) -> ModelInfo {
+        ModelInfo {
+            model: model.to_string(),
+            image: self.train.image_shape(),
+            classes: self.train.classes().to_vec(),
+            mean: self.normalize.mean().to_vec(),
+            std: self.normalize.std().to_vec(),
+        }
     }
 
     pub(crate) fn info(&self) -> DataInfo {

@@ -20,6 +20,9 @@ pub enum TrainError {
     /// The device failed, or the step does not fit it.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// Weights or a checkpoint cannot be read, written, or do not fit the model.
+    #[error(transparent)]
+    Weights(#[from] chiaro_io::IoError),
     /// A setting outside its range.
     #[error("{0}")]
     Setting(String),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chiaro_data::{Channels, Normalize};
+use chiaro_io::ModelInfo;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
@@ -66,25 +66,16 @@ impl RunConfig {
     }
 }
 
-impl DataInfo {
-    /// How pixels become the model's input.
-    ///
-    /// # Errors
-    /// If the numbers are no normalisation for the image's channels.
-    pub fn normalize(&self) -> Result<Normalize> {
-        if self.mean.len() != self.image_shape[2] {
-            let message = format!("{} means for images of shape {:?}", self.mean.len(), self.image_shape);
-            return Err(TrainError::setting(message));
-        }
-        Ok(Normalize::new(self.mean.clone(), self.std.clone())?)
-    }
-
-    /// The channels that images are converted to; `None` for a number other than 1 or 3.
-    pub fn channels(&self) -> Option<Channels> {
-        match self.image_shape[2] {
-            1 => Some(Channels::Grey),
-            3 => Some(Channels::Rgb),
-            _ => None,
+impl RunConfig {
+    /// What the run's weights tell about themselves.
+    pub fn model_info(&self) -> ModelInfo {
+        let data = self.data.clone();
+        ModelInfo {
+            model: self.settings.model.clone(),
+            image: data.image_shape,
+            classes: data.classes,
+            mean: data.mean,
+            std: data.std,
         }
     }
 }

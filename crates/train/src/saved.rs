@@ -1,8 +1,9 @@
-//! A trained model on disk: weights and the settings that lie beside them.
+//! A trained model on disk: its weights, what they tell about themselves, and the settings beside them.
 
 use std::path::{Path, PathBuf};
 
 use chiaro_graph::{Backend, Graph};
+use chiaro_io::{ModelInfo, Weights, load_weights};
 use chiaro_nn::{Model, models};
 
 use crate::error::{Result, TrainError};
@@ -10,34 +11,41 @@ use crate::folder::RunFolder;
 use crate::run_config::RunConfig;
 use crate::weights;
 
-/// Weights with the settings of the run that made them.
+/// Weights with the settings of the run that made them, where these lie beside.
 #[derive(Clone, Debug)]
 pub struct Saved {
-    /// The settings.
-    pub config: RunConfig,
     /// The file of weights.
-    pub weights: PathBuf,
+    pub path: PathBuf,
+    /// The settings; absent for weights that lie alone.
+    pub config: Option<RunConfig>,
+    weights: Weights,
 }
 
 impl Saved {
-    /// Finds the best weights of a run folder (the last where none are the best yet), or takes a file of weights in one.
+    /// Loads the best weights of a run folder (the last where none are the best yet), or a file of weights.
     ///
     /// # Errors
-    /// [`TrainError::NotARun`] says what is missing; or `config.json` cannot be read.
-    pub fn find(run_or_weights: &Path) -> Result<Saved> {
-        let missing = |path: &Path, cause: &str| TrainError::NotARun { path: path.into(), cause: cause.into() };
+    /// [`TrainError::NotARun`] says what is missing; or a file cannot be read.
+    pub fn load(run_or_weights: &Path) -> Result<Saved> {
         if run_or_weights.is_file() {
             // The parent of a bare file name is the empty path, which is no folder to the system.
             let parent = run_or_weights.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let folder = RunFolder::open(parent).map_err(|_| {
-                missing(run_or_weights, "there is no config.json beside these weights to tell the model by")
-            })?;
-            return Ok(Saved { config: folder.config()?, weights: run_or_weights.to_path_buf() });
+            let config = RunFolder::open(parent).ok().map(|folder| folder.config()).transpose()?;
+            return Ok(Saved { path: run_or_weights.to_path_buf(), config, weights: load_weights(run_or_weights)? });
         }
         let folder = RunFolder::open(run_or_weights)?;
         let found = [folder.best_path(), folder.last_path()].into_iter().find(|path| path.is_file());
-        let weights = found.ok_or_else(|| missing(run_or_weights, "no epoch has been saved yet"))?;
-        Ok(Saved { config: folder.config()?, weights })
+        let path = found.ok_or_else(|| TrainError::NotARun {
+            path: run_or_weights.to_path_buf(),
+            cause: "no epoch has been saved yet".to_string(),
+        })?;
+        let weights = load_weights(&path)?;
+        Ok(Saved { path, config: Some(folder.config()?), weights })
+    }
+
+    /// What the weights tell about their model and its data.
+    pub fn info(&self) -> &ModelInfo {
+        &self.weights.info
     }
 
     /// The model, without its weights.
@@ -45,14 +53,14 @@ impl Saved {
     /// # Errors
     /// If there is no such model, or it does not fit the images.
     pub fn model(&self) -> Result<Model> {
-        let data = &self.config.data;
-        Ok(models::by_name(&self.config.settings.model, data.classes.len(), data.image_shape)?)
+        let info = self.info();
+        Ok(models::by_name(&info.model, info.classes.len(), info.image)?)
     }
 
     /// Writes the weights to the arenas of a graph of this model, which is compiled for the backend.
     ///
     /// # Errors
-    /// If the file cannot be read or does not fit, or the device fails.
+    /// If they do not fit, or the device fails.
     pub fn load_into(&self, backend: &mut dyn Backend, graph: &Graph) -> Result<()> {
         weights::load_into(&self.weights, backend, graph)
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use chiaro_data::{Loader, LoaderOptions};
 use chiaro_graph::{Backend, PlanId, Tensor};
+use chiaro_io::{ModelInfo, read_arenas, save_weights};
 use chiaro_nn::{Model, NnError, Schedule, TrainStep};
 
 use crate::config::TrainConfig;
@@ -29,6 +30,7 @@ pub enum Ending {
 pub struct Trainer<'b> {
     backend: &'b mut dyn Backend,
     config: TrainConfig,
+    info: ModelInfo,
     step: TrainStep,
     plan: PlanId,
     evaluator: Evaluator,
@@ -62,9 +64,19 @@ impl<'b> Trainer<'b> {
             backend.write_arena(&name, &values)?;
         }
         let schedule = recipe::schedule(config, loader.batches());
-        let config = config.clone();
-        let at = Position::default();
-        Ok(Trainer { backend, config, step, plan, evaluator, loader, schedule, at, records: vec![], ran: false })
+        Ok(Trainer {
+            backend,
+            config: config.clone(),
+            info: data.model_info(&model.name),
+            step,
+            plan,
+            evaluator,
+            loader,
+            schedule,
+            at: Position::default(),
+            records: vec![],
+            ran: false,
+        })
     }
 
     /// Goes on where the checkpoint of a run folder was written.
@@ -72,7 +84,7 @@ impl<'b> Trainer<'b> {
     /// # Errors
     /// If the checkpoint cannot be read or is of another model or optimizer.
     pub fn resume(&mut self, folder: &RunFolder) -> Result<()> {
-        let at = weights::load_checkpoint(&folder.checkpoint_path(), self.backend, &self.step)?;
+        let at = weights::load(&folder.checkpoint_path(), &self.info, self.backend, &self.step)?;
         if at.step_in_epoch > self.loader.batches() {
             let found = format!("{} steps an epoch", self.loader.batches());
             let expected = format!("at least {}", at.step_in_epoch);
@@ -133,7 +145,8 @@ impl<'b> Trainer<'b> {
             let evaluated = if trained { self.evaluate(observer, stop)? } else { None };
             let Some(evaluation) = evaluated else {
                 if let Some(folder) = folder {
-                    self.save_checkpoint(folder)?;
+                    let arenas = read_arenas(self.backend, &self.step.graph)?;
+                    self.save_checkpoint(folder, &arenas)?;
                 }
                 return Ok(Ending::Interrupted);
             };
@@ -247,14 +260,14 @@ impl<'b> Trainer<'b> {
         }
         self.at.next_epoch();
         if let Some(folder) = folder {
-            let weights = self.weights()?;
+            let arenas = read_arenas(self.backend, &self.step.graph)?;
             if best {
-                weights::save(&folder.best_path(), &weights)?;
+                save_weights(&folder.best_path(), &self.info, &self.step.graph, &arenas)?;
             }
-            weights::save(&folder.last_path(), &weights)?;
+            save_weights(&folder.last_path(), &self.info, &self.step.graph, &arenas)?;
             // The checkpoint last: where it is older than the table, resuming leaves out the rows after it.
             folder.write_metrics(&self.records)?;
-            self.save_checkpoint(folder)?;
+            self.save_checkpoint(folder, &arenas)?;
         }
         if let Some(record) = self.records.last() {
             observer.event(&Event::Epoch { record, best });
@@ -262,8 +275,9 @@ impl<'b> Trainer<'b> {
         Ok(())
     }
 
-    fn save_checkpoint(&mut self, folder: &RunFolder) -> Result<()> {
-        weights::save_checkpoint(&folder.checkpoint_path(), self.backend, &self.step, &self.at)
+    fn save_checkpoint(&self, folder: &RunFolder, arenas: &[(String, Tensor)]) -> Result<()> {
+        let path = folder.checkpoint_path();
+        weights::save(&path, &self.info, self.config.seed, &self.at, &self.step.graph, arenas)
     }
 }
 

@@ -1,14 +1,17 @@
 //! Weights and checkpoints: values of the device's arenas to files and back.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use chiaro_graph::{Backend, DType, Graph, Tensor};
-use chiaro_nn::{BUFFERS, METRICS, PARAMS, TrainStep, arena_id, pack_arena, unpack_arena};
+use chiaro_graph::{Backend, Graph, Tensor};
+use chiaro_io::{ModelInfo, Progress, Weights, load_checkpoint, save_checkpoint};
+use chiaro_nn::{BUFFERS, PARAMS, TrainStep, arena_id, unpack_arena};
 
 use crate::error::{Result, TrainError};
-use crate::file::write_whole;
 use crate::position::Position;
+
+/// Key of the position within a checkpoint's metadata.
+const POSITION: &str = "position";
 
 /// Parameters and running statistics by name.
 pub(crate) fn read(backend: &mut dyn Backend, graph: &Graph) -> Result<Vec<(String, Tensor)>> {
@@ -19,64 +22,41 @@ pub(crate) fn read(backend: &mut dyn Backend, graph: &Graph) -> Result<Vec<(Stri
     Ok(values)
 }
 
-pub(crate) fn save(path: &Path, values: &[(String, Tensor)]) -> Result<()> {
-    write(path, values, None)
-}
-
-fn write(path: &Path, values: &[(String, Tensor)], meta: Option<HashMap<String, String>>) -> Result<()> {
-    let raw: Vec<(String, Vec<u8>, Vec<usize>)> = values
-        .iter()
-        .map(|(n, t)| {
-            (n.clone(), t.as_f32().unwrap_or(&[]).iter().flat_map(|v| v.to_le_bytes()).collect(), t.shape().to_vec())
-        })
-        .collect();
-    let views = raw.iter().filter_map(|(n, b, s)| {
-        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, s.clone(), b).ok().map(|v| (n.clone(), v))
-    });
-    let bytes = safetensors::serialize(views, meta).map_err(|e| TrainError::corrupt(path, e))?;
-    write_whole(path, &bytes)
-}
-
-fn load(path: &Path) -> Result<(HashMap<String, Tensor>, HashMap<String, String>)> {
-    let bytes = std::fs::read(path).map_err(|e| TrainError::read(path, e))?;
-    let (_, meta) = safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| TrainError::corrupt(path, e))?;
-    let file = safetensors::SafeTensors::deserialize(&bytes).map_err(|e| TrainError::corrupt(path, e))?;
-    let values = file
-        .iter()
-        .filter_map(|(n, v)| {
-            let data = v.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            Tensor::f32(v.shape(), data).map(|t| (n.to_string(), t))
-        })
-        .collect();
-    Ok((values, meta.metadata().clone().unwrap_or_default()))
-}
-
-/// Loads a file of weights into the backend's arenas.
-pub(crate) fn load_into(path: &Path, backend: &mut dyn Backend, graph: &Graph) -> Result<()> {
-    let (values, _) = load(path)?;
-    for arena in [PARAMS, BUFFERS].into_iter().filter(|name| arena_id(graph, name).is_some()) {
-        let flat = pack_arena(graph, arena, |name| values.get(name)).map_err(|e| TrainError::corrupt(path, e))?;
-        backend.write_arena(arena, &flat)?;
+/// Writes weights to the backend's arenas, of which a graph must be compiled.
+pub(crate) fn load_into(weights: &Weights, backend: &mut dyn Backend, graph: &Graph) -> Result<()> {
+    for (arena, values) in weights.arenas(graph)? {
+        backend.write_arena(&arena, &values)?;
     }
     Ok(())
 }
 
-pub(crate) fn save_checkpoint(path: &Path, backend: &mut dyn Backend, step: &TrainStep, at: &Position) -> Result<()> {
-    let mut values = vec![];
-    for arena in step.graph.arenas().iter().filter(|a| a.name != METRICS && a.dtype == DType::F32) {
-        values.push((arena.name.clone(), backend.read_arena(&arena.name)?));
-    }
-    let json = serde_json::to_string(at).map_err(|e| TrainError::corrupt(path, e))?;
-    write(path, &values, Some(HashMap::from([("position".to_string(), json)])))
+/// Saves all arenas and the position.
+pub(crate) fn save(
+    path: &Path,
+    info: &ModelInfo,
+    seed: u64,
+    at: &Position,
+    graph: &Graph,
+    arenas: &[(String, Tensor)],
+) -> Result<()> {
+    let position = serde_json::to_string(at).map_err(|cause| TrainError::corrupt(path, cause))?;
+    let extra = BTreeMap::from([(POSITION.to_string(), position)]);
+    let progress = Progress { step: at.step, epoch: at.epoch as u64, seed, extra };
+    Ok(save_checkpoint(path, info, &progress, graph, arenas)?)
 }
 
-pub(crate) fn load_checkpoint(path: &Path, backend: &mut dyn Backend, step: &TrainStep) -> Result<Position> {
-    let (values, meta) = load(path)?;
-    let json = meta.get("position").ok_or_else(|| TrainError::corrupt(path, "no position"))?;
-    let at = serde_json::from_str(json).map_err(|e| TrainError::corrupt(path, e))?;
-    for arena in step.graph.arenas().iter().filter(|a| a.name != METRICS) {
-        let v = values.get(&arena.name).ok_or_else(|| TrainError::corrupt(path, "an arena is missing"))?;
-        backend.write_arena(&arena.name, v)?;
+/// Loads all arenas into the backend and gives the position.
+pub(crate) fn load(path: &Path, info: &ModelInfo, backend: &mut dyn Backend, step: &TrainStep) -> Result<Position> {
+    let checkpoint = load_checkpoint(path)?;
+    if checkpoint.weights.info != *info {
+        let message = "it is a checkpoint of another model or other data than config.json beside it tells";
+        return Err(TrainError::corrupt(path, message));
+    }
+    let missing = || TrainError::corrupt(path, "it does not tell where in the epoch the run stood");
+    let position = checkpoint.progress.extra.get(POSITION).ok_or_else(missing)?;
+    let at = serde_json::from_str(position).map_err(|cause| TrainError::corrupt(path, cause))?;
+    for (arena, values) in checkpoint.arenas(&step.graph)? {
+        backend.write_arena(&arena, &values)?;
     }
     Ok(at)
 }

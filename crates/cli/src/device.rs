@@ -1,0 +1,26 @@
+//! The `--device` option that several subcommands share.
+
+use chiaro::{Device, DeviceOptions};
+
+/// Where to run.
+#[derive(clap::Args)]
+pub struct DeviceArgs {
+    /// auto, cpu, gpu, gpu:N, gpu:NAME, gpu:software or reference
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    pub device: String,
+    /// Threads of the CPU backend; one a core if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+impl DeviceArgs {
+    /// Opens the device.
+    pub fn open(&self) -> anyhow::Result<Device> {
+        open(&self.device, self.threads)
+    }
+}
+
+/// Opens a device by its name.
+pub fn open(name: &str, threads: Option<u16>) -> anyhow::Result<Device> {
+    Ok(Device::by_name(name, &DeviceOptions { threads: threads.map(usize::from) })?)
+}

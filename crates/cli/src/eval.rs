@@ -1,0 +1,80 @@
+//! `chiaro eval`: how good a trained model is.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chiaro::train::{Confusion, Data, Evaluator, Saved};
+
+use crate::device::DeviceArgs;
+use crate::output::line;
+use crate::train::report_notes;
+use crate::usage::Usage;
+
+/// The most classes whose confusion matrix is printed.
+const MATRIX_CLASSES: usize = 20;
+/// Images a step where no settings tell.
+const BATCH: usize = 64;
+
+/// Loss, accuracy, accuracy of each class, and confusion matrix of a trained model
+#[derive(clap::Args)]
+pub struct Args {
+    /// A run folder, or weights in one
+    run: PathBuf,
+    /// Folder of the data set whose test images are used; that of the run if absent
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Refuse corrupt images, where otherwise they are skipped
+    #[arg(long)]
+    strict: bool,
+    /// Use only so many test images
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let saved = Saved::load(&args.run)?;
+    let settings = saved.config.as_ref().map(|config| &config.settings);
+    let folder =
+        args.data.as_ref().or(settings.map(|s| &s.data)).ok_or_else(|| {
+            Usage(format!("{} lies in no run folder: name the data with --data", saved.path.display()))
+        })?;
+    // A limit of the run is kept with its own data; other data is taken whole.
+    let limit = match (args.limit, settings) {
+        (Some(limit), _) => Some(limit as usize),
+        (None, Some(settings)) if *folder == settings.data => settings.limit,
+        _ => None,
+    };
+    let data = Data::open_like(folder, args.strict, limit, saved.info())?;
+    report_notes(&data.notes);
+    let mut device = args.device.open()?;
+    let (name, why) = (device.name(), device.why().to_string());
+    let model = saved.model()?;
+    let batch = settings.map_or(BATCH, |s| s.batch_size).min(data.test.len());
+    let backend = device.backend();
+    let evaluator = Evaluator::new(backend, &model, &data.test, &data.normalize, batch, None)?;
+    saved.load_into(backend, &evaluator.step().graph)?;
+    let (evaluation, confusion) = evaluator.confusion(backend, |_| ())?;
+
+    line(&format!("{} on {} test images of {}", saved.info().model, evaluation.samples, folder.display()))?;
+    line(&format!("weights: {}", saved.path.display()))?;
+    line(&format!("device: {name} ({why})"))?;
+    line(&format!("loss {:.4}, accuracy {:.2} %", evaluation.loss, evaluation.accuracy * 100.0))?;
+    report_classes(&confusion)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report_classes(confusion: &Confusion) -> anyhow::Result<()> {
+    let width = confusion.classes().iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    line(&format!("\n{:<width$}  {:>8}  {:>8}", "class", "images", "accuracy"))?;
+    for (name, (samples, accuracy)) in confusion.classes().iter().zip(confusion.per_class()) {
+        let accuracy = accuracy.map_or("-".to_string(), |share| format!("{:.2} %", share * 100.0));
+        line(&format!("{name:<width$}  {samples:>8}  {accuracy:>8}"))?;
+    }
+    if confusion.classes().len() <= MATRIX_CLASSES {
+        line(&format!("\nconfusion (rows: label, columns: prediction)\n{confusion}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! `chiaro models`: the models there are.
+
+use std::process::ExitCode;
+
+use chiaro::nn::{Summary, models};
+
+use crate::output::line;
+
+/// List the models
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// The image shape a model was made for.
+pub fn usual_image(name: &str) -> [usize; 3] {
+    match name {
+        "small-cnn" | "lenet5" | "mnist-cnn" => [28, 28, 1],
+        "tutorial-cnn" => [64, 64, 3],
+        _ => [32, 32, 3],
+    }
+}
+
+/// Runs the subcommand.
+pub fn run(_: &Args) -> anyhow::Result<ExitCode> {
+    line(&format!("{:<13}  {:>10}  {:>12}  {:>10}", "model", "image", "parameters", "MFLOP"))?;
+    for name in models::NAMES {
+        let [h, w, c] = usual_image(name);
+        let summary = Summary::of(&models::by_name(name, 10, [h, w, c])?)?;
+        let (image, parameters) = (format!("{h}x{w}x{c}"), summary.parameters());
+        line(&format!("{name:<13}  {image:>10}  {parameters:>12}  {:>10.1}", summary.flops() as f64 / 1e6))?;
+    }
+    line("for 10 classes and the usual image; MFLOP of the forward pass of one image")?;
+    Ok(ExitCode::SUCCESS)
+}

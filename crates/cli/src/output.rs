@@ -1,0 +1,67 @@
+//! Writing lines without the panic of `println!` where the reader has gone, and numbers as people read them.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+/// Writes a line to the standard output; a reader that has gone is an error that ends the command quietly.
+pub fn line(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush())?;
+    Ok(())
+}
+
+/// Writes a line to the standard error. There is nowhere to tell that this failed.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Whether an error says that the reader of the output has gone.
+pub fn is_closed(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Writes a report to a file.
+pub fn save(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Bytes with a unit: `1.5 MB`.
+pub fn bytes(count: f64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let power =
+        units.iter().take(units.len() - 1).enumerate().take_while(|(i, _)| count >= 1000f64.powi(*i as i32 + 1));
+    let power = power.count();
+    let digits = if power == 0 { 0 } else { 1 };
+    format!("{:.digits$} {}", count / 1000f64.powi(power as i32), units[power])
+}
+
+/// A duration with a unit: `12 µs`, `3.4 ms`, `5.6 s`, `7:08`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        s if s < 1e-3 => format!("{:.1} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.2} ms", s * 1e3),
+        s if s < 100.0 => format!("{s:.2} s"),
+        s => format!("{}:{:02}", s as u64 / 60, s as u64 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_units() {
+        let cases = [(0.0, "0 B"), (999.0, "999 B"), (1500.0, "1.5 kB"), (2.5e9, "2.5 GB"), (7e15, "7000.0 TB")];
+        for (count, text) in cases {
+            assert_eq!(bytes(count), text);
+        }
+        let cases = [(0.000012, "12.0 µs"), (0.0034, "3.40 ms"), (5.6, "5.60 s"), (428.0, "7:08")];
+        for (seconds, text) in cases {
+            assert_eq!(duration(Duration::from_secs_f64(seconds)), text);
+        }
+    }
+}

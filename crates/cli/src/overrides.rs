@@ -1,0 +1,180 @@
+//! The settings of `chiaro train` as options: what is given replaces what suits the data.
+
+use std::path::PathBuf;
+
+use chiaro::train::{OptimizerName, ScheduleName, TrainConfig};
+use clap::ValueEnum;
+
+/// The choice of optimizer.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Optimizer {
+    Sgd,
+    Nesterov,
+    Adam,
+    Adamw,
+    Rmsprop,
+    Adagrad,
+}
+
+/// The choice of schedule.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Schedule {
+    Constant,
+    Step,
+    Cosine,
+    Onecycle,
+}
+
+/// Settings that may be given.
+#[derive(clap::Args)]
+pub struct Overrides {
+    /// Folder of the data set; the MNIST of the repository if absent
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// One of `chiaro models`; chosen by the size of the images if absent
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Times to go through the training images
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Images a step
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// The largest learning rate
+    #[arg(long, value_name = "RATE")]
+    pub lr: Option<f64>,
+    /// The optimizer
+    #[arg(long)]
+    pub optimizer: Option<Optimizer>,
+    /// How the learning rate changes over the run
+    #[arg(long)]
+    pub schedule: Option<Schedule>,
+    /// Epochs over which the learning rate rises at first; may be a fraction
+    #[arg(long, value_name = "EPOCHS")]
+    pub warmup: Option<f64>,
+    /// Momentum of sgd and nesterov
+    #[arg(long, value_name = "SHARE")]
+    pub momentum: Option<f64>,
+    /// Decay of weights
+    #[arg(long, value_name = "RATE")]
+    pub weight_decay: Option<f64>,
+    /// Share of the target spread evenly over the classes
+    #[arg(long, value_name = "SHARE")]
+    pub label_smoothing: Option<f64>,
+    /// Clip gradients to this norm
+    #[arg(long, value_name = "NORM")]
+    pub clip: Option<f64>,
+    /// Resize images to this height and width: 64 or 48x64
+    #[arg(long, value_parser = parse_size, value_name = "SIZE")]
+    pub size: Option<[usize; 2]>,
+    /// Seed of initial values, order of images, and dropout
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Refuse corrupt images, where otherwise they are skipped
+    #[arg(long)]
+    pub strict: bool,
+    /// Use only so many images of each split
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+impl Overrides {
+    /// Replaces settings by those given.
+    pub fn apply(&self, config: &mut TrainConfig) {
+        fn set<T: Clone>(setting: &mut T, given: &Option<T>) {
+            if let Some(value) = given {
+                *setting = value.clone();
+            }
+        }
+        set(&mut config.data, &self.data);
+        set(&mut config.model, &self.model);
+        set(&mut config.epochs, &self.epochs);
+        set(&mut config.batch_size, &self.batch_size);
+        if let Some(optimizer) = self.optimizer {
+            config.optimizer = optimizer.name();
+            config.lr = config.optimizer.usual_lr();
+            config.weight_decay = config.optimizer.usual_weight_decay();
+        }
+        set(&mut config.lr, &self.lr);
+        set(&mut config.schedule, &self.schedule.map(Schedule::name));
+        // A run of a fraction of an epoch's length has no room for the usual warm-up.
+        config.warmup_epochs = config.warmup_epochs.min(config.epochs as f64 / 4.0);
+        set(&mut config.warmup_epochs, &self.warmup);
+        set(&mut config.momentum, &self.momentum);
+        set(&mut config.weight_decay, &self.weight_decay);
+        set(&mut config.label_smoothing, &self.label_smoothing);
+        config.clip = self.clip.or(config.clip);
+        config.size = self.size.or(config.size);
+        set(&mut config.seed, &self.seed);
+        config.strict |= self.strict;
+        config.limit = self.limit.or(config.limit);
+    }
+
+    /// The first option given that would change a run which goes on.
+    pub fn changing_option(&self) -> Option<&'static str> {
+        let given = [
+            ("--model", self.model.is_some()),
+            ("--batch-size", self.batch_size.is_some()),
+            ("--lr", self.lr.is_some()),
+            ("--optimizer", self.optimizer.is_some()),
+            ("--schedule", self.schedule.is_some()),
+            ("--warmup", self.warmup.is_some()),
+            ("--momentum", self.momentum.is_some()),
+            ("--weight-decay", self.weight_decay.is_some()),
+            ("--label-smoothing", self.label_smoothing.is_some()),
+            ("--clip", self.clip.is_some()),
+            ("--size", self.size.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--limit", self.limit.is_some()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+}
+
+impl Optimizer {
+    fn name(self) -> OptimizerName {
+        match self {
+            Self::Sgd => OptimizerName::Sgd,
+            Self::Nesterov => OptimizerName::Nesterov,
+            Self::Adam => OptimizerName::Adam,
+            Self::Adamw => OptimizerName::AdamW,
+            Self::Rmsprop => OptimizerName::RmsProp,
+            Self::Adagrad => OptimizerName::Adagrad,
+        }
+    }
+}
+
+impl Schedule {
+    fn name(self) -> ScheduleName {
+        match self {
+            Self::Constant => ScheduleName::Constant,
+            Self::Step => ScheduleName::Step,
+            Self::Cosine => ScheduleName::Cosine,
+            Self::Onecycle => ScheduleName::OneCycle,
+        }
+    }
+}
+
+/// `64` or `48x64` as height and width.
+pub fn parse_size(text: &str) -> Result<[usize; 2], String> {
+    let side = |part: &str| part.trim().parse::<usize>().ok().filter(|side| *side > 0);
+    let (height, width) = text.split_once(['x', 'X']).unwrap_or((text, text));
+    match (side(height), side(width)) {
+        (Some(height), Some(width)) => Ok([height, width]),
+        _ => Err("a size is one number, as 64, or height and width, as 48x64".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_size;
+
+    #[test]
+    fn sizes_are_one_side_or_two() {
+        assert_eq!(parse_size("64"), Ok([64, 64]));
+        assert_eq!(parse_size("48x64"), Ok([48, 64]));
+        for wrong in ["", "x", "0", "4x", "-1", "a", "1x2x3"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `chiaro predict`: the classes of image files.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chiaro::train::{Classifier, Saved};
+
+use crate::device::DeviceArgs;
+use crate::output::{line, note};
+
+/// The most probable classes of JPEG or PNG files
+#[derive(clap::Args)]
+pub struct Args {
+    /// A run folder, or weights in one
+    run: PathBuf,
+    /// Image files of any size
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// How many classes to show
+    #[arg(long, default_value_t = 3, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    top: u64,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Runs the subcommand. Files that cannot be read are named, the others classified, and the exit code is 1.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let saved = Saved::load(&args.run)?;
+    let mut device = args.device.open()?;
+    let mut classifier = Classifier::new(device.backend(), &saved)?;
+    let mut failed = 0;
+    for file in &args.files {
+        match classifier.classify(file) {
+            Ok(guesses) => {
+                let shown = guesses.iter().take(args.top as usize);
+                let shown: Vec<String> =
+                    shown.map(|guess| format!("{} {:.2} %", guess.name, guess.probability * 100.0)).collect();
+                line(&format!("{}: {}", file.display(), shown.join(", ")))?;
+            }
+            Err(error @ chiaro::train::TrainError::Data(_)) => {
+                note(&format!("error: {error}"));
+                failed += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,34 @@
+//! `chiaro summary`: the layers of a model.
+
+use std::process::ExitCode;
+
+use chiaro::nn::{Summary, models};
+
+use crate::models::usual_image;
+use crate::output::line;
+use crate::overrides::parse_size;
+
+/// Show a model's layers, output shapes, parameters and FLOPs
+#[derive(clap::Args)]
+pub struct Args {
+    /// One of `chiaro models`
+    model: String,
+    /// Height and width of the images: 32 or 32x48; the model's usual size if absent
+    #[arg(long, value_parser = parse_size, value_name = "SIZE")]
+    size: Option<[usize; 2]>,
+    /// Channels of the images
+    #[arg(long, value_name = "N")]
+    channels: Option<usize>,
+    /// Number of classes
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    classes: usize,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let usual = usual_image(&args.model);
+    let [h, w] = args.size.unwrap_or([usual[0], usual[1]]);
+    let model = models::by_name(&args.model, args.classes, [h, w, args.channels.unwrap_or(usual[2])])?;
+    line(Summary::of(&model)?.to_string().trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

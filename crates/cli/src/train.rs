@@ -1,0 +1,171 @@
+//! `chiaro train`: trains a model, or goes on with a run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use chiaro::data::{FolderNotes, OpenOptions};
+use chiaro::nn::Summary;
+use chiaro::train::{Data, Ending, RunConfig, RunFolder, TrainConfig, Trainer, model_for};
+
+use crate::bars::Bars;
+use crate::interrupt::{EXIT_CODE, stop_on_ctrl_c};
+use crate::output::{bytes, line, note};
+use crate::overrides::Overrides;
+use crate::usage::Usage;
+use crate::{device, find_data};
+
+/// Train a model: with no arguments, the small CNN on MNIST
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// auto, cpu, gpu, gpu:N, gpu:NAME, gpu:software or reference [default: auto]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Threads of the CPU backend; one a core if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// The run folder to make; runs/ with the date and a number if absent
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Stop as by Ctrl-C after so many steps
+    #[arg(long, value_name = "STEPS", hide = true)]
+    interrupt_after: Option<u64>,
+}
+
+/// Settings and data of a run, new or to go on with.
+struct Run {
+    config: TrainConfig,
+    data: Data,
+    resumed: Option<RunFolder>,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
+    let run = match &args.resume {
+        Some(folder) => resumed(args, folder)?,
+        None => new(args)?,
+    };
+    let Run { config, data, resumed } = run;
+    report_notes(&data.notes);
+    let model = model_for(&config, &data)?;
+    let mut device = device::open(&config.device, args.threads)?;
+    let (name, why) = (device.name(), device.why().to_string());
+    let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+    let folder = match (resumed, &args.out) {
+        (Some(folder), _) => {
+            trainer.resume(&folder)?;
+            folder
+        }
+        (None, Some(path)) => RunFolder::create(path)?,
+        (None, None) => RunFolder::create_in(Path::new("runs"))?,
+    };
+    folder.write_config(&RunConfig::new(&config, &data, &name))?;
+
+    line(Summary::of(&model)?.to_string().trim_end())?;
+    line(&format!(
+        "data: {}, {} training and {} test images",
+        config.data.display(),
+        data.train.len(),
+        data.test.len()
+    ))?;
+    line(&format!("device: {name} ({why})"))?;
+    line(&format!(
+        "memory: {} on the device for batches of {}",
+        bytes(trainer.device_bytes() as f64),
+        config.batch_size
+    ))?;
+    line(&format!("run folder: {}", folder.path().display()))?;
+
+    let stop = stop_on_ctrl_c()?;
+    let mut bars = Bars::new(started, args.interrupt_after, stop.clone());
+    let ending = trainer.fit(Some(&folder), &mut bars, &stop);
+    bars.close();
+    if ending? == Ending::Interrupted {
+        let path = folder.path().display();
+        line(&format!("interrupted and saved; go on with: chiaro train --resume {path}"))?;
+        return Ok(ExitCode::from(EXIT_CODE));
+    }
+    let best = trainer.records().iter().max_by(|a, b| a.eval_accuracy.total_cmp(&b.eval_accuracy));
+    if let Some(best) = best {
+        let percent = best.eval_accuracy * 100.0;
+        line(&format!(
+            "best test accuracy {percent:.2} % in epoch {}; saved in {}",
+            best.epoch,
+            folder.path().display()
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn new(args: &Args) -> anyhow::Result<Run> {
+    let given = &args.overrides;
+    if let Some(model) = &given.model {
+        known_model(model)?;
+    }
+    let folder = match &given.data {
+        Some(folder) => folder.clone(),
+        None => find_data::mnist()?,
+    };
+    let options = OpenOptions { size: given.size, strict: given.strict, ..OpenOptions::default() };
+    let data = Data::open(&folder, &options, given.limit)?;
+    let mut config = TrainConfig::suited_to(folder, &*data.train);
+    given.apply(&mut config);
+    if let Some(device) = &args.device {
+        config.device.clone_from(device);
+    }
+    config.check()?;
+    Ok(Run { config, data, resumed: None })
+}
+
+fn resumed(args: &Args, path: &Path) -> anyhow::Result<Run> {
+    if let Some(option) = args.overrides.changing_option() {
+        let message = format!("{option} cannot be changed when a run goes on (--epochs, --data and --device can)");
+        return Err(Usage(message).into());
+    }
+    let folder = RunFolder::open(path)?;
+    let recorded = folder.config()?;
+    let (info, mut config) = (recorded.model_info(), recorded.settings);
+    let epochs = config.epochs;
+    args.overrides.apply(&mut config);
+    if let Some(device) = &args.device {
+        config.device.clone_from(device);
+    }
+    config.check()?;
+    if config.epochs != epochs {
+        note(&format!("the run was for {epochs} epochs; its learning rates are now those of {} epochs", config.epochs));
+    }
+    let data = Data::open_like(&config.data, config.strict, config.limit, &info)?;
+    Ok(Run { config, data, resumed: Some(folder) })
+}
+
+/// Refuses an unknown name before minutes are spent on opening data.
+fn known_model(name: &str) -> anyhow::Result<()> {
+    if chiaro::nn::models::NAMES.contains(&name) {
+        return Ok(());
+    }
+    let known = chiaro::nn::models::NAMES.iter().map(ToString::to_string).collect();
+    Err(chiaro::nn::NnError::UnknownModel { name: name.to_string(), known }.into())
+}
+
+/// Names the files that were left out, the first of many.
+pub fn report_notes(notes: &FolderNotes) {
+    const SHOWN: usize = 10;
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    if !notes.skipped.is_empty() {
+        let count = notes.skipped.len();
+        note(&format!("warning: skipped {count} corrupt image{} (--strict refuses them):", plural(count)));
+        notes.skipped.iter().take(SHOWN).for_each(|error| note(&format!("  {error}")));
+        if count > SHOWN {
+            note(&format!("  and {} more", count - SHOWN));
+        }
+    }
+    if !notes.ignored.is_empty() {
+        let count = notes.ignored.len();
+        note(&format!("note: left out {count} file{} that are no JPEG or PNG by name", plural(count)));
+    }
+}

