@@ -3,6 +3,7 @@
 use super::Workspace;
 use super::conv::{ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase};
 use super::conv::winograd::{self, Filters};
+use super::simd::transpose4;
 use super::workspace::Aligned;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -268,21 +269,38 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
     });
 }
 
-/// `data[panel][position][k][column]`: transformed filters.
+/// `data[panel][position][k][column]`: transformed filters, some channels at a time so that the packed ones stay in cache.
 fn pack_winograd(workspace: &Workspace, plan: &Plan, weights: &[f32], data: &mut [f32]) {
-    let kc = plan.geometry.kc;
+    const CHANNELS: usize = 32;
+    let (kc, taps) = (plan.geometry.kc, plan.shape.taps());
     data.par_chunks_mut(winograd::POSITIONS * kc * plan.nr).enumerate().for_each(|(i, panel)| {
-        let depth = plan.shape.taps() * kc;
         let col = i * plan.nr;
         let cols = plan.nr.min(plan.cols() - col);
+        let step = cols.next_multiple_of(plan.lanes);
         let mut arena = workspace.arena();
-        let filters = arena.floats.grow(depth * cols.next_multiple_of(plan.lanes));
-        match plan.direction {
-            Direction::Forward => transpose(&weights[col * depth..(col + cols) * depth], cols, depth, filters),
-            // The gradient of a convolution is one with the filters turned around.
-            Direction::InputGradient => copy_taps(plan, &[8, 7, 6, 5, 4, 3, 2, 1, 0], 0, col..col + cols, weights, filters),
+        for k in (0..kc).step_by(CHANNELS) {
+            let count = CHANNELS.min(kc - k);
+            let filters = arena.floats.grow(taps * count * step);
+            for (tap, filters) in filters.chunks_exact_mut(count * step).enumerate() {
+                match plan.direction {
+                    Direction::Forward => {
+                        let depth = taps * kc;
+                        let from = tap * kc + k;
+                        let weights = &weights[col * depth..(col + cols) * depth];
+                        transpose_rows(weights, depth, from..from + count, cols, filters);
+                    }
+                    // The gradient of a convolution is one with the filters turned around.
+                    Direction::InputGradient => {
+                        for (k, row) in (k..k + count).zip(filters.chunks_exact_mut(step)) {
+                            let from = (k * taps + taps - 1 - tap) * plan.cols() + col;
+                            row[..cols].copy_from_slice(&weights[from..from + cols]);
+                            row[cols..].fill(0.0);
+                        }
+                    }
+                }
+            }
+            workspace.level().vectorize(Filters { filters, panel, start: k * step });
         }
-        workspace.level().vectorize(Filters { filters, panel });
     });
 }
 
@@ -297,20 +315,31 @@ fn pack_depthwise(shape: &ConvShape, phase: &Phase, weights: &[f32], data: &mut 
 
 /// `panel[k][j] = weights[j][k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.
 pub(crate) fn transpose(weights: &[f32], cols: usize, depth: usize, panel: &mut [f32]) {
-    const BLOCK: usize = 16;
-    let step = panel.len() / depth;
-    for k0 in (0..depth).step_by(BLOCK) {
-        let k1 = (k0 + BLOCK).min(depth);
-        let rows = &mut panel[k0 * step..k1 * step];
-        for (j, source) in weights.chunks_exact(depth).enumerate() {
-            for (row, value) in rows.chunks_exact_mut(step).zip(&source[k0..k1]) {
-                row[j] = *value;
+    transpose_rows(weights, depth, 0..depth, cols, panel);
+}
+
+/// The rows `range` of [`transpose`] alone.
+fn transpose_rows(weights: &[f32], depth: usize, range: Range<usize>, cols: usize, panel: &mut [f32]) {
+    const BLOCK: usize = 4;
+    let step = panel.len() / range.len();
+    let mut rows = panel.chunks_exact_mut(BLOCK * step);
+    for (k, rows) in range.clone().step_by(BLOCK).zip(&mut rows) {
+        let mut j = 0;
+        while j + BLOCK <= cols {
+            transpose4(&weights[j * depth + k..], depth, &mut rows[j..], step);
+            j += BLOCK;
+        }
+        for (i, row) in rows.chunks_exact_mut(step).enumerate() {
+            for (j, value) in row.iter_mut().enumerate().skip(j) {
+                *value = if j < cols { weights[j * depth + k + i] } else { 0.0 };
             }
         }
-        if cols < step {
-            for row in rows.chunks_exact_mut(step) {
-                row[cols..].fill(0.0);
-            }
+    }
+    let rest = rows.into_remainder();
+    let first = range.end - rest.len() / step;
+    for (i, row) in rest.chunks_exact_mut(step).enumerate() {
+        for (j, value) in row.iter_mut().enumerate() {
+            *value = if j < cols { weights[j * depth + first + i] } else { 0.0 };
         }
     }
 }

@@ -228,6 +228,29 @@ pub(crate) fn prefetch(data: &[f32]) {
     let _ = data;
 }
 
+/// `to[k * to_step + j] = from[j * from_step + k]` for j and k below 4.
+#[inline]
+pub(crate) fn transpose4(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
+    assert!(3 * from_step + 4 <= from.len() && 3 * to_step + 4 <= to.len());
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the assertion covers all loads and stores, and SSE is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
+        let row = |j: usize| _mm_loadu_ps(from.as_ptr().add(j * from_step));
+        let (mut a, mut b, mut c, mut d) = (row(0), row(1), row(2), row(3));
+        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+        for (k, lanes) in [a, b, c, d].into_iter().enumerate() {
+            _mm_storeu_ps(to.as_mut_ptr().add(k * to_step), lanes);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    for k in 0..4 {
+        for j in 0..4 {
+            to[k * to_step + j] = from[j * from_step + k];
+        }
+    }
+}
+
 /// What one call of a micro-kernel works on; see [`Rows`] and [`Outer`] for the meaning of the operands.
 struct Args {
     a: *const f32,

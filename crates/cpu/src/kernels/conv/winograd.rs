@@ -390,10 +390,11 @@ impl Vectorize for OutputTile<'_> {
     }
 }
 
-/// `G g G^T` of every filter: `filters` is `[9][k][column]`, `panel` becomes `[16][k][column]`.
+/// `G g G^T` of some filters: `filters` is `[9][k][column]`, `panel` gets `[16][k][column]`, the first k of each at `start`.
 pub(crate) struct Filters<'a> {
     pub(crate) filters: &'a [f32],
     pub(crate) panel: &'a mut [f32],
+    pub(crate) start: usize,
 }
 
 impl Vectorize for Filters<'_> {
@@ -403,6 +404,7 @@ impl Vectorize for Filters<'_> {
     fn run<const FMA: bool>(self) {
         const CHUNK: usize = 16;
         let len = self.filters.len() / 9;
+        let step = self.panel.len() / POSITIONS;
         for at in (0..len).step_by(CHUNK) {
             let count = CHUNK.min(len - at);
             let mut g = [[0.0f32; CHUNK]; 9];
@@ -425,7 +427,7 @@ impl Vectorize for Filters<'_> {
                 }
             }
             for (position, u) in u.iter().enumerate() {
-                self.panel[position * len + at..][..count].copy_from_slice(&u[..count]);
+                self.panel[position * step + self.start + at..][..count].copy_from_slice(&u[..count]);
             }
         }
     }
