@@ -113,6 +113,15 @@ impl Splits {
     }
 }
 
+/// Quotient and remainder; a short division where the operands allow it, which they nearly always do.
+fn divide(a: usize, b: usize) -> (usize, usize) {
+    if let (Ok(a), Ok(b)) = (u32::try_from(a), u32::try_from(b)) {
+        ((a / b) as usize, (a % b) as usize)
+    } else {
+        (a / b, a % b)
+    }
+}
+
 /// The part of an output that one task alone writes.
 pub(crate) struct Tile<'o> {
     output: &'o Output<'o>,
@@ -142,8 +151,16 @@ impl Tile<'_> {
         let mut offsets = [0; MAX];
         let [a, b, c] = self.output.extents;
         let [sa, sb, sc] = self.output.strides;
-        let (mut ic, mut ib, mut ia) = (row % c, row / c % b, row / (b * c));
+        let (outer, mut ic) = divide(row, c);
+        let (mut ia, mut ib) = divide(outer, b);
         debug_assert!(ia < a);
+        if ic + rows <= c {
+            let base = ia * sa + ib * sb + ic * sc + col;
+            for (r, offset) in offsets[..rows].iter_mut().enumerate() {
+                *offset = base + r * sc;
+            }
+            return offsets;
+        }
         for offset in &mut offsets[..rows] {
             *offset = ia * sa + ib * sb + ic * sc + col;
             ic += 1;

@@ -316,10 +316,17 @@ impl Vectorize for InputTile<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
+        if self.offsets.contains(&PAD) { self.channels::<true>() } else { self.channels::<false>() }
+    }
+}
+
+impl InputTile<'_> {
+    #[inline(always)]
+    fn channels<const PADDED: bool>(self) {
         for c in (0..self.channels).step_by(LANES) {
             let mut d = [[0.0f32; LANES]; POSITIONS];
             for (d, &offset) in d.iter_mut().zip(&self.offsets) {
-                if offset != PAD {
+                if !PADDED || offset != PAD {
                     d.copy_from_slice(&self.x[offset as usize + c..][..LANES]);
                 }
             }
@@ -402,14 +409,14 @@ impl Vectorize for Filters<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        const CHUNK: usize = 16;
+        // Channels come in multiples of LANES (`suits`), and so do the floats of a tap.
+        const CHUNK: usize = LANES;
         let len = self.filters.len() / 9;
         let step = self.panel.len() / POSITIONS;
         for at in (0..len).step_by(CHUNK) {
-            let count = CHUNK.min(len - at);
             let mut g = [[0.0f32; CHUNK]; 9];
             for (tap, g) in g.iter_mut().enumerate() {
-                g[..count].copy_from_slice(&self.filters[tap * len + at..][..count]);
+                g.copy_from_slice(&self.filters[tap * len + at..][..CHUNK]);
             }
             let mut u = [[0.0f32; CHUNK]; POSITIONS];
             for l in 0..CHUNK {
@@ -427,7 +434,7 @@ impl Vectorize for Filters<'_> {
                 }
             }
             for (position, u) in u.iter().enumerate() {
-                self.panel[position * step + self.start + at..][..count].copy_from_slice(&u[..count]);
+                self.panel[position * step + self.start + at..][..CHUNK].copy_from_slice(u);
             }
         }
     }
