@@ -1,4 +1,8 @@
 //! Chiaro's CPU backend and its float64 reference executor.
 
+mod backend;
+mod exec;
 pub mod kernels;
 pub mod reference;
+
+pub use backend::{Cpu, Timing};

@@ -1,0 +1,321 @@
+//! The CPU backend: plans compiled to actions over aligned buffers, run on a thread pool of its own.
+
+use crate::exec::{Action, Block, Bound, Builder, Context, Region, Scratches, Source, prepare};
+use crate::kernels::{Level, Workspace};
+use chiaro_graph::plan::{Access, BufferKind, Plan, PlanOptions, PlanOutput};
+use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Data, Graph, InputInfo, PlanId, Stats, Tensor, check_inputs};
+use half::f16;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs graphs on the processor, in 32-bit floats.
+pub struct Cpu {
+    pool: rayon::ThreadPool,
+    workspace: Workspace,
+    scratches: Scratches,
+    level: Level,
+    plans: Vec<Compiled>,
+    arenas: HashMap<String, Arena>,
+    stats: Stats,
+    fuse: bool,
+    profiling: bool,
+}
+
+struct Arena {
+    dtype: DType,
+    len: usize,
+    block: Arc<Block>,
+}
+
+struct Compiled {
+    inputs: Vec<InputInfo>,
+    input_regions: Vec<Option<Region>>,
+    outputs: Vec<(PlanOutput, Region)>,
+    steps: Vec<Prepared>,
+    /// Arenas that the plan writes.
+    written: Vec<Arc<Block>>,
+    /// Everything that the regions point into.
+    _blocks: Vec<Arc<Block>>,
+    ran: bool,
+}
+
+struct Prepared {
+    actions: Vec<Box<dyn Action>>,
+    timing: Timing,
+}
+
+/// Time and work of one step of a plan.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// Layer path and op.
+    pub label: String,
+    /// The kernel.
+    pub kernel: String,
+    /// Nanoseconds of all profiled runs together.
+    pub nanoseconds: u64,
+    /// Profiled runs.
+    pub runs: u64,
+    /// Floating-point operations of a run, a multiply-add counting two (0 for pointwise work).
+    pub flops: u64,
+    /// Bytes read and written by a run, each operand counted once.
+    pub bytes: u64,
+}
+
+fn failed(detail: impl Into<String>) -> BackendError {
+    BackendError::Device { device: "CPU".into(), detail: detail.into() }
+}
+
+impl Cpu {
+    /// A backend with this many threads, or with one for each core that the process may use.
+    ///
+    /// # Errors
+    /// If the system refuses threads.
+    pub fn new(threads: Option<usize>) -> Result<Cpu, BackendError> {
+        let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("chiaro-cpu-{i}"))
+            .build()
+            .map_err(|e| failed(e.to_string()))?;
+        Ok(Cpu {
+            pool,
+            workspace: Workspace::new(),
+            scratches: Scratches::new(threads),
+            level: Level::detect(),
+            plans: vec![],
+            arenas: HashMap::new(),
+            stats: Stats::default(),
+            fuse: true,
+            profiling: false,
+        })
+    }
+
+    /// The same with every op as a kernel of its own, to compare with.
+    ///
+    /// # Errors
+    /// Those of [`Cpu::new`].
+    pub fn unfused(threads: Option<usize>) -> Result<Cpu, BackendError> {
+        Ok(Cpu { fuse: false, ..Cpu::new(threads)? })
+    }
+
+    /// Threads of the pool.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Measures the time of each step from now on, or no longer.
+    pub fn set_profiling(&mut self, on: bool) {
+        self.profiling = on;
+    }
+
+    /// Time and work of each step of a plan, in order.
+    ///
+    /// # Errors
+    /// If the plan is unknown.
+    pub fn profile(&self, plan: PlanId) -> Result<Vec<Timing>, BackendError> {
+        let plan = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        Ok(plan.steps.iter().map(|s| s.timing.clone()).collect())
+    }
+
+    fn options(&self) -> PlanOptions {
+        PlanOptions { max_operands: 64, alignment: 16, inline_broadcasts: false, fuse: self.fuse, ..PlanOptions::default() }
+    }
+
+    /// The block of an arena, made if it is new.
+    fn arena(&mut self, info: &ArenaInfo) -> Result<Arc<Block>, BackendError> {
+        if let Some(old) = self.arenas.get(&info.name) {
+            if (old.len, old.dtype) != (info.len, info.dtype) {
+                return Err(mismatch(&info.name, old, &[info.len], info.dtype));
+            }
+            return Ok(old.block.clone());
+        }
+        let block = self.allocate(info.len * info.dtype.size());
+        let arena = Arena { dtype: info.dtype, len: info.len, block: block.clone() };
+        self.arenas.insert(info.name.clone(), arena);
+        Ok(block)
+    }
+
+    fn allocate(&mut self, bytes: usize) -> Arc<Block> {
+        let block = Arc::new(self.pool.install(|| Block::new(bytes)));
+        self.count(&block);
+        block
+    }
+
+    fn count(&mut self, block: &Block) {
+        self.stats.allocations += 1;
+        self.stats.bytes += block.bytes() as u64;
+    }
+
+    fn blocks(&mut self, graph: &Graph, plan: &Plan) -> Result<Vec<Arc<Block>>, BackendError> {
+        let mut blocks = vec![];
+        for buffer in &plan.buffers {
+            blocks.push(match buffer.kind {
+                BufferKind::Arena(id) => self.arena(&graph.arenas()[id.0])?,
+                BufferKind::Constant(id) => {
+                    let block = self.allocate(buffer.bytes);
+                    write(block.region(0, buffer.bytes), &graph.constants()[id.0]);
+                    block
+                }
+                _ => self.allocate(buffer.bytes),
+            });
+        }
+        Ok(blocks)
+    }
+}
+
+fn unknown_plan(plan: PlanId) -> BackendError {
+    BackendError::Unknown(format!("{plan:?}"))
+}
+
+fn mismatch(name: &str, arena: &Arena, shape: &[usize], dtype: DType) -> BackendError {
+    BackendError::Mismatch {
+        name: name.into(),
+        want: vec![arena.len],
+        want_dtype: arena.dtype,
+        shape: shape.to_vec(),
+        dtype,
+    }
+}
+
+/// Copies a tensor into memory of its size.
+fn write(region: Region, tensor: &Tensor) {
+    match tensor.data() {
+        Data::F32(v) => region.floats_mut(0, v.len()).copy_from_slice(v),
+        Data::F16(v) => region.halves_mut(0, v.len()).copy_from_slice(v),
+        Data::I32(v) => region.lanes_mut(0, v.len()).copy_from_slice(bytemuck::cast_slice(v)),
+        Data::U32(v) | Data::Bool(v) => region.lanes_mut(0, v.len()).copy_from_slice(v),
+    }
+}
+
+/// A tensor from memory of its size.
+fn read(region: Region, shape: &[usize], dtype: DType) -> Option<Tensor> {
+    let n = shape.iter().product();
+    let data = match dtype {
+        DType::F32 => Data::F32(region.floats(0, n).to_vec()),
+        DType::F16 => Data::F16(region.halves(0, n).to_vec() as Vec<f16>),
+        DType::I32 => Data::I32(bytemuck::cast_slice(region.lanes(0, n)).to_vec()),
+        DType::U32 => Data::U32(region.lanes(0, n).to_vec()),
+        DType::Bool => Data::Bool(region.lanes(0, n).to_vec()),
+    };
+    Tensor::new(shape, data)
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> String {
+        let threads = self.threads();
+        format!("CPU ({threads} thread{}, {:?})", if threads == 1 { "" } else { "s" }, self.level)
+    }
+
+    fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
+        let plan = Plan::new(graph, &self.options())?;
+        // Arenas that the plan does not touch can be written and read all the same.
+        graph.arenas().iter().try_for_each(|info| self.arena(info).map(|_| ()))?;
+        let mut blocks = self.blocks(graph, &plan)?;
+        let mut builder = Builder::default();
+        let mut steps = vec![];
+        for step in &plan.steps {
+            let sources: Vec<Source> = step
+                .operands
+                .iter()
+                .map(|o| {
+                    let (block, size) = (blocks[o.buffer].clone(), o.dtype.size());
+                    let region = block.region(o.offset * size, o.len * size);
+                    let shared = o.access == Access::ReadWrite;
+                    let kind = plan.buffers[o.buffer].kind;
+                    let lasting = matches!(kind, BufferKind::Arena(_) | BufferKind::Constant(_));
+                    Source { bound: Bound { region, dtype: o.dtype, shared }, len: o.len, block, lasting }
+                })
+                .collect();
+            let actions = self.pool.install(|| prepare(step, &sources, &mut builder));
+            let (label, kernel) = (step.label.clone(), step.kernel.name());
+            let (flops, bytes) = (step.kernel.flops(), step.bytes());
+            steps.push(Prepared { actions, timing: Timing { label, kernel, nanoseconds: 0, runs: 0, flops, bytes } });
+        }
+        builder.blocks.iter().for_each(|b| self.count(b));
+        blocks.extend(builder.blocks);
+        let written = written_arenas(&plan, &blocks);
+        let whole = |buffer: usize| blocks[buffer].region(0, plan.buffers[buffer].bytes);
+        let outputs = plan.outputs.iter().map(|o| {
+            let size = o.dtype.size();
+            let bytes = o.shape.iter().product::<usize>() * size;
+            (o.clone(), blocks[o.buffer].region(o.offset * size, bytes))
+        });
+        self.plans.push(Compiled {
+            inputs: graph.inputs().to_vec(),
+            input_regions: plan.inputs.iter().map(|b| b.map(whole)).collect(),
+            outputs: outputs.collect(),
+            steps,
+            written,
+            _blocks: blocks,
+            ran: false,
+        });
+        Ok(PlanId(self.plans.len() - 1))
+    }
+
+    fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        let compiled = self.plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        check_inputs(&compiled.inputs, inputs)?;
+        let given = compiled.input_regions.iter().zip(inputs);
+        given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor)));
+        let (workspace, scratches, level) = (&mut self.workspace, &self.scratches, self.level);
+        let (stats, profiling) = (&mut self.stats, self.profiling);
+        self.pool.install(|| {
+            let mut context = Context { workspace, scratches, level, run: stats.dispatches };
+            for step in &mut compiled.steps {
+                let start = profiling.then(Instant::now);
+                for action in &mut step.actions {
+                    context.run += 1;
+                    action.run(&mut context);
+                }
+                if let Some(start) = start {
+                    step.timing.nanoseconds += start.elapsed().as_nanos() as u64;
+                    step.timing.runs += 1;
+                }
+            }
+            stats.dispatches = context.run;
+        });
+        stats.submissions += 1;
+        compiled.written.iter().for_each(|b| b.touch());
+        compiled.ran = true;
+        Ok(())
+    }
+
+    fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
+        let of = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let found = of.outputs.get(output).ok_or_else(|| BackendError::Unknown(format!("output {output}")))?;
+        if !of.ran {
+            return Err(BackendError::Unknown(format!("output {output}: {plan:?} has not run")));
+        }
+        read(found.1, &found.0.shape, found.0.dtype).ok_or_else(|| failed("an output has no memory"))
+    }
+
+    fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
+        let arena = self.arenas.get(name).ok_or_else(|| BackendError::Unknown(format!("arena {name:?}")))?;
+        if arena.dtype != values.dtype() || values.shape() != [arena.len] {
+            return Err(mismatch(name, arena, values.shape(), values.dtype()));
+        }
+        write(arena.block.region(0, arena.len * arena.dtype.size()), values);
+        arena.block.touch();
+        Ok(())
+    }
+
+    fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
+        let arena = self.arenas.get(name).ok_or_else(|| BackendError::Unknown(format!("arena {name:?}")))?;
+        let region = arena.block.region(0, arena.len * arena.dtype.size());
+        read(region, &[arena.len], arena.dtype).ok_or_else(|| failed("an arena has no memory"))
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats
+    }
+}
+
+/// Blocks of the arenas that some step of a plan writes.
+fn written_arenas(plan: &Plan, blocks: &[Arc<Block>]) -> Vec<Arc<Block>> {
+    let writes = |buffer: usize| {
+        plan.steps.iter().any(|s| s.program.stores.iter().any(|store| s.operands[store.operand].buffer == buffer))
+    };
+    let arenas = plan.buffers.iter().enumerate().filter(|(_, b)| matches!(b.kind, BufferKind::Arena(_)));
+    arenas.filter(|&(i, _)| writes(i)).map(|(i, _)| blocks[i].clone()).collect()
+}

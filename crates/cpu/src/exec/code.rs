@@ -1,0 +1,237 @@
+//! A program prepared for the CPU: operands bound to memory, registers to tiles, what is the same for all rows set apart.
+
+use super::grid::{Grid, Places};
+use super::memory::Region;
+use chiaro_graph::plan::{Instr, Program, Reg};
+use chiaro_graph::{DType, Elementwise, RandomKind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Lanes of a register tile: with eight live registers they fill two thirds of a first-level cache of 48 KiB.
+pub(crate) const TILE: usize = 1024;
+
+/// An operand of a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub region: Region,
+    pub dtype: DType,
+    /// Parts of it may be written by the step, so that it is copied before use.
+    pub shared: bool,
+}
+
+/// Where `Value(i)` comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Values {
+    /// There are none, or `Value(0)` is the kernel's tile.
+    Tile,
+    /// Row-major results of a reduction.
+    Regions(Vec<Region>),
+}
+
+/// One instruction.
+#[derive(Clone, Debug)]
+pub(crate) struct Op {
+    pub kind: Kind,
+    pub reg: Reg,
+    /// The store whose memory the result may be written to at once.
+    pub store: Option<usize>,
+    /// Computed once for many rows.
+    pub invariant: bool,
+}
+
+/// What an instruction does.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Load(Bound, Places),
+    Tile,
+    Fill(u32),
+    Index(Places),
+    Random { kind: RandomKind, salt: u32, key: [Reg; 3], index: Reg },
+    Map(Elementwise, DType, [Reg; 3]),
+    Cast { from: DType, to: DType, x: Reg },
+}
+
+/// Where a register goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub reg: Reg,
+    /// The kernel's tile instead of the region.
+    pub tile: bool,
+    pub region: Region,
+    pub dtype: DType,
+    pub places: Places,
+}
+
+/// A prepared program.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub grid: Grid,
+    /// Distinguishes prepared programs.
+    pub id: u64,
+    /// What is the same for all rows; computed once for each range of columns.
+    pub invariant: Vec<Op>,
+    pub body: Vec<Op>,
+    pub stores: Vec<Target>,
+    /// Tile of each register.
+    pub slot: Vec<usize>,
+    /// Number of tiles.
+    pub slots: usize,
+}
+
+/// How a register depends on the point.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Varies {
+    Never,
+    WithColumn,
+    Always,
+}
+
+impl Code {
+    /// Prepares a program. `tile` is the store whose memory the kernel's tile is.
+    pub fn new(program: &Program, operands: &[Bound], values: &Values, tile: Option<usize>) -> Code {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let grid = Grid::new(&program.domain);
+        let kinds: Vec<Kind> = program.instrs.iter().map(|i| kind(i, program, &grid, operands, values)).collect();
+        let varies = variation(&kinds, &grid);
+        let stores: Vec<Target> = program
+            .stores
+            .iter()
+            .enumerate()
+            .map(|(i, s)| Target {
+                reg: s.reg,
+                tile: tile == Some(i),
+                region: operands[s.operand].region,
+                dtype: s.dtype,
+                places: Places::new(&s.view, &grid),
+            })
+            .collect();
+        let ops = |wanted: &dyn Fn(usize) -> bool| -> Vec<Op> {
+            let chosen = (0..kinds.len()).filter(|&reg| wanted(reg));
+            let invariant = |reg: usize| varies[reg] != Varies::Always;
+            chosen.map(|reg| Op { kind: kinds[reg].clone(), reg, store: None, invariant: invariant(reg) }).collect()
+        };
+        let invariant = ops(&|reg| varies[reg] != Varies::Always);
+        // What a store may overwrite is copied before anything is stored.
+        let early = |reg: usize| matches!(&kinds[reg], Kind::Tile) || matches!(&kinds[reg], Kind::Load(b, _) if b.shared);
+        let mut body = ops(&|reg| varies[reg] == Varies::Always && early(reg));
+        body.extend(ops(&|reg| varies[reg] == Varies::Always && !early(reg)));
+        choose_stores(&mut body, &stores);
+        let (slot, slots) = assign_slots(&invariant, &body, &stores, kinds.len());
+        Code { grid, id: NEXT.fetch_add(1, Ordering::Relaxed), invariant, body, stores, slot, slots }
+    }
+
+    /// Rows of a tile of `cols` columns.
+    pub fn tile_rows(&self, cols: usize) -> usize {
+        (TILE / cols.max(1)).clamp(1, self.grid.rows.max(1))
+    }
+
+    /// Keeps registers that are read from outside after a block: gives each a tile of its own.
+    pub fn keep(&mut self, regs: impl Iterator<Item = Reg>) {
+        for reg in regs {
+            self.slot[reg] = self.slots;
+            self.slots += 1;
+        }
+    }
+}
+
+fn kind(instr: &Instr, program: &Program, grid: &Grid, operands: &[Bound], values: &Values) -> Kind {
+    match instr {
+        Instr::Value(i) => match values {
+            Values::Tile => Kind::Tile,
+            Values::Regions(regions) => {
+                let bound = Bound { region: regions[*i], dtype: DType::F32, shared: false };
+                Kind::Load(bound, Places::linear(grid))
+            }
+        },
+        Instr::Load { operand, view, dtype } => {
+            Kind::Load(Bound { dtype: *dtype, ..operands[*operand] }, Places::new(view, grid))
+        }
+        Instr::Scalar(s) => Kind::Fill(s.lane()),
+        Instr::Index(view) => Kind::Index(Places::new(view, grid)),
+        Instr::Random { kind, salt, operands: [a, b, c, index] } => {
+            Kind::Random { kind: *kind, salt: *salt, key: [*a, *b, *c], index: *index }
+        }
+        Instr::Map(op, regs) => {
+            // Selections have the type of what they select, all others that of their operands.
+            let at = |i: usize| regs.get(i).copied().unwrap_or(regs[0]);
+            let dtype = program.types[if *op == Elementwise::Where { at(1) } else { at(0) }];
+            Kind::Map(*op, dtype, [at(0), at(1), at(2)])
+        }
+        Instr::Cast(to, x) => Kind::Cast { from: program.types[*x], to: *to, x: *x },
+    }
+}
+
+/// The registers that an instruction reads.
+fn sources(kind: &Kind) -> Vec<Reg> {
+    match kind {
+        Kind::Load(..) | Kind::Tile | Kind::Fill(_) | Kind::Index(_) => vec![],
+        Kind::Random { key, index, .. } => key.iter().copied().chain([*index]).collect(),
+        Kind::Map(_, _, regs) => regs.to_vec(),
+        Kind::Cast { x, .. } => vec![*x],
+    }
+}
+
+fn variation(kinds: &[Kind], grid: &Grid) -> Vec<Varies> {
+    let mut varies: Vec<Varies> = vec![];
+    for kind in kinds {
+        let own = match kind {
+            Kind::Load(_, places) | Kind::Index(places) if places.is_constant(grid) => Varies::Never,
+            Kind::Load(_, places) | Kind::Index(places) if places.ignores_rows(grid) => Varies::WithColumn,
+            Kind::Load(..) | Kind::Index(_) | Kind::Tile => Varies::Always,
+            _ => sources(kind).into_iter().map(|r| varies[r]).max().unwrap_or(Varies::Never),
+        };
+        // Long rows are their own tiles, and nothing would be computed twice.
+        let short = grid.rows > 1 && grid.cols <= TILE / 2;
+        varies.push(if own == Varies::WithColumn && !short { Varies::Always } else { own });
+    }
+    varies
+}
+
+/// Lets an instruction write its result where its first store wants it.
+fn choose_stores(body: &mut [Op], stores: &[Target]) {
+    let read: Vec<Reg> = body.iter().flat_map(|op| sources(&op.kind)).collect();
+    for op in body.iter_mut() {
+        if !matches!(op.kind, Kind::Map(..) | Kind::Cast { .. } | Kind::Random { .. }) {
+            continue;
+        }
+        let mut own = (0..stores.len()).filter(|&i| stores[i].reg == op.reg && stores[i].dtype != DType::F16);
+        let first = own.next();
+        // The kernel's tile is lent, so that nobody can read the result there.
+        let alone = !read.contains(&op.reg) && stores.iter().filter(|s| s.reg == op.reg).count() == 1;
+        op.store = first.filter(|&i| alone || !stores[i].tile);
+    }
+}
+
+/// Tiles of the registers, reused within the body.
+fn assign_slots(invariant: &[Op], body: &[Op], stores: &[Target], regs: usize) -> (Vec<usize>, usize) {
+    let mut slot = vec![0; regs];
+    let mut slots = 0;
+    for op in invariant {
+        slot[op.reg] = slots;
+        slots += 1;
+    }
+    let mut last = vec![0; regs];
+    for (i, op) in body.iter().enumerate() {
+        last[op.reg] = last[op.reg].max(i);
+        sources(&op.kind).into_iter().for_each(|r| last[r] = i);
+    }
+    stores.iter().for_each(|s| last[s.reg] = usize::MAX);
+    invariant.iter().for_each(|op| last[op.reg] = usize::MAX);
+    let mut free: Vec<usize> = vec![];
+    let mut live: Vec<Reg> = vec![];
+    for (i, op) in body.iter().enumerate() {
+        // An instruction never writes the tile of an operand: its tile is taken before theirs are given back.
+        slot[op.reg] = free.pop().unwrap_or_else(|| {
+            slots += 1;
+            slots - 1
+        });
+        live.push(op.reg);
+        live.retain(|&r| {
+            let dead = last[r] <= i;
+            if dead {
+                free.push(slot[r]);
+            }
+            !dead
+        });
+    }
+    (slot, slots)
+}

@@ -1,0 +1,30 @@
+//! 16-bit operands of kernels that compute on 32-bit ones.
+
+use super::memory::Region;
+use super::{Action, Context, for_each};
+use half::slice::HalfFloatSliceExt;
+
+const CHUNK: usize = 1 << 14;
+
+/// Copies between 16-bit and 32-bit floats.
+pub(crate) struct Convert {
+    pub halves: Region,
+    pub floats: Region,
+    pub len: usize,
+    /// From 16 to 32 bits, or back.
+    pub widen: bool,
+}
+
+impl Action for Convert {
+    fn run(&mut self, _: &mut Context<'_>) {
+        let this = &*self;
+        for_each(this.len.div_ceil(CHUNK), CHUNK, |i| {
+            let (start, len) = (i * CHUNK, CHUNK.min(this.len - i * CHUNK));
+            if this.widen {
+                this.halves.halves(start, len).convert_to_f32_slice(this.floats.floats_mut(start, len));
+            } else {
+                this.halves.halves_mut(start, len).convert_from_f32_slice(this.floats.floats(start, len));
+            }
+        });
+    }
+}

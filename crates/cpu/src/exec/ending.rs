@@ -1,0 +1,98 @@
+//! What follows a matrix product or convolution: nothing, its program on each finished tile, or a pass of its own.
+
+use super::code::{Bound, Code, TILE, Values};
+use super::grid::{Span, with_columns};
+use super::machine::{Machine, Tile};
+use super::memory::Region;
+use super::pointwise::Pointwise;
+use super::scratch::Scratches;
+use super::{Action, Builder, Context};
+use crate::kernels::{Epilogue, Level, NoEpilogue};
+use chiaro_graph::DType;
+use chiaro_graph::plan::{Instr, Program};
+
+/// The end of a kernel that writes a matrix of floats.
+pub(crate) struct Ending {
+    /// Where the kernel writes.
+    pub out: Region,
+    kind: Kind,
+}
+
+enum Kind {
+    Plain,
+    InTile(Code),
+    After(Pointwise),
+}
+
+impl Ending {
+    /// For a kernel whose result has `rows` rows of `cols` floats.
+    pub fn new(program: &Program, operands: &[Bound], rows: usize, cols: usize, builder: &mut Builder) -> Ending {
+        let whole = |i: usize| operands[program.stores[i].operand];
+        if program.is_plain() && whole(0).dtype == DType::F32 {
+            return Ending { out: whole(0).region, kind: Kind::Plain };
+        }
+        let Some(program) = with_columns(program, cols) else {
+            let out = builder.allocate(4 * rows * cols);
+            let after = Pointwise::new(program, operands, &Values::Regions(vec![out]));
+            return Ending { out, kind: Kind::After(after) };
+        };
+        let loaded = |operand: usize| {
+            program.instrs.iter().any(|i| matches!(i, Instr::Load { operand: o, .. } if *o == operand))
+        };
+        // The kernel's raw result may not overwrite what the program is going to read.
+        let first = program.stores.iter().position(|s| {
+            s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(s.operand)
+        });
+        let out = match first {
+            Some(i) => whole(i).region,
+            None => builder.allocate(4 * rows * cols),
+        };
+        Ending { out, kind: Kind::InTile(Code::new(&program, operands, &Values::Tile, first)) }
+    }
+
+    /// Runs the kernel with its epilogue. `row` is the first row of the kernel's output within the whole result.
+    pub fn finish(&self, context: &mut Context<'_>, row: usize, kernel: impl FnOnce(&mut Context<'_>, &dyn Epilogue)) {
+        match &self.kind {
+            Kind::InTile(code) => {
+                let (scratches, level, run) = (context.scratches, context.level, context.run);
+                kernel(context, &InTile { code, scratches, level, run, row });
+            }
+            Kind::Plain | Kind::After(_) => kernel(context, &NoEpilogue),
+        }
+    }
+
+    /// What remains to be done when the whole output is there.
+    pub fn after(&mut self, context: &mut Context<'_>) {
+        if let Kind::After(pass) = &mut self.kind {
+            pass.run(context);
+        }
+    }
+}
+
+/// Runs a program on tiles of a kernel's output.
+struct InTile<'a> {
+    code: &'a Code,
+    scratches: &'a Scratches,
+    level: Level,
+    run: u64,
+    row: usize,
+}
+
+impl Epilogue for InTile<'_> {
+    fn apply(&self, row: usize, rows: usize, col: usize, cols: usize, tile: &mut [f32], stride: usize) {
+        let lanes: &mut [u32] = bytemuck::cast_slice_mut(tile);
+        let mut scratch = self.scratches.mine();
+        let mut machine = Machine::new(self.code, &mut scratch, self.level, self.run);
+        for across in (0..cols).step_by(TILE) {
+            let cols = TILE.min(cols - across);
+            let step = self.code.tile_rows(cols);
+            for down in (0..rows).step_by(step) {
+                let rows = step.min(rows - down);
+                let span = Span { row: self.row + row + down, rows, col: col + across, cols };
+                let start = down * stride + across;
+                let lanes = &mut lanes[start..start + (rows - 1) * stride + cols];
+                machine.block(span, Some(Tile { lanes, stride }));
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Buffers of a plan and the regions of them that steps read and write.
+//! `unsafe` because one buffer holds many values at different times, and tasks write disjoint parts of one region at once. The
+//! proof that nothing is read while it is written is the plan's: see [`Region`].
+#![allow(unsafe_code)]
+
+use half::f16;
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const LINE: usize = 64;
+
+/// Memory of one buffer, zero at first, starting at a cache line.
+pub(crate) struct Block {
+    words: *mut u64,
+    len: usize,
+    version: AtomicU64,
+}
+
+// SAFETY: the memory is the block's own; see `Region` for who keeps apart reads and writes.
+unsafe impl Send for Block {}
+// SAFETY: the same.
+unsafe impl Sync for Block {}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let all = std::ptr::slice_from_raw_parts_mut(self.words, self.len);
+        // SAFETY: made by `Box::into_raw` in `new`, and nobody has a region of a dropped block.
+        drop(unsafe { Box::from_raw(all) });
+    }
+}
+
+impl Block {
+    /// `bytes` zero bytes; the current pool's threads touch their share of the pages first.
+    pub fn new(bytes: usize) -> Block {
+        // The allocator hands out fresh pages lazily, so that the first write decides on which node they lie.
+        let mut words = vec![0u64; (bytes + LINE).div_ceil(8) + LINE / 8];
+        words.par_chunks_mut(1 << 18).for_each(|part| {
+            // A volatile write cannot be dropped for storing what is there already.
+            part.iter_mut().step_by(512).for_each(|w| unsafe { std::ptr::write_volatile(w, 0) });
+        });
+        let len = words.len();
+        let words = Box::into_raw(words.into_boxed_slice()).cast::<u64>();
+        Block { words, len, version: AtomicU64::new(1) }
+    }
+
+    /// Changes whenever the content may have changed between steps.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// Tells readers that keep copies that the content changes.
+    pub fn touch(&self) {
+        self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.len * 8
+    }
+
+    /// `bytes` bytes from `offset` on.
+    pub fn region(&self, offset: usize, bytes: usize) -> Region {
+        let base = self.words.cast::<u8>();
+        let start = base.align_offset(LINE) + offset;
+        assert!(start + bytes <= self.bytes(), "a region leaves its buffer");
+        Region { base: base.wrapping_add(start), bytes }
+    }
+}
+
+/// A part of a [`Block`], handed to the steps of one backend, which owns all blocks that its steps name and drops them last.
+///
+/// The plan guarantees that within a step a region that is only read overlaps none that is written, and the actions that
+/// tasks write disjoint parts. Slices made here must not outlive the task, and a region that is read and written at once
+/// ([`chiaro_graph::plan::Access::ReadWrite`]) is copied out by [`Region::copy_lanes`] before it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Region {
+    base: *mut u8,
+    bytes: usize,
+}
+
+// SAFETY: a region is an address; see above for who keeps apart reads and writes.
+unsafe impl Send for Region {}
+// SAFETY: the same.
+unsafe impl Sync for Region {}
+
+macro_rules! accessors {
+    ($($(#[$doc:meta])* $read:ident $write:ident $T:ty;)+) => {$(
+        $(#[$doc])*
+        pub fn $read<'a>(self, start: usize, len: usize) -> &'a [$T] {
+            self.check::<$T>(start, len);
+            // SAFETY: in bounds and aligned; nobody writes it meanwhile (see `Region`); all bit patterns are values.
+            unsafe { std::slice::from_raw_parts(self.base.cast::<$T>().add(start), len) }
+        }
+
+        /// The same to be written, by one task alone.
+        pub fn $write<'a>(self, start: usize, len: usize) -> &'a mut [$T] {
+            self.check::<$T>(start, len);
+            // SAFETY: as above, and no other task has these elements.
+            unsafe { std::slice::from_raw_parts_mut(self.base.cast::<$T>().add(start), len) }
+        }
+    )+};
+}
+
+impl Region {
+    accessors! {
+        /// Elements as 32-bit lanes.
+        lanes lanes_mut u32;
+        /// Elements as floats.
+        floats floats_mut f32;
+        /// Elements as 64-bit partial sums.
+        doubles doubles_mut f64;
+        /// Elements as 16-bit floats.
+        halves halves_mut f16;
+    }
+
+    fn check<T>(self, start: usize, len: usize) {
+        assert!((start + len) * size_of::<T>() <= self.bytes, "elements {start}.. ({len}) of {} bytes", self.bytes);
+    }
+
+    /// All floats.
+    pub fn all<'a>(self) -> &'a [f32] {
+        self.floats(0, self.bytes / 4)
+    }
+
+    /// All floats, to be written.
+    pub fn all_mut<'a>(self) -> &'a mut [f32] {
+        self.floats_mut(0, self.bytes / 4)
+    }
+
+    /// Copies lanes out of a region of which other parts are being written.
+    pub fn copy_lanes(self, start: usize, to: &mut [u32]) {
+        self.check::<u32>(start, to.len());
+        // SAFETY: in bounds; `to` is scratch and never part of a region.
+        unsafe { std::ptr::copy_nonoverlapping(self.base.cast::<u32>().add(start), to.as_mut_ptr(), to.len()) }
+    }
+
+    /// One lane.
+    #[inline]
+    pub fn lane(self, at: usize) -> u32 {
+        self.check::<u32>(at, 1);
+        // SAFETY: in bounds.
+        unsafe { *self.base.cast::<u32>().add(at) }
+    }
+
+    /// Writes one lane.
+    #[inline]
+    pub fn set_lane(self, at: usize, value: u32) {
+        self.check::<u32>(at, 1);
+        // SAFETY: in bounds; the element is the calling task's.
+        unsafe { *self.base.cast::<u32>().add(at) = value }
+    }
+
+    /// One 16-bit float.
+    #[inline]
+    pub fn half(self, at: usize) -> f16 {
+        self.check::<f16>(at, 1);
+        // SAFETY: in bounds.
+        unsafe { *self.base.cast::<f16>().add(at) }
+    }
+
+    /// Writes one 16-bit float.
+    #[inline]
+    pub fn set_half(self, at: usize, value: f16) {
+        self.check::<f16>(at, 1);
+        // SAFETY: in bounds; the element is the calling task's.
+        unsafe { *self.base.cast::<f16>().add(at) = value }
+    }
+
+    /// A part, in bytes.
+    pub fn part(self, offset: usize, bytes: usize) -> Region {
+        assert!(offset + bytes <= self.bytes);
+        Region { base: self.base.wrapping_add(offset), bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_zero_and_start_at_a_cache_line() {
+        let block = Block::new(1000);
+        let region = block.region(0, 1000);
+        assert_eq!(region.lanes(0, 250), [0; 250]);
+        assert_eq!(region.lanes(0, 1).as_ptr() as usize % LINE, 0);
+        block.region(64, 4).set_lane(0, 7);
+        assert_eq!(region.lane(16), 7);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its buffer")]
+    fn a_region_outside_is_refused() {
+        Block::new(8).region(0, 4096);
+    }
+}

@@ -1,0 +1,76 @@
+//! The fast executor: each step of a plan becomes an action that was prepared once and neither allocates nor plans.
+
+mod arg_reduce;
+mod avg_pool;
+mod code;
+mod conv;
+mod convert;
+mod cross_entropy;
+mod ending;
+mod fold;
+mod gather;
+mod grid;
+mod machine;
+mod matmul;
+mod max_pool;
+mod memory;
+mod moments;
+mod pointwise;
+mod prepare;
+mod random;
+mod reduce;
+mod scatter;
+mod scratch;
+mod softmax;
+mod transfer;
+mod window;
+
+pub(crate) use code::Bound;
+pub(crate) use memory::{Block, Region};
+pub(crate) use prepare::{Source, prepare};
+pub(crate) use scratch::Scratches;
+
+use crate::kernels::{Level, Workspace};
+use std::sync::Arc;
+
+/// What actions run with.
+pub(crate) struct Context<'a> {
+    pub workspace: &'a mut Workspace,
+    pub scratches: &'a Scratches,
+    pub level: Level,
+    /// Distinguishes the actions of all steps.
+    pub run: u64,
+}
+
+/// One prepared kernel call.
+pub(crate) trait Action: Send {
+    /// Runs it on the current pool.
+    fn run(&mut self, context: &mut Context<'_>);
+}
+
+/// Memory that actions ask for while a plan is compiled.
+#[derive(Default)]
+pub(crate) struct Builder {
+    pub blocks: Vec<Arc<Block>>,
+}
+
+impl Builder {
+    /// Zero bytes that live as long as the plan.
+    pub fn allocate(&mut self, bytes: usize) -> Region {
+        let block = Arc::new(Block::new(bytes));
+        let region = block.region(0, bytes);
+        self.blocks.push(block);
+        region
+    }
+}
+
+/// Runs `task` for each of `n` parts of about `work` operations each: here if that is little, else on the pool.
+fn for_each(n: usize, work: usize, task: impl Fn(usize) + Sync + Send) {
+    use rayon::prelude::*;
+    const SERIAL: usize = 1 << 14;
+    if n < 2 || n.saturating_mul(work) < SERIAL {
+        return (0..n).for_each(task);
+    }
+    let least = (SERIAL / work.max(1)).clamp(1, n);
+    (0..n).into_par_iter().with_min_len(least).for_each(task);
+}
