@@ -114,7 +114,7 @@ fn merged_small(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, option
 fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, options: &PlanOptions) -> Option<Draft> {
     let (producer, consumer) = (&drafts.calls[a], &drafts.calls[b]);
     let pointwise = matches!(producer.kernel, Kernel::Pointwise);
-    if !matches!(consumer.kernel, Kernel::Pointwise) || !(pointwise || producer.kernel.has_epilogue()) {
+    if !matches!(consumer.kernel, Kernel::Pointwise) || !(pointwise || (options.has_epilogue)(&producer.kernel)) {
         return None;
     }
     if count(&producer.program.domain) != count(&consumer.program.domain) {

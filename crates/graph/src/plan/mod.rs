@@ -59,6 +59,8 @@ pub struct PlanOptions {
     pub inline_broadcasts: bool,
     /// f32 elements of scratch that a kernel wants.
     pub scratch: fn(&Kernel) -> usize,
+    /// Kernels that run the step's program on their results: at least those marked (E) in [`Kernel`].
+    pub has_epilogue: fn(&Kernel) -> bool,
     /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
     pub fuse: bool,
 }
@@ -71,6 +73,7 @@ impl Default for PlanOptions {
             max_bytes: usize::MAX,
             inline_broadcasts: false,
             scratch: |_| 0,
+            has_epilogue: Kernel::has_epilogue,
             fuse: true,
         }
     }
