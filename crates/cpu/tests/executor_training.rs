@@ -1,0 +1,92 @@
+//! Training steps on the fast executor: as on the reference, the same bits for any number of threads, nothing allocated.
+
+mod support;
+
+use chiaro_cpu::Cpu;
+use chiaro_cpu::reference::Reference;
+use chiaro_graph::{Backend, Tensor};
+use chiaro_nn::models::ResNet;
+use chiaro_nn::{Model, Optimizer, Sgd, TrainOptions, TrainStep};
+use support::Generator;
+
+const BATCH: usize = 8;
+const IMAGE: [usize; 3] = [12, 12, 3];
+
+fn step() -> TrainStep {
+    let net = ResNet { widths: vec![8, 16], blocks: 1, classes: 5 };
+    let model = Model::new("net", IMAGE, 5, net).expect("a model");
+    TrainStep::build(&model, TrainOptions::new(BATCH, Optimizer::Sgd(Sgd::default()))).expect("a step")
+}
+
+fn batch(step: &TrainStep, t: u64) -> Vec<Tensor> {
+    let mut g = Generator(t);
+    let images = Tensor::f32([&[BATCH][..], &IMAGE[..]].concat(), g.floats(BATCH * IMAGE.iter().product::<usize>()));
+    let labels = Tensor::i32([BATCH], (0..BATCH).map(|_| g.range(0, 4) as i32).collect());
+    step.inputs(images.expect("images"), labels.expect("labels"), 1, t, 0.05)
+}
+
+/// Losses of some steps, and the parameters behind them.
+fn train(backend: &mut dyn Backend, steps: u64) -> (Vec<f64>, Tensor) {
+    let step = step();
+    let plan = backend.compile(&step.graph).expect("compiles");
+    for (name, values) in step.initial_arenas(3) {
+        backend.write_arena(&name, &values).expect("an arena");
+    }
+    let mut losses = vec![];
+    for t in 0..steps {
+        backend.run(plan, &batch(&step, t)).expect("runs");
+        losses.push(backend.read(plan, 0).expect("a loss").to_f64()[0]);
+    }
+    (losses, backend.read_arena("params").expect("parameters"))
+}
+
+fn cpu(threads: usize) -> Cpu {
+    Cpu::new(Some(threads)).expect("threads")
+}
+
+#[test]
+fn twenty_steps_have_the_losses_of_the_reference() {
+    let (want, _) = train(&mut Reference::new(), 20);
+    for backend in [&mut cpu(2), &mut Cpu::unfused(Some(1)).expect("threads")] {
+        let (got, _) = train(backend, 20);
+        for (t, (a, b)) in got.iter().zip(&want).enumerate() {
+            assert!((a - b).abs() <= 1e-4 * b.abs(), "step {t} on {}: {a} instead of {b}", backend.name());
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let one = train(&mut cpu(1), 5);
+    for threads in [2, 3, 7] {
+        assert_eq!(train(&mut cpu(threads), 5), one, "{threads} threads");
+    }
+}
+
+#[test]
+fn steps_allocate_nothing() {
+    let mut backend = cpu(2);
+    let step = step();
+    let plan = backend.compile(&step.graph).expect("compiles");
+    let mut after = vec![];
+    for t in 0..6 {
+        backend.run(plan, &batch(&step, t)).expect("runs");
+        after.push((backend.stats().allocations, backend.stats().bytes));
+    }
+    assert!(after[0].0 > 0 && after.iter().all(|s| *s == after[0]), "{after:?}");
+}
+
+#[test]
+fn an_arena_of_another_length_or_type_is_refused() {
+    let mut backend = cpu(1);
+    train(&mut backend, 1);
+    let wrong = backend.write_arena("params", &Tensor::zeros([3], chiaro_graph::DType::F32));
+    assert!(matches!(wrong, Err(chiaro_graph::BackendError::Mismatch { .. })), "{wrong:?}");
+    let unknown = backend.read_arena("nothing");
+    assert!(matches!(unknown, Err(chiaro_graph::BackendError::Unknown(_))), "{unknown:?}");
+    let net = ResNet { widths: vec![8], blocks: 1, classes: 5 };
+    let model = Model::new("net", IMAGE, 5, net).expect("a model");
+    let other = TrainStep::build(&model, TrainOptions::new(BATCH, Optimizer::Sgd(Sgd::default()))).expect("a step");
+    let refused = backend.compile(&other.graph);
+    assert!(matches!(refused, Err(chiaro_graph::BackendError::Mismatch { .. })), "{refused:?}");
+}
