@@ -6,14 +6,19 @@
 //! is a [`GpuError`].
 
 mod adapter;
+mod backend;
 mod bind;
 mod budget;
 mod buffer;
+mod bytes;
+mod codegen;
 mod counters;
 mod device;
 mod encode;
 mod error;
+mod executor;
 mod faults;
+mod kernels;
 mod pipeline;
 mod pipeline_cache;
 mod probe;
@@ -28,6 +33,7 @@ mod unsafe_calls;
 pub use adapter::{
     AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, Adapters, Choice, MAX_WORKGROUPS_PER_DIMENSION,
 };
+pub use backend::{BackendOptions, GpuBackend};
 pub use bind::{BindGroup, Binding, spread};
 pub use buffer::GpuBuffer;
 pub use counters::AllocationCounter;

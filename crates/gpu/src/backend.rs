@@ -1,0 +1,185 @@
+//! The backend: graphs compiled to plans on one device, with arenas shared between them by name.
+
+use std::collections::HashMap;
+
+use chiaro_graph::plan::{Plan, PlanOptions};
+use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, PlanId, Stats, Tensor, check_inputs};
+
+use crate::bytes::{tensor_bytes, tensor_from_bytes};
+use crate::executor::Executor;
+use crate::kernels::{self, Variants};
+use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError};
+
+/// Storage bindings of a kernel on every device.
+const PORTABLE_BINDINGS: u32 = 8;
+
+/// Elements to which operands are aligned: arenas are laid out so, and no adapter asks for more.
+const ALIGNMENT: usize = chiaro_graph::ARENA_ALIGNMENT;
+
+/// Choices of a [`GpuBackend`].
+#[derive(Debug, Clone)]
+pub struct BackendOptions {
+    /// Fuse kernels. Without it every op is a kernel of its own: the plain path, for comparison.
+    pub fuse: bool,
+}
+
+impl Default for BackendOptions {
+    fn default() -> Self {
+        BackendOptions { fuse: true }
+    }
+}
+
+/// Runs graphs on a GPU.
+pub struct GpuBackend {
+    gpu: Gpu,
+    options: BackendOptions,
+    variants: Variants,
+    arenas: HashMap<String, (ArenaInfo, GpuBuffer)>,
+    plans: Vec<Executor>,
+    start: AllocationCounter,
+}
+
+impl GpuBackend {
+    /// A backend without graphs on an open device. Whether kernels are checked was decided as the device was opened.
+    pub fn new(gpu: Gpu, options: BackendOptions) -> GpuBackend {
+        let software = gpu.summary().kind == AdapterKind::Software;
+        let variants = if software { Variants::SOFTWARE } else { Variants::GPU };
+        let start = gpu.counters();
+        GpuBackend { gpu, options, variants, arenas: HashMap::new(), plans: vec![], start }
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Options with which graphs are planned for this device.
+    pub fn plan_options(&self) -> PlanOptions {
+        let limits = self.gpu.limits();
+        PlanOptions {
+            max_operands: limits.storage_buffers.clamp(4, PORTABLE_BINDINGS) as usize,
+            alignment: ALIGNMENT,
+            max_bytes: usize::try_from(limits.binding_bytes).unwrap_or(usize::MAX),
+            inline_broadcasts: true,
+            scratch: match self.variants {
+                Variants::SOFTWARE => kernels::scratch_on_software,
+                _ => kernels::scratch_on_gpu,
+            },
+            fuse: self.options.fuse,
+        }
+    }
+
+    /// Dispatches of one step of a compiled graph; 0 if there is no such graph.
+    pub fn dispatches(&self, plan: PlanId) -> usize {
+        self.plans.get(plan.0).map_or(0, Executor::dispatches)
+    }
+
+    fn error(&self, error: GpuError) -> BackendError {
+        let device = self.gpu.summary().name.clone();
+        let detail = error.to_string();
+        match error {
+            GpuError::OutOfMemory { .. } => BackendError::OutOfMemory { device, detail },
+            GpuError::DeviceLost { .. } | GpuError::Timeout { .. } => BackendError::DeviceLost { device, detail },
+            _ => BackendError::Device { device, detail },
+        }
+    }
+
+    fn check_memory(&self, plan: &Plan) -> Result<(), BackendError> {
+        let (budget, held) = (self.gpu.budget_bytes(), self.gpu.counters().bytes);
+        let needed = plan.peak_bytes() as u64;
+        if held.saturating_add(needed) <= budget {
+            return Ok(());
+        }
+        let free = budget.saturating_sub(held);
+        let detail = format!("the step needs {needed} bytes, {free} are free; a smaller batch needs less");
+        Err(BackendError::OutOfMemory { device: self.gpu.summary().name.clone(), detail })
+    }
+
+    /// Makes the arenas of a graph that are new.
+    fn declare(&mut self, graph: &Graph) -> Result<(), BackendError> {
+        for info in graph.arenas() {
+            match self.arenas.get(&info.name) {
+                Some((old, _)) if old.len == info.len && old.dtype == info.dtype => {}
+                Some((old, _)) => return Err(mismatch(old, &[info.len], info.dtype)),
+                None => {
+                    let bytes = (info.len * info.dtype.size()) as u64;
+                    let made = self.gpu.storage_buffer(&format!("arena {}", info.name), bytes);
+                    let buffer = made.map_err(|e| self.error(e))?;
+                    self.arenas.insert(info.name.clone(), (info.clone(), buffer));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn arena(&self, name: &str) -> Result<&(ArenaInfo, GpuBuffer), BackendError> {
+        self.arenas.get(name).ok_or_else(|| BackendError::Unknown(format!("arena {name:?}")))
+    }
+
+    fn plan(&mut self, plan: PlanId) -> Result<&mut Executor, BackendError> {
+        self.plans.get_mut(plan.0).ok_or_else(|| BackendError::Unknown(format!("{plan:?}")))
+    }
+}
+
+impl Backend for GpuBackend {
+    fn name(&self) -> String {
+        self.gpu.summary().to_string()
+    }
+
+    fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
+        let plan = Plan::new(graph, &self.plan_options())?;
+        self.check_memory(&plan)?;
+        self.declare(graph)?;
+        let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.variants);
+        self.plans.push(made.map_err(|e| self.error(e))?);
+        Ok(PlanId(self.plans.len() - 1))
+    }
+
+    fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        let executor = self.plan(plan)?;
+        check_inputs(&executor.inputs, inputs)?;
+        let ran = executor.run(inputs);
+        ran.map_err(|e| self.error(e))
+    }
+
+    fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
+        let read = self.plan(plan)?.read(output);
+        let unknown = || BackendError::Unknown(format!("output {output} of {plan:?}, or no step was run"));
+        read.map_err(|e| self.error(e))?.ok_or_else(unknown)
+    }
+
+    fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
+        let (info, buffer) = self.arena(name)?;
+        if values.shape() != [info.len] || values.dtype() != info.dtype {
+            return Err(mismatch(info, values.shape(), values.dtype()));
+        }
+        self.gpu.upload(buffer, 0, tensor_bytes(values)).map_err(|e| self.error(e))
+    }
+
+    fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
+        let (info, buffer) = self.arena(name)?;
+        let bytes = self.gpu.download(buffer, 0, buffer.bytes()).map_err(|e| self.error(e))?;
+        tensor_from_bytes(&[info.len], info.dtype, &bytes)
+            .ok_or_else(|| BackendError::Unknown(format!("size of arena {name:?}")))
+    }
+
+    fn stats(&self) -> Stats {
+        let now = self.gpu.counters();
+        Stats {
+            allocations: now.count - self.start.count,
+            bytes: now.bytes,
+            submissions: now.submissions - self.start.submissions,
+            dispatches: now.dispatches - self.start.dispatches,
+        }
+    }
+}
+
+fn mismatch(arena: &ArenaInfo, shape: &[usize], dtype: DType) -> BackendError {
+    BackendError::Mismatch {
+        name: arena.name.clone(),
+        want: vec![arena.len],
+        want_dtype: arena.dtype,
+        shape: shape.to_vec(),
+        dtype,
+    }
+}

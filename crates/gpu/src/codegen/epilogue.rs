@@ -1,0 +1,166 @@
+//! Epilogues: the code that finishes the results of a kernel from a `.wgsl` file, and the bindings that it brings along.
+
+use std::fmt::Write;
+
+use chiaro_graph::DType;
+use chiaro_graph::plan::{Operand, Program, Store};
+use chiaro_shaders::{ShaderError, Source};
+
+use super::emit::{Emitter, Lanes, Point};
+use super::functions::Functions;
+use super::{Slot, slots, used, writable};
+
+/// A kernel with its epilogue.
+pub(crate) struct Composed {
+    /// The WGSL.
+    pub text: String,
+    /// Positions of the operands bound, in the order of bindings.
+    pub binds: Vec<usize>,
+}
+
+/// Composes a shader whose bindings are the kernel's `inputs` and then one output, which it assigns on lines of the form
+/// `name[..] = T(epilogue(value, index));` (or `epilogue4` for four neighbours). The program stores the results; its first
+/// store that is row-major and of floats becomes the shader's own output.
+///
+/// # Errors
+/// Those of the composition, and [`ShaderError::Invalid`] for a shader that does not keep to this form.
+pub(crate) fn with_epilogue(
+    source: Source,
+    program: &Program,
+    inputs: &[usize],
+    operands: &[Operand],
+) -> Result<Composed, ShaderError> {
+    let mut binds = inputs.to_vec();
+    if program.is_plain() {
+        binds.push(program.stores[0].operand);
+        let text = declare_access(&source.build()?, &binds, operands)?;
+        return Ok(Composed { text, binds });
+    }
+    let own = program.stores.iter().position(|s| is_own(s, program));
+    let output = Binding::find(source.text(), inputs.len())?;
+    let vector = output.is_vector(source.text());
+    let axis = program.domain.len().checked_sub(1).filter(|&a| vector && program.domain[a] % 4 == 0);
+    let mut slots = slots(operands, &[(program, axis)]);
+    if let Some(own) = own {
+        let slot = &mut slots[program.stores[own].operand];
+        slot.name = output.name.clone();
+        slot.width = if vector { 4 } else { 1 };
+        binds.push(program.stores[own].operand);
+    }
+    let first_extra = binds.len();
+    let own_operand = own.map(|o| program.stores[o].operand);
+    binds.extend((0..operands.len()).filter(|&i| used(&[program], i) && Some(i) != own_operand));
+    let mut functions = Functions::default();
+    let scalar = function(program, own, &slots, None, &mut functions);
+    let four = axis.map(|_| function(program, own, &slots, axis, &mut functions));
+    let mut code = String::new();
+    for (binding, &i) in binds.iter().enumerate().skip(first_extra) {
+        code += &slots[i].declaration(binding, writable(&operands[i]));
+    }
+    let mut source = source.replace_fn("epilogue", &(code + &functions.text() + &scalar));
+    if let Some(four) = four {
+        source = source.replace_fn("epilogue4", &four);
+    }
+    let mut text = source.build()?;
+    if own.is_none() {
+        text = without_output(&text, &output);
+    }
+    let text = declare_access(&text, &binds[..first_extra], operands)?;
+    Ok(Composed { text, binds })
+}
+
+/// The text of a shader that needs no epilogue, its first buffers declared with the access that these operands ask for.
+///
+/// # Errors
+/// As [`with_epilogue`].
+pub(crate) fn with_access(source: Source, binds: &[usize], operands: &[Operand]) -> Result<String, ShaderError> {
+    declare_access(&source.build()?, binds, operands)
+}
+
+/// Can the shader itself do this store?
+fn is_own(store: &Store, program: &Program) -> bool {
+    matches!(store.dtype, DType::F32 | DType::F16) && store.view.is_identity(&program.domain)
+}
+
+/// `epilogue`, or with lanes `epilogue4`: all stores but the shader's own, whose value is returned.
+fn function(
+    program: &Program,
+    own: Option<usize>,
+    slots: &[Slot],
+    lanes: Option<usize>,
+    functions: &mut Functions,
+) -> String {
+    let rank = program.domain.len();
+    let point = Point { parts: vec![(0..rank, "index")], lanes, prefix: "e" };
+    let value = match lanes {
+        Some(_) => Lanes::Each(["value.x", "value.y", "value.z", "value.w"].map(String::from)),
+        None => Lanes::Same("value".into()),
+    };
+    let mut emitter = Emitter::new(program, slots, point, functions);
+    emitter.run(&[value]);
+    for (i, store) in program.stores.iter().enumerate() {
+        if Some(i) != own {
+            emitter.store(store);
+        }
+    }
+    let result = match (own, lanes) {
+        (None, _) => "value".to_string(),
+        (Some(own), None) => emitter.register(program.stores[own].reg).lane(0).to_string(),
+        (Some(own), Some(_)) => {
+            let lanes = emitter.register(program.stores[own].reg);
+            format!("vec4<f32>({}, {}, {}, {})", lanes.lane(0), lanes.lane(1), lanes.lane(2), lanes.lane(3))
+        }
+    };
+    let (name, ty) = if lanes.is_some() { ("epilogue4", "vec4<f32>") } else { ("epilogue", "f32") };
+    let body = &emitter.text;
+    format!("fn {name}(value: {ty}, index: u32) -> {ty} {{\n{body}    return {result};\n}}\n")
+}
+
+/// A declared storage buffer.
+struct Binding {
+    line: String,
+    name: String,
+    element: String,
+}
+
+impl Binding {
+    fn find(text: &str, number: usize) -> Result<Binding, ShaderError> {
+        let head = format!("@group(0) @binding({number}) var<storage, ");
+        let invalid = || ShaderError::Invalid(format!("no plain declaration of binding {number}"));
+        let line = text.lines().find(|l| l.starts_with(&head)).ok_or_else(invalid)?;
+        let declared = line[head.len()..].split_once("> ").ok_or_else(invalid)?.1;
+        let (name, ty) = declared.split_once(": array<").ok_or_else(invalid)?;
+        let element = ty.split_once(">;").ok_or_else(invalid)?.0;
+        Ok(Binding { line: line.to_string(), name: name.to_string(), element: element.to_string() })
+    }
+
+    fn is_vector(&self, text: &str) -> bool {
+        let alias = format!("alias {} = vec4<", self.element);
+        self.element.starts_with("vec4<") || text.lines().any(|l| l.starts_with(&alias))
+    }
+}
+
+/// Declares the first buffers with the access that the step's operands ask for.
+fn declare_access(text: &str, binds: &[usize], operands: &[Operand]) -> Result<String, ShaderError> {
+    let mut text = text.to_string();
+    for (number, &operand) in binds.iter().enumerate() {
+        if writable(&operands[operand]) {
+            let line = Binding::find(&text, number)?.line;
+            text = text.replace(&line, &line.replace("var<storage, read>", "var<storage, read_write>"));
+        }
+    }
+    Ok(text)
+}
+
+/// The text without an output buffer: what was stored there is only evaluated.
+fn without_output(text: &str, output: &Binding) -> String {
+    let head = format!("{}[", output.name);
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines().filter(|l| *l != output.line) {
+        let _ = match line.trim_start().starts_with(&head).then(|| line.split_once(" = ")).flatten() {
+            Some((_, value)) => writeln!(out, "_ = {value}"),
+            None => writeln!(out, "{line}"),
+        };
+    }
+    out
+}

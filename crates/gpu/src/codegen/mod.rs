@@ -1,0 +1,88 @@
+//! Generated WGSL: whole pointwise and reduction kernels, and the epilogues of the others, all from programs.
+
+mod emit;
+mod epilogue;
+mod functions;
+mod pointwise;
+mod reduce;
+
+use chiaro_graph::DType;
+use chiaro_graph::plan::{Access, Operand, Program, View};
+
+pub(crate) use epilogue::{with_access, with_epilogue};
+pub(crate) use functions::stored_type;
+pub(crate) use pointwise::pointwise;
+pub(crate) use reduce::{ReducePass, most_parts, reduce};
+
+/// How generated code reaches an operand of its step.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    /// Name of the buffer variable.
+    pub name: String,
+    /// Stored type.
+    pub dtype: DType,
+    /// Elements of the variable's array elements: 1 or 4.
+    pub width: u32,
+}
+
+impl Slot {
+    fn word(&self) -> String {
+        match self.width {
+            4 => format!("vec4<{}>", stored_type(self.dtype)),
+            _ => stored_type(self.dtype).to_string(),
+        }
+    }
+
+    /// The line that declares the buffer.
+    pub fn declaration(&self, binding: usize, writable: bool) -> String {
+        let access = if writable { "read_write" } else { "read" };
+        format!("@group(0) @binding({binding}) var<storage, {access}> {}: array<{}>;\n", self.name, self.word())
+    }
+}
+
+/// A slot for every operand of a step; `views` gives those through which each is used along the axis of the lanes.
+fn slots(operands: &[Operand], lane_uses: &[(&Program, Option<usize>)]) -> Vec<Slot> {
+    let width = |operand: usize| {
+        let mut used = false;
+        let all = lane_uses.iter().all(|(program, axis)| {
+            views(program, operand).all(|view| {
+                used = true;
+                axis.is_some_and(|axis| is_vector(view, axis))
+            })
+        });
+        if used && all { 4 } else { 1 }
+    };
+    let slot = |(i, o): (usize, &Operand)| Slot { name: format!("operand{i}"), dtype: o.dtype, width: width(i) };
+    operands.iter().enumerate().map(slot).collect()
+}
+
+/// The views through which a program uses an operand.
+fn views(program: &Program, operand: usize) -> impl Iterator<Item = &View> {
+    use chiaro_graph::plan::Instr;
+    let loads = program.instrs.iter().filter_map(move |i| match i {
+        Instr::Load { operand: o, view, .. } if *o == operand => Some(view),
+        _ => None,
+    });
+    loads.chain(program.stores.iter().filter(move |s| s.operand == operand).map(|s| &s.view))
+}
+
+/// Do four neighbours along an axis lie in one vector?
+fn is_vector(view: &View, axis: usize) -> bool {
+    let others = view.strides.iter().enumerate().all(|(i, s)| i == axis || s % 4 == 0);
+    view.strides.get(axis) == Some(&1) && view.offset % 4 == 0 && others
+}
+
+/// Operands that a program uses.
+fn used(programs: &[&Program], operand: usize) -> bool {
+    programs.iter().any(|p| views(p, operand).next().is_some())
+}
+
+/// Must a binding of this operand allow writes?
+pub(crate) fn writable(operand: &Operand) -> bool {
+    operand.access != Access::Read
+}
+
+/// `enable f16;` where 16-bit operands are among those declared.
+fn enables<'a>(slots: impl IntoIterator<Item = &'a Slot>) -> &'static str {
+    if slots.into_iter().any(|s| s.dtype == DType::F16) { "enable f16;\n" } else { "" }
+}

@@ -1,0 +1,193 @@
+//! A plan on a device: its buffers, pipelines and bind groups made once, then step after step in one submission each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as PlanStep};
+use chiaro_graph::{ArenaInfo, Graph, InputInfo, Tensor};
+
+use crate::bytes::{tensor_bytes, tensor_from_bytes};
+use crate::kernels::{self, Dispatch, Part, Variants};
+use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline, ReadTicket, StepQueue, StepSizes};
+
+/// Outputs of at most this many bytes together come back with every step; larger ones when they are asked for.
+const SMALL_OUTPUTS: u64 = 16 << 10;
+
+/// Each piece of staging memory begins at a multiple of this many bytes.
+const STAGING_ALIGNMENT: u64 = 16;
+
+/// A dispatch ready to be recorded.
+struct Command {
+    pipeline: Arc<Pipeline>,
+    bound: BindGroup,
+    workgroups: [u32; 3],
+}
+
+/// A compiled plan.
+pub(crate) struct Executor {
+    gpu: Gpu,
+    pub inputs: Vec<InputInfo>,
+    /// Buffer of each input that is used.
+    input_buffers: Vec<Option<GpuBuffer>>,
+    outputs: Vec<(PlanOutput, GpuBuffer)>,
+    commands: Vec<Command>,
+    queue: StepQueue,
+    /// Outputs travel with their step.
+    small: bool,
+    ticket: Option<ReadTicket>,
+    /// Outputs of the last step, once read.
+    results: Option<Vec<Vec<u8>>>,
+    has_run: bool,
+}
+
+impl Executor {
+    /// Allocates a plan's buffers (arenas are looked up in `arenas`) and compiles its kernels.
+    pub fn new(
+        gpu: &Gpu,
+        graph: &Graph,
+        plan: &Plan,
+        arenas: &HashMap<String, (ArenaInfo, GpuBuffer)>,
+        variants: &Variants,
+    ) -> Result<Executor, GpuError> {
+        let buffers: Vec<GpuBuffer> =
+            plan.buffers.iter().map(|b| buffer(gpu, graph, b, arenas)).collect::<Result<_, _>>()?;
+        let commands = commands(gpu, plan, &buffers, variants)?;
+        let input_buffers: Vec<Option<GpuBuffer>> =
+            plan.inputs.iter().map(|i| i.map(|i| buffers[i].clone())).collect();
+        let staged = |bytes: u64| bytes.next_multiple_of(STAGING_ALIGNMENT);
+        let upload = input_buffers.iter().flatten().map(|b| staged(b.bytes())).sum();
+        let outputs: Vec<(PlanOutput, GpuBuffer)> =
+            plan.outputs.iter().map(|o| (o.clone(), buffers[o.buffer].clone())).collect();
+        let readback = outputs.iter().map(|(o, _)| staged(range(o).1)).sum();
+        let small = readback <= SMALL_OUTPUTS;
+        let queue = StepQueue::new(gpu, StepSizes { upload, readback: if small { readback } else { 0 } })?;
+        Ok(Executor {
+            gpu: gpu.clone(),
+            inputs: graph.inputs().to_vec(),
+            input_buffers,
+            outputs,
+            commands,
+            queue,
+            small,
+            ticket: None,
+            results: None,
+            has_run: false,
+        })
+    }
+
+    /// Kernel calls of a step.
+    pub fn dispatches(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Submits one step. `inputs` fit what the graph declares.
+    pub fn run(&mut self, inputs: &[Tensor]) -> Result<(), GpuError> {
+        self.ticket = None;
+        self.results = None;
+        let mut step = self.queue.begin()?;
+        for (tensor, buffer) in inputs.iter().zip(&self.input_buffers) {
+            if let Some(buffer) = buffer {
+                step.upload(buffer, 0, tensor_bytes(tensor))?;
+            }
+        }
+        let commands = &self.commands;
+        step.pass("step", |pass| {
+            commands.iter().try_for_each(|c| pass.dispatch(&c.pipeline, &c.bound, c.workgroups, &[]))
+        })?;
+        if self.small {
+            for (output, buffer) in &self.outputs {
+                let (offset, bytes) = range(output);
+                step.readback(buffer, offset, bytes)?;
+            }
+        }
+        self.ticket = step.submit()?;
+        self.has_run = true;
+        Ok(())
+    }
+
+    /// An output of the last step; `None` if there is none of this number or no step was run.
+    pub fn read(&mut self, output: usize) -> Result<Option<Tensor>, GpuError> {
+        let Some((info, buffer)) = self.outputs.get(output).filter(|_| self.has_run) else {
+            return Ok(None);
+        };
+        if let Some(ticket) = self.ticket.take() {
+            self.results = Some(self.queue.read(ticket)?);
+        }
+        let (offset, bytes) = range(info);
+        let downloaded;
+        let data = match &self.results {
+            Some(results) => &results[output],
+            None => {
+                downloaded = self.gpu.download(buffer, offset, bytes)?;
+                &downloaded
+            }
+        };
+        Ok(tensor_from_bytes(&info.shape, info.dtype, data))
+    }
+}
+
+/// Where an output lies in its buffer: first byte and number of bytes.
+fn range(output: &PlanOutput) -> (u64, u64) {
+    let size = output.dtype.size();
+    ((output.offset * size) as u64, (output.shape.iter().product::<usize>() * size) as u64)
+}
+
+fn buffer(
+    gpu: &Gpu,
+    graph: &Graph,
+    buffer: &Buffer,
+    arenas: &HashMap<String, (ArenaInfo, GpuBuffer)>,
+) -> Result<GpuBuffer, GpuError> {
+    let label = match buffer.kind {
+        BufferKind::Input(id) => format!("input {}", graph.inputs()[id.0].name),
+        BufferKind::Arena(id) => format!("arena {}", graph.arenas()[id.0].name),
+        BufferKind::Constant(_) => "constant".to_owned(),
+        BufferKind::Zeroed => "gradients".to_owned(),
+        BufferKind::Output => "output".to_owned(),
+        BufferKind::Slot => "intermediates".to_owned(),
+    };
+    if let BufferKind::Arena(id) = buffer.kind
+        && let Some((_, made)) = arenas.get(&graph.arenas()[id.0].name)
+    {
+        return Ok(made.clone());
+    }
+    let made = gpu.storage_buffer(&label, buffer.bytes as u64)?;
+    if let BufferKind::Constant(id) = buffer.kind {
+        gpu.upload(&made, 0, tensor_bytes(&graph.constants()[id.0]))?;
+    }
+    Ok(made)
+}
+
+/// Compiles every kernel of a plan, all at once, and binds its buffers.
+fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], variants: &Variants) -> Result<Vec<Command>, GpuError> {
+    let mut dispatches: Vec<(&PlanStep, Dispatch)> = vec![];
+    for step in &plan.steps {
+        let made = kernels::dispatches(step, variants)
+            .map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })?;
+        dispatches.extend(made.into_iter().map(|d| (step, d)));
+    }
+    let sources: Vec<KernelSource> =
+        dispatches.iter().map(|(step, d)| KernelSource::new(label(step), d.wgsl.as_str())).collect();
+    let pipelines = gpu.pipelines(&sources)?;
+    let command = |((step, dispatch), pipeline): ((&PlanStep, Dispatch), Arc<Pipeline>)| {
+        let parts: Vec<Binding> = dispatch.parts.iter().filter_map(|part| binding(step, *part, buffers)).collect();
+        let bound = gpu.bind(&pipeline, &parts)?;
+        Ok(Command { pipeline, bound, workgroups: dispatch.workgroups })
+    };
+    dispatches.into_iter().zip(pipelines).map(command).collect()
+}
+
+fn label(step: &PlanStep) -> String {
+    format!("{} {}", step.kernel.name(), step.label)
+}
+
+/// The region of an operand, filled up to whole words.
+fn binding(step: &PlanStep, part: Part, buffers: &[GpuBuffer]) -> Option<Binding> {
+    let operand: &Operand = match part {
+        Part::Operand(i) => &step.operands[i],
+        Part::Scratch => step.scratch.as_ref()?,
+    };
+    let size = operand.dtype.size();
+    let bytes = (operand.len * size).next_multiple_of(4).max(4) as u64;
+    Some(Binding { buffer: buffers[operand.buffer].clone(), offset: (operand.offset * size) as u64, bytes })
+}

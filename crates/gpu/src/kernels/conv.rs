@@ -1,0 +1,81 @@
+//! Convolutions in their three directions.
+
+use chiaro_graph::plan::{ConvShape, Step};
+use chiaro_shaders::kernels::{Conv2d, SumParts};
+use chiaro_shaders::{Elem, ShaderError, Tile};
+
+use super::{Dispatch, Part, Variants, composed, extent, extents, input_elem, output_elem};
+use crate::codegen;
+
+pub(super) fn forward(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
+    let conv = Conv2d { x: input_elem(step, 0)?, w: input_elem(step, 1)?, y: output_elem(step), ..conv(shape)? };
+    let rows = shape.y[..3].iter().product();
+    let tile = variants.tile(rows, shape.w[0] / shape.spec.groups, shape.spec.groups);
+    Ok(vec![composed(step, conv.forward(&tile)?)?])
+}
+
+pub(super) fn input_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
+    let conv = Conv2d { y: input_elem(step, 0)?, w: input_elem(step, 1)?, dx: output_elem(step), ..conv(shape)? };
+    let stride = shape.spec.stride;
+    let rows = shape.x[0] * shape.x[1].div_ceil(stride[0]) * shape.x[2].div_ceil(stride[1]);
+    let tile = variants.tile(rows, shape.w[3], shape.spec.groups * stride[0] * stride[1]);
+    Ok(vec![composed(step, conv.input_grad(&tile)?)?])
+}
+
+pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
+    let conv = Conv2d { x: input_elem(step, 0)?, y: input_elem(step, 1)?, ..conv(shape)? };
+    let (tile, wanted) = split(shape, variants);
+    let parts = conv.weight_grad_parts(&tile, wanted)?;
+    let kernel = conv.weight_grad(&tile, wanted)?;
+    let output = &step.program.stores[0];
+    let inputs = [step.inputs[0], step.inputs[1]];
+    if parts == 1 && output_elem(step) == Elem::F32 {
+        let composed = codegen::with_epilogue(kernel.source, &step.program, &inputs, &step.operands)?;
+        return Ok(vec![Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups)]);
+    }
+    let first = codegen::with_access(kernel.source, &inputs, &step.operands)?;
+    let mut first = Dispatch::of_operands(first, &inputs, kernel.workgroups);
+    first.parts.push(Part::Scratch);
+    let sum = SumParts { parts, count: extent(shape.w.iter().product())?, out: output_elem(step) }.kernel()?;
+    let wgsl = sum.source.build()?;
+    let parts = vec![Part::Scratch, Part::Operand(output.operand)];
+    Ok(vec![first, Dispatch { wgsl, parts, workgroups: sum.workgroups }])
+}
+
+/// f32 elements of scratch of a weight gradient: its parts.
+pub(super) fn scratch(shape: &ConvShape, variants: &Variants) -> usize {
+    // One part is written to the result itself if that is f32, which a kernel's shape does not tell.
+    split(shape, variants).1 as usize * shape.w.iter().product::<usize>()
+}
+
+fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
+    let groups = shape.spec.groups;
+    let (m, n) = (shape.w[0] / groups, shape.w[1..].iter().product::<usize>());
+    let terms: usize = shape.y[..3].iter().product();
+    // Splitting the terms fills the device, so tiles may be as large as the shape has use for.
+    let tile = variants.tile(m, n, groups * terms.div_ceil(256));
+    let tiles = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * groups;
+    (tile, variants.weight_grad_parts(tiles, terms) as u32)
+}
+
+fn conv(shape: &ConvShape) -> Result<Conv2d, ShaderError> {
+    let spec = &shape.spec;
+    let [batch, height, width, in_channels] = extents(shape.x)?;
+    let [out_channels, kernel_h, kernel_w, _] = extents(shape.w)?;
+    let [top, bottom, left, right] = extents(spec.padding)?;
+    Ok(Conv2d {
+        batch,
+        input: [height, width],
+        in_channels,
+        out_channels,
+        kernel: [kernel_h, kernel_w],
+        stride: extents(spec.stride)?,
+        padding: [[top, bottom], [left, right]],
+        dilation: extents(spec.dilation)?,
+        groups: extent(spec.groups)?,
+        x: Elem::F32,
+        w: Elem::F32,
+        y: Elem::F32,
+        dx: Elem::F32,
+    })
+}

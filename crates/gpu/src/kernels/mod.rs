@@ -1,0 +1,121 @@
+//! Steps of a plan as dispatches: each file here maps the geometry of one kernel family to its shader.
+
+mod conv;
+mod gemm;
+mod pointwise;
+mod reduce;
+mod variants;
+
+use chiaro_graph::plan::{Kernel, Step};
+use chiaro_graph::{DType, shape::count};
+use chiaro_shaders::{Elem, ShaderError, dispatch};
+
+use crate::codegen;
+pub(crate) use variants::Variants;
+
+/// What a binding of a dispatch refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// An operand of the step.
+    Operand(usize),
+    /// The step's scratch.
+    Scratch,
+}
+
+/// One kernel to compile and to dispatch.
+#[derive(Debug, Clone)]
+pub(crate) struct Dispatch {
+    /// The whole WGSL.
+    pub wgsl: String,
+    /// What is bound, in the order of binding numbers.
+    pub parts: Vec<Part>,
+    /// Workgroups in x, y and z.
+    pub workgroups: [u32; 3],
+}
+
+impl Dispatch {
+    fn of_operands(wgsl: String, operands: &[usize], workgroups: [u32; 3]) -> Dispatch {
+        Dispatch { wgsl, parts: operands.iter().map(|&i| Part::Operand(i)).collect(), workgroups }
+    }
+}
+
+/// The dispatches of a step, in order; none where there is nothing to compute.
+///
+/// # Errors
+/// A shape that the kernel cannot take.
+pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
+    if count(&step.program.domain) == 0 {
+        return Ok(vec![]);
+    }
+    match &step.kernel {
+        Kernel::Pointwise => pointwise::dispatches(step),
+        Kernel::Reduce { prologue, kept, results } => reduce::dispatches(step, prologue, *kept, results, variants),
+        Kernel::MatMul(shape) => gemm::dispatches(step, shape, variants),
+        Kernel::Conv2d(shape) => conv::forward(step, shape, variants),
+        Kernel::Conv2dInputGrad(shape) => conv::input_grad(step, shape, variants),
+        Kernel::Conv2dWeightGrad(shape) => conv::weight_grad(step, shape, variants),
+        other => Err(ShaderError::UnknownShader(other.name())),
+    }
+}
+
+/// f32 elements of scratch that a kernel needs on a device of this kind.
+fn scratch(kernel: &Kernel, variants: &Variants) -> usize {
+    match kernel {
+        Kernel::Reduce { prologue, kept, results } => reduce::scratch(prologue, *kept, results.len()),
+        Kernel::Conv2dWeightGrad(shape) => conv::scratch(shape, variants),
+        _ => 0,
+    }
+}
+
+/// [`scratch`] on a GPU; a plan asks for a plain function.
+pub(crate) fn scratch_on_gpu(kernel: &Kernel) -> usize {
+    scratch(kernel, &Variants::GPU)
+}
+
+/// [`scratch`] on a software device.
+pub(crate) fn scratch_on_software(kernel: &Kernel) -> usize {
+    scratch(kernel, &Variants::SOFTWARE)
+}
+
+/// A shader's kernel with the step's program as its epilogue.
+fn composed(step: &Step, kernel: chiaro_shaders::Kernel) -> Result<Dispatch, ShaderError> {
+    let composed = codegen::with_epilogue(kernel.source, &step.program, &step.inputs, &step.operands)?;
+    Ok(Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups))
+}
+
+/// The element type of an input of the kernel.
+fn input_elem(step: &Step, input: usize) -> Result<Elem, ShaderError> {
+    elem(step, step.operands[step.inputs[input]].dtype)
+}
+
+/// The element type of the result: that of the first float store of the program.
+fn output_elem(step: &Step) -> Elem {
+    let float = step.program.stores.iter().find(|s| s.dtype.is_float());
+    if float.is_some_and(|s| s.dtype == DType::F16) { Elem::F16 } else { Elem::F32 }
+}
+
+fn elem(step: &Step, dtype: DType) -> Result<Elem, ShaderError> {
+    match dtype {
+        DType::F32 => Ok(Elem::F32),
+        DType::F16 => Ok(Elem::F16),
+        other => Err(ShaderError::Invalid(format!("{}: {other} operands of {}", step.label, step.kernel.name()))),
+    }
+}
+
+/// An extent as the shaders take it.
+fn extent(n: usize) -> Result<u32, ShaderError> {
+    u32::try_from(n).map_err(|_| ShaderError::Invalid(format!("an extent of {n} is beyond 32 bits")))
+}
+
+fn extents<const N: usize>(values: [usize; N]) -> Result<[u32; N], ShaderError> {
+    let mut out = [0; N];
+    for (o, v) in out.iter_mut().zip(values) {
+        *o = extent(v)?;
+    }
+    Ok(out)
+}
+
+/// Workgroups spread over two dimensions.
+fn spread(name: &'static str, workgroups: u64) -> Result<[u32; 3], ShaderError> {
+    dispatch::spread(name, workgroups)
+}

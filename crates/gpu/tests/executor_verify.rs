@@ -1,0 +1,37 @@
+//! Every op case, forward and backward, on the GPU against the float64 reference: fused and plain plans, trusted and
+//! checked kernels.
+
+mod support;
+
+use chiaro_check::verify::{Options, verify};
+use chiaro_gpu::{BackendOptions, GpuBackend, OpenOptions};
+
+fn passes(options: OpenOptions, fuse: bool) {
+    let Some(gpu) = support::open(options) else {
+        return;
+    };
+    let mut backend = GpuBackend::new(gpu, BackendOptions { fuse });
+    let mut reference = chiaro_cpu::reference::Reference::new();
+    let filter = std::env::var("CHIARO_CASES").ok();
+    let options = Options { filter, ..Options::default() };
+    let report = verify(&mut backend, &mut reference, &chiaro_check::cases(), &options);
+    println!("{report}");
+    let failures: Vec<String> =
+        report.failures().map(|c| format!("{}: {}", c.name, c.failure.clone().unwrap_or_default())).collect();
+    assert!(report.passed(), "{} failures\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn fused_plans_equal_the_reference() {
+    passes(OpenOptions::default(), true);
+}
+
+#[test]
+fn plain_plans_equal_the_reference() {
+    passes(OpenOptions::default(), false);
+}
+
+#[test]
+fn checked_kernels_equal_the_reference() {
+    passes(OpenOptions { checked: true, ..OpenOptions::default() }, true);
+}
