@@ -2,8 +2,8 @@
 //! `cargo bench -p chiaro-cpu --bench kernels -- resnet` runs the part whose names match.
 
 use chiaro_cpu::kernels::{
-    ConvShape, MatmulShape, NoEpilogue, PackedWeights, PoolShape, Workspace, column_moments, conv2d, conv2d_input_gradient,
-    conv2d_weight_gradient, matmul, max_pool2d, max_pool2d_gradient,
+    ConvShape, MatmulShape, NoEpilogue, PackedWeights, PoolShape, Workspace, column_moments, conv2d,
+    conv2d_input_gradient, conv2d_weight_gradient, matmul, max_pool2d, max_pool2d_gradient,
 };
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use std::time::Duration;
@@ -95,7 +95,8 @@ fn bench_gemm(group: &mut BenchmarkGroup<WallTime>, s: &MatmulShape, a: &[f32], 
                 let (c, a, b) = (c.as_mut_ptr(), a.as_ptr(), b.as_ptr());
                 let (m, n, k, step) = (s.m, s.n, s.k, s.n as isize);
                 gemm::gemm(
-                    m, n, k, c, 1, step, false, a, a_col, a_row, b, b_col, b_row, 0.0, 1.0, false, false, false, threads,
+                    m, n, k, c, 1, step, false, a, a_col, a_row, b, b_col, b_row, 0.0, 1.0, false, false, false,
+                    threads,
                 );
             }
         });

@@ -19,6 +19,7 @@
 //! guarantees them, a user cannot cause them.
 
 pub mod conv;
+mod lanes;
 mod matmul;
 mod pack;
 mod pool;

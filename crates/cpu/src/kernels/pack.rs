@@ -1,9 +1,11 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
 use super::Workspace;
-use super::conv::{ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase};
 use super::conv::winograd::{self, Filters};
-use super::simd::transpose4;
+use super::conv::{
+    ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase,
+};
+use super::lanes::transpose4;
 use super::workspace::Aligned;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -345,14 +347,7 @@ fn transpose_rows(weights: &[f32], depth: usize, range: Range<usize>, cols: usiz
 }
 
 /// `panel[tap][o][j] = weights[o][tap][col + j]`, for the input gradient.
-fn copy_taps(
-    plan: &Plan,
-    sources: &[usize],
-    group: usize,
-    columns: Range<usize>,
-    weights: &[f32],
-    panel: &mut [f32],
-) {
+fn copy_taps(plan: &Plan, sources: &[usize], group: usize, columns: Range<usize>, weights: &[f32], panel: &mut [f32]) {
     let (taps, kc) = (plan.shape.taps(), plan.geometry.kc);
     let step = panel.len() / (sources.len() * kc);
     let (per_group, cols) = (plan.cols(), columns.len());

@@ -3,6 +3,7 @@
 //! to be in bounds. Everything public here is safe: arguments are checked once a tile, before the raw loops run.
 #![allow(unsafe_code)]
 
+use super::lanes::{Four, Lanes};
 use super::tile::Tile;
 
 /// Offset that stands for a row of zeros: a tap that falls into the padding.
@@ -54,8 +55,7 @@ impl Level {
     #[inline]
     pub fn vectorize<T: Vectorize>(self, task: T) -> T::Output {
         match self {
-            // SAFETY: `Kernels::new` is the only maker of levels for kernels and refuses a level that the processor lacks;
-            // a `Level` named by a caller is checked here again, at the price of a load and a test.
+            // SAFETY: the guard of each arm has just checked that the processor has the instructions.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 if Self::available().contains(&Self::Avx512) => unsafe { run_avx512(task) },
             #[cfg(target_arch = "x86_64")]
@@ -90,165 +90,6 @@ fn run_avx512<T: Vectorize>(task: T) -> T::Output {
 #[target_feature(enable = "avx2,fma")]
 fn run_avx2<T: Vectorize>(task: T) -> T::Output {
     task.run::<true>()
-}
-
-/// A vector register of `N` floats.
-trait Lanes: Copy {
-    const N: usize;
-    unsafe fn splat(value: f32) -> Self;
-    unsafe fn load(from: *const f32) -> Self;
-    /// The first `n <= N` floats, zeros behind them; reads no byte beyond.
-    unsafe fn load_part(from: *const f32, n: usize) -> Self;
-    unsafe fn store(self, to: *mut f32);
-    unsafe fn store_part(self, to: *mut f32, n: usize);
-    unsafe fn fma(self, b: Self, c: Self) -> Self;
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::Lanes;
-    use std::arch::x86_64::*;
-
-    impl Lanes for __m512 {
-        const N: usize = 16;
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            unsafe { _mm512_set1_ps(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            unsafe { _mm512_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn load_part(from: *const f32, n: usize) -> Self {
-            unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, from) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            unsafe { _mm512_storeu_ps(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn store_part(self, to: *mut f32, n: usize) {
-            unsafe { _mm512_mask_storeu_ps(to, ((1u32 << n) - 1) as __mmask16, self) }
-        }
-        #[inline(always)]
-        unsafe fn fma(self, b: Self, c: Self) -> Self {
-            unsafe { _mm512_fmadd_ps(self, b, c) }
-        }
-    }
-
-    static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-
-    impl Lanes for __m256 {
-        const N: usize = 8;
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            unsafe { _mm256_set1_ps(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            unsafe { _mm256_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn load_part(from: *const f32, n: usize) -> Self {
-            unsafe {
-                let mask = _mm256_loadu_si256(MASK.as_ptr().add(8 - n).cast());
-                _mm256_maskload_ps(from, mask)
-            }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            unsafe { _mm256_storeu_ps(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn store_part(self, to: *mut f32, n: usize) {
-            unsafe {
-                let mask = _mm256_loadu_si256(MASK.as_ptr().add(8 - n).cast());
-                _mm256_maskstore_ps(to, mask, self);
-            }
-        }
-        #[inline(always)]
-        unsafe fn fma(self, b: Self, c: Self) -> Self {
-            unsafe { _mm256_fmadd_ps(self, b, c) }
-        }
-    }
-}
-
-/// Four floats in an array: one SSE or NEON register after LLVM has seen it.
-#[derive(Clone, Copy)]
-struct Four([f32; 4]);
-
-impl Lanes for Four {
-    const N: usize = 4;
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        Self([value; 4])
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
-    }
-    #[inline(always)]
-    unsafe fn load_part(from: *const f32, n: usize) -> Self {
-        let mut lanes = [0.0; 4];
-        for (i, lane) in lanes.iter_mut().enumerate().take(n) {
-            *lane = unsafe { *from.add(i) };
-        }
-        Self(lanes)
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
-    }
-    #[inline(always)]
-    unsafe fn store_part(self, to: *mut f32, n: usize) {
-        for (i, lane) in self.0.iter().enumerate().take(n) {
-            unsafe { *to.add(i) = *lane };
-        }
-    }
-    #[inline(always)]
-    unsafe fn fma(self, b: Self, c: Self) -> Self {
-        const FMA: bool = cfg!(target_arch = "aarch64");
-        Self(std::array::from_fn(|i| madd::<FMA>(self.0[i], b.0[i], c.0[i])))
-    }
-}
-
-/// Asks for the cache lines of a slice to be brought into the second-level cache.
-#[inline]
-pub(crate) fn prefetch(data: &[f32]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in data.chunks(16) {
-        // SAFETY: a prefetch has no effect that a program can see, and SSE is part of x86-64.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = data;
-}
-
-/// `to[k * to_step + j] = from[j * from_step + k]` for j and k below 4.
-#[inline]
-pub(crate) fn transpose4(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
-    assert!(3 * from_step + 4 <= from.len() && 3 * to_step + 4 <= to.len());
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the assertion covers all loads and stores, and SSE is part of x86-64.
-    unsafe {
-        use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
-        let row = |j: usize| _mm_loadu_ps(from.as_ptr().add(j * from_step));
-        let (mut a, mut b, mut c, mut d) = (row(0), row(1), row(2), row(3));
-        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
-        for (k, lanes) in [a, b, c, d].into_iter().enumerate() {
-            _mm_storeu_ps(to.as_mut_ptr().add(k * to_step), lanes);
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    for k in 0..4 {
-        for j in 0..4 {
-            to[k * to_step + j] = from[j * from_step + k];
-        }
-    }
 }
 
 /// What one call of a micro-kernel works on; see [`Rows`] and [`Outer`] for the meaning of the operands.

@@ -2,9 +2,10 @@
 //! Sums over pixels are cut into parts that depend on the shape alone, so that any number of threads gives the same bits.
 
 use super::ConvShape;
-use super::{depthwise, winograd, winograd_gradient};
 use super::padding::{needs_merging, padded_input};
-use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place, prefetch};
+use super::{depthwise, winograd, winograd_gradient};
+use crate::kernels::lanes::prefetch;
+use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place};
 use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::workspace::{Arena, scratch};
 use crate::kernels::{Workspace, row_tiles};
@@ -173,7 +174,7 @@ fn list_pixels(shape: &ConvShape, pixels: Range<usize>, tap: usize, x_list: &mut
             for ox in from..to {
                 let x = (ox * shape.stride[1]) as isize + dx;
                 // Written always and counted only when inside: no branch to mispredict.
-                x_list[count] = (base as isize + x) as u32 * channels_in as u32;
+                x_list[count] = ((base as isize + x) as u32).wrapping_mul(channels_in as u32);
                 dy_list[count] = ((line * width + ox) * channels_out) as u32;
                 count += usize::from((x as usize) < shape.width);
             }

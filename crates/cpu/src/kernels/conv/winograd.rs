@@ -238,14 +238,7 @@ pub(super) fn transform_group(
 }
 
 /// `M[position] = V[position] * U[position]` for the rows and columns of a tile of the products.
-fn multiply(
-    workspace: &Workspace,
-    weights: &PackedWeights,
-    grid: &Grid,
-    v: &[f32],
-    groups: usize,
-    tile: &mut Tile,
-) {
+fn multiply(workspace: &Workspace, weights: &PackedWeights, grid: &Grid, v: &[f32], groups: usize, tile: &mut Tile) {
     let kernels = workspace.kernels();
     let channels = grid.geometry.in_channels;
     let offsets: [u32; MAX_MR] = std::array::from_fn(|r| (r * channels) as u32);
