@@ -10,14 +10,43 @@ pub struct Shader {
 }
 
 macro_rules! shaders {
-    ($($name:literal),* $(,)?) => {
-        &[$(Shader { name: $name, source: include_str!(concat!("../wgsl/", $name, ".wgsl")) }),*]
+    ($($name:ident;)*) => {
+        /// All shaders. Those without an entry point hold the operands of a matrix product, for `gemm` and `gemm_direct`.
+        pub const SHADERS: &[Shader] = &[$(Shader {
+            name: stringify!($name),
+            source: include_str!(concat!("../wgsl/", stringify!($name), ".wgsl")),
+        }),*];
     };
 }
 
-/// All shaders. Those without an entry point hold the operands of a matrix product, for `gemm` and `gemm_direct`.
-pub const SHADERS: &[Shader] =
-    shaders!["gemm", "gemm_direct", "matmul", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "sum_parts",];
+shaders! {
+    arg_reduce;
+    avg_pool2d;
+    avg_pool2d_grad;
+    conv2d;
+    conv2d_input_grad;
+    conv2d_weight_grad;
+    cross_entropy;
+    cross_entropy_grad;
+    depthwise;
+    depthwise_input_grad;
+    depthwise_weight_grad;
+    gather;
+    gemm;
+    gemm_direct;
+    index_add;
+    index_select;
+    matmul;
+    max_pool2d;
+    max_pool2d_grad;
+    max_pool2d_index;
+    moments_columns;
+    moments_merge;
+    moments_rows;
+    scatter_add;
+    softmax;
+    sum_parts;
+}
 
 /// The shader of this name.
 pub fn shader(name: &str) -> Option<&'static Shader> {

@@ -1,5 +1,5 @@
 //! 2-D convolution and its two gradients as implicit matrix products.
-//! Bindings: forward x, w, y; input gradient dy, w, dx; weight gradient x, dy, parts of dw.
+//! Depthwise ones go to kernels of their own. Bindings: forward x, w, y; input gradient dy, w, dx; weight gradient x, dy, parts of dw.
 
 use crate::dispatch::elements;
 use crate::gemm::{Operand, Product};
@@ -51,15 +51,23 @@ impl Conv2d {
     /// A stride, dilation or extent of 0, or a window larger than the padded image.
     pub fn output(&self) -> Result<[u32; 2], ShaderError> {
         let mut out = [0; 2];
-        for d in 0..2 {
-            let padded = self.input[d].saturating_add(self.padding[d][0] + self.padding[d][1]);
-            let window = self.dilation[d].saturating_mul(self.kernel[d].saturating_sub(1)) + 1;
-            if self.stride[d] == 0 || self.dilation[d] == 0 || self.kernel[d] == 0 || padded < window {
+        for (d, out) in out.iter_mut().enumerate() {
+            let [before, after] = self.padding[d];
+            let padded = self.input[d].saturating_add(before).saturating_add(after);
+            let reach = self.kernel[d].saturating_sub(1);
+            let window = self.dilation[d].saturating_mul(reach).saturating_add(1);
+            let zero = self.stride[d] == 0 || self.dilation[d] == 0 || self.kernel[d] == 0;
+            if zero || padded < window {
                 return Err(self.shape_error("a window that does not fit, or a stride of 0"));
             }
-            out[d] = (padded - window) / self.stride[d] + 1;
+            *out = (padded - window) / self.stride[d] + 1;
         }
         Ok(out)
+    }
+
+    /// Whether every channel of x is a group of its own: these have kernels of their own, which take no tile.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups == self.in_channels && self.groups > 1
     }
 
     fn shape_error(&self, what: &str) -> ShaderError {
@@ -89,7 +97,7 @@ impl Conv2d {
         })
     }
 
-    fn set_shape(&self, source: Source, [oh, ow]: [u32; 2]) -> Source {
+    pub(super) fn set_shape(&self, source: Source, [oh, ow]: [u32; 2]) -> Source {
         source
             .set_const("BATCH", self.batch)
             .set_const("IN_H", self.input[0])
@@ -106,7 +114,6 @@ impl Conv2d {
             .set_const("PAD_LEFT", self.padding[1][0])
             .set_const("DILATION_H", self.dilation[0])
             .set_const("DILATION_W", self.dilation[1])
-            .set_const("GROUPS", self.groups)
     }
 
     /// y from x and w.
@@ -115,6 +122,9 @@ impl Conv2d {
     /// A shape that is no convolution or that 32-bit indices do not reach, or a tile that cannot be used.
     pub fn forward(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
         let out = self.check()?;
+        if self.is_depthwise() {
+            return self.depthwise_forward(out);
+        }
         let (group_in, group_out) = self.group_channels();
         let k = self.kernel[0] * self.kernel[1] * group_in;
         let product = Product {
@@ -128,6 +138,7 @@ impl Conv2d {
         };
         Ok(product.kernel(tile)?.map_source(|source| {
             self.set_shape(source, out)
+                .set_const("GROUPS", self.groups)
                 .set_const("PADDED", self.reaches_out(out))
                 .set_const("K_MASKED", !k.is_multiple_of(tile.depth))
                 .set_const("TAP_UNIFORM", group_in.is_multiple_of(tile.depth))
@@ -141,6 +152,9 @@ impl Conv2d {
     pub fn input_grad(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
         let out = self.check()?;
         let (group_in, group_out) = self.group_channels();
+        if self.is_depthwise() {
+            return self.depthwise_input_grad(out);
+        }
         let rows = [0, 1].map(|d| self.input[d].div_ceil(self.stride[d]));
         let product = Product {
             operands: "conv2d_input_grad",
@@ -155,6 +169,7 @@ impl Conv2d {
         let uniform = group_out.is_multiple_of(tile.depth);
         Ok(product.kernel(tile)?.map_source(|source| {
             self.set_shape(source, out)
+                .set_const("GROUPS", self.groups)
                 .set_const("MAX_COUNT_W", w.count.iter().copied().max().unwrap_or(1))
                 .set_const("FIRST_H", h.first)
                 .set_const("COUNT_H", h.count)
@@ -180,6 +195,9 @@ impl Conv2d {
         let (parts, chunk) = self.split(tile, parts, out);
         let n = self.kernel[0] * self.kernel[1] * group_in;
         elements("conv2d_weight_grad", &[parts, self.out_channels, n])?;
+        if self.is_depthwise() {
+            return self.depthwise_weight_grad(out, parts, chunk);
+        }
         let k = self.batch * out[0] * out[1];
         let product = Product {
             operands: "conv2d_weight_grad",
@@ -192,6 +210,7 @@ impl Conv2d {
         };
         Ok(product.kernel(tile)?.map_source(|source| {
             self.set_shape(source, out)
+                .set_const("GROUPS", self.groups)
                 .set_const("PADDED", self.reaches_out(out))
                 .set_const("K_MASKED", !k.is_multiple_of(tile.depth))
                 .set_const("PARTS", parts)

@@ -1,11 +1,18 @@
 //! Kernel specifications: each takes a shape and gives the shader with the shape put in, and its dispatch.
 
+mod axis;
 mod conv2d;
+mod depthwise;
 mod matmul;
+mod pool2d;
+mod rows;
 mod sum_parts;
 
+pub use axis::Axis;
 pub use conv2d::Conv2d;
 pub use matmul::{MatMul, MatOperand};
+pub use pool2d::{Divisor, Pool2d};
+pub use rows::{CrossEntropy, Rows};
 pub use sum_parts::SumParts;
 
 use crate::Source;

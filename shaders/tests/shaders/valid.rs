@@ -1,11 +1,11 @@
 //! Every file and every variant parses, validates and translates to SPIR-V, MSL and HLSL; no device is needed.
 
-mod variants;
-
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use chiaro_shaders::{SHADERS, Source, validate};
+
+use crate::variants;
 
 /// The storage buffers that every device binds at once.
 const PORTABLE_BINDINGS: usize = 8;
