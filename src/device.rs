@@ -1,6 +1,6 @@
 //! Choosing a device by name or by what the machine has.
 
-use chiaro_gpu::{Adapters, Gpu, GpuError, OpenOptions, Selection};
+use chiaro_gpu::{Adapters, BackendOptions, Gpu, GpuBackend, GpuError, OpenOptions, Selection};
 use chiaro_graph::Backend;
 
 /// What kind of device runs the graphs.
@@ -120,14 +120,14 @@ fn unknown(name: &str) -> DeviceError {
 }
 
 fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
-    let _ = options;
-    let backend = Box::new(chiaro_cpu::reference::Reference::new());
+    let backend = chiaro_cpu::Cpu::new(options.threads).map_err(|e| DeviceError::Cpu(e.to_string()))?;
+    let backend = Box::new(backend);
     Ok(Device { backend, kind: DeviceKind::Cpu, why })
 }
 
 fn open_gpu(selection: &Selection) -> Result<Device, GpuError> {
     let gpu = Gpu::open(selection, OpenOptions::default())?;
     let why = gpu.why().to_string();
-    let _ = why;
-    Err(GpuError::NoAdapter { found: "the GPU backend is being written".into(), hint: String::new() })
+    let backend = Box::new(GpuBackend::new(gpu, BackendOptions::default()));
+    Ok(Device { backend, kind: DeviceKind::Gpu, why })
 }

@@ -113,8 +113,11 @@ fn new(args: &Args) -> anyhow::Result<Run> {
     };
     let options = OpenOptions { size: given.size, strict: given.strict, ..OpenOptions::default() };
     let data = Data::open(&folder, &options, given.limit)?;
-    let mut config = TrainConfig::suited_to(folder, &*data.train);
+    // Whoever goes on with the run may be in another folder.
+    let folder = folder.canonicalize().unwrap_or(folder);
+    let mut config = TrainConfig::suited_to(folder.clone(), &*data.train);
     given.apply(&mut config);
+    config.data = folder;
     if let Some(device) = &args.device {
         config.device.clone_from(device);
     }

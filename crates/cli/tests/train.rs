@@ -1,0 +1,174 @@
+//! End to end: training, what it leaves behind, and going on with it.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{arg, expect, expect_error, idx_data, program, trained};
+
+const FILES: [&str; 5] =
+    ["best.safetensors", "checkpoint.safetensors", "config.json", "last.safetensors", "metrics.csv"];
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The table's fields that do not depend on the clock, row by row.
+fn rows(run: &Path) -> Vec<Vec<f64>> {
+    let text = fs::read_to_string(run.join("metrics.csv")).expect("a table");
+    let row = |line: &str| line.split(',').take(7).map(|field| field.parse().expect("a number")).collect();
+    text.lines().skip(1).map(row).collect()
+}
+
+#[test]
+fn a_run_leaves_settings_metrics_and_weights() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = trained(root.path());
+    assert_eq!(names(&run), FILES);
+    let config: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+    assert_eq!(config["settings"]["epochs"], 2);
+    assert_eq!(config["settings"]["model"], "small-cnn");
+    let named = config["settings"]["data"].as_str().expect("a path");
+    assert_eq!(Path::new(named), data.canonicalize().expect("there"));
+    assert_eq!(config["data"]["image_shape"], serde_json::json!([8, 8, 1]));
+    assert_eq!(config["data"]["classes"], serde_json::json!(common::CLASSES));
+    let rows = rows(&run);
+    assert_eq!(rows.iter().map(|row| (row[0], row[1])).collect::<Vec<_>>(), [(1.0, 6.0), (2.0, 12.0)]);
+    assert!(rows[1][2] < rows[0][2], "the training loss falls: {rows:?}");
+    assert!(rows.iter().all(|row| (0.0..=1.0).contains(&row[3]) && (0.0..=1.0).contains(&row[5])));
+}
+
+#[test]
+fn the_tiny_task_is_learnt() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = (root.path().join("data"), root.path().join("run"));
+    idx_data(&data);
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "8", "--batch-size", "8"];
+    let (out, _) = expect(0, &[&args[..], &["--out", arg(&run)]].concat());
+    let best = rows(&run).iter().map(|row| row[5]).fold(0.0, f64::max);
+    assert!(best >= 0.9, "{best}: {out}");
+}
+
+#[test]
+fn a_piped_run_prints_one_line_an_epoch_and_no_bars() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    idx_data(&data);
+    let run = root.path().join("run");
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "3", "--out", arg(&run)];
+    let (out, err) = expect(0, &args);
+    for epoch in 1..=3 {
+        let lines = out.lines().filter(|line| line.starts_with(&format!("epoch {epoch}: loss "))).count();
+        assert_eq!(lines, 1, "{out}");
+    }
+    for text in ["total ", "device: ", "memory: ", "first step after ", "best test accuracy "] {
+        assert_eq!(out.lines().filter(|line| line.starts_with(text)).count(), 1, "{text}: {out}");
+    }
+    assert!(!out.contains(['\r', '\u{1b}']) && err.is_empty(), "{out}{err}");
+}
+
+#[test]
+fn a_run_that_goes_on_ends_like_one_that_was_never_interrupted() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, whole) = trained(root.path());
+    // In the middle of the first epoch, at its end, and in the middle of the second.
+    for steps in ["2", "6", "9"] {
+        let run = root.path().join(steps);
+        let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "2", "--batch-size", "8"];
+        let interrupt = ["--out", arg(&run), "--interrupt-after", steps];
+        let (out, _) = expect(130, &[&args[..], &interrupt].concat());
+        assert!(out.contains(&format!("--resume {}", run.display())), "{out}");
+        expect(0, &["train", "--resume", arg(&run)]);
+        assert_eq!(names(&run), FILES);
+        for file in ["best.safetensors", "last.safetensors"] {
+            let read = |folder: &Path| fs::read(folder.join(file)).expect("read");
+            assert!(read(&run) == read(&whole), "{file} differs after an interruption at step {steps}");
+        }
+        for (a, b) in rows(&run).iter().flatten().zip(rows(&whole).iter().flatten()) {
+            assert!((a - b).abs() <= 1e-5 * b.abs(), "{a} {b} after an interruption at step {steps}");
+        }
+        assert_eq!(rows(&run).len(), 2);
+    }
+}
+
+#[test]
+fn more_epochs_can_be_added_to_a_finished_run() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (_, run) = trained(root.path());
+    let (out, _) = expect(0, &["train", "--resume", arg(&run), "--epochs", "3"]);
+    assert!(out.contains("epoch 3: ") && !out.contains("epoch 2: "), "{out}");
+    assert_eq!(rows(&run).len(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_ends_with_130() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::{Command, Stdio};
+
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = (root.path().join("data"), root.path().join("run"));
+    idx_data(&data);
+    let mut child = program()
+        .args(["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1000000", "--out", arg(&run)])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while !line.starts_with("epoch 1: ") {
+        line.clear();
+        assert!(out.read_line(&mut line).expect("read") > 0, "the run ended early");
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("read");
+    assert_eq!(child.wait().expect("ended").code(), Some(130), "{rest}");
+    assert!(rest.contains("interrupted and saved"), "{rest}");
+    assert_eq!(names(&run), FILES);
+}
+
+#[test]
+fn a_folder_with_a_run_is_not_overwritten() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = trained(root.path());
+    let before = fs::read(run.join("last.safetensors")).expect("read");
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--out", arg(&run)];
+    expect_error(2, &args, &["holds a run already", "--resume"]);
+    assert!(fs::read(run.join("last.safetensors")).expect("read") == before);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named_and_what_was_saved_stays() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (_, run) = trained(root.path());
+    let before = fs::read(run.join("best.safetensors")).expect("read");
+    let checkpoint = fs::read(run.join("checkpoint.safetensors")).expect("read");
+    // A folder in the place of the file: refused to every user, also where tests run as root.
+    fs::remove_file(run.join("last.safetensors")).expect("removed");
+    fs::create_dir(run.join("last.safetensors")).expect("made");
+    fs::write(run.join("last.safetensors/in the way"), "").expect("written");
+    expect_error(1, &["train", "--resume", arg(&run), "--epochs", "3"], &["cannot write", "last.safetensors"]);
+    assert_eq!(rows(&run).len(), 2, "the table is as it was");
+    assert!(fs::read(run.join("checkpoint.safetensors")).expect("read") == checkpoint);
+    let best = fs::read(run.join("best.safetensors")).expect("read");
+    assert!(best.len() == before.len());
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_the_run_with_a_hint() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    idx_data(&data);
+    let run = root.path().join("run");
+    let settings = ["--lr", "1e30", "--warmup", "0", "--optimizer", "sgd", "--model", "lenet5", "--size", "32"];
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "2", "--out", arg(&run)];
+    expect_error(1, &[&args[..], &settings].concat(), &["not finite", "epoch 1", "--lr ", "--clip"]);
+}

@@ -1,0 +1,119 @@
+//! End to end: evaluating, predicting, and the commands that only tell.
+
+mod common;
+
+use std::fs;
+
+use common::{CLASSES, arg, expect, image_file, image_folders, trained};
+
+#[test]
+fn eval_repeats_the_accuracy_of_the_best_epoch_class_by_class() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (_, run) = trained(root.path());
+    let table = fs::read_to_string(run.join("metrics.csv")).expect("a table");
+    let accuracies = table.lines().skip(1).map(|line| line.split(',').nth(5).expect("a field").parse::<f64>());
+    let best = accuracies.map(|a| a.expect("a number")).fold(0.0, f64::max);
+    let (out, _) = expect(0, &["eval", arg(&run), "--device", "cpu"]);
+    assert!(out.contains(&format!("accuracy {:.2} %", best * 100.0)), "{best} {out}");
+    for class in CLASSES {
+        let row = out.lines().find(|line| line.starts_with(class)).expect("a row for each class");
+        assert_eq!(row.split_whitespace().nth(1), Some("6"), "{row}");
+    }
+    let matrix: Vec<u64> = out
+        .lines()
+        .skip_while(|line| !line.starts_with("confusion"))
+        .skip(2)
+        .flat_map(|row| row.split_whitespace().skip(2).map(|n| n.parse::<u64>().expect("a count")).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(matrix.len(), 9, "{out}");
+    assert_eq!(matrix.iter().sum::<u64>(), 18);
+    let right = matrix[0] + matrix[4] + matrix[8];
+    assert_eq!(right, (best * 18.0).round() as u64);
+}
+
+#[test]
+fn weights_alone_are_enough_to_predict_and_to_evaluate_on_named_data() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = trained(root.path());
+    let alone = root.path().join("alone.safetensors");
+    fs::copy(run.join("last.safetensors"), &alone).expect("copied");
+    let (out, _) = expect(0, &["eval", arg(&alone), "--data", arg(&data), "--device", "cpu"]);
+    assert!(out.contains("small-cnn on 18 test images"), "{out}");
+    common::expect_error(2, &["eval", arg(&alone), "--device", "cpu"], &["--data"]);
+    let image = root.path().join("a.png");
+    image_file(&image, 0, 5);
+    let (out, _) = expect(0, &["predict", arg(&alone), arg(&image), "--device", "cpu"]);
+    assert!(out.starts_with(&format!("{}: ", image.display())), "{out}");
+}
+
+#[test]
+fn predict_gives_the_classes_of_files_with_probabilities() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = (root.path().join("data"), root.path().join("run"));
+    image_folders(&data);
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--size", "8", "--epochs", "8", "--batch-size", "6"];
+    expect(0, &[&args[..], &["--model", "small-cnn", "--out", arg(&run)]].concat());
+    let mut right = 0;
+    for (class, name) in CLASSES.iter().enumerate() {
+        let image = root.path().join(format!("{name}.jpg"));
+        image_file(&image, class, 777);
+        let (out, _) = expect(0, &["predict", arg(&run), arg(&image), "--top", "3", "--device", "cpu"]);
+        let (_, guesses) = out.trim_end().split_once(": ").expect("name and classes");
+        let guesses: Vec<(&str, f64)> = guesses
+            .split(", ")
+            .filter_map(|guess| guess.strip_suffix(" %")?.rsplit_once(' '))
+            .map(|(name, percent)| (name, percent.parse().expect("a number")))
+            .collect();
+        assert_eq!(guesses.len(), 3, "{out}");
+        assert!((guesses.iter().map(|(_, p)| p).sum::<f64>() - 100.0).abs() < 0.1, "{out}");
+        assert!(guesses.windows(2).all(|pair| pair[0].1 >= pair[1].1), "{out}");
+        right += usize::from(guesses[0].0 == *name);
+    }
+    assert!(right >= 2, "{right} of 3 classes were told");
+}
+
+#[test]
+fn devices_tell_the_cpu_and_what_would_be_chosen() {
+    let (out, _) = expect(0, &["devices"]);
+    assert!(out.starts_with("cpu ") && out.contains("\nchosen: "), "{out}");
+    let (out, _) = expect(0, &["devices", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert!(all["cpu"]["cores"].as_u64().expect("a number") >= 1);
+    assert!(all["adapters"].is_array() && all["why"].is_string());
+    let chosen = all["chosen"].as_str().expect("a name");
+    assert!(chosen == "cpu" || chosen.starts_with("gpu:"), "{chosen}");
+}
+
+#[test]
+fn models_and_their_summaries_are_listed() {
+    let (out, _) = expect(0, &["models"]);
+    assert!(out.lines().any(|line| line.starts_with("resnet20 ")), "{out}");
+    let (out, _) = expect(0, &["summary", "resnet20"]);
+    assert!(out.lines().last().expect("a line").contains("272,474"), "{out}");
+    let (out, _) = expect(0, &["summary", "tutorial-cnn", "--size", "64x64", "--channels", "3"]);
+    assert!(out.contains("12544"), "{out}");
+}
+
+#[test]
+fn bench_gives_a_row_with_figures_and_the_same_as_json() {
+    let root = tempfile::tempdir().expect("a folder");
+    let json = root.path().join("bench.json");
+    let args = ["bench", "--device", "cpu", "--filter", "matmul 256", "--seconds", "0", "--json", arg(&json)];
+    let (out, _) = expect(0, &args);
+    assert!(out.lines().any(|line| line.starts_with("matmul 256 ")), "{out}");
+    let rows: serde_json::Value = serde_json::from_slice(&fs::read(&json).expect("written")).expect("JSON");
+    assert_eq!(rows[0]["name"], "matmul 256");
+    assert_eq!(rows[0]["flop"], 2 * 256 * 256 * 256);
+    assert!(rows[0]["gflop_per_second"].as_f64().expect("a number") > 0.0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    use std::process::Stdio;
+    let mut child =
+        common::program().args(["models"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ended");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

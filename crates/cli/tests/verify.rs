@@ -1,0 +1,41 @@
+//! End to end: the check of devices, and the proof that it can fail.
+
+mod common;
+
+use std::fs;
+
+use common::{arg, expect};
+
+#[test]
+fn the_cpu_agrees_and_a_corrupted_output_does_not() {
+    let root = tempfile::tempdir().expect("a folder");
+    let json = root.path().join("report.json");
+    let args = ["verify", "--device", "cpu", "--filter", "matmul", "--json", arg(&json)];
+    let (out, _) = expect(0, &args);
+    assert!(out.contains("everything agrees"), "{out}");
+    let report = || -> serde_json::Value { serde_json::from_slice(&fs::read(&json).expect("written")).expect("JSON") };
+    assert_eq!(report()["passed"], true);
+    let cases = report()["reports"][0]["cases"].as_array().expect("cases").len();
+    assert!(cases > 1);
+    let (out, _) = expect(1, &[&args[..], &["--corrupt", "1"]].concat());
+    assert_eq!(out.lines().filter(|line| line.contains("FAIL")).count(), 1, "{out}");
+    assert_eq!(report()["passed"], false);
+    let failed =
+        report()["reports"][0]["cases"].as_array().expect("cases").iter().position(|c| !c["failure"].is_null());
+    assert_eq!(failed, Some(1));
+}
+
+#[test]
+fn a_whole_model_agrees_forward_and_backward() {
+    let (out, _) = expect(0, &["verify", "--device", "cpu", "--filter", "whole model", "--model", "lenet5"]);
+    let row = out.lines().find(|line| line.starts_with("whole model/lenet5")).expect("a row");
+    let fields: Vec<&str> = row.split_whitespace().collect();
+    assert!(fields.ends_with(&["pass"]), "{row}");
+    let gradient: f64 = fields[fields.len() - 2].parse().expect("a number");
+    assert!(gradient < 1e-3, "{row}");
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_no_success() {
+    common::expect_error(2, &["verify", "--device", "cpu", "--filter", "no such case"], &["no such case"]);
+}
