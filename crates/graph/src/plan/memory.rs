@@ -24,7 +24,7 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
         .map(|s| bytes(&drafts, s))
         .sum();
     if options.fuse {
-        reuse_in_place(&mut drafts, &calls);
+        reuse_in_place(&mut drafts, &calls, options);
     }
     let mut plan = Plan {
         buffers: vec![],
@@ -76,8 +76,12 @@ fn lives(drafts: &Drafts, calls: &[Draft]) -> Vec<Option<Life>> {
 }
 
 /// Lets a call write over an operand that nobody reads afterwards, where each point reads its own element alone.
-fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft]) {
+fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
     for (i, call) in calls.iter().enumerate() {
+        let apart = matches!(call.kernel, Kernel::Pointwise | Kernel::Reduce { .. });
+        if !apart && !options.epilogue_in_place {
+            continue;
+        }
         for store in &call.program.stores {
             let written = call.operands[store.operand].clone();
             let out = &drafts.storages[written.storage];

@@ -61,6 +61,8 @@ pub struct PlanOptions {
     pub scratch: fn(&Kernel) -> usize,
     /// Kernels that run the step's program on their results: at least those marked (E) in [`Kernel`].
     pub has_epilogue: fn(&Kernel) -> bool,
+    /// An epilogue may write over an operand that it reads: so where the kernel's own result does not reach memory before it.
+    pub epilogue_in_place: bool,
     /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
     pub fuse: bool,
 }
@@ -74,6 +76,7 @@ impl Default for PlanOptions {
             inline_broadcasts: false,
             scratch: |_| 0,
             has_epilogue: Kernel::has_epilogue,
+            epilogue_in_place: true,
             fuse: true,
         }
     }
