@@ -2,8 +2,10 @@
 
 use crate::exec::{Action, Block, Bound, Builder, Context, Region, Scratches, Source, prepare};
 use crate::kernels::{Level, Workspace};
-use chiaro_graph::plan::{Access, BufferKind, Plan, PlanOptions, PlanOutput};
-use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Data, Graph, InputInfo, PlanId, Stats, Tensor, check_inputs};
+use chiaro_graph::plan::{Access, BufferKind, Kernel, Plan, PlanOptions, PlanOutput};
+use chiaro_graph::{
+    ArenaInfo, Backend, BackendError, DType, Data, Graph, InputInfo, PlanId, Stats, Tensor, check_inputs,
+};
 use half::f16;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -72,7 +74,8 @@ impl Cpu {
     /// # Errors
     /// If the system refuses threads.
     pub fn new(threads: Option<usize>) -> Result<Cpu, BackendError> {
-        let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1);
+        let threads =
+            threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("chiaro-cpu-{i}"))
@@ -119,7 +122,16 @@ impl Cpu {
     }
 
     fn options(&self) -> PlanOptions {
-        PlanOptions { max_operands: 64, alignment: 16, inline_broadcasts: false, fuse: self.fuse, ..PlanOptions::default() }
+        PlanOptions {
+            max_operands: 64,
+            alignment: 16,
+            inline_broadcasts: false,
+            has_epilogue: |kernel| kernel.has_epilogue() || matches!(kernel, Kernel::MaxPool2dGrad(_)),
+            // Kernels write their tiles to the output, where the epilogue finds them.
+            epilogue_in_place: false,
+            fuse: self.fuse,
+            ..PlanOptions::default()
+        }
     }
 
     /// The block of an arena, made if it is new.
@@ -232,8 +244,9 @@ impl Backend for Cpu {
             let (flops, bytes) = (step.kernel.flops(), step.bytes());
             steps.push(Prepared { actions, timing: Timing { label, kernel, nanoseconds: 0, runs: 0, flops, bytes } });
         }
-        builder.blocks.iter().for_each(|b| self.count(b));
-        blocks.extend(builder.blocks);
+        let own = builder.finish();
+        own.iter().for_each(|b| self.count(b));
+        blocks.extend(own);
         let written = written_arenas(&plan, &blocks);
         let whole = |buffer: usize| blocks[buffer].region(0, plan.buffers[buffer].bytes);
         let outputs = plan.outputs.iter().map(|o| {

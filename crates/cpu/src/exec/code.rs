@@ -111,7 +111,8 @@ impl Code {
         };
         let invariant = ops(&|reg| varies[reg] != Varies::Always);
         // What a store may overwrite is copied before anything is stored.
-        let early = |reg: usize| matches!(&kinds[reg], Kind::Tile) || matches!(&kinds[reg], Kind::Load(b, _) if b.shared);
+        let early =
+            |reg: usize| matches!(&kinds[reg], Kind::Tile) || matches!(&kinds[reg], Kind::Load(b, _) if b.shared);
         let mut body = ops(&|reg| varies[reg] == Varies::Always && early(reg));
         body.extend(ops(&|reg| varies[reg] == Varies::Always && !early(reg)));
         choose_stores(&mut body, &stores);

@@ -4,9 +4,7 @@ use super::ending::Ending;
 use super::memory::{Block, Region};
 use super::prepare::Operands;
 use super::{Action, Context};
-use crate::kernels::{
-    self, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient,
-};
+use crate::kernels::{self, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 use chiaro_graph::plan::ConvShape;
 use std::sync::Arc;
 

@@ -40,9 +40,10 @@ impl Ending {
             program.instrs.iter().any(|i| matches!(i, Instr::Load { operand: o, .. } if *o == operand))
         };
         // The kernel's raw result may not overwrite what the program is going to read.
-        let first = program.stores.iter().position(|s| {
-            s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(s.operand)
-        });
+        let first = program
+            .stores
+            .iter()
+            .position(|s| s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(s.operand));
         let out = match first {
             Some(i) => whole(i).region,
             None => builder.allocate(4 * rows * cols),

@@ -65,8 +65,20 @@ impl Fold {
         match self {
             Fold::SumFloat => a + b,
             Fold::SumInt => f64::from((a as u32).wrapping_add(b as u32)),
-            Fold::MaxFloat | Fold::MaxInt | Fold::MaxWord => if b > a || b.is_nan() { b } else { a },
-            Fold::MinFloat | Fold::MinInt | Fold::MinWord => if b < a || b.is_nan() { b } else { a },
+            Fold::MaxFloat | Fold::MaxInt | Fold::MaxWord => {
+                if b > a || b.is_nan() {
+                    b
+                } else {
+                    a
+                }
+            }
+            Fold::MinFloat | Fold::MinInt | Fold::MinWord => {
+                if b < a || b.is_nan() {
+                    b
+                } else {
+                    a
+                }
+            }
         }
     }
 

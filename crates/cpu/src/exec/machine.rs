@@ -2,6 +2,7 @@
 
 use super::code::{Code, Kind, Op, Target};
 use super::grid::Span;
+use super::math;
 use super::random;
 use super::scratch::Scratch;
 use super::transfer::{load, store};
@@ -115,30 +116,29 @@ impl<'a> Machine<'a> {
         let n = span.points();
         if let Kind::Load(bound, places) = &op.kind {
             // Invariant tiles outlive this machine, so that they are copied.
-            if !op.invariant && !bound.shared && bound.dtype != DType::F16 && op.reg < DIRECT && places.is_dense(&span) {
+            if !op.invariant && !bound.shared && bound.dtype != DType::F16 && op.reg < DIRECT && places.is_dense(&span)
+            {
                 self.direct[op.reg] = Some(bound.region.lanes(places.at(span.row, span.col) as usize, n));
                 return;
             }
         }
         let mut own = std::mem::take(&mut self.scratch.tiles[self.code.slot[op.reg]]);
         let target = op.store.map(|i| &self.code.stores[i]).filter(|t| stores_at_once(t, span, tile.as_ref()));
-        let mut written: Option<&'a [u32]> = None;
-        match (target, tile.as_mut()) {
-            (Some(target), Some(tile)) if target.tile => self.compute(op, span, &mut tile.lanes[..n]),
-            (Some(target), _) => {
-                let start = target.places.at(span.row, span.col) as usize;
-                self.compute(op, span, target.region.lanes_mut(start, n));
-                written = Some(target.region.lanes(start, n));
-            }
-            _ => self.compute(op, span, &mut own[..n]),
-        }
+        let place = target.filter(|t| !t.tile).map(|t| (t.region, t.places.at(span.row, span.col) as usize));
+        // One call, since all ops of the table are compiled into it.
+        let out: &mut [u32] = match (place, target, tile.as_mut()) {
+            (Some((region, start)), ..) => region.lanes_mut(start, n),
+            (None, Some(_), Some(tile)) => &mut tile.lanes[..n],
+            _ => &mut own[..n],
+        };
+        self.compute(op, span, out);
         if let (Kind::Tile, Some(tile)) = (&op.kind, tile.as_ref()) {
             let rows = own.chunks_mut(span.cols).zip(tile.lanes.chunks(tile.stride.max(1))).take(span.rows);
             rows.for_each(|(to, from)| to.copy_from_slice(&from[..span.cols]));
         }
         self.scratch.tiles[self.code.slot[op.reg]] = own;
         if op.reg < DIRECT {
-            self.direct[op.reg] = written;
+            self.direct[op.reg] = place.map(|(region, start)| region.lanes(start, n));
         }
     }
 
@@ -169,7 +169,18 @@ impl<'a> Machine<'a> {
 
 #[inline(always)]
 fn map(op: Elementwise, dtype: DType, [x, y, z]: [&[u32]; 3], out: &mut [u32]) {
-    op.map_lanes(dtype, x, y, z, out);
+    match op {
+        Elementwise::Exp => each_float(x, out, math::exp),
+        Elementwise::Tanh => each_float(x, out, math::tanh),
+        Elementwise::Sigmoid => each_float(x, out, math::sigmoid),
+        Elementwise::Silu => each_float(x, out, |v| v * math::sigmoid(v)),
+        _ => op.map_lanes(dtype, x, y, z, out),
+    }
+}
+
+#[inline(always)]
+fn each_float(x: &[u32], out: &mut [u32], f: impl Fn(f32) -> f32) {
+    out.iter_mut().zip(x).for_each(|(o, &v)| *o = f(f32::from_bits(v)).to_bits());
 }
 
 /// Converts lanes: float to integer truncates and saturates, integer to integer keeps the bits, anything to bool tests for

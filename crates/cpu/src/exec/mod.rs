@@ -11,6 +11,7 @@ mod fold;
 mod gather;
 mod grid;
 mod machine;
+mod math;
 mod matmul;
 mod max_pool;
 mod memory;
@@ -48,19 +49,41 @@ pub(crate) trait Action: Send {
     fn run(&mut self, context: &mut Context<'_>);
 }
 
-/// Memory that actions ask for while a plan is compiled.
+/// Memory that actions ask for while a plan is compiled. Steps run one after another and keep nothing in it, so that they share.
 #[derive(Default)]
 pub(crate) struct Builder {
-    pub blocks: Vec<Arc<Block>>,
+    blocks: Vec<Shared>,
+}
+
+struct Shared {
+    block: Arc<Block>,
+    bytes: usize,
+    /// The present step has it.
+    taken: bool,
 }
 
 impl Builder {
-    /// Zero bytes that live as long as the plan.
+    /// The next step is about to be prepared.
+    fn begin(&mut self) {
+        self.blocks.iter_mut().for_each(|b| b.taken = false);
+    }
+
+    /// Memory for the present step, its content undefined.
     pub fn allocate(&mut self, bytes: usize) -> Region {
+        let fitting = self.blocks.iter_mut().filter(|b| !b.taken && b.bytes >= bytes).min_by_key(|b| b.bytes);
+        if let Some(shared) = fitting {
+            shared.taken = true;
+            return shared.block.region(0, bytes);
+        }
         let block = Arc::new(Block::new(bytes));
         let region = block.region(0, bytes);
-        self.blocks.push(block);
+        self.blocks.push(Shared { block, bytes, taken: true });
         region
+    }
+
+    /// All of it, to be kept as long as the plan.
+    pub fn finish(self) -> Vec<Arc<Block>> {
+        self.blocks.into_iter().map(|b| b.block).collect()
     }
 }
 

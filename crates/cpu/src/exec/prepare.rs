@@ -71,6 +71,7 @@ impl Operands<'_> {
 
 /// The actions of a step, in order.
 pub(crate) fn prepare(step: &Step, sources: &[Source], builder: &mut Builder) -> Vec<Box<dyn Action>> {
+    builder.begin();
     let bounds = sources.iter().map(|s| s.bound).collect();
     let mut o = Operands { step, sources, bounds, builder, actions: vec![] };
     match &step.kernel {
@@ -84,7 +85,7 @@ pub(crate) fn prepare(step: &Step, sources: &[Source], builder: &mut Builder) ->
         Kernel::Conv2dWeightGrad(shape) => o.plain(|o, out| conv::WeightGrad::new(shape, o, out)),
         Kernel::MaxPool2d(shape) => o.plain(|o, out| max_pool::MaxPool::new(shape, max_pool::Give::Value, o, out)),
         Kernel::MaxPool2dIndex(shape) => o.plain(|o, out| max_pool::MaxPool::new(shape, max_pool::Give::Index, o, out)),
-        Kernel::MaxPool2dGrad(shape) => o.plain(|o, out| max_pool::MaxPool::new(shape, max_pool::Give::Gradient, o, out)),
+        Kernel::MaxPool2dGrad(shape) => o.add(|o| max_pool::MaxPoolGrad::new(shape, o)),
         Kernel::AvgPool2d(shape, by) => o.plain(|o, out| avg_pool::AvgPool::new(shape, *by, false, o, out)),
         Kernel::AvgPool2dGrad(shape, by) => o.plain(|o, out| avg_pool::AvgPool::new(shape, *by, true, o, out)),
         Kernel::Softmax { rows, n, log } => {

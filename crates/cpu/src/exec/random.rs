@@ -11,7 +11,9 @@ pub(crate) fn fill(kind: RandomKind, key: [u32; 3], salt: u32, index: &[u32], ou
     let long = index.chunks(4 * WIDE).zip(out.chunks_mut(4 * WIDE));
     for (index, out) in long {
         let first = index[0];
-        let run = index.len() == 4 * WIDE && first % 4 == 0 && (0..4 * WIDE).all(|i| index[i] == first.wrapping_add(i as u32));
+        let run = index.len() == 4 * WIDE
+            && first % 4 == 0
+            && (0..4 * WIDE).all(|i| index[i] == first.wrapping_add(i as u32));
         if run {
             let words = wide(key, salt, first / 4);
             for (block, out) in out.chunks_exact_mut(4).enumerate() {

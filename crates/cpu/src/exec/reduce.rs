@@ -8,9 +8,9 @@ use super::machine::Machine;
 use super::memory::Region;
 use super::pointwise::Pointwise;
 use super::{Action, Builder, Context};
+use chiaro_graph::ReduceKind;
 use chiaro_graph::plan::{Instr, Program, Reg, View};
 use chiaro_graph::shape::{count, strides};
-use chiaro_graph::ReduceKind;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -80,7 +80,7 @@ impl Reduce {
     /// Folds down the columns of one group, part and range of columns.
     fn columns(&self, machine: &mut Machine<'_>, context: Shared<'_>, group: usize, part: usize, col: usize) {
         let cols = TILE.min(self.code.grid.cols - col);
-        let width = cols * (TILE / 16).div_ceil(cols).min(self.per_group.max(1));
+        let width = cols * (TILE / 4).div_ceil(cols).min(self.per_group.max(1));
         let step = self.code.tile_rows(cols);
         let mut lanes = std::mem::take(&mut machine.scratch().lanes);
         lanes.resize_with(lanes.len().max(self.results.len()), Vec::new);
