@@ -6,16 +6,17 @@ pub mod trajectory;
 use chiaro_check::golden::Golden;
 use chiaro_nn::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Opens a golden file of the repository.
 pub fn golden(file: &str) -> Golden {
     Golden::load(&golden_path(file)).expect("golden file")
 }
 
-/// Where a golden file lies, seen from this package.
+/// Where a golden file lies, seen from this package or from the root package, whose tests use this file too.
 pub fn golden_path(file: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens")).join(file)
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|package| package.join("tests/goldens"));
+    folders.map(|folder| folder.join(file)).find(|path| path.exists()).expect("a golden file of the repository")
 }
 
 /// The tensor of a golden file.
