@@ -126,8 +126,8 @@ fn main(
     let b_k0 = thread / 4u + 0u;
     let b_to0 = b_k0 * 16u + b_at;
     var b_next0 = vec4<f32>();
-    let a_from0 = m ^ 0u;
-    let b_from0 = n ^ 0u;
+    let a_from0 = m;
+    let b_from0 = n;
     var k = range.x;
     if (k < range.y) {
         {
