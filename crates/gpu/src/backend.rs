@@ -66,6 +66,7 @@ impl GpuBackend {
                 _ => kernels::scratch_on_gpu,
             },
             fuse: self.options.fuse,
+            ..PlanOptions::default()
         }
     }
 

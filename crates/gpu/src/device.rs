@@ -16,6 +16,7 @@ use crate::faults::Faults;
 use crate::pipeline::Pipelines;
 use crate::pipeline_cache::PipelineCacheFile;
 use crate::select::Selection;
+use crate::transfer::Downloads;
 use crate::{budget, probe, unsafe_calls};
 
 /// How a device is opened. The default suits training.
@@ -51,6 +52,7 @@ struct Inner {
     counters: Arc<Counters>,
     faults: Arc<Faults>,
     pipelines: Pipelines,
+    downloads: Downloads,
     cache: Option<PipelineCacheFile>,
 }
 
@@ -108,6 +110,7 @@ impl Gpu {
             budget: options.budget_bytes.unwrap_or_else(|| budget::default_bytes(software)),
             counters: Arc::default(),
             pipelines: Pipelines::default(),
+            downloads: Downloads::default(),
             device,
             queue,
             summary,
@@ -193,6 +196,10 @@ impl Gpu {
 
     pub(crate) fn pipelines_made(&self) -> &Pipelines {
         &self.inner.pipelines
+    }
+
+    pub(crate) fn downloads(&self) -> &Downloads {
+        &self.inner.downloads
     }
 
     pub(crate) fn cache(&self) -> Option<&PipelineCacheFile> {

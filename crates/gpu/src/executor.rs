@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as PlanStep};
-use chiaro_graph::{ArenaInfo, Graph, InputInfo, Tensor};
+use chiaro_graph::{ArenaInfo, DType, Graph, InputInfo, Tensor};
 
 use crate::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::kernels::{self, Dispatch, Part, Variants};
@@ -50,7 +50,7 @@ impl Executor {
         variants: &Variants,
     ) -> Result<Executor, GpuError> {
         let buffers: Vec<GpuBuffer> =
-            plan.buffers.iter().map(|b| buffer(gpu, graph, b, arenas)).collect::<Result<_, _>>()?;
+            (0..plan.buffers.len()).map(|i| buffer(gpu, graph, plan, i, arenas)).collect::<Result<_, _>>()?;
         let commands = commands(gpu, plan, &buffers, variants)?;
         let input_buffers: Vec<Option<GpuBuffer>> =
             plan.inputs.iter().map(|i| i.map(|i| buffers[i].clone())).collect();
@@ -128,16 +128,17 @@ impl Executor {
 
 /// Where an output lies in its buffer: first byte and number of bytes.
 fn range(output: &PlanOutput) -> (u64, u64) {
-    let size = output.dtype.size();
-    ((output.offset * size) as u64, (output.shape.iter().product::<usize>() * size) as u64)
+    ((output.offset * output.dtype.size()) as u64, tensor_size(&output.shape, output.dtype))
 }
 
 fn buffer(
     gpu: &Gpu,
     graph: &Graph,
-    buffer: &Buffer,
+    plan: &Plan,
+    number: usize,
     arenas: &HashMap<String, (ArenaInfo, GpuBuffer)>,
 ) -> Result<GpuBuffer, GpuError> {
+    let buffer = &plan.buffers[number];
     let label = match buffer.kind {
         BufferKind::Input(id) => format!("input {}", graph.inputs()[id.0].name),
         BufferKind::Arena(id) => format!("arena {}", graph.arenas()[id.0].name),
@@ -151,11 +152,30 @@ fn buffer(
     {
         return Ok(made.clone());
     }
-    let made = gpu.storage_buffer(&label, buffer.bytes as u64)?;
+    let made = gpu.storage_buffer(&label, exact_bytes(graph, plan, number))?;
     if let BufferKind::Constant(id) = buffer.kind {
         gpu.upload(&made, 0, tensor_bytes(&graph.constants()[id.0]))?;
     }
     Ok(made)
+}
+
+/// The size without the filling up to whole words that plans add: copies end with their tensor.
+fn exact_bytes(graph: &Graph, plan: &Plan, number: usize) -> u64 {
+    let Buffer { kind, bytes } = plan.buffers[number];
+    let exact = match kind {
+        BufferKind::Input(id) => tensor_size(&graph.inputs()[id.0].shape, graph.inputs()[id.0].dtype),
+        BufferKind::Constant(id) => tensor_size(graph.constants()[id.0].shape(), graph.constants()[id.0].dtype()),
+        BufferKind::Output => {
+            let ends = plan.outputs.iter().filter(|o| o.buffer == number).map(|o| range(o).0 + range(o).1);
+            ends.max().unwrap_or(0)
+        }
+        _ => bytes as u64,
+    };
+    if exact.next_multiple_of(4) == bytes as u64 { exact } else { bytes as u64 }
+}
+
+fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
+    (shape.iter().product::<usize>() * dtype.size()) as u64
 }
 
 /// Compiles every kernel of a plan, all at once, and binds its buffers.

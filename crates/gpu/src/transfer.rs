@@ -1,11 +1,30 @@
 //! One-off copies between host and device, of any size: weights, data sets, checkpoints. Steps use `staging` instead.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::buffer::{GpuBuffer, Role};
 use crate::sync::map;
 use crate::{Gpu, GpuError};
 
 /// The host-visible memory used at a time: larger copies go in parts.
 const PART: u64 = 16 << 20;
+
+/// The buffer of the last download, unmapped, for the next one: reading a result every so often allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Downloads {
+    last: Mutex<Option<GpuBuffer>>,
+}
+
+impl Downloads {
+    fn take(&self, bytes: u64) -> Option<GpuBuffer> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.take_if(|buffer| buffer.bytes() >= bytes)
+    }
+
+    fn keep(&self, buffer: GpuBuffer) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+    }
+}
 
 impl Gpu {
     /// Copies `bytes` to `buffer` at `offset`. It is there before any work submitted later.
@@ -49,7 +68,10 @@ impl Gpu {
             return Ok(result);
         }
         let what = format!("the download of '{}'", buffer.label());
-        let staging = self.buffer(&what, bytes.min(PART), Role::Readback)?;
+        let staging = match self.downloads().take(bytes.min(PART)) {
+            Some(staging) => staging,
+            None => self.buffer("download staging", bytes.min(PART), Role::Readback)?,
+        };
         while (result.len() as u64) < bytes {
             let done = result.len() as u64;
             let part = (bytes - done).min(PART);
@@ -62,6 +84,7 @@ impl Gpu {
             result.extend_from_slice(&read_mapped(&staging, 0, part)?);
             staging.raw().unmap();
         }
+        self.downloads().keep(staging);
         Ok(result)
     }
 }

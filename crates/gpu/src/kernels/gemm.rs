@@ -12,11 +12,13 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
         return pointwise::dispatches(step);
     }
     let batch = merged_batch(shape);
+    let all = batch.iter().map(|b| b.0).product();
     let [outer, inner] = match batch[..] {
         [] => [(1, 0, 0), (1, 0, 0)],
         [one] => [(1, 0, 0), one],
         [outer, inner] => [outer, inner],
-        _ => return Err(ShaderError::Invalid(format!("{}: more than two batch axes that broadcast", step.label))),
+        // The strides of these axes are put in below; those here tell how vectors are aligned.
+        _ => [(1, 0, 0), (all, gcd(batch.iter().map(|b| b.1)), gcd(batch.iter().map(|b| b.2)))],
     };
     let operand = |input: usize, transposed: bool, strides: [usize; 2]| {
         let batch_strides = [extent(strides[0])?, extent(strides[1])?];
@@ -31,14 +33,50 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
         b: operand(1, shape.tb, [outer.2, inner.2])?,
         out: output_elem(step),
     };
-    let tile = variants.tile(shape.m, shape.n, outer.0 * inner.0);
-    Ok(vec![composed(step, product.kernel(&tile)?)?])
+    let tile = variants.tile(shape.m, shape.n, all);
+    let mut kernel = product.kernel(&tile)?;
+    if batch.len() > 2 {
+        let a = with_batch("fn a_row(z: u32, m: u32) -> ARow", "ARow", "min(m, A_LAST) * A_M", "A", &batch, |b| b.1);
+        let b = with_batch("fn b_column(z: u32, n: u32) -> BColumn", "BColumn", "min(n, B_LAST) * B_N", "B", &batch, |b| b.2);
+        kernel = kernel.map_source(|source| source.replace_fn("a_row", &a).replace_fn("b_column", &b));
+    }
+    Ok(vec![composed(step, kernel)?])
+}
+
+type BatchAxis = (usize, usize, usize);
+
+/// The function that finds the first element of a row or column, for any number of batch axes.
+fn with_batch(
+    head: &str,
+    result: &str,
+    within: &str,
+    operand: &str,
+    batch: &[BatchAxis],
+    stride: fn(&BatchAxis) -> usize,
+) -> String {
+    let mut inner = 1;
+    let mut terms = vec![];
+    for axis in batch.iter().rev() {
+        terms.push(format!("z / {inner}u % {}u * {}u", axis.0, stride(axis)));
+        inner *= axis.0;
+    }
+    format!("{head} {{\n    return {result}(({} + {within}) / {operand}_WIDTH);\n}}\n", terms.join(" + "))
+}
+
+/// The greatest common divisor of all numbers; 0 if all are 0.
+fn gcd(numbers: impl Iterator<Item = usize>) -> usize {
+    numbers.fold(0, |mut a, mut b| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    })
 }
 
 /// The batch axes as (extent, stride of a, stride of b), without those of extent 1, neighbours merged where both operands
 /// cross them in one stride.
-fn merged_batch(shape: &MatMulShape) -> Vec<(usize, usize, usize)> {
-    let mut merged: Vec<(usize, usize, usize)> = vec![];
+fn merged_batch(shape: &MatMulShape) -> Vec<BatchAxis> {
+    let mut merged: Vec<BatchAxis> = vec![];
     for ((&n, &a), &b) in shape.batch.iter().zip(&shape.a_strides).zip(&shape.b_strides) {
         match merged.last_mut() {
             _ if n == 1 => {}

@@ -1,9 +1,14 @@
 //! Steps of a plan as dispatches: each file here maps the geometry of one kernel family to its shader.
 
+mod axis;
 mod conv;
 mod gemm;
 mod pointwise;
+mod pool;
 mod reduce;
+mod rows;
+#[cfg(test)]
+mod tests;
 mod variants;
 
 use chiaro_graph::plan::{Kernel, Step};
@@ -54,7 +59,19 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
         Kernel::Conv2d(shape) => conv::forward(step, shape, variants),
         Kernel::Conv2dInputGrad(shape) => conv::input_grad(step, shape, variants),
         Kernel::Conv2dWeightGrad(shape) => conv::weight_grad(step, shape, variants),
-        other => Err(ShaderError::UnknownShader(other.name())),
+        Kernel::MaxPool2d(_)
+        | Kernel::MaxPool2dIndex(_)
+        | Kernel::MaxPool2dGrad(_)
+        | Kernel::AvgPool2d(..)
+        | Kernel::AvgPool2dGrad(..) => pool::dispatches(step),
+        Kernel::Softmax { rows, n, log } => rows::softmax(step, *rows, *n, *log),
+        Kernel::CrossEntropy { .. } | Kernel::CrossEntropyGrad { .. } => rows::cross_entropy(step),
+        Kernel::Moments { axis, rows, columns } => rows::moments(step, *axis, *rows, *columns),
+        Kernel::ArgReduce(..)
+        | Kernel::Gather(_)
+        | Kernel::ScatterAdd(_)
+        | Kernel::IndexSelect(_)
+        | Kernel::IndexAdd(_) => axis::dispatches(step),
     }
 }
 
@@ -63,6 +80,7 @@ fn scratch(kernel: &Kernel, variants: &Variants) -> usize {
     match kernel {
         Kernel::Reduce { prologue, kept, results } => reduce::scratch(prologue, *kept, results.len()),
         Kernel::Conv2dWeightGrad(shape) => conv::scratch(shape, variants),
+        Kernel::Moments { axis, rows, columns } => rows::scratch(*axis, *rows, *columns),
         _ => 0,
     }
 }
