@@ -3,124 +3,69 @@
 use super::ending::Ending;
 use super::memory::Region;
 use super::prepare::Operands;
-use super::window::Taps;
+use super::window::{Taps, sizes};
 use super::{Action, Context, for_each};
-use crate::kernels::Vectorize;
+use crate::kernels::{self, Vectorize, max_pool2d};
 use chiaro_graph::plan::PoolShape;
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Give {
-    /// The largest of each window.
-    Value,
-    /// Its position in the plane.
-    Index,
-}
-
-/// Channels of one task: best values and positions stay in registers or the first-level cache.
-const CHANNELS: usize = 64;
-
-/// Max pooling of `[N,H,W,C]`.
+/// The largest of each window.
 pub(crate) struct MaxPool {
-    shape: PoolShape,
-    give: Give,
+    shape: kernels::PoolShape,
     x: Region,
     out: Region,
 }
 
 impl MaxPool {
-    pub fn new(shape: &PoolShape, give: Give, o: &mut Operands<'_>, out: Region) -> MaxPool {
-        MaxPool { shape: shape.clone(), give, x: o.input(0), out }
-    }
-}
-
-/// All windows of one image's channels `from..from + width`.
-struct Image<'a> {
-    shape: &'a PoolShape,
-    x: Region,
-    n: usize,
-    from: usize,
-    width: usize,
-}
-
-impl Image<'_> {
-    /// Calls `f` with each window's output position, taps, largest values and (if `FIRST`) their first positions.
-    #[inline(always)]
-    fn each<const FIRST: bool>(&self, mut f: impl FnMut(usize, [Taps; 2], &[f32], &[u32])) {
-        let [_, h, w, c] = self.shape.x;
-        let [_, oh, ow, _] = self.shape.y;
-        let x = self.x.floats(self.n * h * w * c, h * w * c);
-        let (mut best, mut at) = ([0.0f32; CHANNELS], [0u32; CHANNELS]);
-        let (best, at) = (&mut best[..self.width], &mut at[..self.width]);
-        for oy in 0..oh {
-            let rows = Taps::new(&self.shape.spec, 0, h, oy);
-            for ox in 0..ow {
-                let cols = Taps::new(&self.shape.spec, 1, w, ox);
-                best.fill(f32::NEG_INFINITY);
-                at.fill(u32::MAX);
-                for y in rows.positions() {
-                    for pixel in cols.positions().map(|x| y * w + x) {
-                        let values = &x[pixel * c + self.from..][..self.width];
-                        match FIRST {
-                            true => first_largest(best, at, values, pixel as u32),
-                            false => largest(best, values),
-                        }
-                    }
-                }
-                f((self.n * oh + oy) * ow + ox, [rows, cols], best, at);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn largest(best: &mut [f32], values: &[f32]) {
-    best.iter_mut().zip(values).for_each(|(b, &v)| *b = if v > *b || v.is_nan() { v } else { *b });
-}
-
-#[inline(always)]
-fn first_largest(best: &mut [f32], at: &mut [u32], values: &[f32], pixel: u32) {
-    for ((b, p), &v) in best.iter_mut().zip(at).zip(values) {
-        // NaN counts as the largest; the very first position stands even for minus infinity.
-        let better = v > *b || (v.is_nan() & !b.is_nan()) || *p == u32::MAX;
-        *b = if better { v } else { *b };
-        *p = if better { pixel } else { *p };
-    }
-}
-
-struct Forward<'a>(&'a MaxPool, Image<'a>);
-
-impl Vectorize for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Forward(pool, image) = self;
-        let (c, from, width) = (pool.shape.x[3], image.from, image.width);
-        match pool.give {
-            Give::Value => image.each::<false>(|o, _, best, _| {
-                pool.out.floats_mut(o * c + from, width).copy_from_slice(best);
-            }),
-            Give::Index => image.each::<true>(|o, _, _, at| {
-                // A window wholly in the padding has no position.
-                let out = pool.out.lanes_mut(o * c + from, width);
-                out.iter_mut().zip(at).for_each(|(o, &p)| *o = if p == u32::MAX { 0 } else { p });
-            }),
-        }
+    pub fn new(shape: &PoolShape, o: &mut Operands<'_>, out: Region) -> MaxPool {
+        MaxPool { shape: sizes(shape), x: o.input(0), out }
     }
 }
 
 impl Action for MaxPool {
     fn run(&mut self, context: &mut Context<'_>) {
+        max_pool2d(context.workspace, &self.shape, self.x.all(), self.out.all_mut());
+    }
+}
+
+/// The position in the plane of each window's first largest.
+pub(crate) struct MaxPoolIndex {
+    shape: PoolShape,
+    x: Region,
+    out: Region,
+}
+
+impl MaxPoolIndex {
+    pub fn new(shape: &PoolShape, o: &mut Operands<'_>, out: Region) -> MaxPoolIndex {
+        MaxPoolIndex { shape: shape.clone(), x: o.input(0), out }
+    }
+
+    fn window(&self, window: usize) {
+        let [_, h, w, c] = self.shape.x;
+        let [_, oh, ow, _] = self.shape.y;
+        let rows = Taps::new(&self.shape.spec, 0, h, window / ow % oh);
+        let cols = Taps::new(&self.shape.spec, 1, w, window % ow);
+        let image = self.x.floats(window / (oh * ow) * h * w * c, h * w * c);
+        for (channel, out) in self.out.lanes_mut(window * c, c).iter_mut().enumerate() {
+            let mut best: Option<(usize, f32)> = None;
+            for pixel in rows.positions().flat_map(|y| cols.positions().map(move |x| y * w + x)) {
+                let v = image[pixel * c + channel];
+                // NaN counts as the largest.
+                if best.is_none_or(|(_, b)| v > b || v.is_nan() && !b.is_nan()) {
+                    best = Some((pixel, v));
+                }
+            }
+            // A window wholly in the padding has no position.
+            *out = best.map_or(0, |(pixel, _)| pixel as u32);
+        }
+    }
+}
+
+impl Action for MaxPoolIndex {
+    fn run(&mut self, _: &mut Context<'_>) {
+        let [n, oh, ow, c] = self.shape.y;
+        let taps = self.shape.spec.kernel[0] * self.shape.spec.kernel[1];
         let this = &*self;
-        let level = context.level;
-        let [n, h, w, c] = this.shape.x;
-        let groups = c.div_ceil(CHANNELS);
-        for_each(n * groups, h * w * c.min(CHANNELS), |i| {
-            let (n, from) = (i / groups, i % groups * CHANNELS);
-            let image = Image { shape: &this.shape, x: this.x, n, from, width: CHANNELS.min(c - from) };
-            level.vectorize(Forward(this, image));
-        });
+        for_each(n * oh * ow, 4 * c * taps, |window| this.window(window));
     }
 }
 
@@ -128,6 +73,7 @@ impl Action for MaxPool {
 pub(crate) struct MaxPoolGrad {
     shape: PoolShape,
     x: Region,
+    y: Region,
     dy: Region,
     ending: Ending,
     /// Windows do not overlap, so that a gradient is written once.
@@ -141,42 +87,69 @@ impl MaxPoolGrad {
         let spec = &shape.spec;
         let apart = (0..2).all(|i| spec.stride[i] >= spec.kernel[i] && spec.dilation[i] == 1);
         let reach = |i: usize| shape.y[1 + i] * spec.stride[i];
-        let cover =
-            (0..2).all(|i| spec.stride[i] == spec.kernel[i] && spec.padding[i] == 0 && reach(i) >= shape.x[1 + i]);
+        let tiled = |i: usize| spec.stride[i] == spec.kernel[i] && spec.padding[i] == 0 && reach(i) >= shape.x[1 + i];
         let [n, h, w, c] = shape.x;
-        let (x, dy) = (o.input(0), o.input(2));
+        let (x, y, dy) = (o.input(0), o.input(1), o.input(2));
         let ending = Ending::new(&o.step.program, &o.bounds, n * h * w, c, o.builder);
-        MaxPoolGrad { shape: shape.clone(), x, dy, ending, apart, cover }
+        MaxPoolGrad { shape: shape.clone(), x, y, dy, ending, apart, cover: tiled(0) && tiled(1) }
     }
 }
 
-struct Backward<'a>(&'a MaxPoolGrad, Image<'a>);
+/// One image.
+struct Image<'a> {
+    pool: &'a MaxPoolGrad,
+    x: &'a [f32],
+    y: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
 
-impl Vectorize for Backward<'_> {
+impl Vectorize for Image<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Backward(pool, image) = self;
+    fn run<const FMA: bool>(mut self) {
+        const LANES: usize = 32;
+        let (pool, spec) = (self.pool, &self.pool.shape.spec);
         let [_, h, w, c] = pool.shape.x;
-        let (from, width, out) = (image.from, image.width, pool.ending.out);
-        let first = image.n * h * w;
+        let [_, oh, ow, _] = pool.shape.y;
         if !(pool.apart && pool.cover) {
-            (first..first + h * w).for_each(|p| out.floats_mut(p * c + from, width).fill(0.0));
+            self.dx.fill(0.0);
         }
-        image.each::<true>(|o, [rows, cols], _, at| {
-            let dy = pool.dy.floats(o * c + from, width);
-            for y in rows.positions() {
-                for pixel in cols.positions().map(|x| y * w + x) {
-                    let out = out.floats_mut((first + pixel) * c + from, width);
-                    let hits = at.iter().zip(dy).map(|(&p, &d)| if p == pixel as u32 { d } else { 0.0 });
-                    match pool.apart {
-                        true => out.iter_mut().zip(hits).for_each(|(o, hit)| *o = hit),
-                        false => out.iter_mut().zip(hits).for_each(|(o, hit)| *o += hit),
-                    }
+        for oy in 0..oh {
+            let rows = Taps::new(spec, 0, h, oy);
+            for ox in 0..ow {
+                let taps = [rows, Taps::new(spec, 1, w, ox)];
+                let window = (oy * ow + ox) * c;
+                let long = c / LANES * LANES;
+                (0..long).step_by(LANES).for_each(|from| self.window::<LANES>(window, taps, from));
+                (long..c).for_each(|from| self.window::<1>(window, taps, from));
+            }
+        }
+    }
+}
+
+impl Image<'_> {
+    /// Channels `from..from + N` of one window.
+    #[inline(always)]
+    fn window<const N: usize>(&mut self, window: usize, [rows, cols]: [Taps; 2], from: usize) {
+        let [_, _, w, c] = self.pool.shape.x;
+        let mut y = [0.0; N];
+        y.copy_from_slice(&self.y[window + from..][..N]);
+        // What is still to be handed out: nothing once the largest has been met.
+        let mut left = [0.0; N];
+        left.copy_from_slice(&self.dy[window + from..][..N]);
+        for row in rows.positions() {
+            for at in cols.positions().map(|col| (row * w + col) * c + from) {
+                let dx = &mut self.dx[at..at + N];
+                for (i, (x, dx)) in self.x[at..at + N].iter().zip(dx).enumerate() {
+                    let hit = (*x == y[i]) | (x.is_nan() & y[i].is_nan());
+                    let share = if hit { left[i] } else { 0.0 };
+                    left[i] = if hit { 0.0 } else { left[i] };
+                    *dx = if self.pool.apart { share } else { *dx + share };
                 }
             }
-        });
+        }
     }
 }
 
@@ -184,16 +157,15 @@ impl Action for MaxPoolGrad {
     fn run(&mut self, context: &mut Context<'_>) {
         let this = &*self;
         let [n, h, w, c] = this.shape.x;
+        let (image, pooled) = (h * w * c, this.shape.y[1] * this.shape.y[2] * c);
         this.ending.finish(context, 0, |context, epilogue| {
             let level = context.level;
-            for_each(n, h * w * c, |n| {
-                for from in (0..c).step_by(CHANNELS) {
-                    let width = CHANNELS.min(c - from);
-                    level.vectorize(Backward(this, Image { shape: &this.shape, x: this.x, n, from, width }));
-                }
+            for_each(n, image, |n| {
+                let x = this.x.floats(n * image, image);
+                let (y, dy) = (this.y.floats(n * pooled, pooled), this.dy.floats(n * pooled, pooled));
+                level.vectorize(Image { pool: this, x, y, dy, dx: this.ending.out.floats_mut(n * image, image) });
                 if !epilogue.is_noop() {
-                    let image = this.ending.out.floats_mut(n * h * w * c, h * w * c);
-                    epilogue.apply(n * h * w, h * w, 0, c, image, c);
+                    epilogue.apply(n * h * w, h * w, 0, c, this.ending.out.floats_mut(n * image, image), c);
                 }
             });
         });

@@ -1,6 +1,25 @@
 //! Pooling windows: which image rows or columns lie under one.
 
+use crate::kernels;
 use chiaro_graph::PoolSpec;
+use chiaro_graph::plan::PoolShape;
+
+/// The shape as the kernels want it.
+pub(crate) fn sizes(shape: &PoolShape) -> kernels::PoolShape {
+    let [batch, height, width, channels] = shape.x;
+    let spec = &shape.spec;
+    kernels::PoolShape {
+        batch,
+        height,
+        width,
+        channels,
+        out: [shape.y[1], shape.y[2]],
+        kernel: spec.kernel,
+        stride: spec.stride,
+        padding: spec.padding,
+        dilation: spec.dilation,
+    }
+}
 
 /// First position and number of the taps inside an image along one axis (0 rows, 1 columns), in steps of the dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
