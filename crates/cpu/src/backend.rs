@@ -125,6 +125,8 @@ impl Cpu {
         PlanOptions {
             max_operands: 64,
             alignment: 16,
+            // Kernels count elements in 32 bits; a 16-bit operand is widened for them.
+            max_bytes: (u32::MAX as usize - 1).saturating_mul(2),
             inline_broadcasts: false,
             has_epilogue: |kernel| kernel.has_epilogue() || matches!(kernel, Kernel::MaxPool2dGrad(_)),
             // Kernels write their tiles to the output, where the epilogue finds them.
