@@ -8,8 +8,7 @@ use crate::op::{GradientRule, MomentsAxis, Op};
 impl Graph {
     /// Mean (row 0) and biased variance (row 1) of a matrix, by Chan's method.
     fn moments(&mut self, matrix: Var, axis: MomentsAxis) -> Var {
-        let &[r, c] = self.shape(matrix) else { unreachable!("callers pass matrices") };
-        let n = if axis == MomentsAxis::Rows { c } else { r };
+        let n = self.shape(matrix)[if axis == MomentsAxis::Rows { 1 } else { 0 }];
         let dtype = self.dtype(matrix);
         self.push(Op::Moments(axis), vec![matrix], vec![2, n], dtype)
     }

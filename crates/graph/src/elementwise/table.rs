@@ -231,11 +231,16 @@ elementwise! {
         in [-3.0, 3.0];
         d _o => [d * (((x * std::f64::consts::FRAC_1_SQRT_2).map(Elementwise::Erf) + 1.0) * 0.5
             + x * (x * x * -0.5).map(Elementwise::Exp) * 0.3989422804014327)];
-    /// x Φ(x) by the tanh approximation of arXiv:1606.08415
-    Float GeluTanh(x): 0.5 * x * (1.0 + (0.7978845608028654 * (x + 0.044715 * x * x * x)).tanh());
-        "0.5 * x * (1.0 + tanh(clamp(0.7978845608028654 * (x + 0.044715 * x * x * x), -15.0, 15.0)))"; in [-3.0, 3.0];
-        d _o => [{ let t = ((x + x * x * x * 0.044715) * 0.7978845608028654).map(Elementwise::Tanh);
-            d * ((t + 1.0) * 0.5 + x * (1.0 - t * t) * (x * x * 0.134145 + 1.0) * 0.3989422804014327) }];
+    /// x Φ(x) by the tanh approximation of arXiv:1606.08415, written with (1 + tanh u)/2 = sigmoid(2u), which does not cancel
+    Float GeluTanh(x): {
+            let v = 1.5957691216057308 * (x + 0.044715 * x * x * x);
+            let e = (-v.abs()).exp();
+            x * (if v >= 0.0 { 1.0 } else { e }) / (1.0 + e)
+        };
+        "x * select(exp(-abs(1.5957691216057308 * (x + 0.044715 * x * x * x))), 1.0, x >= 0.0) / (1.0 + exp(-abs(1.5957691216057308 * (x + 0.044715 * x * x * x))))";
+        in [-3.0, 3.0];
+        d _o => [{ let s = ((x + x * x * x * 0.044715) * 1.5957691216057308).map(Elementwise::Sigmoid);
+            d * (s + x * s * (1.0 - s) * (x * x * 0.134145 + 1.0) * 1.5957691216057308) }];
     /// x sigmoid(x), also called swish
     Float Silu(x): { let e = (-x.abs()).exp(); x * (if x >= 0.0 { 1.0 } else { e }) / (1.0 + e) };
         "x * select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))"; in [-4.0, 4.0];
