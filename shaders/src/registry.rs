@@ -33,6 +33,7 @@ shaders! {
     depthwise_weight_grad;
     gather;
     gemm;
+    gemm_cooperative;
     gemm_direct;
     index_add;
     index_select;

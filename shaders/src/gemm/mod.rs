@@ -1,5 +1,6 @@
 //! The matrix-product family: one skeleton with workgroup memory, one without, and operands for matmul and convolution.
 
+mod cooperative;
 mod tile;
 mod unroll;
 
@@ -56,20 +57,28 @@ impl Product {
         let skeleton = match tile.memory {
             Memory::Workgroup => "gemm",
             Memory::Direct => "gemm_direct",
+            Memory::Cooperative { .. } => "gemm_cooperative",
         };
+        let cooperative = matches!(tile.memory, Memory::Cooperative { .. });
+        if cooperative && (self.a.elem != Elem::F16 || self.b.elem != Elem::F16) {
+            return Err(ShaderError::Tile { tile: tile.to_string(), reason: "cooperative matrices take f16 operands" });
+        }
         let mut text = Source::new(skeleton)
             .replace_region("operands", operands.source)
             .set_const("TILE_M", tile.rows)
             .set_const("TILE_N", tile.columns)
             .set_const("THREADS", tile.threads())
             .replace_region("body", &unroll::body(tile, &self.a, &self.b));
-        if tile.memory == Memory::Workgroup {
+        if tile.memory != Memory::Direct {
             text = text.set_const("TILE_K", tile.depth);
+        }
+        if let Memory::Cooperative { size } = tile.memory {
+            text = cooperative::set_types(text, size, tile);
         }
         for (name, operand) in [("A", &self.a), ("B", &self.b)] {
             text = text
                 .set_alias(&format!("{name}Word"), &operand.elem.word(operand.width))
-                .set_alias(&format!("{name}Val"), &word("f32", operand.width))
+                .set_alias(&format!("{name}Val"), &word(if cooperative { "f16" } else { "f32" }, operand.width))
                 .set_const(&format!("{name}_WIDTH"), operand.width);
         }
         text = text.set_alias("CWord", &self.c.elem.word(self.c.width));
@@ -92,6 +101,7 @@ mod tests {
         let cases = [
             ("gemm", Tile::new(Memory::Workgroup, [16, 16, 8], [2, 4])),
             ("gemm_direct", Tile::new(Memory::Direct, [16, 16, 4], [4, 4])),
+            ("gemm_cooperative", Tile::new(Memory::Cooperative { size: 16 }, [32, 32, 16], [16, 16])),
         ];
         for (name, tile) in cases {
             let expected = unroll::body(&tile, &a, &b);

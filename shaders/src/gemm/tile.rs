@@ -11,7 +11,16 @@ pub enum Memory {
     Workgroup,
     /// Every thread loads what it multiplies: for software devices.
     Direct,
+    /// As `Workgroup`, multiplied by cooperative matrices of this size (8 or 16): f16 operands, f32 sums. Rows and columns
+    /// of a thread are those of a subgroup. The device must have them, f16 and subgroups; Vulkan and Metal only.
+    Cooperative {
+        /// Rows, columns and terms of one matrix.
+        size: u32,
+    },
 }
+
+/// The subgroup that a cooperative tile counts on; one of another size takes more or fewer turns.
+const SUBGROUP: u32 = 32;
 
 /// What a workgroup computes in one step, and a thread of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +51,16 @@ impl Tile {
     /// 8x8 a thread without workgroup memory: software devices.
     pub const SOFTWARE: Self = Self::new(Memory::Direct, [64, 64, 4], [8, 8]);
 
+    /// The cooperative tiles that a tuner may try for f16 operands where the device has matrices of the size.
+    pub const COOPERATIVE: [Self; 6] = [
+        Self::new(Memory::Cooperative { size: 16 }, [128, 128, 32], [64, 32]),
+        Self::new(Memory::Cooperative { size: 16 }, [64, 64, 32], [32, 32]),
+        Self::new(Memory::Cooperative { size: 16 }, [32, 32, 32], [16, 16]),
+        Self::new(Memory::Cooperative { size: 8 }, [64, 64, 32], [32, 32]),
+        Self::new(Memory::Cooperative { size: 8 }, [32, 64, 16], [16, 32]),
+        Self::new(Memory::Cooperative { size: 8 }, [32, 32, 16], [16, 16]),
+    ];
+
     /// The tiles that a tuner may try; each passes [`Tile::check`].
     pub const ALL: [Self; 12] = [
         Self::LARGE,
@@ -67,6 +86,15 @@ impl Tile {
 
     /// Invocations in a workgroup.
     pub const fn threads(&self) -> u32 {
+        let parts = self.parts();
+        match self.memory {
+            Memory::Cooperative { .. } => parts * SUBGROUP,
+            _ => parts,
+        }
+    }
+
+    /// Parts of the tile, each computed by a thread or a subgroup.
+    pub(super) const fn parts(&self) -> u32 {
         (self.rows / self.thread_rows) * (self.columns / self.thread_columns)
     }
 
@@ -75,6 +103,12 @@ impl Tile {
         match self.memory {
             Memory::Workgroup => 4 * self.depth * (self.rows + self.columns),
             Memory::Direct => 0,
+            // At most: the longer pitch of both operands, and a matrix of f32 for each subgroup.
+            Memory::Cooperative { size } => {
+                let along = (self.rows + self.columns) * (self.depth + 8);
+                let across = self.depth * (self.rows + self.columns + 16);
+                2 * (if along > across { along } else { across }) + 4 * size * size * self.parts()
+            }
         }
     }
 
@@ -97,6 +131,11 @@ impl Tile {
             }
             Memory::Direct => Ok(()),
             Memory::Workgroup => self.check_loads(),
+            Memory::Cooperative { size } if size != 8 && size != 16 => fail("matrices are of size 8 or 16"),
+            Memory::Cooperative { size } => {
+                let whole = [self.thread_rows, self.thread_columns, self.depth].iter().all(|d| d.is_multiple_of(size));
+                if whole { self.check_loads() } else { fail("a subgroup's part is no whole number of matrices") }
+            }
         }
     }
 
@@ -122,6 +161,8 @@ impl fmt::Display for Tile {
         let memory = match self.memory {
             Memory::Workgroup => "workgroup",
             Memory::Direct => "direct",
+            Memory::Cooperative { size: 8 } => "cooperative8",
+            Memory::Cooperative { .. } => "cooperative16",
         };
         let Self { rows, columns, depth, thread_rows, thread_columns, .. } = self;
         write!(f, "{memory} {rows}x{columns}x{depth}/{thread_rows}x{thread_columns}")
@@ -134,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_listed_tile_passes_its_check_and_uneven_ones_do_not() {
-        for tile in Tile::ALL {
+        for tile in Tile::ALL.into_iter().chain(Tile::COOPERATIVE) {
             assert_eq!(tile.check(), Ok(()), "{tile}");
         }
         assert!(Tile::new(Memory::Workgroup, [16, 16, 4], [1, 4]).check().is_err());

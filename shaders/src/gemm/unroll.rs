@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Memory, Operand, Tile};
+use super::{Memory, Operand, Tile, cooperative};
 
 /// `store4` for a result whose rows are a multiple of four elements long.
 pub(super) const STORE_VECTOR: &str = "fn store4(row: CRow, n: u32, value: vec4<f32>) {
@@ -12,22 +12,25 @@ pub(super) const STORE_VECTOR: &str = "fn store4(row: CRow, n: u32, value: vec4<
 }";
 
 /// One operand as the body sees it: the names it uses, the extent of its tile, and how it is loaded.
-struct Side<'a> {
+pub(super) struct Side<'a> {
     /// `a` or `b`.
-    name: &'static str,
+    pub name: &'static str,
     /// `a_row` or `b_column`.
     locate: &'static str,
     /// Where the workgroup's tile begins: `m0` or `n0`.
     origin: &'static str,
     /// Rows or columns of the tile.
-    extent: u32,
-    operand: &'a Operand,
+    pub extent: u32,
+    pub operand: &'a Operand,
 }
 
 /// The statements between the marks of `region body`.
 pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand) -> String {
     let a = Side { name: "a", locate: "a_row", origin: "m0", extent: tile.rows, operand: a };
     let b = Side { name: "b", locate: "b_column", origin: "n0", extent: tile.columns, operand: b };
+    if let Memory::Cooperative { size } = tile.memory {
+        return indent(&cooperative::body(tile, size, &a, &b));
+    }
     let mut lines = vec![
         format!("let m = thread / {}u * {}u;", tile.columns / tile.thread_columns, tile.thread_rows),
         format!("let n = thread % {}u * 4u;", tile.columns / tile.thread_columns),
@@ -39,7 +42,7 @@ pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand) -> String {
     }
     match tile.memory {
         Memory::Workgroup => shared_loop(&mut lines, tile, &a, &b),
-        Memory::Direct => direct_loop(&mut lines, tile, &a, &b),
+        Memory::Direct | Memory::Cooperative { .. } => direct_loop(&mut lines, tile, &a, &b),
     }
     for i in 0..tile.thread_rows {
         lines.push(format!("let row{i} = c_row(z, m0 + m + {i}u);"));
@@ -66,26 +69,17 @@ fn indent(lines: &[String]) -> String {
     text
 }
 
+/// The type of what a thread holds of the operands.
+fn scalar(tile: &Tile) -> &'static str {
+    if matches!(tile.memory, Memory::Cooperative { .. }) { "f16" } else { "f32" }
+}
+
 fn shared_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side) {
     a.prepare(lines, tile);
     b.prepare(lines, tile);
     a.read_bases(lines, tile, "m");
     b.read_bases(lines, tile, "n");
-    lines.push("var k = range.x;".into());
-    lines.push("if (k < range.y) {".into());
-    a.load(lines, tile);
-    b.load(lines, tile);
-    lines.push("}".into());
-    lines.push("while (k < range.y) {".into());
-    a.share(lines, tile);
-    b.share(lines, tile);
-    lines.push("workgroupBarrier();".into());
-    lines.push("k += TILE_K;".into());
-    // The next step's elements are on their way while this step's are multiplied.
-    lines.push("if (k < range.y) {".into());
-    a.load(lines, tile);
-    b.load(lines, tile);
-    lines.push("}".into());
+    open_loop(lines, tile, a, b);
     for kk in 0..tile.depth {
         lines.push("{".into());
         let at = a.read_base(tile, kk);
@@ -102,6 +96,24 @@ fn shared_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side) {
         lines.push("}".into());
     }
     lines.push("workgroupBarrier();".into());
+    lines.push("}".into());
+}
+
+/// The head of the loop over k: this step's elements go to workgroup memory, the next step's are loaded meanwhile.
+pub(super) fn open_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side) {
+    lines.push("var k = range.x;".into());
+    lines.push("if (k < range.y) {".into());
+    a.load(lines, tile);
+    b.load(lines, tile);
+    lines.push("}".into());
+    lines.push("while (k < range.y) {".into());
+    a.share(lines, tile);
+    b.share(lines, tile);
+    lines.push("workgroupBarrier();".into());
+    lines.push("k += TILE_K;".into());
+    lines.push("if (k < range.y) {".into());
+    a.load(lines, tile);
+    b.load(lines, tile);
     lines.push("}".into());
 }
 
@@ -155,8 +167,18 @@ impl Side<'_> {
         if self.operand.along_k && (fours - 1) * turn < room { turn } else { 0 }
     }
 
+    /// The distance between rows of the tile in workgroup memory. Cooperative matrices take a tile as it was loaded; eight
+    /// elements more keep neighbouring rows on different banks.
+    pub fn pitch(&self, tile: &Tile) -> u32 {
+        match tile.memory {
+            Memory::Cooperative { .. } if self.operand.along_k => tile.depth + 8,
+            Memory::Cooperative { .. } => self.extent + 8,
+            _ => self.extent,
+        }
+    }
+
     /// What a thread needs to load its fours and to put them in the tile.
-    fn prepare(&self, lines: &mut Vec<String>, tile: &Tile) {
+    pub fn prepare(&self, lines: &mut Vec<String>, tile: &Tile) {
         let Self { name, locate, origin, extent, .. } = self;
         let (threads, loads) = (tile.threads(), self.loads(tile));
         if self.operand.along_k {
@@ -171,7 +193,11 @@ impl Side<'_> {
                     0 => format!("{name}_at{j}"),
                     _ => format!("({name}_at{j} ^ ({name}_k * {}u))", turn / 4),
                 };
-                lines.push(format!("let {name}_to{j} = {name}_k * {extent}u + {turned};"));
+                let to = match tile.memory {
+                    Memory::Cooperative { .. } => format!("{name}_at{j} * {}u + {name}_k", self.pitch(tile)),
+                    _ => format!("{name}_k * {extent}u + {turned}"),
+                };
+                lines.push(format!("let {name}_to{j} = {to};"));
             }
         } else {
             let fours = extent / 4;
@@ -181,16 +207,16 @@ impl Side<'_> {
             }
             for j in 0..loads {
                 lines.push(format!("let {name}_k{j} = thread / {fours}u + {}u;", j * threads / fours));
-                lines.push(format!("let {name}_to{j} = {name}_k{j} * {extent}u + {name}_at;"));
+                lines.push(format!("let {name}_to{j} = {name}_k{j} * {}u + {name}_at;", self.pitch(tile)));
             }
         }
         for j in 0..loads {
-            lines.push(format!("var {name}_next{j} = vec4<f32>();"));
+            lines.push(format!("var {name}_next{j} = vec4<{}>();", scalar(tile)));
         }
     }
 
     /// Loads the thread's fours at k into registers.
-    fn load(&self, lines: &mut Vec<String>, tile: &Tile) {
+    pub fn load(&self, lines: &mut Vec<String>, tile: &Tile) {
         let name = self.name;
         lines.push("{".into());
         let singles = 4 / self.operand.width;
@@ -207,7 +233,7 @@ impl Side<'_> {
             };
             let value = match singles {
                 1 => fetch(0),
-                _ => format!("vec4<f32>({})", (0..4).map(fetch).collect::<Vec<_>>().join(", ")),
+                _ => format!("vec4<{}>({})", scalar(tile), (0..4).map(fetch).collect::<Vec<_>>().join(", ")),
             };
             lines.push(format!("{name}_next{j} = {value};"));
         }
@@ -215,9 +241,10 @@ impl Side<'_> {
     }
 
     /// Puts the loaded fours in the tile.
-    fn share(&self, lines: &mut Vec<String>, tile: &Tile) {
+    pub fn share(&self, lines: &mut Vec<String>, tile: &Tile) {
         let name = self.name;
-        let distance = if self.operand.along_k { self.extent } else { 1 };
+        let transposes = self.operand.along_k && tile.memory == Memory::Workgroup;
+        let distance = if transposes { self.extent } else { 1 };
         for j in 0..self.loads(tile) {
             for c in 0..4 {
                 let at = format!("{name}_to{j} + {}u", c * distance);

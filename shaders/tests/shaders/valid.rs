@@ -49,6 +49,17 @@ fn every_variant_translates_and_stays_within_portable_limits() {
 }
 
 #[test]
+fn every_cooperative_variant_translates_where_such_matrices_exist() {
+    for (label, kernel) in variants::cooperative() {
+        let source = kernel.source.build().unwrap_or_else(|e| panic!("{label}: {e}"));
+        let checked = validate::check(&source, &[]).unwrap_or_else(|e| panic!("{label}: {e}\n{source}"));
+        assert_eq!(checked.spirv().map(drop), Ok(()), "{label}");
+        assert_eq!(checked.msl().map(drop), Ok(()), "{label}");
+        assert!(checked.workgroup_bytes() <= 32 * 1024, "{label}");
+    }
+}
+
+#[test]
 fn spirv_val_accepts_every_variant() {
     if Command::new("spirv-val").arg("--version").output().is_err() {
         eprintln!("not checked: there is no program spirv-val");

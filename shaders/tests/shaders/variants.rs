@@ -62,6 +62,22 @@ fn structural(list: &mut Vec<(String, Kernel)>, elem: Elem) {
     }
 }
 
+/// Products and convolutions by cooperative matrices, which HLSL and older validators do not know.
+pub fn cooperative() -> Vec<(String, Kernel)> {
+    let mut list = Vec::new();
+    for tile in &Tile::COOPERATIVE {
+        for shape in matmuls(Elem::F16) {
+            push(&mut list, format!("{tile} {shape:?}"), shape.kernel(tile));
+        }
+        for conv in convs(Elem::F16) {
+            push(&mut list, format!("{tile} forward {conv:?}"), conv.forward(tile));
+            push(&mut list, format!("{tile} dx {conv:?}"), conv.input_grad(tile));
+            push(&mut list, format!("{tile} dw {conv:?}"), conv.weight_grad(tile, 3));
+        }
+    }
+    list
+}
+
 fn push<E: std::fmt::Display>(list: &mut Vec<(String, Kernel)>, label: String, kernel: Result<Kernel, E>) {
     match kernel {
         Ok(kernel) => list.push((label, kernel)),
