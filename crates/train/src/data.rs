@@ -29,6 +29,9 @@ impl Data {
     /// # Errors
     /// Those of [`chiaro_data::open`].
     pub fn open(folder: &Path, options: &OpenOptions, limit: Option<usize>) -> Result<Data> {
+        if limit == Some(0) {
+            return Err(TrainError::setting("the limit must be at least 1 image"));
+        }
         let opened = open(folder, options)?;
         let train = limited(opened.train, limit);
         let normalize = Normalize::measure(&*train)?;

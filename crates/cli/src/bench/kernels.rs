@@ -1,9 +1,9 @@
 //! Graphs of one kernel each.
 
-use chiaro::graph::{ConvSpec, DType, Elementwise, Graph, Result, Tensor, Var};
+use chiaro::graph::{ConvSpec, DType, Elementwise, Graph, Result, Target, Tensor, Var};
 use chiaro::nn::{AdamW, Decay, Optimizer, PARAMS};
 
-use super::measure::Case;
+use super::measure::{Case, RUNS};
 
 /// Images a convolution works on.
 const BATCH: usize = 32;
@@ -36,11 +36,46 @@ const CONVOLUTIONS: &[(&str, usize, usize, usize, usize, usize)] = &[
     ("resnet18", 8, 256, 512, 1, 2),
 ];
 
-/// Values that are no denormals, zeros or ones.
-fn values(shape: &[usize], seed: usize) -> Tensor {
-    let count: usize = shape.iter().product();
-    let data = (0..count).map(|i| ((i * 7919 + seed * 104_729) % 1013) as f32 / 506.5 - 1.0).collect();
-    Tensor::f32(shape, data).unwrap_or_else(|| Tensor::zeros(shape, DType::F32))
+/// A graph whose operands and results stay on the device, so that its runs are the kernel's work and nothing else.
+#[derive(Default)]
+struct Resident {
+    graph: Graph,
+    arenas: Vec<(String, Tensor)>,
+}
+
+impl Resident {
+    /// An operand with values that are no denormals, zeros or ones.
+    fn operand(&mut self, name: &str, shape: &[usize]) -> Result<Var> {
+        let seed = self.arenas.len() * 104_729;
+        self.state(name, shape, DType::F32, |i| ((i * 7919 + seed) % 1013) as f64 / 506.5 - 1.0)
+    }
+
+    fn state(&mut self, name: &str, shape: &[usize], dtype: DType, value: impl Fn(usize) -> f64) -> Result<Var> {
+        let arena = self.graph.arena(name, dtype)?;
+        let state = self.graph.state(arena, name, shape)?;
+        let len = self.graph.arenas()[arena.0].len;
+        let values: Vec<f64> = (0..len).map(value).collect();
+        self.arenas.extend(Tensor::from_f64([len], dtype, &values).map(|values| (name.to_string(), values)));
+        Ok(self.graph.state_value(state))
+    }
+
+    /// Keeps a result on the device.
+    fn result(&mut self, name: &str, value: Var) -> Result<()> {
+        let arena = self.graph.arena(name, self.graph.dtype(value))?;
+        let shape = self.graph.shape(value).to_vec();
+        let state = self.graph.state(arena, name, &shape)?;
+        self.graph.assign(Target::State(state), value)
+    }
+
+    /// The row. The end of a run is waited for by reading a counter of runs.
+    fn case(mut self, name: &str) -> Result<Case> {
+        let count = self.state(RUNS, &[1], DType::F32, |_| 0.0)?;
+        let next = self.graph.map_scalars(Elementwise::Add, count, &[1.0])?;
+        let arena = self.graph.arena(RUNS, DType::F32)?;
+        let state = self.graph.arenas()[arena.0].states[0];
+        self.graph.assign(Target::State(state), next)?;
+        Ok(Case { name: name.to_string(), graph: self.graph, inputs: vec![], arenas: self.arenas, images: None })
+    }
 }
 
 fn kernel(
@@ -48,15 +83,14 @@ fn kernel(
     shapes: &[&[usize]],
     build: impl FnOnce(&mut Graph, &[Var]) -> Result<Var>,
 ) -> anyhow::Result<Case> {
-    let mut graph = Graph::new();
-    let mut vars = vec![];
+    let mut resident = Resident::default();
+    let mut operands = vec![];
     for (i, shape) in shapes.iter().enumerate() {
-        vars.push(graph.input(&format!("x{i}"), shape, DType::F32)?);
+        operands.push(resident.operand(&format!("x{i}"), shape)?);
     }
-    let result = build(&mut graph, &vars)?;
-    graph.output("result", result)?;
-    let inputs = shapes.iter().enumerate().map(|(i, shape)| values(shape, i)).collect();
-    Ok(Case { name: name.to_string(), graph, inputs, arenas: vec![], images: None })
+    let result = build(&mut resident.graph, &operands)?;
+    resident.result("result", result)?;
+    Ok(resident.case(name)?)
 }
 
 /// The three directions of a convolution.
@@ -102,34 +136,27 @@ fn pointwise_and_reductions() -> anyhow::Result<Vec<Case>> {
         kernel("sum over N,H,W 64x32x32x64", &[images], |g, v| g.sum(v[0], &[0, 1, 2], false))?,
         kernel("softmax 4096x1000", &[&[4096, 1000]], |g, v| g.softmax(v[0], 1, false))?,
     ];
-    let mut graph = Graph::new();
-    let logits = graph.input("logits", &[4096, 1000], DType::F32)?;
-    let labels = graph.input("labels", &[4096], DType::I32)?;
-    let loss = graph.cross_entropy(logits, labels, &chiaro::graph::CrossEntropyOptions::default())?;
-    let gradient = graph.grad(loss, None, &[logits])?[0];
-    graph.output("loss", loss)?;
-    graph.output("gradient", gradient)?;
-    let classes = Tensor::i32([4096], (0..4096).map(|i| i * 31 % 1000).collect());
-    let classes = classes.unwrap_or_else(|| Tensor::zeros([4096], DType::I32));
-    let inputs = vec![values(&[4096, 1000], 0), classes];
-    let name = "softmax-CE with gradient 4096x1000".to_string();
-    cases.push(Case { name, graph, inputs, arenas: vec![], images: None });
+    let mut resident = Resident::default();
+    let logits = resident.operand("logits", &[4096, 1000])?;
+    let labels = resident.state("labels", &[4096], DType::I32, |i| (i * 31 % 1000) as f64)?;
+    let loss = resident.graph.cross_entropy(logits, labels, &chiaro::graph::CrossEntropyOptions::default())?;
+    let gradient = resident.graph.grad(loss, None, &[logits])?[0];
+    resident.result("loss", loss)?;
+    resident.result("gradient", gradient)?;
+    cases.push(resident.case("softmax-CE with gradient 4096x1000")?);
     Ok(cases)
 }
 
 /// AdamW over as many parameters as ResNet-18 has.
 fn optimizer() -> anyhow::Result<Case> {
     const PARAMETERS: usize = 11_173_962;
-    let mut graph = Graph::new();
+    let mut resident = Resident::default();
     let optimizer = Optimizer::AdamW(AdamW::default());
-    let arena = graph.arena(PARAMS, DType::F32)?;
-    graph.state(arena, "all", &[PARAMETERS])?;
-    let len = graph.arenas()[arena.0].len;
-    let gradient = graph.input("gradient", &[len], DType::F32)?;
-    let hyper = graph.input("hyper", &[optimizer.hyper_len()], DType::F32)?;
-    optimizer.apply(&mut graph, arena, gradient, hyper, Decay::All)?;
-    // Something to read, so that the end of a run can be waited for.
-    graph.output("hyper", hyper)?;
-    let inputs = vec![values(&[len], 1), optimizer.hyper(1e-3, 10)];
-    Ok(Case { name: "AdamW 11.2M parameters".to_string(), graph, inputs, arenas: vec![], images: None })
+    resident.operand(PARAMS, &[PARAMETERS])?;
+    let params = resident.graph.arena(PARAMS, DType::F32)?;
+    let len = resident.graph.arenas()[params.0].len;
+    let gradient = resident.operand("gradient", &[len])?;
+    let hyper = resident.operand("hyper", &[optimizer.hyper_len()])?;
+    optimizer.apply(&mut resident.graph, params, gradient, hyper, Decay::All)?;
+    Ok(resident.case("AdamW 11.2M parameters")?)
 }

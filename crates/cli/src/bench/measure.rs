@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use chiaro::graph::plan::{Plan, PlanOptions};
-use chiaro::graph::{Backend, Graph, Tensor};
+use chiaro::graph::{Backend, Graph, PlanId, Tensor};
 use serde::Serialize;
 
 use crate::output::{bytes, duration};
+
+/// The arena that counts the runs of a graph without outputs.
+pub const RUNS: &str = "runs";
 
 /// What a row measures.
 pub struct Case {
@@ -48,18 +51,16 @@ pub fn measure(backend: &mut dyn Backend, case: Case, time: Duration) -> anyhow:
     for (name, values) in &case.arenas {
         backend.write_arena(name, values)?;
     }
-    let last = case.graph.outputs().len().saturating_sub(1);
     // The first run may still compile, allocate, or warm caches up.
-    backend.run(plan, &case.inputs)?;
-    backend.read(plan, last)?;
+    timed(backend, plan, &case, 1)?;
     let before = backend.stats();
-    let one = timed(backend, plan, &case.inputs, last, 1)?;
+    let one = timed(backend, plan, &case, 1)?;
     let dispatches = backend.stats().dispatches - before.dispatches;
     // Reading waits for the device: short runs are measured many at a time.
     let together = (1e-3 / one.max(1e-9)).ceil().clamp(1.0, 100.0) as usize;
     let (started, mut times) = (Instant::now(), vec![]);
     while times.len() < 3 || started.elapsed() < time {
-        times.push(timed(backend, plan, &case.inputs, last, together)?);
+        times.push(timed(backend, plan, &case, together)?);
     }
     times.sort_by(f64::total_cmp);
     let seconds = times[0];
@@ -80,18 +81,16 @@ pub fn measure(backend: &mut dyn Backend, case: Case, time: Duration) -> anyhow:
 }
 
 /// Seconds of one run out of several that are waited for together.
-fn timed(
-    backend: &mut dyn Backend,
-    plan: chiaro::graph::PlanId,
-    inputs: &[Tensor],
-    output: usize,
-    runs: usize,
-) -> anyhow::Result<f64> {
+fn timed(backend: &mut dyn Backend, plan: PlanId, case: &Case, runs: usize) -> anyhow::Result<f64> {
     let started = Instant::now();
     for _ in 0..runs {
-        backend.run(plan, inputs)?;
+        backend.run(plan, &case.inputs)?;
     }
-    backend.read(plan, output)?;
+    if case.graph.outputs().is_empty() {
+        backend.read_arena(RUNS)?;
+    } else {
+        backend.read(plan, 0)?;
+    }
     Ok(started.elapsed().as_secs_f64() / runs as f64)
 }
 

@@ -111,3 +111,15 @@ pub fn trained(root: &Path) -> (PathBuf, PathBuf) {
     expect(0, &[&args[..], &["--out", arg(&run)]].concat());
     (data, run)
 }
+
+/// Whether a software adapter is here; where CHIARO_REQUIRE_GPU is set, it must be.
+pub fn software_adapter() -> bool {
+    let (out, _) = expect(0, &["devices", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let found = all["adapters"].as_array().expect("a list").iter().any(|a| a["kind"] == "software");
+    assert!(found || std::env::var_os("CHIARO_REQUIRE_GPU").is_none(), "CHIARO_REQUIRE_GPU is set, but: {out}");
+    if !found {
+        eprintln!("there is no software Vulkan adapter, so nothing was checked on it");
+    }
+    found
+}
