@@ -52,8 +52,7 @@ impl Executor {
         let buffers: Vec<GpuBuffer> =
             (0..plan.buffers.len()).map(|i| buffer(gpu, graph, plan, i, arenas)).collect::<Result<_, _>>()?;
         let commands = commands(gpu, plan, &buffers, variants)?;
-        let input_buffers: Vec<Option<GpuBuffer>> =
-            plan.inputs.iter().map(|i| i.map(|i| buffers[i].clone())).collect();
+        let input_buffers: Vec<Option<GpuBuffer>> = plan.inputs.iter().map(|i| i.map(|i| buffers[i].clone())).collect();
         let staged = |bytes: u64| bytes.next_multiple_of(STAGING_ALIGNMENT);
         let upload = input_buffers.iter().flatten().map(|b| staged(b.bytes())).sum();
         let outputs: Vec<(PlanOutput, GpuBuffer)> =

@@ -111,7 +111,8 @@ impl<'a> Emitter<'a> {
         if view.offset < 0 {
             text = format!("0u - {}u", -view.offset);
         }
-        for (axis, &stride) in view.strides.iter().enumerate().filter(|(a, s)| **s != 0 && self.program.domain[*a] > 1) {
+        for (axis, &stride) in view.strides.iter().enumerate().filter(|(a, s)| **s != 0 && self.program.domain[*a] > 1)
+        {
             let sign = match (stride < 0, text.is_empty()) {
                 (true, true) => "0u - ",
                 (true, false) => " - ",

@@ -39,7 +39,7 @@ pub(crate) fn with_epilogue(
     let own = program.stores.iter().position(|s| is_own(s, program));
     let output = Binding::find(source.text(), inputs.len())?;
     let vector = output.is_vector(source.text());
-    let axis = program.domain.len().checked_sub(1).filter(|&a| vector && program.domain[a] % 4 == 0);
+    let axis = program.domain.len().checked_sub(1).filter(|&a| vector && program.domain[a].is_multiple_of(4));
     let mut slots = slots(operands, &[(program, axis)]);
     if let Some(own) = own {
         let slot = &mut slots[program.stores[own].operand];

@@ -32,12 +32,7 @@ impl Functions {
             })
             .collect();
         self.code.entry(name.clone()).or_insert_with(|| {
-            format!(
-                "fn {name}({}) -> {} {{\n    return {};\n}}\n",
-                arguments.join(", "),
-                wgsl_type(result),
-                op.wgsl()
-            )
+            format!("fn {name}({}) -> {} {{\n    return {};\n}}\n", arguments.join(", "), wgsl_type(result), op.wgsl())
         });
         if op.wgsl().contains("erf(") {
             self.code.insert("erf".into(), include_str!("erf.wgsl").into());
@@ -64,6 +59,13 @@ impl Functions {
         let code = "fn float_from_bits(bits: u32) -> f32 {\n    var b = bits;\n    return bitcast<f32>(b);\n}\n";
         self.code.insert("float_from_bits".into(), code.into());
         format!("float_from_bits({:#010x}u)", value.to_bits())
+    }
+
+    /// The literal from which a float extreme starts; the code that takes it calls `is_nan`.
+    pub(super) fn extreme(&mut self, value: f32) -> String {
+        let code = "fn is_nan(x: f32) -> bool {\n    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;\n}\n";
+        self.code.insert("is_nan".into(), code.into());
+        self.float(value)
     }
 
     /// The text of all functions in use.

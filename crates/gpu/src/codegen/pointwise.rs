@@ -62,5 +62,5 @@ fn main(
 fn lane_axis(program: &Program, operands: usize) -> Option<usize> {
     let axis = program.domain.len().checked_sub(1)?;
     let helps = (0..operands).any(|o| views(program, o).any(|v| is_vector(v, axis)));
-    (program.domain[axis] % 4 == 0 && helps).then_some(axis)
+    (program.domain[axis].is_multiple_of(4) && helps).then_some(axis)
 }

@@ -115,7 +115,7 @@ pub(crate) fn reduce(
     let by_columns = neighbours_are_results(prologue, kept, k, r);
     let axis = if by_columns { kept.checked_sub(1) } else { prologue.domain.len().checked_sub(1) };
     let loads = |axis: usize| (0..operands.len()).any(|o| views(prologue, o).any(|v| is_vector(v, axis)));
-    let lanes = axis.filter(|&a| (a < kept) == by_columns && prologue.domain[a] % 4 == 0 && loads(a));
+    let lanes = axis.filter(|&a| (a < kept) == by_columns && prologue.domain[a].is_multiple_of(4) && loads(a));
     let shape = match (lanes, by_columns) {
         (None, _) => [1, 1],
         (Some(_), true) => [4, 1],
@@ -170,7 +170,7 @@ fn pass(
     let binds: Vec<usize> = (0..operands.len()).filter(|&i| used(&programs, i)).collect();
     let scratch = epilogue.is_none() || matches!(terms, Terms::Parts);
     let mut functions = Functions::default();
-    let body = body(layout, terms, kinds, regs, epilogue, &slots, &mut functions);
+    let body = body(&Work { layout, terms, kinds, regs, epilogue, slots: &slots }, &mut functions);
     let bound: Vec<&Slot> = binds.iter().map(|&i| &slots[i]).collect();
     let mut text = enables(bound).to_string();
     for (binding, &i) in binds.iter().enumerate() {
@@ -194,20 +194,23 @@ fn pass(
 /// The axis of the epilogue's lanes, if a thread has four results that are neighbours in its domain too.
 fn epilogue_lanes(program: &Program, layout: &ReduceLayout) -> Option<usize> {
     let axis = program.domain.len().checked_sub(1)?;
-    (layout.lanes[0] == 4 && program.domain[axis] % 4 == 0).then_some(axis)
+    (layout.lanes[0] == 4 && program.domain[axis].is_multiple_of(4)).then_some(axis)
 }
 
-fn body(
-    layout: &ReduceLayout,
-    terms: &Terms,
-    kinds: &[(DType, ReduceKind)],
-    regs: &[Reg],
-    epilogue: Option<&Program>,
-    slots: &[Slot],
-    functions: &mut Functions,
-) -> String {
-    let ReduceLayout { kept, reduced, by_columns, threads: [tk, tr], lanes: [kl, rl], parts } = *layout;
-    let (blocks, chunk) = (layout.blocks() * parts, layout.chunk());
+/// What a pass reduces and where its results go.
+struct Work<'a> {
+    layout: &'a ReduceLayout,
+    terms: &'a Terms<'a>,
+    kinds: &'a [(DType, ReduceKind)],
+    regs: &'a [Reg],
+    epilogue: Option<&'a Program>,
+    slots: &'a [Slot],
+}
+
+/// The entry point.
+fn body(work: &Work, functions: &mut Functions) -> String {
+    let ReduceLayout { kept, by_columns, threads: [tk, tr], lanes: [kl, _], parts, .. } = *work.layout;
+    let blocks = work.layout.blocks() * parts;
     let (side, depth) = if by_columns {
         (format!("thread % {tk}u"), format!("thread / {tk}u"))
     } else {
@@ -229,41 +232,17 @@ fn main(
     let depth = {depth};
     let k = (block / {parts}u * {tk}u + side) * {kl}u;
 ",
-        threads = layout.invocations(),
+        threads = work.layout.invocations(),
     );
-    let accumulators = if kl * rl > 1 { 4 } else { 1 };
-    for (j, (dtype, kind)) in kinds.iter().enumerate() {
-        for lane in 0..accumulators {
-            let _ = writeln!(text, "    var sum{j}_{lane} = {};", initial(*dtype, *kind, functions));
-        }
-    }
-    let _ = writeln!(text, "    if (k < {kept}u) {{");
-    let _ = writeln!(text, "    let end = min({reduced}u, (part + 1u) * {chunk}u);");
-    let _ = writeln!(text, "    for (var r = part * {chunk}u + depth * {rl}u; r < end; r += {}u) {{", tr * rl);
-    let values = term_values(terms, layout, kinds, regs, slots, functions, &mut text);
-    for (j, (dtype, kind)) in kinds.iter().enumerate() {
-        for lane in 0..accumulators {
-            let sum = format!("sum{j}_{lane}");
-            let _ = writeln!(text, "    {sum} = {};", combine(*dtype, *kind, &sum, values[j].lane(lane)));
-        }
-    }
-    text += "    }\n    }\n";
-    if rl == 4 {
-        for (j, (dtype, kind)) in kinds.iter().enumerate() {
-            for (to, from) in [(0, 2), (1, 3), (0, 1)] {
-                let (to, from) = (format!("sum{j}_{to}"), format!("sum{j}_{from}"));
-                let _ = writeln!(text, "    {to} = {};", combine(*dtype, *kind, &to, &from));
-            }
-        }
-    }
+    accumulate(work, functions, &mut text);
     if tr > 1 {
-        across_threads(layout, kinds, &mut text);
+        across_threads(work.layout, work.kinds, &mut text);
     }
     let _ = writeln!(text, "    if (depth == 0u && k < {kept}u) {{");
-    match epilogue {
-        Some(program) => finish(layout, program, kinds.len(), slots, functions, &mut text),
+    match work.epilogue {
+        Some(program) => finish(work, program, functions, &mut text),
         None => {
-            for j in 0..kinds.len() {
+            for j in 0..work.kinds.len() {
                 for lane in 0..kl {
                     let at = format!("(part + {}u) * {kept}u + k + {lane}u", j * parts);
                     let _ = writeln!(text, "    scratch[{at}] = bitcast<u32>(sum{j}_{lane});");
@@ -275,31 +254,55 @@ fn main(
     text
 }
 
+/// Writes the loop over the terms of a thread. Its results are in `sum<result>_<lane>`.
+fn accumulate(work: &Work, functions: &mut Functions, text: &mut String) {
+    let ReduceLayout { kept, reduced, threads: [_, tr], lanes: [kl, rl], .. } = *work.layout;
+    let chunk = work.layout.chunk();
+    let accumulators = if kl * rl > 1 { 4 } else { 1 };
+    for (j, (dtype, kind)) in work.kinds.iter().enumerate() {
+        for lane in 0..accumulators {
+            let _ = writeln!(text, "    var sum{j}_{lane} = {};", initial(*dtype, *kind, functions));
+        }
+    }
+    let _ = writeln!(text, "    if (k < {kept}u) {{");
+    let _ = writeln!(text, "    let end = min({reduced}u, (part + 1u) * {chunk}u);");
+    let _ = writeln!(text, "    for (var r = part * {chunk}u + depth * {rl}u; r < end; r += {}u) {{", tr * rl);
+    let values = term_values(work, functions, text);
+    for (j, (dtype, kind)) in work.kinds.iter().enumerate() {
+        for lane in 0..accumulators {
+            let sum = format!("sum{j}_{lane}");
+            let _ = writeln!(text, "    {sum} = {};", combine(*dtype, *kind, &sum, values[j].lane(lane)));
+        }
+    }
+    text.push_str("    }\n    }\n");
+    if rl == 4 {
+        for (j, (dtype, kind)) in work.kinds.iter().enumerate() {
+            for (to, from) in [(0, 2), (1, 3), (0, 1)] {
+                let (to, from) = (format!("sum{j}_{to}"), format!("sum{j}_{from}"));
+                let _ = writeln!(text, "    {to} = {};", combine(*dtype, *kind, &to, &from));
+            }
+        }
+    }
+}
+
 /// Writes the statements that compute the terms at results `k` and terms `r`.
-fn term_values(
-    terms: &Terms,
-    layout: &ReduceLayout,
-    kinds: &[(DType, ReduceKind)],
-    regs: &[Reg],
-    slots: &[Slot],
-    functions: &mut Functions,
-    text: &mut String,
-) -> Vec<Lanes> {
-    match terms {
+fn term_values(work: &Work, functions: &mut Functions, text: &mut String) -> Vec<Lanes> {
+    let layout = work.layout;
+    match work.terms {
         Terms::Program { program, kept, lanes } => {
             let rank = program.domain.len();
             let point = Point { parts: vec![(0..*kept, "k"), (*kept..rank, "r")], lanes: *lanes, prefix: "p" };
-            let mut emitter = Emitter::new(program, slots, point, functions);
+            let mut emitter = Emitter::new(program, work.slots, point, functions);
             emitter.run(&[]);
             *text += &emitter.text;
-            regs.iter().map(|&r| emitter.register(r).clone()).collect()
+            work.regs.iter().map(|&r| emitter.register(r).clone()).collect()
         }
         Terms::Parts => {
             let load = |(j, (dtype, _)): (usize, &(DType, ReduceKind))| {
                 let at = format!("(r + {}u) * {}u + k", j * layout.reduced, layout.kept);
                 Lanes::Same(format!("bitcast<{}>(scratch[{at}])", wgsl_type(*dtype)))
             };
-            kinds.iter().enumerate().map(load).collect()
+            work.kinds.iter().enumerate().map(load).collect()
         }
     }
 }
@@ -331,14 +334,9 @@ fn across_threads(layout: &ReduceLayout, kinds: &[(DType, ReduceKind)], text: &m
 }
 
 /// Writes the epilogue for the results of a thread.
-fn finish(
-    layout: &ReduceLayout,
-    program: &Program,
-    results: usize,
-    slots: &[Slot],
-    functions: &mut Functions,
-    text: &mut String,
-) {
+fn finish(work: &Work, program: &Program, functions: &mut Functions, text: &mut String) {
+    let Work { layout, slots, .. } = *work;
+    let results = work.kinds.len();
     let rank = program.domain.len();
     let lanes = epilogue_lanes(program, layout);
     if lanes.is_some() {
@@ -370,19 +368,19 @@ fn initial(dtype: DType, kind: ReduceKind, functions: &mut Functions) -> String 
         (ReduceKind::Min, DType::I32) => "i32(2147483647)".into(),
         (ReduceKind::Max, DType::U32 | DType::Bool) => "0u".into(),
         (ReduceKind::Min, DType::U32 | DType::Bool) => "0xffffffffu".into(),
-        (ReduceKind::Max, _) => functions.float(f32::NEG_INFINITY),
-        (ReduceKind::Min, _) => functions.float(f32::INFINITY),
+        (ReduceKind::Max, _) => functions.extreme(f32::NEG_INFINITY),
+        (ReduceKind::Min, _) => functions.extreme(f32::INFINITY),
     }
 }
 
-/// The reduction of two; a NaN stays.
+/// The reduction of two; a NaN stays. NaNs are known by their bits, since compilers may assume that there are none.
 fn combine(dtype: DType, kind: ReduceKind, a: &str, b: &str) -> String {
     let float = matches!(dtype, DType::F32 | DType::F16);
     match (kind, float) {
         (ReduceKind::Sum, _) => format!("{a} + {b}"),
         (ReduceKind::Max, false) => format!("max({a}, {b})"),
         (ReduceKind::Min, false) => format!("min({a}, {b})"),
-        (ReduceKind::Max, true) => format!("select({a}, {b}, {b} > {a} || {b} != {b})"),
-        (ReduceKind::Min, true) => format!("select({a}, {b}, {b} < {a} || {b} != {b})"),
+        (ReduceKind::Max, true) => format!("select({a}, {b}, is_nan({b}) || ({b} > {a} && !is_nan({a})))"),
+        (ReduceKind::Min, true) => format!("select({a}, {b}, is_nan({b}) || ({b} < {a} && !is_nan({a})))"),
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
     let mut kernel = product.kernel(&tile)?;
     if batch.len() > 2 {
         let a = with_batch("fn a_row(z: u32, m: u32) -> ARow", "ARow", "min(m, A_LAST) * A_M", "A", &batch, |b| b.1);
-        let b = with_batch("fn b_column(z: u32, n: u32) -> BColumn", "BColumn", "min(n, B_LAST) * B_N", "B", &batch, |b| b.2);
+        let b =
+            with_batch("fn b_column(z: u32, n: u32) -> BColumn", "BColumn", "min(n, B_LAST) * B_N", "B", &batch, |b| {
+                b.2
+            });
         kernel = kernel.map_source(|source| source.replace_fn("a_row", &a).replace_fn("b_column", &b));
     }
     Ok(vec![composed(step, kernel)?])

@@ -5,7 +5,7 @@ use chiaro_graph::{CrossEntropySpec, DType, MomentsAxis};
 use chiaro_shaders::kernels::{CrossEntropy, Rows};
 use chiaro_shaders::{Elem, ShaderError};
 
-use super::{Dispatch, Part, composed, elem, extent, input_elem, output_elem};
+use super::{Dispatch, Part, composed, extent, input_elem, output_elem};
 use crate::codegen;
 
 pub(super) fn softmax(step: &Step, rows: usize, columns: usize, log: bool) -> Result<Vec<Dispatch>, ShaderError> {
@@ -74,10 +74,10 @@ fn matrix(step: &Step, rows: usize, columns: usize) -> Result<Rows, ShaderError>
 
 /// These operands have one type in the shader.
 fn only_f32(step: &Step, operands: &[usize]) -> Result<(), ShaderError> {
-    let dtypes = operands.iter().map(|&o| step.operands[o].dtype);
-    for dtype in dtypes.filter(|&d| d != DType::F32) {
-        elem(step, dtype)?;
-        return Err(ShaderError::Invalid(format!("{}: {} takes f32 here, not {dtype}", step.label, step.kernel.name())));
+    match operands.iter().map(|&o| step.operands[o].dtype).find(|&d| d != DType::F32) {
+        None => Ok(()),
+        Some(dtype) => {
+            Err(ShaderError::Invalid(format!("{}: {} takes f32 here, not {dtype}", step.label, step.kernel.name())))
+        }
     }
-    Ok(())
 }

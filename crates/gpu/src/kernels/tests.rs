@@ -30,9 +30,8 @@ fn check(name: &str, graph: &chiaro_graph::Graph, variants: &Variants, fuse: boo
             let checked = validate::check(text, &[]).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
             assert_eq!(checked.storage_buffers(), dispatch.parts.len(), "{name}\n{text}");
             assert!(checked.storage_buffers() <= 9, "{name}: {} buffers\n{text}", checked.storage_buffers());
-            for error in [checked.spirv().err(), checked.msl().err(), checked.hlsl().err()].into_iter().flatten() {
-                panic!("{name}: {error}\n{text}");
-            }
+            let translated = checked.spirv().and_then(|_| checked.msl()).and_then(|_| checked.hlsl());
+            assert!(translated.is_ok(), "{name}: {translated:?}\n{text}");
             seen.insert(dispatch.wgsl);
         }
     }
