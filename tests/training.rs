@@ -114,7 +114,7 @@ fn difference(a: &[f64], b: &[f64]) -> f64 {
 
 fn rules() -> [(Optimizer, f64); 2] {
     [
-        (Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 1e-4 }), 0.05),
+        (Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 1e-4 }), 0.02),
         (Optimizer::Adam(Adam::default()), 0.002),
     ]
 }
