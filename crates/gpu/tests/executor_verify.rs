@@ -1,4 +1,4 @@
-//! Every op case, forward and backward, on the GPU against the float64 reference: fused and plain plans, trusted and
+//! Every op case and three models, forward and backward, on the GPU against the float64 reference: fused and plain plans, trusted and
 //! checked kernels.
 
 mod support;
@@ -14,7 +14,9 @@ fn passes(options: OpenOptions, fuse: bool) {
     let mut reference = chiaro_cpu::reference::Reference::new();
     let filter = std::env::var("CHIARO_CASES").ok();
     let options = Options { filter, ..Options::default() };
-    let report = verify(&mut backend, &mut reference, &chiaro_check::cases(), &options);
+    let mut cases = chiaro_check::cases();
+    cases.extend(chiaro_check::models::models());
+    let report = verify(&mut backend, &mut reference, &cases, &options);
     println!("{report}");
     let failures: Vec<String> =
         report.failures().map(|c| format!("{}: {}", c.name, c.failure.clone().unwrap_or_default())).collect();

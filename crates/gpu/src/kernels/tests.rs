@@ -52,3 +52,32 @@ fn every_kernel_of_every_case_translates_everywhere() {
     }
     assert!(seen.len() > 500, "{} kernels", seen.len());
 }
+
+/// A whole training step of a model, as the dispatches of each step of its plan.
+fn training_step(name: &str, image: [usize; 3], batch: usize, seen: &mut HashSet<String>) -> usize {
+    let model = chiaro_nn::models::by_name(name, 10, image).expect("a model");
+    let sgd = chiaro_nn::Sgd { momentum: 0.9, ..chiaro_nn::Sgd::default() };
+    let options_of_step = chiaro_nn::TrainOptions::new(batch, chiaro_nn::Optimizer::Sgd(sgd));
+    let step = chiaro_nn::TrainStep::build(&model, options_of_step).expect("a step");
+    let graph = &step.graph;
+    for variants in [Variants::GPU, Variants::SOFTWARE] {
+        check(name, graph, &variants, true, seen);
+    }
+    let plan = Plan::new(graph, &options(&Variants::GPU, true)).expect("a plan");
+    let calls: Vec<usize> =
+        plan.steps.iter().map(|s| dispatches(s, &Variants::GPU).map_or(0, |made| made.len())).collect();
+    println!("{name}: {} steps, {} dispatches", plan.steps.len(), calls.iter().sum::<usize>());
+    for (step, calls) in plan.steps.iter().zip(&calls) {
+        println!("  {calls} {:22} {:50} {} operands", step.kernel.name(), step.label, step.operands.len());
+    }
+    calls.iter().sum()
+}
+
+#[test]
+fn training_steps_of_models_take_few_dispatches() {
+    let mut seen = HashSet::new();
+    let small = training_step("small-cnn", [28, 28, 1], 64, &mut seen);
+    assert!(small <= 60, "{small} dispatches of the small CNN");
+    let resnet = training_step("resnet18", [32, 32, 3], 128, &mut seen);
+    assert!(resnet <= 220, "{resnet} dispatches of ResNet-18");
+}
