@@ -67,9 +67,9 @@ fn max_pooling_and_its_gradient_choose_the_first_of_equal_elements() {
                 at.push((first as u32 / p.channels % (p.input[0] * p.input[1])).into());
                 dx[first] += dy;
             }
-            let got = device.run(&p.max_forward().expect("y"), &[x.clone()], blank(y.len(), elem));
+            let got = device.run(&p.max_forward().expect("y"), std::slice::from_ref(&x), blank(y.len(), elem));
             assert_eq!(got.f64(), y, "{label}");
-            let index = device.run(&p.max_index().expect("index"), &[x.clone()], Data::I32(vec![-7; y.len()]));
+            let index = device.run(&p.max_index().expect("index"), std::slice::from_ref(&x), Data::I32(vec![-7; y.len()]));
             assert_eq!(index.f64(), at, "{label}");
             let got = device.run(&p.max_grad().expect("dx"), &[x, got, dy], blank(count, elem));
             assert_close(&label, &got, &dx, elem);
@@ -127,7 +127,7 @@ fn softmax_and_cross_entropy_equal_naive_loops() {
             let log: Vec<f64> = x64.chunks(columns).flat_map(log_softmax).collect();
             let soft: Vec<f64> = log.iter().map(|v| v.exp()).collect();
             for (expected, kernel) in [(&log, rows.softmax(true)), (&soft, rows.softmax(false))] {
-                let got = device.run(&kernel.expect("a kernel"), &[x.clone()], blank(log.len(), elem));
+                let got = device.run(&kernel.expect("a kernel"), std::slice::from_ref(&x), blank(log.len(), elem));
                 assert_close(&format!("{rows:?}"), &got, expected, elem);
             }
             for options in variants::losses() {
@@ -257,7 +257,7 @@ fn axis_kernels_equal_naive_loops() {
             };
             let expected: Vec<f64> = (0..outer * inner).map(first).collect();
             let kernel = axis.arg_reduce(smallest, Elem::F32).expect("a kernel");
-            let got = device.run(&kernel, &[x.clone()], Data::I32(vec![-7; expected.len()]));
+            let got = device.run(&kernel, std::slice::from_ref(&x), Data::I32(vec![-7; expected.len()]));
             assert_eq!(got.f64(), expected, "{axis:?} {smallest}");
         }
     }
@@ -270,13 +270,13 @@ fn the_first_nan_wins_in_pooling_and_arg_reduction() {
     let axis = Axis { outer: 1, n: 6, inner: 1, m: 1 };
     for smallest in [false, true] {
         let kernel = axis.arg_reduce(smallest, Elem::F32).expect("a kernel");
-        assert_eq!(device.run(&kernel, &[x.clone()], Data::I32(vec![-7])).f64(), [1.0]);
+        assert_eq!(device.run(&kernel, std::slice::from_ref(&x), Data::I32(vec![-7])).f64(), [1.0]);
     }
     let base = variants::pools(Elem::F32)[0];
     let pool = Pool2d { batch: 1, input: [1, 6], channels: 1, output: [1, 2], kernel: [1, 3], stride: [1, 3], ..base };
-    let index = device.run(&pool.max_index().expect("index"), &[x.clone()], Data::I32(vec![-7; 2]));
+    let index = device.run(&pool.max_index().expect("index"), std::slice::from_ref(&x), Data::I32(vec![-7; 2]));
     assert_eq!(index.f64(), [1.0, 3.0]);
-    let y = device.run(&pool.max_forward().expect("y"), &[x.clone()], Data::F32(vec![0.0; 2]));
+    let y = device.run(&pool.max_forward().expect("y"), std::slice::from_ref(&x), Data::F32(vec![0.0; 2]));
     assert!(y.f64().iter().all(|v| v.is_nan()));
     let dy = Data::F32(vec![5.0, 7.0]);
     let dx = device.run(&pool.max_grad().expect("dx"), &[x, y, dy], Data::F32(vec![9.0; 6]));
