@@ -69,7 +69,8 @@ fn max_pooling_and_its_gradient_choose_the_first_of_equal_elements() {
             }
             let got = device.run(&p.max_forward().expect("y"), std::slice::from_ref(&x), blank(y.len(), elem));
             assert_eq!(got.f64(), y, "{label}");
-            let index = device.run(&p.max_index().expect("index"), std::slice::from_ref(&x), Data::I32(vec![-7; y.len()]));
+            let index =
+                device.run(&p.max_index().expect("index"), std::slice::from_ref(&x), Data::I32(vec![-7; y.len()]));
             assert_eq!(index.f64(), at, "{label}");
             let got = device.run(&p.max_grad().expect("dx"), &[x, got, dy], blank(count, elem));
             assert_close(&label, &got, &dx, elem);
