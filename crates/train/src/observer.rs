@@ -21,7 +21,7 @@ pub struct EpochRecord {
     pub lr: f64,
     /// Seconds since the start of the run, breaks between resumed parts left out.
     pub seconds: f64,
-    /// Training images a second in this epoch, evaluation left out.
+    /// Training images a second in this epoch, evaluation and the first step after a start left out.
     pub images_per_second: f64,
 }
 
@@ -40,7 +40,7 @@ pub struct Progress {
     pub loss: f64,
     /// Accuracy of the epoch so far in 0..=1, as of the last reading; NaN before the first.
     pub accuracy: f64,
-    /// Training images a second in this epoch.
+    /// Training images a second in this epoch, the first step after a start left out; 0 before the second.
     pub images_per_second: f64,
 }
 

@@ -17,8 +17,10 @@ pub(crate) struct Position {
     pub step: u64,
     /// Loss sum, correct and samples of the present epoch.
     pub sums: [f64; 3],
-    /// Seconds of training in the present epoch.
-    pub epoch_seconds: f64,
+    /// Steps of the present epoch whose time counts: the first after a start compiles kernels and does not.
+    pub timed_steps: usize,
+    /// Seconds of those steps.
+    pub timed_seconds: f64,
     /// Seconds since the start of the run.
     pub seconds: f64,
     /// The best test accuracy so far.
@@ -37,7 +39,13 @@ impl Position {
     }
 
     pub(crate) fn next_epoch(&mut self) {
-        *self =
-            Position { epoch: self.epoch + 1, step_in_epoch: 0, sums: [0.0; 3], epoch_seconds: 0.0, ..self.clone() };
+        *self = Position {
+            epoch: self.epoch + 1,
+            step_in_epoch: 0,
+            sums: [0.0; 3],
+            timed_steps: 0,
+            timed_seconds: 0.0,
+            ..self.clone()
+        };
     }
 }

@@ -159,7 +159,8 @@ impl<'b> Trainer<'b> {
     fn train_epoch(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<bool> {
         let steps = self.loader.batches();
         let every = self.config.report_every.unwrap_or_else(|| steps.div_ceil(50)).max(1);
-        let (started, seconds_before, total_before) = (Instant::now(), self.at.epoch_seconds, self.at.seconds);
+        let (started, seconds_before) = (Instant::now(), self.at.seconds);
+        let mut step_started = started;
         let mut last_read = self.at.step_in_epoch;
         for batch in self.loader.epoch(self.at.epoch as u64)?.skip(self.at.step_in_epoch) {
             if stop.requested() {
@@ -174,18 +175,22 @@ impl<'b> Trainer<'b> {
                 self.read_metrics(last_read)?;
                 last_read = self.at.step_in_epoch;
             }
+            let now = Instant::now();
+            if self.ran || steps == 1 {
+                self.at.timed_steps += 1;
+                self.at.timed_seconds += (now - step_started).as_secs_f64();
+            }
+            step_started = now;
             if !std::mem::replace(&mut self.ran, true) {
                 observer.event(&Event::FirstStep);
             }
-            self.at.epoch_seconds = seconds_before + started.elapsed().as_secs_f64();
             observer.event(&Event::Step(self.progress(steps)));
         }
         if last_read < self.at.step_in_epoch {
             self.read_metrics(last_read)?;
+            self.at.timed_seconds += step_started.elapsed().as_secs_f64();
         }
-        let passed = started.elapsed().as_secs_f64();
-        self.at.epoch_seconds = seconds_before + passed;
-        self.at.seconds = total_before + passed;
+        self.at.seconds = seconds_before + started.elapsed().as_secs_f64();
         Ok(self.at.step_in_epoch == steps)
     }
 
@@ -207,7 +212,7 @@ impl<'b> Trainer<'b> {
     }
 
     fn images_per_second(&self) -> f64 {
-        (self.at.step_in_epoch * self.config.batch_size) as f64 / self.at.epoch_seconds.max(1e-9)
+        (self.at.timed_steps * self.config.batch_size) as f64 / self.at.timed_seconds.max(1e-9)
     }
 
     fn read_metrics(&mut self, last_read: usize) -> Result<()> {
