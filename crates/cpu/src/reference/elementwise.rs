@@ -19,8 +19,8 @@ pub(super) fn map(op: Elementwise, operands: &[Value<'_>]) -> Vec<f64> {
 fn integer(op: Elementwise, dtype: DType, [x, y, _]: [f64; 3]) -> Option<f64> {
     let (x, y) = (x as i64, y as i64);
     let exact = match op {
-        Elementwise::Add => x + y,
-        Elementwise::Sub => x - y,
+        Elementwise::Add => x.wrapping_add(y),
+        Elementwise::Sub => x.wrapping_sub(y),
         Elementwise::Mul => x.wrapping_mul(y),
         _ => return None,
     };
