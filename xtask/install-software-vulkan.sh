@@ -8,8 +8,13 @@ apt-get update -qq
 apt-get install -qq -y --no-install-recommends gcc libc6-dev libvulkan1 spirv-tools >/dev/null
 suite=()
 if [[ ${VERSION_CODENAME:-} == bookworm ]]; then
-  if ! grep -rqs bookworm-backports /etc/apt/sources.list /etc/apt/sources.list.d; then
-    uri=$(grep -rhoE '^(URIs:|deb) +[^ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | awk '{print $2}' | grep -v security | head -n 1)
+  shopt -s nullglob
+  sources=(/etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list)
+  [[ -f /etc/apt/sources.list ]] && sources+=(/etc/apt/sources.list)
+  if ! grep -qs bookworm-backports "${sources[@]}"; then
+    # the system's own Debian source, with the backports suite
+    lines=$(grep -l bookworm "${sources[@]}" | xargs grep -hoE '^(URIs:|deb( +\[[^]]*\])?) +[^ ]+')
+    uri=$(awk '!/security/ {print $NF; exit}' <<<"$lines")
     printf 'Types: deb\nURIs: %s\nSuites: bookworm-backports\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' "$uri" \
       >/etc/apt/sources.list.d/bookworm-backports.sources
     apt-get update -qq
