@@ -4,7 +4,7 @@
 //! position in `Tile::ALL`, or in `Tile::COOPERATIVE` when it begins with `c`.
 
 use chiaro_shaders::kernels::{Conv2d, Kernel, MatMul};
-use chiaro_shaders::{Elem, ShaderError, Tile};
+use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +41,7 @@ fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<Kernel>, ShaderE
         w: elem,
         y: elem,
         dx: elem,
+        columns: Columns::None,
     };
     let strided = Conv2d { input: [32, 32], in_channels: 64, stride: [2, 2], ..conv };
     match kind {

@@ -15,7 +15,7 @@ pub mod validate;
 
 pub use elem::Elem;
 pub use error::ShaderError;
-pub use gemm::{Memory, Tile};
+pub use gemm::{COLUMN_PARTS, Columns, Memory, Tile};
 pub use kernels::Kernel;
 pub use registry::{SHADERS, Shader, shader};
 pub use source::{ConstValue, Source};

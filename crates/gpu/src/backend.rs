@@ -13,20 +13,28 @@ use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError};
 /// Storage bindings of a kernel on every device.
 const PORTABLE_BINDINGS: u32 = 8;
 
-/// Elements to which operands are aligned: arenas are laid out so, and no adapter asks for more.
-const ALIGNMENT: usize = chiaro_graph::ARENA_ALIGNMENT;
-
 /// Choices of a [`GpuBackend`].
 #[derive(Debug, Clone)]
 pub struct BackendOptions {
     /// Fuse kernels. Without it every op is a kernel of its own: the plain path, for comparison.
     pub fuse: bool,
+    /// Whose kernels and fusions; those of the device's kind by default.
+    pub kernels: KernelChoice,
 }
 
 impl Default for BackendOptions {
     fn default() -> Self {
-        BackendOptions { fuse: true }
+        BackendOptions { fuse: true, kernels: KernelChoice::Suited }
     }
+}
+
+/// Which kind of device kernels and fusions are chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KernelChoice {
+    /// The kind that the adapter is of.
+    Suited,
+    /// A GPU, whatever the adapter is: a software device then runs what GPUs run, slowly.
+    Gpu,
 }
 
 /// Runs graphs on a GPU.
@@ -42,7 +50,7 @@ pub struct GpuBackend {
 impl GpuBackend {
     /// A backend without graphs on an open device. Whether kernels are checked was decided as the device was opened.
     pub fn new(gpu: Gpu, options: BackendOptions) -> GpuBackend {
-        let software = gpu.summary().kind == AdapterKind::Software;
+        let software = gpu.summary().kind == AdapterKind::Software && options.kernels == KernelChoice::Suited;
         let variants = if software { Variants::SOFTWARE } else { Variants::GPU };
         let start = gpu.counters();
         GpuBackend { gpu, options, variants, arenas: HashMap::new(), plans: vec![], start }
@@ -58,15 +66,9 @@ impl GpuBackend {
         let limits = self.gpu.limits();
         PlanOptions {
             max_operands: limits.storage_buffers.clamp(4, PORTABLE_BINDINGS) as usize,
-            alignment: ALIGNMENT,
             max_bytes: usize::try_from(limits.binding_bytes).unwrap_or(usize::MAX),
-            inline_broadcasts: true,
-            scratch: match self.variants {
-                Variants::SOFTWARE => kernels::scratch_on_software,
-                _ => kernels::scratch_on_gpu,
-            },
             fuse: self.options.fuse,
-            ..PlanOptions::default()
+            ..kernels::plan_options(&self.variants)
         }
     }
 

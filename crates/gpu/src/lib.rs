@@ -33,7 +33,7 @@ mod unsafe_calls;
 pub use adapter::{
     AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, Adapters, Choice, MAX_WORKGROUPS_PER_DIMENSION,
 };
-pub use backend::{BackendOptions, GpuBackend};
+pub use backend::{BackendOptions, GpuBackend, KernelChoice};
 pub use bind::{BindGroup, Binding, spread};
 pub use buffer::GpuBuffer;
 pub use counters::AllocationCounter;

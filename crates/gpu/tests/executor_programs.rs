@@ -34,7 +34,11 @@ fn check(backends: &mut [GpuBackend], name: &str, graph: &Graph, inputs: &[Tenso
 
 fn open() -> Option<Vec<GpuBackend>> {
     let gpu = support::open(OpenOptions::default())?;
-    Some([true, false].map(|fuse| GpuBackend::new(gpu.clone(), BackendOptions { fuse })).into())
+    Some(
+        [true, false]
+            .map(|fuse| GpuBackend::new(gpu.clone(), BackendOptions { fuse, ..BackendOptions::default() }))
+            .into(),
+    )
 }
 
 #[test]

@@ -4,18 +4,19 @@
 mod support;
 
 use chiaro_check::verify::{Options, verify};
-use chiaro_gpu::{BackendOptions, GpuBackend, OpenOptions};
+use chiaro_gpu::{BackendOptions, GpuBackend, KernelChoice, OpenOptions};
 
-fn passes(options: OpenOptions, fuse: bool) {
+fn passes(options: OpenOptions, chosen: BackendOptions, wanted: fn(&str) -> bool) {
     let Some(gpu) = support::open(options) else {
         return;
     };
-    let mut backend = GpuBackend::new(gpu, BackendOptions { fuse });
+    let mut backend = GpuBackend::new(gpu, chosen);
     let mut reference = chiaro_cpu::reference::Reference::new();
     let filter = std::env::var("CHIARO_CASES").ok();
     let options = Options { filter, ..Options::default() };
     let mut cases = chiaro_check::cases();
     cases.extend(chiaro_check::models::models());
+    cases.retain(|case| wanted(&case.name));
     let report = verify(&mut backend, &mut reference, &cases, &options);
     println!("{report}");
     let failures: Vec<String> =
@@ -23,17 +24,32 @@ fn passes(options: OpenOptions, fuse: bool) {
     assert!(report.passed(), "{} failures\n{}", failures.len(), failures.join("\n"));
 }
 
+fn all(_: &str) -> bool {
+    true
+}
+
 #[test]
 fn fused_plans_equal_the_reference() {
-    passes(OpenOptions::default(), true);
+    passes(OpenOptions::default(), BackendOptions::default(), all);
 }
 
 #[test]
 fn plain_plans_equal_the_reference() {
-    passes(OpenOptions::default(), false);
+    passes(OpenOptions::default(), BackendOptions { fuse: false, ..BackendOptions::default() }, all);
 }
 
 #[test]
 fn checked_kernels_equal_the_reference() {
-    passes(OpenOptions { checked: true, ..OpenOptions::default() }, true);
+    passes(OpenOptions { checked: true, ..OpenOptions::default() }, BackendOptions::default(), all);
+}
+
+/// Those of software devices are what the other tests run.
+#[test]
+fn kernels_of_gpus_equal_the_reference() {
+    let products = |name: &str| ["matmul", "conv", "norm", "model"].iter().any(|part| name.contains(part));
+    passes(
+        OpenOptions::default(),
+        BackendOptions { kernels: KernelChoice::Gpu, ..BackendOptions::default() },
+        products,
+    );
 }

@@ -1,9 +1,11 @@
 //! The matrix-product family: one skeleton with workgroup memory, one without, and operands for matmul and convolution.
 
+mod columns;
 mod cooperative;
 mod tile;
 mod unroll;
 
+pub use columns::{COLUMN_PARTS, Columns};
 pub use tile::{Memory, Tile};
 
 use crate::elem::{Elem, word};
@@ -35,9 +37,12 @@ pub(crate) struct Product {
     pub m: u32,
     pub n: u32,
     pub z: u32,
+    /// How many neighbouring z share their columns.
+    pub phases: u32,
     pub a: Operand,
     pub b: Operand,
     pub c: Operand,
+    pub columns: Columns,
 }
 
 impl Product {
@@ -68,7 +73,7 @@ impl Product {
             .set_const("TILE_M", tile.rows)
             .set_const("TILE_N", tile.columns)
             .set_const("THREADS", tile.threads())
-            .replace_region("body", &unroll::body(tile, &self.a, &self.b));
+            .replace_region("body", &unroll::body(tile, &self.a, &self.b, self.columns));
         if tile.memory != Memory::Direct {
             text = text.set_const("TILE_K", tile.depth);
         }
@@ -82,7 +87,9 @@ impl Product {
                 .set_const(&format!("{name}_WIDTH"), operand.width);
         }
         text = text.set_alias("CWord", &self.c.elem.word(self.c.width));
-        if self.c.width == 4 {
+        if self.columns != Columns::None {
+            text = columns::declare(text, self, tile)?;
+        } else if self.c.width == 4 {
             text = text.replace_fn("store4", unroll::STORE_VECTOR);
         }
         Ok(Kernel::new(self.operands, text, dispatch::spread(self.operands, groups)?))
@@ -104,7 +111,7 @@ mod tests {
             ("gemm_cooperative", Tile::new(Memory::Cooperative { size: 16 }, [32, 32, 16], [16, 16])),
         ];
         for (name, tile) in cases {
-            let expected = unroll::body(&tile, &a, &b);
+            let expected = unroll::body(&tile, &a, &b, Columns::None);
             let file = registry::shader(name).map_or("", |s| s.source);
             let found = source::region(file, "body").unwrap_or("no region");
             assert_eq!(found, expected, "wgsl/{name}.wgsl, region body: should be\n{expected}");

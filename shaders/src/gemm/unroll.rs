@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Memory, Operand, Tile, cooperative};
+use super::{Columns, Memory, Operand, Tile, columns, cooperative};
 
 /// `store4` for a result whose rows are a multiple of four elements long.
 pub(super) const STORE_VECTOR: &str = "fn store4(row: CRow, n: u32, value: vec4<f32>) {
@@ -25,7 +25,7 @@ pub(super) struct Side<'a> {
 }
 
 /// The statements between the marks of `region body`.
-pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand) -> String {
+pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> String {
     let a = Side { name: "a", locate: "a_row", origin: "m0", extent: tile.rows, operand: a };
     let b = Side { name: "b", locate: "b_column", origin: "n0", extent: tile.columns, operand: b };
     if let Memory::Cooperative { size } = tile.memory {
@@ -43,6 +43,10 @@ pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand) -> String {
     match tile.memory {
         Memory::Workgroup => shared_loop(&mut lines, tile, &a, &b),
         Memory::Direct | Memory::Cooperative { .. } => direct_loop(&mut lines, tile, &a, &b),
+    }
+    if reduced != Columns::None {
+        columns::finish(&mut lines, tile, reduced, segment(tile));
+        return indent(&lines);
     }
     for i in 0..tile.thread_rows {
         lines.push(format!("let row{i} = c_row(z, m0 + m + {i}u);"));
@@ -257,9 +261,10 @@ impl Side<'_> {
     fn read_bases(&self, lines: &mut Vec<String>, tile: &Tile, first: &str) {
         let turn = self.turn(tile);
         for four in 0..if turn == 0 { 1 } else { tile.depth / 4 } {
-            // Written as a multiple of 4, so that compilers see the alignment and read four at once.
+            // Written as a multiple of 4 where it is one, so that compilers see the alignment and read four at once.
             let at = match four * turn {
                 0 => first.to_owned(),
+                turned if self.name == "a" && tile.thread_rows < 4 => format!("{first} ^ {turned}u"),
                 turned => format!("({first} / 4u ^ {}u) * 4u", turned / 4),
             };
             lines.push(format!("let {}_from{four} = {at};", self.name));

@@ -3,7 +3,7 @@
 
 use crate::dispatch::elements;
 use crate::gemm::{Operand, Product};
-use crate::{Elem, Kernel, ShaderError, Source, Tile};
+use crate::{Columns, Elem, Kernel, ShaderError, Source, Tile};
 
 /// The shape of a 2-D convolution: x `[N, H, W, C]`, w `[O, KH, KW, C / groups]`, y `[N, OH, OW, O]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ pub struct Conv2d {
     pub y: Elem,
     /// The element type of dx; that of dw is f32.
     pub dx: Elem,
+    /// What forward pass and input gradient reduce of their results for each channel.
+    pub columns: Columns,
 }
 
 /// How the taps of one dimension fall into the phases of the input gradient.
@@ -132,9 +134,11 @@ impl Conv2d {
             m: self.batch * out[0] * out[1],
             n: group_out,
             z: self.groups,
+            phases: 1,
             a: Operand::new(true, group_in, self.x),
             b: Operand::new(true, k, self.w),
             c: Operand::new(false, group_out, self.y),
+            columns: self.columns,
         };
         Ok(product.kernel(tile)?.map_source(|source| {
             self.set_shape(source, out)
@@ -161,9 +165,11 @@ impl Conv2d {
             m: self.batch * rows[0] * rows[1],
             n: group_in,
             z: self.groups * self.stride[0] * self.stride[1],
+            phases: self.stride[0] * self.stride[1],
             a: Operand::new(true, group_out, self.y),
             b: Operand::new(false, group_in, self.w),
             c: Operand::new(false, group_in, self.dx),
+            columns: self.columns,
         };
         let [h, w] = [self.phases(0), self.phases(1)];
         let uniform = group_out.is_multiple_of(tile.depth);
@@ -204,9 +210,11 @@ impl Conv2d {
             m: group_out,
             n,
             z: self.groups * parts,
+            phases: 1,
             a: Operand::new(false, group_out, self.y),
             b: Operand::new(false, group_in, self.x),
             c: Operand::new(false, n, Elem::F32),
+            columns: Columns::None,
         };
         Ok(product.kernel(tile)?.map_source(|source| {
             self.set_shape(source, out)

@@ -2,7 +2,7 @@
 
 use crate::dispatch::elements;
 use crate::gemm::{Operand, Product};
-use crate::{Elem, Kernel, ShaderError, Tile};
+use crate::{Columns, Elem, Kernel, ShaderError, Tile};
 
 /// One operand of a [`MatMul`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -32,13 +32,15 @@ pub struct MatMul {
     pub b: MatOperand,
     /// The element type of the result.
     pub out: Elem,
+    /// What is reduced down the columns of a product without batch.
+    pub columns: Columns,
 }
 
 impl MatMul {
     /// An f32 product of dense row-major matrices, without batch.
     pub fn new(m: u32, n: u32, k: u32) -> Self {
         let operand = MatOperand::default();
-        Self { batch: [1, 1], m, n, k, a: operand, b: operand, out: Elem::F32 }
+        Self { batch: [1, 1], m, n, k, a: operand, b: operand, out: Elem::F32, columns: Columns::None }
     }
 
     /// The kernel for this shape and tile.
@@ -46,7 +48,7 @@ impl MatMul {
     /// # Errors
     /// An extent of 0, a tensor that 32-bit indices do not reach, or a tile that cannot be used.
     pub fn kernel(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
-        let Self { batch: [b0, b1], m, n, k, a, b, out } = *self;
+        let Self { batch: [b0, b1], m, n, k, a, b, out, columns } = *self;
         for dims in [[b0, b1, m, n], [1, 1, m, k], [1, 1, k, n]] {
             if elements("matmul", &dims)? == 0 {
                 let reason = format!("an extent of {dims:?} is 0");
@@ -62,7 +64,8 @@ impl MatMul {
         let b_op = Operand::new(b.transposed, aligned(&b, if b.transposed { k } else { n }), b.elem);
         let last = |extent: u32, op: &Operand| extent - if op.along_k { 1 } else { op.width };
         let c_op = Operand::new(false, n, out);
-        let product = Product { operands: "matmul", m, n, z: b0 * b1, a: a_op, b: b_op, c: c_op };
+        let product =
+            Product { operands: "matmul", m, n, z: b0 * b1, phases: b0 * b1, a: a_op, b: b_op, c: c_op, columns };
         let (a_last, b_last) = (last(m, &a_op), last(n, &b_op));
         let kernel = product.kernel(tile)?.map_source(|source| {
             source

@@ -3,7 +3,7 @@
 use chiaro_shaders::kernels::{
     Axis, Conv2d, CrossEntropy, Divisor, Kernel, MatMul, MatOperand, Pool2d, Rows, SumParts,
 };
-use chiaro_shaders::{Elem, Tile};
+use chiaro_shaders::{Columns, Elem, Tile};
 
 /// Every variant with a label.
 pub fn all() -> Vec<(String, Kernel)> {
@@ -128,6 +128,7 @@ pub fn convs(elem: Elem) -> Vec<Conv2d> {
         w: elem,
         y: elem,
         dx: elem,
+        columns: Columns::None,
     };
     vec![
         base,
@@ -159,6 +160,7 @@ pub fn pools(elem: Elem) -> Vec<Pool2d> {
         x: elem,
         dy: elem,
         dx: elem,
+        columns: Columns::None,
     };
     vec![
         base,

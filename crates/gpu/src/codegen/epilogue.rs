@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use chiaro_graph::DType;
-use chiaro_graph::plan::{Operand, Program, Store};
-use chiaro_shaders::{ShaderError, Source};
+use chiaro_graph::plan::{Columns, Operand, Program, Reg, Store};
+use chiaro_shaders::{COLUMN_PARTS, ShaderError, Source};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
@@ -14,13 +14,13 @@ use super::{Slot, slots, used, writable};
 pub(crate) struct Composed {
     /// The WGSL.
     pub text: String,
-    /// Positions of the operands bound, in the order of bindings.
+    /// Positions of the operands bound, in the order of bindings; behind them the parts of columns, if there are any.
     pub binds: Vec<usize>,
 }
 
 /// Composes a shader whose bindings are the kernel's `inputs` and then one output, which it assigns on lines of the form
 /// `name[..] = T(epilogue(value, index));` (or `epilogue4` for four neighbours). The program stores the results; its first
-/// store that is row-major and of floats becomes the shader's own output.
+/// store that is row-major and of floats becomes the shader's own output. A shader made to reduce `columns` gets their registers.
 ///
 /// # Errors
 /// Those of the composition, and [`ShaderError::Invalid`] for a shader that does not keep to this form.
@@ -29,9 +29,11 @@ pub(crate) fn with_epilogue(
     program: &Program,
     inputs: &[usize],
     operands: &[Operand],
+    columns: Option<&Columns>,
 ) -> Result<Composed, ShaderError> {
     let mut binds = inputs.to_vec();
-    if program.is_plain() {
+    let tails: Vec<Reg> = columns.iter().flat_map(|c| &c.results).map(|r| r.0).collect();
+    if program.is_plain() && tails.len() <= 1 {
         binds.push(program.stores[0].operand);
         let text = declare_access(&source.build()?, &binds, operands)?;
         return Ok(Composed { text, binds });
@@ -50,9 +52,13 @@ pub(crate) fn with_epilogue(
     let first_extra = binds.len();
     let own_operand = own.map(|o| program.stores[o].operand);
     binds.extend((0..operands.len()).filter(|&i| used(&[program], i) && Some(i) != own_operand));
+    if vector && axis.is_none() && !tails.is_empty() {
+        return Err(ShaderError::Invalid("columns of a program whose last axis is not the output's".into()));
+    }
     let mut functions = Functions::default();
-    let scalar = function(program, own, &slots, None, &mut functions);
-    let four = axis.map(|_| function(program, own, &slots, axis, &mut functions));
+    let ending = Ending { program, own, tails: &tails, slots: &slots };
+    let scalar = ending.function(None, &mut functions);
+    let four = axis.map(|_| ending.function(axis, &mut functions));
     let mut code = String::new();
     for (binding, &i) in binds.iter().enumerate().skip(first_extra) {
         code += &slots[i].declaration(binding, writable(&operands[i]));
@@ -65,6 +71,7 @@ pub(crate) fn with_epilogue(
     if own.is_none() {
         text = without_output(&text, &output);
     }
+    text = text.replace(COLUMN_PARTS, &COLUMN_PARTS.replace("binding(3)", &format!("binding({})", binds.len())));
     let text = declare_access(&text, &binds[..first_extra], operands)?;
     Ok(Composed { text, binds })
 }
@@ -82,38 +89,53 @@ fn is_own(store: &Store, program: &Program) -> bool {
     matches!(store.dtype, DType::F32 | DType::F16) && store.view.is_identity(&program.domain)
 }
 
-/// `epilogue`, or with lanes `epilogue4`: all stores but the shader's own, whose value is returned.
-fn function(
-    program: &Program,
+/// What the functions of an epilogue do.
+struct Ending<'a> {
+    program: &'a Program,
+    /// The store that the shader itself does.
     own: Option<usize>,
-    slots: &[Slot],
-    lanes: Option<usize>,
-    functions: &mut Functions,
-) -> String {
-    let rank = program.domain.len();
-    let point = Point { parts: vec![(0..rank, "index")], lanes, prefix: "e" };
-    let value = match lanes {
-        Some(_) => Lanes::Each(["value.x", "value.y", "value.z", "value.w"].map(String::from)),
-        None => Lanes::Same("value".into()),
-    };
-    let mut emitter = Emitter::new(program, slots, point, functions);
-    emitter.run(&[value]);
-    for (i, store) in program.stores.iter().enumerate() {
-        if Some(i) != own {
-            emitter.store(store);
+    /// Registers that the shader reduces.
+    tails: &'a [Reg],
+    slots: &'a [Slot],
+}
+
+impl Ending<'_> {
+    /// `epilogue`, or with lanes `epilogue4`: all stores but the shader's own, whose value is returned.
+    fn function(&self, lanes: Option<usize>, functions: &mut Functions) -> String {
+        let program = self.program;
+        let rank = program.domain.len();
+        let point = Point { parts: vec![(0..rank, "index")], lanes, prefix: "e" };
+        let value = match lanes {
+            Some(_) => Lanes::Each(["value.x", "value.y", "value.z", "value.w"].map(String::from)),
+            None => Lanes::Same("value".into()),
+        };
+        let mut emitter = Emitter::new(program, self.slots, point, functions);
+        emitter.run(&[value]);
+        for (i, store) in program.stores.iter().enumerate() {
+            if Some(i) != self.own {
+                emitter.store(store);
+            }
         }
-    }
-    let result = match (own, lanes) {
-        (None, _) => "value".to_string(),
-        (Some(own), None) => emitter.register(program.stores[own].reg).lane(0).to_string(),
-        (Some(own), Some(_)) => {
-            let lanes = emitter.register(program.stores[own].reg);
+        let four = |reg: Reg| {
+            let lanes = emitter.register(reg);
             format!("vec4<f32>({}, {}, {}, {})", lanes.lane(0), lanes.lane(1), lanes.lane(2), lanes.lane(3))
+        };
+        let mut body = emitter.text.clone();
+        for (r, &reg) in self.tails.iter().enumerate() {
+            let value = match lanes {
+                Some(_) => four(reg),
+                None => format!("vec4<f32>({}, 0.0, 0.0, 0.0)", emitter.register(reg).lane(0)),
+            };
+            let _ = writeln!(body, "    tails.t{r} = {value};");
         }
-    };
-    let (name, ty) = if lanes.is_some() { ("epilogue4", "vec4<f32>") } else { ("epilogue", "f32") };
-    let body = &emitter.text;
-    format!("fn {name}(value: {ty}, index: u32) -> {ty} {{\n{body}    return {result};\n}}\n")
+        let result = match (self.own, lanes) {
+            (None, _) => "value".to_string(),
+            (Some(own), None) => emitter.register(program.stores[own].reg).lane(0).to_string(),
+            (Some(own), Some(_)) => four(program.stores[own].reg),
+        };
+        let (name, ty) = if lanes.is_some() { ("epilogue4", "vec4<f32>") } else { ("epilogue", "f32") };
+        format!("fn {name}(value: {ty}, index: u32) -> {ty} {{\n{body}    return {result};\n}}\n")
+    }
 }
 
 /// A declared storage buffer.

@@ -1,5 +1,6 @@
 //! Generated WGSL: whole pointwise and reduction kernels, and the epilogues of the others, all from programs.
 
+mod columns;
 mod emit;
 mod epilogue;
 mod functions;
@@ -9,6 +10,7 @@ mod reduce;
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Access, Operand, Program, View};
 
+pub(crate) use columns::{ColumnParts, merge_columns};
 pub(crate) use epilogue::{with_access, with_epilogue};
 pub(crate) use functions::stored_type;
 pub(crate) use pointwise::pointwise;

@@ -2,24 +2,41 @@
 
 use chiaro_graph::plan::{ConvShape, Step};
 use chiaro_shaders::kernels::{Conv2d, SumParts};
-use chiaro_shaders::{Elem, ShaderError, Tile};
+use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
 
-use super::{Dispatch, Part, Variants, composed, extent, extents, input_elem, output_elem};
+use super::{Dispatch, Part, Variants, columns, composed, extent, extents, input_elem, output_elem};
 use crate::codegen;
 
 pub(super) fn forward(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
-    let conv = Conv2d { x: input_elem(step, 0)?, w: input_elem(step, 1)?, y: output_elem(step), ..conv(shape)? };
-    let rows = shape.y[..3].iter().product();
-    let tile = variants.tile(rows, shape.w[0] / shape.spec.groups, shape.spec.groups);
-    Ok(vec![composed(step, conv.forward(&tile)?)?])
+    let (x, w, y) = (input_elem(step, 0)?, input_elem(step, 1)?, output_elem(step));
+    let conv = Conv2d { x, w, y, columns: columns::of(step), ..conv(shape)? };
+    let tile = forward_tile(shape, variants);
+    columns::with_merge(step, composed(step, conv.forward(&tile)?)?, variants)
 }
 
 pub(super) fn input_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
-    let conv = Conv2d { y: input_elem(step, 0)?, w: input_elem(step, 1)?, dx: output_elem(step), ..conv(shape)? };
+    let (y, w, dx) = (input_elem(step, 0)?, input_elem(step, 1)?, output_elem(step));
+    let conv = Conv2d { y, w, dx, columns: columns::of(step), ..conv(shape)? };
+    let tile = input_grad_tile(shape, variants);
+    columns::with_merge(step, composed(step, conv.input_grad(&tile)?)?, variants)
+}
+
+/// The tile of a forward pass.
+pub(super) fn forward_tile(shape: &ConvShape, variants: &Variants) -> Tile {
+    let rows = shape.y[..3].iter().product();
+    variants.tile(rows, shape.w[0] / shape.spec.groups, shape.spec.groups)
+}
+
+/// The tile of an input gradient.
+pub(super) fn input_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
+    let phases: usize = shape.spec.stride.iter().product();
+    variants.tile(phase_rows(shape), shape.w[3], shape.spec.groups * phases)
+}
+
+/// Rows of each phase of an input gradient.
+pub(super) fn phase_rows(shape: &ConvShape) -> usize {
     let stride = shape.spec.stride;
-    let rows = shape.x[0] * shape.x[1].div_ceil(stride[0]) * shape.x[2].div_ceil(stride[1]);
-    let tile = variants.tile(rows, shape.w[3], shape.spec.groups * stride[0] * stride[1]);
-    Ok(vec![composed(step, conv.input_grad(&tile)?)?])
+    shape.x[0] * shape.x[1].div_ceil(stride[0]) * shape.x[2].div_ceil(stride[1])
 }
 
 pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
@@ -30,7 +47,7 @@ pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -
     let output = &step.program.stores[0];
     let inputs = [step.inputs[0], step.inputs[1]];
     if parts == 1 && output_elem(step) == Elem::F32 {
-        let composed = codegen::with_epilogue(kernel.source, &step.program, &inputs, &step.operands)?;
+        let composed = codegen::with_epilogue(kernel.source, &step.program, &inputs, &step.operands, None)?;
         return Ok(vec![Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups)]);
     }
     let first = codegen::with_access(kernel.source, &inputs, &step.operands)?;
@@ -77,5 +94,6 @@ fn conv(shape: &ConvShape) -> Result<Conv2d, ShaderError> {
         w: Elem::F32,
         y: Elem::F32,
         dx: Elem::F32,
+        columns: Columns::None,
     })
 }

@@ -1,10 +1,10 @@
 //! Products of matrices.
 
 use chiaro_graph::plan::{MatMulShape, Step};
-use chiaro_shaders::ShaderError;
 use chiaro_shaders::kernels::{MatMul, MatOperand};
+use chiaro_shaders::{ShaderError, Tile};
 
-use super::{Dispatch, Variants, composed, extent, input_elem, output_elem, pointwise};
+use super::{Dispatch, Variants, columns, composed, extent, input_elem, output_elem, pointwise};
 
 pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
     if shape.k == 0 {
@@ -32,8 +32,9 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
         a: operand(0, shape.ta, [outer.1, inner.1])?,
         b: operand(1, shape.tb, [outer.2, inner.2])?,
         out: output_elem(step),
+        columns: columns::of(step),
     };
-    let tile = variants.tile(shape.m, shape.n, all);
+    let tile = tile(shape, variants);
     let mut kernel = product.kernel(&tile)?;
     if batch.len() > 2 {
         let a = with_batch("fn a_row(z: u32, m: u32) -> ARow", "ARow", "min(m, A_LAST) * A_M", "A", &batch, |b| b.1);
@@ -43,7 +44,12 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
             });
         kernel = kernel.map_source(|source| source.replace_fn("a_row", &a).replace_fn("b_column", &b));
     }
-    Ok(vec![composed(step, kernel)?])
+    columns::with_merge(step, composed(step, kernel)?, variants)
+}
+
+/// The tile of a product.
+pub(super) fn tile(shape: &MatMulShape, variants: &Variants) -> Tile {
+    variants.tile(shape.m, shape.n, shape.batch.iter().product())
 }
 
 type BatchAxis = (usize, usize, usize);

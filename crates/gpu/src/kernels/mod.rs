@@ -1,6 +1,7 @@
 //! Steps of a plan as dispatches: each file here maps the geometry of one kernel family to its shader.
 
 mod axis;
+mod columns;
 mod conv;
 mod gemm;
 mod pointwise;
@@ -11,12 +12,15 @@ mod rows;
 mod tests;
 mod variants;
 
-use chiaro_graph::plan::{Kernel, Step};
+use chiaro_graph::plan::{Columns, Kernel, PlanOptions, Step};
 use chiaro_graph::{DType, shape::count};
 use chiaro_shaders::{Elem, ShaderError, dispatch};
 
 use crate::codegen;
 pub(crate) use variants::Variants;
+
+/// Elements to which operands are aligned: arenas are laid out so, and no adapter asks for more.
+const ALIGNMENT: usize = chiaro_graph::ARENA_ALIGNMENT;
 
 /// What a binding of a dispatch refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +80,9 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
 }
 
 /// f32 elements of scratch that a kernel needs on a device of this kind.
-fn scratch(kernel: &Kernel, variants: &Variants) -> usize {
+fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
     match kernel {
+        _ if reduced.is_some() => columns::scratch(kernel, reduced, variants),
         Kernel::Reduce { prologue, kept, results } => reduce::scratch(prologue, *kept, results.len()),
         Kernel::Conv2dWeightGrad(shape) => conv::scratch(shape, variants),
         Kernel::Moments { axis, rows, columns } => rows::scratch(*axis, *rows, *columns),
@@ -85,20 +90,25 @@ fn scratch(kernel: &Kernel, variants: &Variants) -> usize {
     }
 }
 
-/// [`scratch`] on a GPU; a plan asks for a plain function.
-pub(crate) fn scratch_on_gpu(kernel: &Kernel) -> usize {
-    scratch(kernel, &Variants::GPU)
-}
-
-/// [`scratch`] on a software device.
-pub(crate) fn scratch_on_software(kernel: &Kernel) -> usize {
-    scratch(kernel, &Variants::SOFTWARE)
+/// What a device of this kind asks of its plans.
+pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
+    let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, ..PlanOptions::default() };
+    // A plan takes plain functions.
+    match *variants {
+        Variants::SOFTWARE => PlanOptions { scratch: |k, c| scratch(k, c, &Variants::SOFTWARE), ..plain },
+        _ => PlanOptions { scratch: |k, c| scratch(k, c, &Variants::GPU), columns: columns::reduces_columns, ..plain },
+    }
 }
 
 /// A shader's kernel with the step's program as its epilogue.
 fn composed(step: &Step, kernel: chiaro_shaders::Kernel) -> Result<Dispatch, ShaderError> {
-    let composed = codegen::with_epilogue(kernel.source, &step.program, &step.inputs, &step.operands)?;
-    Ok(Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups))
+    let reduced = step.columns.as_ref();
+    let composed = codegen::with_epilogue(kernel.source, &step.program, &step.inputs, &step.operands, reduced)?;
+    let mut dispatch = Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups);
+    if reduced.is_some() {
+        dispatch.parts.push(Part::Scratch);
+    }
+    Ok(dispatch)
 }
 
 /// The element type of an input of the kernel.

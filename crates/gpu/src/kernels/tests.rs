@@ -5,16 +5,10 @@ use std::collections::HashSet;
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_shaders::validate;
 
-use super::{Variants, dispatches, scratch_on_gpu, scratch_on_software};
+use super::{Variants, dispatches, plan_options};
 
 fn options(variants: &Variants, fuse: bool) -> PlanOptions {
-    PlanOptions {
-        alignment: 64,
-        inline_broadcasts: true,
-        scratch: if *variants == Variants::SOFTWARE { scratch_on_software } else { scratch_on_gpu },
-        fuse,
-        ..PlanOptions::default()
-    }
+    PlanOptions { fuse, ..plan_options(variants) }
 }
 
 /// Checks the kernels of a graph that were not `seen` yet.

@@ -1,6 +1,6 @@
 //! Kernel calls under construction: operands name storages, which get buffers at the end.
 
-use super::kernel::Kernel;
+use super::kernel::{Columns, Kernel};
 use super::program::{Instr, Program};
 use crate::dtype::DType;
 use crate::graph::{ArenaId, ConstantId, InputId, Target};
@@ -49,6 +49,7 @@ pub(super) struct Draft {
     pub operands: Vec<Region>,
     /// Positions of the kernel's own inputs.
     pub inputs: Vec<usize>,
+    pub columns: Option<Columns>,
     pub label: String,
     /// Order in which calls were made, for ties.
     pub rank: usize,
@@ -70,7 +71,8 @@ impl Draft {
             Kernel::Reduce { prologue, .. } => prologue.instrs.as_slice(),
             _ => &[],
         };
-        let loaded = prologue.iter().chain(&self.program.instrs).filter_map(|i| match i {
+        let columns = self.columns.iter().flat_map(|c| &c.program.instrs);
+        let loaded = prologue.iter().chain(&self.program.instrs).chain(columns).filter_map(|i| match i {
             Instr::Load { operand, .. } => Some(*operand),
             _ => None,
         });
@@ -79,7 +81,17 @@ impl Draft {
 
     /// Regions that the call writes.
     pub fn writes(&self) -> impl Iterator<Item = &Region> {
-        self.program.stores.iter().map(|s| &self.operands[s.operand])
+        let columns = self.columns.iter().flat_map(|c| &c.program.stores);
+        self.program.stores.iter().chain(columns).map(|s| &self.operands[s.operand])
+    }
+
+    /// Its programs: what a kernel runs before, at and after its results.
+    pub fn programs_mut(&mut self) -> impl Iterator<Item = &mut Program> {
+        let prologue = match &mut self.kernel {
+            Kernel::Reduce { prologue, .. } => Some(prologue),
+            _ => None,
+        };
+        prologue.into_iter().chain([&mut self.program]).chain(self.columns.as_mut().map(|c| &mut c.program))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Merges calls: reductions over the same points, and pointwise work into the kernel that produces its operand.
 
 use super::PlanOptions;
+use super::columns::merged_columns;
 use super::draft::{Draft, Drafts, Region};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Reg, Store, View};
@@ -17,6 +18,7 @@ const MAX_RESULTS: usize = 2;
 pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) {
     merge_all(drafts, options, Dependencies::sharers, merged_reductions);
     merge_all(drafts, options, Dependencies::producers, merged_consumer);
+    merge_all(drafts, options, Dependencies::producers, merged_columns);
     merge_all(drafts, options, Dependencies::companions, merged_small);
 }
 
@@ -47,9 +49,19 @@ fn merge_all(drafts: &mut Drafts, options: &PlanOptions, partners: Partners, mer
     }
 }
 
-/// Counts operands, and scratch where the kernel wants some.
-fn fits(draft: &Draft, options: &PlanOptions) -> bool {
-    draft.operands.len() + usize::from((options.scratch)(&draft.kernel) > 0) <= options.max_operands
+/// Counts operands, and scratch where the kernel wants some. Columns are finished by a dispatch of its own.
+pub(super) fn fits(draft: &Draft, options: &PlanOptions) -> bool {
+    let scratch = usize::from((options.scratch)(&draft.kernel, draft.columns.as_ref()) > 0);
+    let Some(columns) = &draft.columns else {
+        return draft.operands.len() + scratch <= options.max_operands;
+    };
+    let count = |used: Vec<bool>| used.into_iter().filter(|&u| u).count();
+    let mut late = vec![false; draft.operands.len()];
+    columns.program.mark_operands(&mut late);
+    let mut early = vec![false; draft.operands.len()];
+    draft.inputs.iter().for_each(|&i| early[i] = true);
+    draft.program.mark_operands(&mut early);
+    count(early).max(count(late)) + scratch <= options.max_operands
 }
 
 /// Two reductions over the same points that share an operand become one call.
@@ -149,6 +161,10 @@ fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, opt
 /// it also reads the producer's results in another way.
 fn direct_regions(drafts: &Drafts, producer: &Draft, consumer: &Draft) -> Option<Vec<Region>> {
     let mut direct = vec![];
+    let late = producer.columns.iter().flat_map(|c| &c.program.stores).map(|s| &producer.operands[s.operand]);
+    if late.into_iter().any(|w| consumer.reads().any(|r| r.overlaps(w))) {
+        return None;
+    }
     for region in consumer.reads() {
         let Some(store) = producer.program.stores.iter().find(|s| producer.operands[s.operand].overlaps(region)) else {
             continue;
@@ -230,22 +246,15 @@ fn over_domain(program: &Program, domain: &[usize]) -> Option<Program> {
 }
 
 /// Removes operands that nothing names any more, and code whose result nothing uses.
-fn drop_unused_operands(draft: &mut Draft) {
-    draft.program = super::program::without_dead_code(&draft.program);
+pub(super) fn drop_unused_operands(draft: &mut Draft) {
+    let mut kept: Vec<Reg> = draft.columns.iter().flat_map(|c| &c.results).map(|r| r.0).collect();
+    draft.program = super::program::without_dead_code(&draft.program, &mut kept);
+    for (result, reg) in draft.columns.iter_mut().flat_map(|c| &mut c.results).zip(kept) {
+        result.0 = reg;
+    }
     let mut used = vec![false; draft.operands.len()];
     draft.inputs.iter().for_each(|&i| used[i] = true);
-    let mut mark = |p: &Program| {
-        for instr in &p.instrs {
-            if let Instr::Load { operand, .. } = instr {
-                used[*operand] = true;
-            }
-        }
-        p.stores.iter().for_each(|s| used[s.operand] = true);
-    };
-    mark(&draft.program);
-    if let Kernel::Reduce { prologue, .. } = &draft.kernel {
-        mark(prologue);
-    }
+    draft.programs_mut().for_each(|p| p.mark_operands(&mut used));
     let mut position = vec![0; used.len()];
     let mut next = 0;
     for (p, &u) in position.iter_mut().zip(&used) {
@@ -255,8 +264,5 @@ fn drop_unused_operands(draft: &mut Draft) {
     let mut keep = used.iter();
     draft.operands.retain(|_| keep.next().copied().unwrap_or(true));
     draft.inputs.iter_mut().for_each(|i| *i = position[*i]);
-    draft.program.rename_operands(&position);
-    if let Kernel::Reduce { prologue, .. } = &mut draft.kernel {
-        prologue.rename_operands(&position);
-    }
+    draft.programs_mut().for_each(|p| p.rename_operands(&position));
 }

@@ -197,6 +197,41 @@ pub struct Operand {
     pub access: Access,
 }
 
+/// How a register of a step's program is reduced over all points that share their position on the last axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ColumnKind {
+    /// The sum: one value.
+    Sum,
+    /// Mean and biased variance, two values, by a method that keeps its digits where the mean is many times the spread.
+    Moments,
+}
+
+impl ColumnKind {
+    /// Values that it gives for each column.
+    pub fn values(self) -> usize {
+        match self {
+            ColumnKind::Sum => 1,
+            ColumnKind::Moments => 2,
+        }
+    }
+}
+
+/// Reductions of a kernel's results down the columns of the program's last axis, made while the results are at hand.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// Registers of the step's program, and what they are reduced to; sums alone, or moments alone.
+    pub results: Vec<(Reg, ColumnKind)>,
+    /// Runs once for each column, its domain; the results' values are `Value(0)`, `Value(1)`, ... in order.
+    pub program: Program,
+}
+
+impl Columns {
+    /// Values of each column.
+    pub fn values(&self) -> usize {
+        self.results.iter().map(|(_, kind)| kind.values()).sum()
+    }
+}
+
 /// One kernel call.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -208,6 +243,8 @@ pub struct Step {
     pub operands: Vec<Operand>,
     /// Positions in `operands` of the kernel's own inputs.
     pub inputs: Vec<usize>,
+    /// Reductions of the program's registers, where [`PlanOptions::columns`](super::PlanOptions) allows them.
+    pub columns: Option<Columns>,
     /// Room the backend asked for, as f32 elements; its content means nothing before and after the step.
     pub scratch: Option<Operand>,
     /// Layer path and op, for profiles and messages.

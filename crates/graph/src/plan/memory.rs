@@ -36,7 +36,7 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
     };
     let mut buffer_of = vec![usize::MAX; drafts.storages.len()];
     fixed_buffers(&drafts, &mut plan, &mut buffer_of);
-    let scratch: Vec<usize> = calls.iter().map(|c| (options.scratch)(&c.kernel)).collect();
+    let scratch: Vec<usize> = calls.iter().map(|c| (options.scratch)(&c.kernel, c.columns.as_ref())).collect();
     let scratch_buffers = slots(&drafts, &calls, &scratch, &mut plan, &mut buffer_of);
     for (i, call) in calls.into_iter().enumerate() {
         let scratch = scratch_buffers[i].map(|buffer| Operand {
@@ -115,8 +115,15 @@ fn replaceable(drafts: &Drafts, call: &Draft, operand: usize, place: &Region, ou
     let mine = held.kind == StorageKind::Temporary && !held.output;
     let by_kernel = call.inputs.iter().any(|&i| outermost(drafts, &call.operands[i]).storage == place.storage);
     let by_prologue = matches!(call.kernel, Kernel::Reduce { .. });
+    let later = call.columns.is_some() && reads_in_columns(call, operand);
     let same: Vec<&Region> = call.operands.iter().filter(|r| outermost(drafts, r).storage == place.storage).collect();
-    whole && mine && !by_kernel && !by_prologue && same == [region] && loads_in_order(call, region)
+    whole && mine && !by_kernel && !by_prologue && !later && same == [region] && loads_in_order(call, region)
+}
+
+/// Does the code that finishes a call's columns, after its other results are written, read this operand?
+fn reads_in_columns(call: &Draft, operand: usize) -> bool {
+    let code = call.columns.iter().flat_map(|c| &c.program.instrs);
+    code.into_iter().any(|i| matches!(i, Instr::Load { operand: o, .. } if *o == operand))
 }
 
 fn fixed_buffers(drafts: &Drafts, plan: &mut Plan, buffer_of: &mut [usize]) {
@@ -209,14 +216,15 @@ fn finished(drafts: &Drafts, mut call: Draft, buffer_of: &[usize], scratch: Opti
         }
     }
     call.inputs.iter_mut().for_each(|i| *i = position[*i]);
-    call.program.rename_operands(&position);
-    call.program.collapse(0);
+    call.programs_mut().for_each(|program| program.rename_operands(&position));
+    // Columns are those of the last axis, which therefore stays as it is.
+    call.program.collapse(if call.columns.is_some() { call.program.domain.len() - 1 } else { 0 });
     if let Kernel::Reduce { prologue, kept, .. } = &mut call.kernel {
-        prologue.rename_operands(&position);
         *kept = prologue.collapse(*kept);
     }
     drop_repeated_stores(&mut call.program);
-    Step { kernel: call.kernel, program: call.program, operands, inputs: call.inputs, scratch, label: call.label }
+    let Draft { kernel, program, inputs, columns, label, .. } = call;
+    Step { kernel, program, operands, inputs, columns, scratch, label }
 }
 
 /// Operands that became one may be stored twice.

@@ -3,6 +3,7 @@
 //! `decide` says which values get buffers of their own; `trace` turns the others into programs of the kernels that use them;
 //! `draft` holds the resulting calls; `fuse` merges them; `schedule` orders them; `memory` places buffers in reused slots.
 
+mod columns;
 mod decide;
 mod draft;
 mod fuse;
@@ -13,7 +14,7 @@ mod program;
 mod schedule;
 mod trace;
 
-pub use kernel::{Access, AxisShape, ConvShape, Kernel, MatMulShape, Operand, PoolShape, Step};
+pub use kernel::{Access, AxisShape, ColumnKind, Columns, ConvShape, Kernel, MatMulShape, Operand, PoolShape, Step};
 pub use program::{Instr, Program, Reg, Store, View};
 
 use crate::dtype::DType;
@@ -57,10 +58,12 @@ pub struct PlanOptions {
     pub max_bytes: usize,
     /// Recompute small expressions at every point that they broadcast to, instead of calling a kernel for them.
     pub inline_broadcasts: bool,
-    /// f32 elements of scratch that a kernel wants.
-    pub scratch: fn(&Kernel) -> usize,
+    /// f32 elements of scratch that a kernel wants, with its reductions of columns.
+    pub scratch: fn(&Kernel, Option<&Columns>) -> usize,
     /// Kernels that run the step's program on their results: at least those marked (E) in [`Kernel`].
     pub has_epilogue: fn(&Kernel) -> bool,
+    /// Kernels, among those with an epilogue, that reduce columns of their results on the way ([`Columns`]).
+    pub columns: fn(&Kernel) -> bool,
     /// An epilogue may write over an operand that it reads: so where the kernel's own result does not reach memory before it.
     pub epilogue_in_place: bool,
     /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
@@ -74,7 +77,8 @@ impl Default for PlanOptions {
             alignment: 1,
             max_bytes: usize::MAX,
             inline_broadcasts: false,
-            scratch: |_| 0,
+            scratch: |_, _| 0,
+            columns: |_| false,
             has_epilogue: Kernel::has_epilogue,
             epilogue_in_place: true,
             fuse: true,

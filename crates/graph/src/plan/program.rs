@@ -163,6 +163,16 @@ impl Program {
         self.stores.iter_mut().for_each(|s| s.operand = position[s.operand]);
     }
 
+    /// Marks the operands that the program loads or stores.
+    pub(super) fn mark_operands(&self, used: &mut [bool]) {
+        for instr in &self.instrs {
+            if let Instr::Load { operand, .. } = instr {
+                used[*operand] = true;
+            }
+        }
+        self.stores.iter().for_each(|s| used[s.operand] = true);
+    }
+
     /// True when the program only stores `Value(0)`, row-major, to one operand.
     pub fn is_plain(&self) -> bool {
         matches!(self.instrs[..], [Instr::Value(0)])
@@ -171,7 +181,7 @@ impl Program {
     }
 
     /// Every view of loads, index instructions and stores.
-    fn views_mut(&mut self) -> impl Iterator<Item = &mut View> {
+    pub(super) fn views_mut(&mut self) -> impl Iterator<Item = &mut View> {
         let loads = self.instrs.iter_mut().filter_map(|i| match i {
             Instr::Load { view, .. } | Instr::Index(view) => Some(view),
             _ => None,
@@ -212,9 +222,10 @@ impl Program {
     }
 }
 
-/// The program less the code whose result no store uses.
-pub(super) fn without_dead_code(program: &Program) -> Program {
+/// The program less the code whose result no store uses and that `kept` does not name; `kept` is renamed.
+pub(super) fn without_dead_code(program: &Program, kept: &mut [Reg]) -> Program {
     let mut used = vec![false; program.instrs.len()];
+    kept.iter().for_each(|&reg| used[reg] = true);
     program.stores.iter().for_each(|s| used[s.reg] = true);
     for (i, instr) in program.instrs.iter().enumerate().rev() {
         if used[i] {
@@ -239,6 +250,7 @@ pub(super) fn without_dead_code(program: &Program) -> Program {
         map[i] = out.push(moved, program.types[i]);
     }
     out.stores = program.stores.iter().map(|s| Store { reg: map[s.reg], ..s.clone() }).collect();
+    kept.iter_mut().for_each(|reg| *reg = map[*reg]);
     out
 }
 

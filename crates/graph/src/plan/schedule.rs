@@ -144,7 +144,13 @@ fn may_write(drafts: &Drafts, deps: &Dependencies, writer: usize, to: &Region, r
         _ => false,
     };
     let input_reads = call.inputs.iter().any(|&i| call.operands[i].overlaps(to));
-    !prologue_reads && !input_reads && loads_in_order(call, to) && readers.iter().all(|&r| !deps.reaches(writer, r))
+    // Its columns are finished after its other results are written.
+    let late_reads = call.columns.is_some() && call.reads().any(|r| r.overlaps(to));
+    !prologue_reads
+        && !input_reads
+        && !late_reads
+        && loads_in_order(call, to)
+        && readers.iter().all(|&r| !deps.reaches(writer, r))
 }
 
 fn copy(drafts: &Drafts, from: &Region, to: &Region) -> Draft {
@@ -154,7 +160,7 @@ fn copy(drafts: &Drafts, from: &Region, to: &Region) -> Draft {
     program.stores.push(Store { operand: 1, view: View::identity(&domain), dtype, reg });
     let rank = drafts.calls.len();
     let operands = vec![from.clone(), to.clone()];
-    Draft { kernel: Kernel::Pointwise, program, operands, inputs: vec![], label: "assign".into(), rank }
+    Draft { kernel: Kernel::Pointwise, program, operands, inputs: vec![], columns: None, label: "assign".into(), rank }
 }
 
 /// Kahn's algorithm, the lowest rank first.

@@ -10,6 +10,9 @@ use crate::op::Op;
 use crate::shape::{count, strides};
 use std::collections::HashMap;
 
+/// Elements of a buffer that is always one operand, whatever part of it is read.
+const SHARED: usize = 16384;
+
 /// Where one axis of a value comes from: `offset + step * (position on an axis of the domain)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Axis {
@@ -118,7 +121,17 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     fn load(&mut self, v: Var, region: Region, map: &[Axis]) -> Reg {
-        let view = self.view(v, map);
+        let mut view = self.view(v, map);
+        let held = &self.places.storages[region.storage];
+        let (kind, len) = (held.kind, held.len);
+        let region = match kind {
+            // Pieces of one small buffer are one operand.
+            StorageKind::Temporary if len <= SHARED => {
+                view.offset += region.offset as isize;
+                Region { offset: 0, len, ..region }
+            }
+            _ => region,
+        };
         let operand = match self.operands.iter().position(|r| *r == region) {
             Some(i) => i,
             None => {

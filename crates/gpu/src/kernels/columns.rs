@@ -1,0 +1,59 @@
+//! Reductions of columns behind matrix products and convolutions: parts from each tile, merged by a second dispatch.
+
+use chiaro_graph::plan::{ColumnKind, Columns, Kernel, Step};
+use chiaro_shaders::{Columns as Reduced, ShaderError};
+
+use super::{Dispatch, Part, Variants, conv, gemm, spread};
+use crate::codegen::{self, ColumnParts};
+
+/// Can this kernel reduce columns of its results? Depthwise convolutions have kernels of their own, which do not.
+pub(crate) fn reduces_columns(kernel: &Kernel) -> bool {
+    match kernel {
+        Kernel::MatMul(shape) => shape.k > 0,
+        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) => {
+            shape.spec.groups == 1 || shape.spec.groups != shape.x[3]
+        }
+        _ => false,
+    }
+}
+
+/// What the shader of a step is to reduce.
+pub(super) fn of(step: &Step) -> Reduced {
+    match &step.columns {
+        None => Reduced::None,
+        Some(c) if c.results.iter().any(|r| r.1 == ColumnKind::Moments) => Reduced::Moments,
+        Some(c) => Reduced::Sums(c.results.len() as u32),
+    }
+}
+
+/// The dispatch of a kernel, and the one that merges what it reduced.
+pub(super) fn with_merge(step: &Step, first: Dispatch, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
+    let (Some(columns), Some(parts)) = (&step.columns, parts(&step.kernel, variants)) else {
+        return Ok(vec![first]);
+    };
+    let merge = codegen::merge_columns(columns, &parts, &step.operands);
+    let workgroups = spread("merge_columns", merge.workgroups)?;
+    let mut second = Dispatch::of_operands(merge.text, &merge.binds, workgroups);
+    second.parts.push(Part::Scratch);
+    Ok(vec![first, second])
+}
+
+/// f32 elements of the parts of all columns.
+pub(super) fn scratch(kernel: &Kernel, columns: Option<&Columns>, variants: &Variants) -> usize {
+    let (Some(columns), Some(parts)) = (columns, parts(kernel, variants)) else {
+        return 0;
+    };
+    columns.values() * parts.count() * columns.program.domain.iter().product::<usize>()
+}
+
+fn parts(kernel: &Kernel, variants: &Variants) -> Option<ColumnParts> {
+    let (rows, tile, phases) = match kernel {
+        Kernel::MatMul(shape) => (shape.m, gemm::tile(shape, variants), shape.batch.iter().product()),
+        Kernel::Conv2d(shape) => (shape.y[..3].iter().product(), conv::forward_tile(shape, variants), 1),
+        Kernel::Conv2dInputGrad(shape) => {
+            (conv::phase_rows(shape), conv::input_grad_tile(shape, variants), shape.spec.stride.iter().product())
+        }
+        _ => return None,
+    };
+    Some(ColumnParts { rows, tile: tile.rows as usize, phases })
+}

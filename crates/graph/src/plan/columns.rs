@@ -1,0 +1,122 @@
+//! Reductions of columns move into the kernel that produces what they reduce: batch norm's statistics into its
+//! convolution, and the sums of its backward pass into the input gradient before it.
+
+use super::PlanOptions;
+use super::draft::{Draft, Drafts, Region};
+use super::fuse::{drop_unused_operands, fits};
+use super::kernel::{ColumnKind, Columns, Kernel};
+use super::program::{Instr, Program, Reg, Store, View};
+use super::schedule::Dependencies;
+use crate::dtype::DType;
+use crate::op::{MomentsAxis, ReduceKind};
+use crate::shape::count;
+
+/// A reduction over all axes but the last moves into the call that produces its operand.
+pub(super) fn merged_columns(
+    drafts: &Drafts,
+    deps: &Dependencies,
+    a: usize,
+    b: usize,
+    options: &PlanOptions,
+) -> Option<Draft> {
+    let (producer, reduction) = (&drafts.calls[a], &drafts.calls[b]);
+    if !(options.columns)(&producer.kernel) || reduction.columns.is_some() || deps.reaches_indirectly(a, b) {
+        return None;
+    }
+    let mut merged = match &reduction.kernel {
+        Kernel::Moments { axis: MomentsAxis::Rows, .. } => with_moments(drafts, producer, reduction)?,
+        Kernel::Reduce { prologue, kept: 1, results } if results.iter().all(|r| r.1 == ReduceKind::Sum) => {
+            let regs: Vec<Reg> = results.iter().map(|r| r.0).collect();
+            with_sums(drafts, producer, reduction, prologue, &regs)?
+        }
+        _ => return None,
+    };
+    merged.rank = producer.rank.max(reduction.rank);
+    drop_unused_operands(&mut merged);
+    fits(&merged, options).then_some(merged)
+}
+
+fn with_moments(drafts: &Drafts, producer: &Draft, reduction: &Draft) -> Option<Draft> {
+    let source = &reduction.operands[*reduction.inputs.first()?];
+    let reg = stored(drafts, producer, source)?;
+    let columns = *producer.program.domain.last()?;
+    let target = reduction.operands[reduction.program.stores.first()?.operand].clone();
+    if producer.columns.is_some() || target.len != 2 * columns || !reduction.program.is_plain() {
+        return None;
+    }
+    let mut merged = producer.clone();
+    let operand = merged.operand(target);
+    let mut program = Program::new(&[columns]);
+    for row in 0..2 {
+        let reg = program.push(Instr::Value(row), DType::F32);
+        let view = View { offset: (row * columns) as isize, strides: vec![1] };
+        program.stores.push(Store { operand, view, dtype: DType::F32, reg });
+    }
+    merged.columns = Some(Columns { results: vec![(reg, ColumnKind::Moments)], program });
+    Some(merged)
+}
+
+fn with_sums(drafts: &Drafts, producer: &Draft, reduction: &Draft, prologue: &Program, sums: &[Reg]) -> Option<Draft> {
+    let prologue = columns_last(prologue);
+    let floats = sums.iter().all(|&reg| prologue.types[reg] == DType::F32);
+    let has_moments = producer.columns.iter().flat_map(|c| &c.results).any(|r| r.1 == ColumnKind::Moments);
+    if prologue.domain != producer.program.domain || reduction.program.domain.len() != 1 || !floats || has_moments {
+        return None;
+    }
+    if !loads_own_points(producer, reduction, &prologue) {
+        return None;
+    }
+    let mut merged = producer.clone();
+    let map: Vec<usize> = reduction.operands.iter().map(|o| merged.operand(o.clone())).collect();
+    let found = |o: usize, _: &View| stored(drafts, producer, &reduction.operands[o]);
+    let regs = merged.program.append(&prologue, &|o| map[o], &found);
+    let mut code = reduction.program.clone();
+    code.rename_operands(&map);
+    let own = Columns { results: vec![], program: Program::new(&code.domain) };
+    let mut columns = merged.columns.take().unwrap_or(own);
+    let before = columns.values();
+    columns.results.extend(sums.iter().map(|&reg| (regs[reg], ColumnKind::Sum)));
+    for instr in &mut code.instrs {
+        if let Instr::Value(i) = instr {
+            *i += before;
+        }
+    }
+    let moved = columns.program.append(&code, &|o| o, &|_, _| None);
+    columns.program.stores.extend(code.stores.into_iter().map(|s| Store { reg: moved[s.reg], ..s }));
+    merged.columns = Some(columns);
+    Some(merged)
+}
+
+/// The register that the producer stores as the whole of a region, point by point, and that nobody else writes.
+fn stored(drafts: &Drafts, producer: &Draft, region: &Region) -> Option<Reg> {
+    let store = producer.program.stores.iter().find(|s| producer.operands[s.operand] == *region)?;
+    let points = count(&producer.program.domain);
+    let whole = region.offset == 0 && region.len == drafts.storages[region.storage].len && region.len == points;
+    let writers = drafts.calls.iter().filter(|c| c.writes().any(|w| w.storage == region.storage)).count();
+    let float = producer.program.types[store.reg] == DType::F32;
+    (whole && writers == 1 && float && store.view.is_identity(&producer.program.domain)).then_some(store.reg)
+}
+
+/// Does the prologue read what the producer writes, and only each point's own element of it?
+fn loads_own_points(producer: &Draft, reduction: &Draft, prologue: &Program) -> bool {
+    let mut any = false;
+    let own = prologue.instrs.iter().all(|i| match i {
+        Instr::Load { operand, view, .. } => {
+            let region = &reduction.operands[*operand];
+            let written = producer.writes().any(|w| w.overlaps(region));
+            any |= written;
+            let stored = producer.program.stores.iter().any(|s| producer.operands[s.operand] == *region);
+            !written || stored && view.is_identity(&prologue.domain)
+        }
+        _ => true,
+    });
+    own && any
+}
+
+/// A prologue over `[column, rows...]` as one over `[rows..., column]`.
+fn columns_last(prologue: &Program) -> Program {
+    let mut moved = prologue.clone();
+    moved.domain.rotate_left(1);
+    moved.views_mut().for_each(|view| view.strides.rotate_left(1));
+    moved
+}

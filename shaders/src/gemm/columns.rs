@@ -1,0 +1,165 @@
+//! Reductions of a product's results down its columns, made by the workgroup that has them: each tile gives one part,
+//! `[value, part, column]` in the buffer `column_parts`, and another kernel merges the parts.
+
+use std::fmt::Write;
+
+use super::{Memory, Product, Tile};
+use crate::{ShaderError, Source};
+
+/// What a kernel also gives of its results, for each column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Columns {
+    /// Nothing.
+    #[default]
+    None,
+    /// As many sums, of what the epilogue puts in `tails.t0`, `tails.t1`, ...
+    Sums(u32),
+    /// Mean and sum of squared deviations of `tails.t0`.
+    Moments,
+}
+
+impl Columns {
+    /// Values that the epilogue leaves in `tails`.
+    fn tails(self) -> u32 {
+        match self {
+            Columns::None => 0,
+            Columns::Sums(n) => n,
+            Columns::Moments => 1,
+        }
+    }
+}
+
+/// The line that declares the parts' buffer; whoever puts more bindings before it replaces the number.
+pub const COLUMN_PARTS: &str = "@group(0) @binding(3) var<storage, read_write> column_parts: array<f32>;";
+
+/// Where the threads of a workgroup put what they add up: the tile of `b`, which is done with, if it is large enough.
+fn shared(tile: &Tile) -> &'static str {
+    if sides(tile) <= tile.depth { "b_tile" } else { "column_tile" }
+}
+
+/// Threads of a workgroup that have results of one column.
+fn sides(tile: &Tile) -> u32 {
+    tile.rows / tile.thread_rows
+}
+
+/// Puts the declarations and functions that [`finish`] uses into the skeleton.
+pub(super) fn declare(source: Source, product: &Product, tile: &Tile) -> Result<Source, ShaderError> {
+    if tile.memory != Memory::Workgroup {
+        let reason = "columns are reduced by tiles in workgroup memory alone";
+        return Err(ShaderError::Tile { tile: tile.to_string(), reason });
+    }
+    let tails = product.columns.tails();
+    let names = || (0..tails).map(|r| format!("t{r}"));
+    let fields: String = names().map(|t| format!("{t}: vec4<f32>, ")).collect();
+    let mut code = format!("{COLUMN_PARTS}\n\nstruct Tails {{ {fields}}}\nvar<private> tails: Tails;\n");
+    if shared(tile) == "column_tile" {
+        let _ = writeln!(code, "var<workgroup> column_tile: array<f32, {}>;", sides(tile) * tile.columns);
+    }
+    let (phases, parts) = (product.phases, product.m.div_ceil(tile.rows) * product.phases);
+    let columns = product.z / phases * product.n;
+    let _ = write!(
+        code,
+        "
+fn put_column(z: u32, tile: u32, column: u32, result: u32, value: f32) {{
+    if (column < GEMM_N) {{
+        let part = z % {phases}u * TILES_M + tile;
+        column_parts[(result * {parts}u + part) * {columns}u + z / {phases}u * GEMM_N + column] = value;
+    }}
+}}
+
+fn store4(row: CRow, n: u32, value: vec4<f32>) -> Tails {{
+"
+    );
+    if product.c.width == 4 {
+        code += "    if (row.valid & (n < GEMM_N)) {
+        c[(row.base + n) / 4u] = CWord(epilogue4(value, row.base + n));
+        return tails;
+    }
+    return Tails();
+}";
+    } else {
+        let lanes: String = names().map(|t| format!("            all.{t}[i] = tails.{t}.x;\n")).collect();
+        let _ = write!(
+            code,
+            "    var all = Tails();
+    for (var i = 0u; i < 4u; i++) {{
+        if (row.valid & (n + i < GEMM_N)) {{
+            c[row.base + n + i] = CWord(epilogue(value[i], row.base + n + i));
+{lanes}        }}
+    }}
+    return all;
+}}"
+        );
+    }
+    let set = |value: &str| names().map(|t| format!("    tails.{t} = {value};\n")).collect::<String>();
+    let one = format!(
+        "fn epilogue(value: f32, index: u32) -> f32 {{\n{}    return value;\n}}",
+        set("vec4<f32>(value, 0.0, 0.0, 0.0)")
+    );
+    let four =
+        format!("fn epilogue4(value: vec4<f32>, index: u32) -> vec4<f32> {{\n{}    return value;\n}}", set("value"));
+    Ok(source.replace_fn("store4", &code).replace_fn("epilogue", &one).replace_fn("epilogue4", &four))
+}
+
+/// Stores the results of a thread and reduces them down the tile's columns.
+pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, segment: u32) {
+    let fours = tile.thread_columns / 4;
+    let moments = columns == Columns::Moments;
+    for r in 0..columns.tails() {
+        lines.extend((0..fours).map(|q| format!("var down{r}_{q} = vec4<f32>();")));
+    }
+    for i in 0..tile.thread_rows {
+        lines.push(format!("let row{i} = c_row(z, m0 + m + {i}u);"));
+        for q in 0..fours {
+            lines.push(format!("let tails{i}_{q} = store4(row{i}, n0 + n + {}u, sum{i}_{q});", q * segment));
+            lines.extend((0..columns.tails()).map(|r| format!("down{r}_{q} += tails{i}_{q}.t{r};")));
+        }
+    }
+    let shared = shared(tile);
+    lines.push(format!("let side = thread / {}u * TILE_N;", tile.columns / tile.thread_columns));
+    for r in 0..columns.tails() {
+        add_up(lines, tile, segment, r);
+        if moments {
+            lines.push("let mean = total / f32(min(TILE_M, GEMM_M - m0));".into());
+            lines.push(format!("{shared}[column] = mean;"));
+            lines.push("put_column(z, m0 / TILE_M, n0 + column, 0u, mean);".into());
+        } else {
+            lines.push(format!("put_column(z, m0 / TILE_M, n0 + column, {r}u, total);"));
+        }
+        lines.push("}".into());
+        lines.push("workgroupBarrier();".into());
+    }
+    if moments {
+        for q in 0..fours {
+            let four: Vec<String> = (0..4).map(|c| format!("{shared}[n + {}u]", q * segment + c)).collect();
+            lines.push(format!("let mean{q} = vec4<f32>({});", four.join(", ")));
+            lines.push(format!("down0_{q} = vec4<f32>();"));
+            for i in 0..tile.thread_rows {
+                lines.push(format!("let far{i}_{q} = tails{i}_{q}.t0 - mean{q};"));
+                lines.push(format!(
+                    "down0_{q} += select(vec4<f32>(), far{i}_{q} * far{i}_{q}, vec4<bool>(row{i}.valid));"
+                ));
+            }
+        }
+        lines.push("workgroupBarrier();".into());
+        add_up(lines, tile, segment, 0);
+        lines.push("put_column(z, m0 / TILE_M, n0 + column, 1u, total);".into());
+        lines.push("}".into());
+    }
+}
+
+/// Opens a loop whose body has the `total` of each `column` of the tile.
+fn add_up(lines: &mut Vec<String>, tile: &Tile, segment: u32, r: u32) {
+    let shared = shared(tile);
+    for q in 0..tile.thread_columns / 4 {
+        for c in 0..4 {
+            lines.push(format!("{shared}[side + n + {}u] = down{r}_{q}[{c}];", q * segment + c));
+        }
+    }
+    lines.push("workgroupBarrier();".into());
+    lines.push("for (var column = thread; column < TILE_N; column += THREADS) {".into());
+    lines.push("var total = 0.0;".into());
+    lines.push(format!("for (var at = 0u; at < {}u; at += TILE_N) {{", sides(tile) * tile.columns));
+    lines.push(format!("total += {shared}[at + column];"));
+    lines.push("}".into());
+}
