@@ -113,10 +113,15 @@ fn a_step(z: u32, k0: u32, dk: u32) -> AStep {
     return AStep(offset, h, w, !K_MASKED | (k0 + dk < k_range(z).y));
 }
 
+// What lies at a word of `a`; an input that is computed as it is read has other code here.
+fn a_load(word: u32) -> AVal {
+    return AVal(a[word]);
+}
+
 fn a_fetch(row: ARow, step: AStep) -> AVal {
     let inside = (u32(row.h + step.h) < OUT_H) & (u32(row.w + step.w) < OUT_W);
     let valid = step.valid & inside;
-    return select(AVal(), AVal(a[select(0, row.base + step.offset, valid)]), valid);
+    return select(AVal(), a_load(u32(select(0, row.base + step.offset, valid))), valid);
 }
 
 fn b_column(z: u32, n: u32) -> BColumn {

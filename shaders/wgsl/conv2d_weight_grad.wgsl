@@ -66,8 +66,13 @@ fn a_step(z: u32, k0: u32, dk: u32) -> AStep {
     return AStep(k * (OUT_C / A_WIDTH), !K_MASKED | (k < GEMM_K));
 }
 
+// What lies at a word of `a`; an input that is computed as it is read has other code here.
+fn a_load(word: u32) -> AVal {
+    return AVal(a[word]);
+}
+
 fn a_fetch(row: ARow, step: AStep) -> AVal {
-    return select(AVal(), AVal(a[select(0u, row.base + step.offset, step.valid)]), step.valid);
+    return select(AVal(), a_load(select(0u, row.base + step.offset, step.valid)), step.valid);
 }
 
 fn b_column(z: u32, n: u32) -> BColumn {
@@ -88,10 +93,15 @@ fn b_step(z: u32, k0: u32, dk: u32) -> BStep {
     return BStep(at * i32(IN_C / B_WIDTH), h, w, !K_MASKED | (pixel < GEMM_K));
 }
 
+// What lies at a word of `b`; an input that is computed as it is read has other code here.
+fn b_load(word: u32) -> BVal {
+    return BVal(b[word]);
+}
+
 fn b_fetch(column: BColumn, step: BStep) -> BVal {
     let inside = (u32(column.h + step.h) < IN_H) & (u32(column.w + step.w) < IN_W);
     let valid = step.valid & (!PADDED | inside);
-    return select(BVal(), BVal(b[select(0, column.base + step.offset, valid)]), valid);
+    return select(BVal(), b_load(u32(select(0, column.base + step.offset, valid))), valid);
 }
 
 fn c_row(z: u32, m: u32) -> CRow {

@@ -37,6 +37,23 @@ pub enum KernelChoice {
     Gpu,
 }
 
+/// What a GPU asks of its plans, with the bindings that every adapter has: to count a plan's cost where there is no GPU.
+pub fn portable_plan_options() -> PlanOptions {
+    PlanOptions { max_operands: PORTABLE_BINDINGS as usize, ..kernels::plan_options(&Variants::GPU) }
+}
+
+/// Dispatches of a step planned with [`portable_plan_options`].
+///
+/// # Errors
+/// [`GpuError::Shader`] for a shape that a kernel cannot take.
+pub fn planned_dispatches(plan: &Plan) -> Result<usize, GpuError> {
+    let dispatches = |step| {
+        let made = kernels::dispatches(step, &Variants::GPU);
+        made.map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })
+    };
+    plan.steps.iter().map(|step| Ok(dispatches(step)?.len())).sum()
+}
+
 /// Runs graphs on a GPU.
 pub struct GpuBackend {
     gpu: Gpu,

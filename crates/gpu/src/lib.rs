@@ -33,7 +33,7 @@ mod unsafe_calls;
 pub use adapter::{
     AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, Adapters, Choice, MAX_WORKGROUPS_PER_DIMENSION,
 };
-pub use backend::{BackendOptions, GpuBackend, KernelChoice};
+pub use backend::{BackendOptions, GpuBackend, KernelChoice, planned_dispatches, portable_plan_options};
 pub use bind::{BindGroup, Binding, spread};
 pub use buffer::GpuBuffer;
 pub use counters::AllocationCounter;

@@ -112,6 +112,8 @@ fn statistics_made_by_the_kernels_around_a_norm_equal_the_reference() {
         let plan = Plan::new(&graph, &backend.plan_options()).expect("a plan");
         let reducing = plan.steps.iter().filter(|s| s.columns.is_some()).count();
         assert!(reducing >= 2, "{name}: {reducing} kernels reduce columns");
+        let computing = plan.steps.iter().filter(|s| s.loads.iter().any(Option::is_some)).count();
+        assert!(computing >= 2, "{name}: {computing} kernels compute an input as they read it");
         let want = evaluate(&mut Reference::new(), &graph, &inputs).expect("the reference runs");
         let got = evaluate(&mut backend, &graph, &inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
         for ((got, want), (output, _)) in got.iter().zip(&want).zip(graph.outputs()) {

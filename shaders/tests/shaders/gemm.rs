@@ -10,7 +10,7 @@ use crate::variants;
 const SMALL_TILES: [Tile; 6] = [
     Tile::TINY,
     Tile::SOFTWARE,
-    Tile::new(Memory::Workgroup, [32, 32, 8], [8, 4]),
+    Tile::SMALL,
     Tile::new(Memory::Direct, [16, 32, 4], [4, 4]),
     Tile::new(Memory::Workgroup, [32, 64, 8], [4, 8]),
     Tile::new(Memory::Workgroup, [32, 16, 8], [4, 4]),

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use chiaro_graph::DType;
-use chiaro_graph::plan::{Columns, Operand, Program, Reg, Store};
+use chiaro_graph::plan::{Operand, Program, Reg, Step, Store};
 use chiaro_shaders::{COLUMN_PARTS, ShaderError, Source};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
+use super::loads::InputCode;
 use super::{Slot, slots, used, writable};
 
 /// A kernel with its epilogue.
@@ -24,16 +25,12 @@ pub(crate) struct Composed {
 ///
 /// # Errors
 /// Those of the composition, and [`ShaderError::Invalid`] for a shader that does not keep to this form.
-pub(crate) fn with_epilogue(
-    source: Source,
-    program: &Program,
-    inputs: &[usize],
-    operands: &[Operand],
-    columns: Option<&Columns>,
-) -> Result<Composed, ShaderError> {
-    let mut binds = inputs.to_vec();
-    let tails: Vec<Reg> = columns.iter().flat_map(|c| &c.results).map(|r| r.0).collect();
-    if program.is_plain() && tails.len() <= 1 {
+pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, ShaderError> {
+    let Step { program, inputs, operands, .. } = step;
+    let mut binds = inputs.clone();
+    let tails: Vec<Reg> = step.columns.iter().flat_map(|c| &c.results).map(|r| r.0).collect();
+    let computed = step.loads.iter().any(Option::is_some);
+    if program.is_plain() && tails.len() <= 1 && !computed {
         binds.push(program.stores[0].operand);
         let text = declare_access(&source.build()?, &binds, operands)?;
         return Ok(Composed { text, binds });
@@ -42,7 +39,11 @@ pub(crate) fn with_epilogue(
     let output = Binding::find(source.text(), inputs.len())?;
     let vector = output.is_vector(source.text());
     let axis = program.domain.len().checked_sub(1).filter(|&a| vector && program.domain[a].is_multiple_of(4));
-    let mut slots = slots(operands, &[(program, axis)]);
+    let inputs_read = InputCode::of(step, source.text())?;
+    let mut uses = vec![(program, axis)];
+    uses.extend(inputs_read.iter().map(|i| (&i.load.program, i.lanes)));
+    let mut slots = slots(operands, &uses);
+    let shared = slots.clone();
     if let Some(own) = own {
         let slot = &mut slots[program.stores[own].operand];
         slot.name = output.name.clone();
@@ -51,7 +52,9 @@ pub(crate) fn with_epilogue(
     }
     let first_extra = binds.len();
     let own_operand = own.map(|o| program.stores[o].operand);
-    binds.extend((0..operands.len()).filter(|&i| used(&[program], i) && Some(i) != own_operand));
+    let in_inputs = |i: usize| inputs_read.iter().any(|input| input.needs(i));
+    let extra = |&i: &usize| used(&[program], i) && Some(i) != own_operand || in_inputs(i);
+    binds.extend((0..operands.len()).filter(extra));
     if vector && axis.is_none() && !tails.is_empty() {
         return Err(ShaderError::Invalid("columns of a program whose last axis is not the output's".into()));
     }
@@ -62,6 +65,10 @@ pub(crate) fn with_epilogue(
     let mut code = String::new();
     for (binding, &i) in binds.iter().enumerate().skip(first_extra) {
         code += &slots[i].declaration(binding, writable(&operands[i]));
+    }
+    let mut source = source;
+    for input in &inputs_read {
+        source = input.put(source, &shared, &mut functions);
     }
     let mut source = source.replace_fn("epilogue", &(code + &functions.text() + &scalar));
     if let Some(four) = four {
@@ -139,14 +146,14 @@ impl Ending<'_> {
 }
 
 /// A declared storage buffer.
-struct Binding {
+pub(super) struct Binding {
     line: String,
-    name: String,
+    pub name: String,
     element: String,
 }
 
 impl Binding {
-    fn find(text: &str, number: usize) -> Result<Binding, ShaderError> {
+    pub fn find(text: &str, number: usize) -> Result<Binding, ShaderError> {
         let head = format!("@group(0) @binding({number}) var<storage, ");
         let invalid = || ShaderError::Invalid(format!("no plain declaration of binding {number}"));
         let line = text.lines().find(|l| l.starts_with(&head)).ok_or_else(invalid)?;
@@ -156,14 +163,14 @@ impl Binding {
         Ok(Binding { line: line.to_string(), name: name.to_string(), element: element.to_string() })
     }
 
-    fn is_vector(&self, text: &str) -> bool {
+    pub fn is_vector(&self, text: &str) -> bool {
         let alias = format!("alias {} = vec4<", self.element);
         self.element.starts_with("vec4<") || text.lines().any(|l| l.starts_with(&alias))
     }
 }
 
 /// Declares the first buffers with the access that the step's operands ask for.
-fn declare_access(text: &str, binds: &[usize], operands: &[Operand]) -> Result<String, ShaderError> {
+pub(super) fn declare_access(text: &str, binds: &[usize], operands: &[Operand]) -> Result<String, ShaderError> {
     let mut text = text.to_string();
     for (number, &operand) in binds.iter().enumerate() {
         if writable(&operands[operand]) {

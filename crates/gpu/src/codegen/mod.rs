@@ -4,6 +4,7 @@ mod columns;
 mod emit;
 mod epilogue;
 mod functions;
+mod loads;
 mod pointwise;
 mod reduce;
 
@@ -13,6 +14,7 @@ use chiaro_graph::plan::{Access, Operand, Program, View};
 pub(crate) use columns::{ColumnParts, merge_columns};
 pub(crate) use epilogue::{with_access, with_epilogue};
 pub(crate) use functions::stored_type;
+pub(crate) use loads::with_loads;
 pub(crate) use pointwise::pointwise;
 pub(crate) use reduce::{ReducePass, most_parts, reduce};
 

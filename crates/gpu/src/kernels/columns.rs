@@ -6,13 +6,11 @@ use chiaro_shaders::{Columns as Reduced, ShaderError};
 use super::{Dispatch, Part, Variants, conv, gemm, spread};
 use crate::codegen::{self, ColumnParts};
 
-/// Can this kernel reduce columns of its results? Depthwise convolutions have kernels of their own, which do not.
+/// Can this kernel reduce columns of its results?
 pub(crate) fn reduces_columns(kernel: &Kernel) -> bool {
     match kernel {
         Kernel::MatMul(shape) => shape.k > 0,
-        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) => {
-            shape.spec.groups == 1 || shape.spec.groups != shape.x[3]
-        }
+        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) => !conv::is_depthwise(shape),
         _ => false,
     }
 }

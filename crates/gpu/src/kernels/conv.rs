@@ -1,6 +1,6 @@
 //! Convolutions in their three directions.
 
-use chiaro_graph::plan::{ConvShape, Step};
+use chiaro_graph::plan::{ConvShape, Kernel, Step};
 use chiaro_shaders::kernels::{Conv2d, SumParts};
 use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
 
@@ -19,6 +19,20 @@ pub(super) fn input_grad(step: &Step, shape: &ConvShape, variants: &Variants) ->
     let conv = Conv2d { y, w, dx, columns: columns::of(step), ..conv(shape)? };
     let tile = input_grad_tile(shape, variants);
     columns::with_merge(step, composed(step, conv.input_grad(&tile)?)?, variants)
+}
+
+/// May a kernel compute its input of this number as it reads it? Images and their gradients, not weights.
+pub(super) fn computes_input(kernel: &Kernel, input: usize) -> bool {
+    match kernel {
+        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) => input == 0 && !is_depthwise(shape),
+        Kernel::Conv2dWeightGrad(shape) => !is_depthwise(shape),
+        _ => false,
+    }
+}
+
+/// Depthwise convolutions have kernels of their own.
+pub(super) fn is_depthwise(shape: &ConvShape) -> bool {
+    shape.spec.groups > 1 && shape.spec.groups == shape.x[3]
 }
 
 /// The tile of a forward pass.
@@ -45,14 +59,12 @@ pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -
     let parts = conv.weight_grad_parts(&tile, wanted)?;
     let kernel = conv.weight_grad(&tile, wanted)?;
     let output = &step.program.stores[0];
-    let inputs = [step.inputs[0], step.inputs[1]];
     if parts == 1 && output_elem(step) == Elem::F32 {
-        let composed = codegen::with_epilogue(kernel.source, &step.program, &inputs, &step.operands, None)?;
-        return Ok(vec![Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups)]);
+        return Ok(vec![composed(step, kernel)?]);
     }
-    let first = codegen::with_access(kernel.source, &inputs, &step.operands)?;
-    let mut first = Dispatch::of_operands(first, &inputs, kernel.workgroups);
-    first.parts.push(Part::Scratch);
+    let inputs = codegen::with_loads(kernel.source, step)?;
+    let mut first = Dispatch::of_operands(inputs.text, &inputs.binds, kernel.workgroups);
+    first.parts.insert(step.inputs.len(), Part::Scratch);
     let sum = SumParts { parts, count: extent(shape.w.iter().product())?, out: output_elem(step) }.kernel()?;
     let wgsl = sum.source.build()?;
     let parts = vec![Part::Scratch, Part::Operand(output.operand)];

@@ -96,16 +96,20 @@ pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     // A plan takes plain functions.
     match *variants {
         Variants::SOFTWARE => PlanOptions { scratch: |k, c| scratch(k, c, &Variants::SOFTWARE), ..plain },
-        _ => PlanOptions { scratch: |k, c| scratch(k, c, &Variants::GPU), columns: columns::reduces_columns, ..plain },
+        _ => PlanOptions {
+            scratch: |k, c| scratch(k, c, &Variants::GPU),
+            columns: columns::reduces_columns,
+            loads: conv::computes_input,
+            ..plain
+        },
     }
 }
 
 /// A shader's kernel with the step's program as its epilogue.
 fn composed(step: &Step, kernel: chiaro_shaders::Kernel) -> Result<Dispatch, ShaderError> {
-    let reduced = step.columns.as_ref();
-    let composed = codegen::with_epilogue(kernel.source, &step.program, &step.inputs, &step.operands, reduced)?;
+    let composed = codegen::with_epilogue(kernel.source, step)?;
     let mut dispatch = Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups);
-    if reduced.is_some() {
+    if step.columns.is_some() {
         dispatch.parts.push(Part::Scratch);
     }
     Ok(dispatch)

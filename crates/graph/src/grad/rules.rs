@@ -207,10 +207,11 @@ fn batch_norm_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f64) -> Resul
     rule(g, &values, |e| {
         let (x, moments, scale, d) = (e[0], e[1], e[2], e[4]);
         let rstd = (moments.rows(1, 2) + eps).map(crate::elementwise::Elementwise::Rsqrt);
-        let normal = (x - moments.rows(0, 1)) * rstd;
-        let d_scale = (d * normal).sum(&axes);
+        let centred = x - moments.rows(0, 1);
+        let d_scale = (d * (centred * rstd)).sum(&axes);
         let d_shift = d.sum(&axes);
-        let dx = (d - d_shift * n - normal * (d_scale * n)) * (scale * rstd);
+        // What depends on the channel alone stands together, so that a plan computes it once a channel.
+        let dx = (d - d_shift * n - centred * (rstd * (d_scale * n))) * (scale * rstd);
         vec![None, Some(dx), None, Some(d_scale.view(&c)), Some(d_shift.view(&c))]
     })
 }

@@ -1,7 +1,7 @@
 //! Kernel calls under construction: operands name storages, which get buffers at the end.
 
-use super::kernel::{Columns, Kernel};
-use super::program::{Instr, Program};
+use super::kernel::{Columns, Kernel, Load};
+use super::program::Program;
 use crate::dtype::DType;
 use crate::graph::{ArenaId, ConstantId, InputId, Target};
 
@@ -49,6 +49,8 @@ pub(super) struct Draft {
     pub operands: Vec<Region>,
     /// Positions of the kernel's own inputs.
     pub inputs: Vec<usize>,
+    /// Code of inputs that are computed as they are read; as many as `inputs`, or none at all.
+    pub loads: Vec<Option<Load>>,
     pub columns: Option<Columns>,
     pub label: String,
     /// Order in which calls were made, for ties.
@@ -68,14 +70,16 @@ impl Draft {
     /// Regions that the call reads.
     pub fn reads(&self) -> impl Iterator<Item = &Region> {
         let prologue = match &self.kernel {
-            Kernel::Reduce { prologue, .. } => prologue.instrs.as_slice(),
-            _ => &[],
-        };
-        let columns = self.columns.iter().flat_map(|c| &c.program.instrs);
-        let loaded = prologue.iter().chain(&self.program.instrs).chain(columns).filter_map(|i| match i {
-            Instr::Load { operand, .. } => Some(*operand),
+            Kernel::Reduce { prologue, .. } => Some(prologue),
             _ => None,
-        });
+        };
+        let programs = prologue.into_iter().chain([&self.program]).chain(self.columns.iter().map(|c| &c.program));
+        self.kernel_reads().chain(programs.flat_map(Program::loaded).map(|i| &self.operands[i]))
+    }
+
+    /// Regions that the kernel itself reads, at points other than those it computes.
+    pub fn kernel_reads(&self) -> impl Iterator<Item = &Region> {
+        let loaded = self.loads.iter().flatten().flat_map(|l| l.program.loaded());
         self.inputs.iter().copied().chain(loaded).map(|i| &self.operands[i])
     }
 
@@ -85,13 +89,15 @@ impl Draft {
         self.program.stores.iter().chain(columns).map(|s| &self.operands[s.operand])
     }
 
-    /// Its programs: what a kernel runs before, at and after its results.
+    /// Its programs: what a kernel runs at its inputs, before, at and after its results.
     pub fn programs_mut(&mut self) -> impl Iterator<Item = &mut Program> {
         let prologue = match &mut self.kernel {
             Kernel::Reduce { prologue, .. } => Some(prologue),
             _ => None,
         };
-        prologue.into_iter().chain([&mut self.program]).chain(self.columns.as_mut().map(|c| &mut c.program))
+        let loads = self.loads.iter_mut().flatten().map(|l| &mut l.program);
+        let columns = self.columns.as_mut().map(|c| &mut c.program);
+        loads.chain(prologue).chain([&mut self.program]).chain(columns)
     }
 }
 

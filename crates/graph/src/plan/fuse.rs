@@ -6,6 +6,7 @@ use super::draft::{Draft, Drafts, Region};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Reg, Store, View};
 use super::schedule::Dependencies;
+use super::{hoist, inline};
 use crate::dtype::DType;
 use crate::shape::count;
 
@@ -19,6 +20,11 @@ pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) {
     merge_all(drafts, options, Dependencies::sharers, merged_reductions);
     merge_all(drafts, options, Dependencies::producers, merged_consumer);
     merge_all(drafts, options, Dependencies::producers, merged_columns);
+    if hoist::hoist(drafts) {
+        // Calls with fewer operands than before.
+        merge_all(drafts, options, Dependencies::producers, merged_consumer);
+    }
+    inline::inline(drafts, options);
     merge_all(drafts, options, Dependencies::companions, merged_small);
 }
 
@@ -60,6 +66,7 @@ pub(super) fn fits(draft: &Draft, options: &PlanOptions) -> bool {
     columns.program.mark_operands(&mut late);
     let mut early = vec![false; draft.operands.len()];
     draft.inputs.iter().for_each(|&i| early[i] = true);
+    draft.loads.iter().flatten().for_each(|load| load.program.mark_operands(&mut early));
     draft.program.mark_operands(&mut early);
     count(early).max(count(late)) + scratch <= options.max_operands
 }
@@ -203,7 +210,7 @@ fn needed_elsewhere(drafts: &Drafts, region: &Region, except: usize) -> bool {
     read || assigned || storage.output || storage.inside.is_some()
 }
 
-fn copy_stores(to: &mut Program, from: &Program, map: &[usize], regs: &[Reg]) {
+pub(super) fn copy_stores(to: &mut Program, from: &Program, map: &[usize], regs: &[Reg]) {
     for store in &from.stores {
         to.stores.push(Store {
             operand: map[store.operand],
@@ -215,7 +222,7 @@ fn copy_stores(to: &mut Program, from: &Program, map: &[usize], regs: &[Reg]) {
 }
 
 /// Both programs over one domain: possible if they have the same, or if one only touches elements in order.
-fn same_domain(a: &Program, b: &Program) -> Option<(Program, Program)> {
+pub(super) fn same_domain(a: &Program, b: &Program) -> Option<(Program, Program)> {
     if a.domain == b.domain {
         return Some((a.clone(), b.clone()));
     }

@@ -232,6 +232,15 @@ impl Columns {
     }
 }
 
+/// A kernel's input that is computed as it is read.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Code without stores over the shape of the input. The operand that [`Step::inputs`] names for it is read point by point.
+    pub program: Program,
+    /// The input's value.
+    pub reg: Reg,
+}
+
 /// One kernel call.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -243,6 +252,8 @@ pub struct Step {
     pub operands: Vec<Operand>,
     /// Positions in `operands` of the kernel's own inputs.
     pub inputs: Vec<usize>,
+    /// Code of each input that is computed as it is read, where [`PlanOptions::loads`](super::PlanOptions) allows it.
+    pub loads: Vec<Option<Load>>,
     /// Reductions of the program's registers, where [`PlanOptions::columns`](super::PlanOptions) allows them.
     pub columns: Option<Columns>,
     /// Room the backend asked for, as f32 elements; its content means nothing before and after the step.

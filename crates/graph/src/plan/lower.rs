@@ -73,7 +73,7 @@ impl Lowering<'_> {
         let (path, name) = (graph.path(v), graph.node(v).op.name());
         let label = if path.is_empty() { name } else { format!("{path}/{name}") };
         let rank = self.calls.len();
-        self.calls.push(Draft { kernel, program, operands, inputs, columns: None, label, rank });
+        self.calls.push(Draft { kernel, program, operands, inputs, loads: vec![], columns: None, label, rank });
     }
 
     /// Traces a value over a domain of its own shape and stores it with a view of a region.

@@ -113,7 +113,7 @@ fn replaceable(drafts: &Drafts, call: &Draft, operand: usize, place: &Region, ou
     let region = &call.operands[operand];
     let whole = place.offset == 0 && place.len == held.len && held.len == out.len && held.dtype == out.dtype;
     let mine = held.kind == StorageKind::Temporary && !held.output;
-    let by_kernel = call.inputs.iter().any(|&i| outermost(drafts, &call.operands[i]).storage == place.storage);
+    let by_kernel = call.kernel_reads().any(|r| outermost(drafts, r).storage == place.storage);
     let by_prologue = matches!(call.kernel, Kernel::Reduce { .. });
     let later = call.columns.is_some() && reads_in_columns(call, operand);
     let same: Vec<&Region> = call.operands.iter().filter(|r| outermost(drafts, r).storage == place.storage).collect();
@@ -122,8 +122,7 @@ fn replaceable(drafts: &Drafts, call: &Draft, operand: usize, place: &Region, ou
 
 /// Does the code that finishes a call's columns, after its other results are written, read this operand?
 fn reads_in_columns(call: &Draft, operand: usize) -> bool {
-    let code = call.columns.iter().flat_map(|c| &c.program.instrs);
-    code.into_iter().any(|i| matches!(i, Instr::Load { operand: o, .. } if *o == operand))
+    call.columns.iter().flat_map(|c| c.program.loaded()).any(|o| o == operand)
 }
 
 fn fixed_buffers(drafts: &Drafts, plan: &mut Plan, buffer_of: &mut [usize]) {
@@ -223,8 +222,12 @@ fn finished(drafts: &Drafts, mut call: Draft, buffer_of: &[usize], scratch: Opti
         *kept = prologue.collapse(*kept);
     }
     drop_repeated_stores(&mut call.program);
-    let Draft { kernel, program, inputs, columns, label, .. } = call;
-    Step { kernel, program, operands, inputs, columns, scratch, label }
+    // The last axis of an input is the one along which kernels read vectors.
+    call.loads.iter_mut().flatten().for_each(|load| {
+        load.program.collapse(load.program.domain.len().saturating_sub(1));
+    });
+    let Draft { kernel, program, inputs, loads, columns, label, .. } = call;
+    Step { kernel, program, operands, inputs, loads, columns, scratch, label }
 }
 
 /// Operands that became one may be stored twice.

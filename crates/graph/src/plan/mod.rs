@@ -7,6 +7,8 @@ mod columns;
 mod decide;
 mod draft;
 mod fuse;
+mod hoist;
+mod inline;
 mod kernel;
 mod lower;
 mod memory;
@@ -14,7 +16,9 @@ mod program;
 mod schedule;
 mod trace;
 
-pub use kernel::{Access, AxisShape, ColumnKind, Columns, ConvShape, Kernel, MatMulShape, Operand, PoolShape, Step};
+pub use kernel::{
+    Access, AxisShape, ColumnKind, Columns, ConvShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
+};
 pub use program::{Instr, Program, Reg, Store, View};
 
 use crate::dtype::DType;
@@ -64,6 +68,8 @@ pub struct PlanOptions {
     pub has_epilogue: fn(&Kernel) -> bool,
     /// Kernels, among those with an epilogue, that reduce columns of their results on the way ([`Columns`]).
     pub columns: fn(&Kernel) -> bool,
+    /// Kernels whose input of this number may be computed as it is read ([`Load`]).
+    pub loads: fn(&Kernel, usize) -> bool,
     /// An epilogue may write over an operand that it reads: so where the kernel's own result does not reach memory before it.
     pub epilogue_in_place: bool,
     /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
@@ -79,6 +85,7 @@ impl Default for PlanOptions {
             inline_broadcasts: false,
             scratch: |_, _| 0,
             columns: |_| false,
+            loads: |_, _| false,
             has_epilogue: Kernel::has_epilogue,
             epilogue_in_place: true,
             fuse: true,

@@ -163,13 +163,17 @@ impl Program {
         self.stores.iter_mut().for_each(|s| s.operand = position[s.operand]);
     }
 
+    /// Positions of the operands that the program loads, once for each load.
+    pub(super) fn loaded(&self) -> impl Iterator<Item = usize> {
+        self.instrs.iter().filter_map(|i| match i {
+            Instr::Load { operand, .. } => Some(*operand),
+            _ => None,
+        })
+    }
+
     /// Marks the operands that the program loads or stores.
     pub(super) fn mark_operands(&self, used: &mut [bool]) {
-        for instr in &self.instrs {
-            if let Instr::Load { operand, .. } = instr {
-                used[*operand] = true;
-            }
-        }
+        self.loaded().for_each(|operand| used[operand] = true);
         self.stores.iter().for_each(|s| used[s.operand] = true);
     }
 

@@ -143,7 +143,7 @@ fn may_write(drafts: &Drafts, deps: &Dependencies, writer: usize, to: &Region, r
         }),
         _ => false,
     };
-    let input_reads = call.inputs.iter().any(|&i| call.operands[i].overlaps(to));
+    let input_reads = call.kernel_reads().any(|r| r.overlaps(to));
     // Its columns are finished after its other results are written.
     let late_reads = call.columns.is_some() && call.reads().any(|r| r.overlaps(to));
     !prologue_reads
@@ -160,7 +160,16 @@ fn copy(drafts: &Drafts, from: &Region, to: &Region) -> Draft {
     program.stores.push(Store { operand: 1, view: View::identity(&domain), dtype, reg });
     let rank = drafts.calls.len();
     let operands = vec![from.clone(), to.clone()];
-    Draft { kernel: Kernel::Pointwise, program, operands, inputs: vec![], columns: None, label: "assign".into(), rank }
+    Draft {
+        kernel: Kernel::Pointwise,
+        program,
+        operands,
+        inputs: vec![],
+        loads: vec![],
+        columns: None,
+        label: "assign".into(),
+        rank,
+    }
 }
 
 /// Kahn's algorithm, the lowest rank first.

@@ -1,0 +1,119 @@
+//! A pointwise call whose readers can compute its result themselves, as they read it, for fewer bytes moved: a normalised
+//! activation that only convolutions and masks read, for example.
+
+use super::PlanOptions;
+use super::draft::{Draft, Drafts, Region, StorageKind};
+use super::fuse::{drop_unused_operands, fits, loads_in_order, same_domain};
+use super::kernel::{Kernel, Load};
+use super::program::{Instr, Program, Reg};
+use crate::shape::count;
+
+/// Instructions of code that is repeated in every reader, at the most.
+const LONGEST: usize = 24;
+
+/// Inlines calls until none is left for which it pays.
+pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
+    let mut call = 0;
+    while call < drafts.calls.len() {
+        match readers_without(drafts, call, options) {
+            Some(readers) => {
+                for (i, reader) in readers {
+                    drafts.calls[i] = reader;
+                }
+                drafts.calls.remove(call);
+                call = 0;
+            }
+            None => call += 1,
+        }
+    }
+}
+
+/// The readers of a call's result as they are when they compute it themselves; `None` if one of them can't, or if more bytes
+/// would be moved than before.
+fn readers_without(drafts: &Drafts, call: usize, options: &PlanOptions) -> Option<Vec<(usize, Draft)>> {
+    let producer = &drafts.calls[call];
+    let [store] = &producer.program.stores[..] else {
+        return None;
+    };
+    let region = &producer.operands[store.operand];
+    let storage = &drafts.storages[region.storage];
+    let own = storage.kind == StorageKind::Temporary && storage.inside.is_none() && !storage.output;
+    let assigned = drafts.assignments.iter().any(|(_, _, from)| from.storage == region.storage);
+    let whole = region.offset == 0 && region.len == storage.len && store.view.is_identity(&producer.program.domain);
+    let plain = matches!(producer.kernel, Kernel::Pointwise) && producer.program.instrs.len() <= LONGEST;
+    if !plain || !own || assigned || !whole || region.len != count(&producer.program.domain) {
+        return None;
+    }
+    let touching: Vec<usize> = (0..drafts.calls.len())
+        .filter(|&i| i != call && drafts.calls[i].operands.iter().any(|r| r.storage == region.storage))
+        .collect();
+    let mut as_input = false;
+    let mut changed = vec![];
+    for &i in &touching {
+        let reader = &drafts.calls[i];
+        if reader.writes().any(|w| w.storage == region.storage) {
+            return None;
+        }
+        as_input |= reader.inputs.iter().any(|&o| reader.operands[o] == *region);
+        let merged = with_code(reader, producer, region, store.reg, options)?;
+        changed.push((i, merged));
+    }
+    let before = moved(producer) + touching.iter().map(|&i| moved(&drafts.calls[i])).sum::<usize>();
+    let after: usize = changed.iter().map(|(_, reader)| moved(reader)).sum();
+    (as_input && after < before).then_some(changed)
+}
+
+/// Elements that a call reads and writes.
+fn moved(call: &Draft) -> usize {
+    call.operands.iter().map(|r| r.len).sum()
+}
+
+fn with_code(reader: &Draft, producer: &Draft, region: &Region, result: Reg, options: &PlanOptions) -> Option<Draft> {
+    let mut merged = reader.clone();
+    let map: Vec<usize> = producer.operands.iter().map(|o| merged.operand(o.clone())).collect();
+    let columns_read = reader.columns.iter().flat_map(|c| c.program.loaded()).any(|o| reader.operands[o] == *region);
+    let loads_read =
+        reader.loads.iter().flatten().flat_map(|l| l.program.loaded()).any(|o| reader.operands[o] == *region);
+    if columns_read || loads_read || matches!(reader.kernel, Kernel::Reduce { .. }) || !loads_in_order(reader, region) {
+        return None;
+    }
+    // As a kernel's input.
+    for input in 0..reader.inputs.len() {
+        if reader.operands[reader.inputs[input]] != *region {
+            continue;
+        }
+        if !(options.loads)(&reader.kernel, input) || reader.loads.get(input).is_some_and(Option::is_some) {
+            return None;
+        }
+        let mut program = producer.program.clone();
+        program.stores.clear();
+        program.rename_operands(&map);
+        let primary = first_in_order(&program)?;
+        merged.inputs[input] = primary;
+        merged.loads.resize(reader.inputs.len(), None);
+        merged.loads[input] = Some(Load { program, reg: result });
+    }
+    // In its program, point by point.
+    if reader.program.loaded().any(|o| reader.operands[o] == *region) {
+        let (code, program) = same_domain(&producer.program, &reader.program)?;
+        let mut joined = Program::new(&program.domain);
+        let regs = joined.append(&code, &|o| map[o], &|_, _| None);
+        let value = |o: usize, _: &_| (reader.operands[o] == *region).then(|| regs[result]);
+        let moved = joined.append(&program, &|o| o, &value);
+        joined.stores = program.stores.iter().map(|s| super::Store { reg: moved[s.reg], ..s.clone() }).collect();
+        for result in merged.columns.iter_mut().flat_map(|c| &mut c.results) {
+            result.0 = moved[result.0];
+        }
+        merged.program = joined;
+    }
+    drop_unused_operands(&mut merged);
+    fits(&merged, options).then_some(merged)
+}
+
+/// The first operand that a program reads point by point.
+fn first_in_order(program: &Program) -> Option<usize> {
+    program.instrs.iter().find_map(|i| match i {
+        Instr::Load { operand, view, .. } if view.is_identity(&program.domain) => Some(*operand),
+        _ => None,
+    })
+}
