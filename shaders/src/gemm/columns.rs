@@ -20,12 +20,17 @@ pub enum Columns {
 
 impl Columns {
     /// Values that the epilogue leaves in `tails`.
-    fn tails(self) -> u32 {
+    pub(super) fn tails(self) -> u32 {
         match self {
             Columns::None => 0,
             Columns::Sums(n) => n,
             Columns::Moments => 1,
         }
+    }
+
+    /// Values of each column.
+    pub(super) fn values(self) -> u32 {
+        if self == Columns::Moments { 2 } else { self.tails() }
     }
 }
 
@@ -37,22 +42,56 @@ fn shared(tile: &Tile) -> &'static str {
     if sides(tile) <= tile.depth { "b_tile" } else { "column_tile" }
 }
 
-/// Threads of a workgroup that have results of one column.
-fn sides(tile: &Tile) -> u32 {
+/// Workgroup memory that every device has.
+const PORTABLE_BYTES: u32 = 32 << 10;
+
+impl Tile {
+    /// Can this tile reduce columns of its results, on any device?
+    pub fn reduces(&self, columns: Columns) -> bool {
+        let more = match self.memory {
+            _ if columns == Columns::None => 0,
+            Memory::Direct => return false,
+            Memory::Workgroup if shared(self) == "b_tile" => 0,
+            Memory::Workgroup => sides(self) * self.columns,
+            Memory::Cooperative { .. } => {
+                columns.values() * sides(self) * self.columns + (columns.tails() - 1) * matrices(self)
+            }
+        };
+        self.workgroup_bytes() + 4 * more <= PORTABLE_BYTES
+    }
+}
+
+/// Elements of a matrix of every part of a cooperative tile.
+fn matrices(tile: &Tile) -> u32 {
+    match tile.memory {
+        Memory::Cooperative { size } => size * size * tile.parts(),
+        _ => 0,
+    }
+}
+
+/// Threads of a workgroup (or parts of a cooperative tile) that have results of one column.
+pub(super) fn sides(tile: &Tile) -> u32 {
     tile.rows / tile.thread_rows
 }
 
-/// Puts the declarations and functions that [`finish`] uses into the skeleton.
+/// Puts the declarations and functions that reduce columns into the skeleton.
 pub(super) fn declare(source: Source, product: &Product, tile: &Tile) -> Result<Source, ShaderError> {
-    if tile.memory != Memory::Workgroup {
-        let reason = "columns are reduced by tiles in workgroup memory alone";
+    if !tile.reduces(product.columns) {
+        let reason = "columns are reduced in workgroup memory, which has no room for them";
         return Err(ShaderError::Tile { tile: tile.to_string(), reason });
     }
     let tails = product.columns.tails();
     let names = || (0..tails).map(|r| format!("t{r}"));
     let fields: String = names().map(|t| format!("{t}: vec4<f32>, ")).collect();
     let mut code = format!("{COLUMN_PARTS}\n\nstruct Tails {{ {fields}}}\nvar<private> tails: Tails;\n");
-    if shared(tile) == "column_tile" {
+    if matches!(tile.memory, Memory::Cooperative { .. }) {
+        let sums = product.columns.values() * sides(tile) * tile.columns;
+        let more = (tails - 1) * matrices(tile);
+        let _ = writeln!(code, "var<workgroup> column_tile: array<f32, {sums}>;");
+        if more > 0 {
+            let _ = writeln!(code, "var<workgroup> tail_tile: array<f32, {more}>;");
+        }
+    } else if shared(tile) == "column_tile" {
         let _ = writeln!(code, "var<workgroup> column_tile: array<f32, {}>;", sides(tile) * tile.columns);
     }
     let (phases, parts) = (product.phases, product.m.div_ceil(tile.rows) * product.phases);

@@ -1,7 +1,8 @@
 //! Writes the body of the cooperative skeleton for one tile: matrices of 8x8 or 16x16 that a subgroup multiplies.
 
-use super::Tile;
+use super::cooperative_columns as columns;
 use super::unroll::{Side, open_loop};
+use super::{Columns, Tile};
 use crate::Source;
 
 /// The matrix types and the number of parts of this tile.
@@ -16,12 +17,15 @@ pub(super) fn set_types(source: Source, size: u32, tile: &Tile) -> Source {
 
 /// The statements of `region body`. The outer loop has one turn if there are as many subgroups as parts: how large a
 /// subgroup is only the device knows.
-pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side) -> Vec<String> {
+pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: Columns) -> Vec<String> {
     let across = tile.columns / tile.thread_columns;
     let (rows, columns) = (tile.thread_rows / size, tile.thread_columns / size);
     let mut lines = Vec::new();
     a.prepare(&mut lines, tile);
     b.prepare(&mut lines, tile);
+    if reduced != Columns::None {
+        columns::clear(&mut lines, tile, reduced);
+    }
     lines.push("for (var turn = 0u; turn < TILE_PARTS; turn += subgroups) {".into());
     lines.push("let part = min(turn + subgroup, TILE_PARTS - 1u);".into());
     lines.push(format!("let m = part / {across}u * {}u;", tile.thread_rows));
@@ -47,9 +51,15 @@ pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side) -> Vec<String> {
     lines.push("}".into());
     lines.push("let slot = min(subgroup, TILE_PARTS - 1u) * (MATRIX_SIZE * MATRIX_SIZE);".into());
     for (i, j) in grid(rows, columns) {
-        store_matrix(&mut lines, size, i, j);
+        store_matrix(&mut lines, size, i, j, reduced);
+        if reduced != Columns::None {
+            columns::add_matrix(&mut lines, tile, [size, i, j], reduced);
+        }
     }
     lines.push("}".into());
+    if reduced != Columns::None {
+        columns::put(&mut lines, tile, reduced);
+    }
     lines
 }
 
@@ -81,7 +91,7 @@ fn load_matrix(
 }
 
 /// One matrix of sums goes through workgroup memory, since an element's place in the registers is not known.
-fn store_matrix(lines: &mut Vec<String>, size: u32, i: u32, j: u32) {
+fn store_matrix(lines: &mut Vec<String>, size: u32, i: u32, j: u32, reduced: Columns) {
     lines.push("if (turn + subgroup < TILE_PARTS) {".into());
     lines.push(format!("coopStoreT(sum{i}_{j}, &c_tile[slot], {size}u);"));
     lines.push("}".into());
@@ -92,7 +102,16 @@ fn store_matrix(lines: &mut Vec<String>, size: u32, i: u32, j: u32) {
     lines.push(format!("let column = e % {}u * 4u;", size / 4));
     lines.push(format!("let at = slot + row * {size}u + column;"));
     lines.push("let four = vec4<f32>(c_tile[at], c_tile[at + 1u], c_tile[at + 2u], c_tile[at + 3u]);".into());
-    lines.push(format!("store4(c_row(z, m0 + m + {}u + row), n0 + n + {}u + column, four);", i * size, j * size));
+    let stored = format!("store4(c_row(z, m0 + m + {}u + row), n0 + n + {}u + column, four);", i * size, j * size);
+    if reduced == Columns::None {
+        lines.push(stored);
+    } else {
+        lines.push(format!("let tails_here = {stored}"));
+        for r in 0..reduced.tails() {
+            let tile = columns::tail_place(size, r);
+            lines.extend((0..4).map(|c| format!("{tile}at + {c}u] = tails_here.t{r}[{c}];")));
+        }
+    }
     lines.push("}".into());
     lines.push("}".into());
     lines.push("workgroupBarrier();".into());

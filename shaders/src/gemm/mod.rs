@@ -2,6 +2,7 @@
 
 mod columns;
 mod cooperative;
+mod cooperative_columns;
 mod tile;
 mod unroll;
 

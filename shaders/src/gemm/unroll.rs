@@ -29,7 +29,7 @@ pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> S
     let a = Side { name: "a", locate: "a_row", origin: "m0", extent: tile.rows, operand: a };
     let b = Side { name: "b", locate: "b_column", origin: "n0", extent: tile.columns, operand: b };
     if let Memory::Cooperative { size } = tile.memory {
-        return indent(&cooperative::body(tile, size, &a, &b));
+        return indent(&cooperative::body(tile, size, &a, &b, reduced));
     }
     let mut lines = vec![
         format!("let m = thread / {}u * {}u;", tile.columns / tile.thread_columns, tile.thread_rows),

@@ -3,7 +3,7 @@
 use chiaro_shaders::kernels::{
     Axis, Conv2d, CrossEntropy, Divisor, Kernel, MatMul, MatOperand, Pool2d, Rows, SumParts,
 };
-use chiaro_shaders::{Columns, Elem, Tile};
+use chiaro_shaders::{Columns, Elem, Memory, Tile};
 
 /// Every variant with a label.
 pub fn all() -> Vec<(String, Kernel)> {
@@ -18,6 +18,9 @@ pub fn all() -> Vec<(String, Kernel)> {
             push(&mut list, format!("{tile} dx {conv:?}"), conv.input_grad(tile));
             push(&mut list, format!("{tile} dw {conv:?}"), conv.weight_grad(tile, 3));
         }
+        if tile.memory != Memory::Direct {
+            reducing(&mut list, tile, elem);
+        }
     }
     for elem in [Elem::F32, Elem::F16] {
         let sum = SumParts { parts: 5, count: 77, out: elem };
@@ -25,6 +28,20 @@ pub fn all() -> Vec<(String, Kernel)> {
         structural(&mut list, elem);
     }
     list
+}
+
+/// Products that reduce the columns of their results too.
+fn reducing(list: &mut Vec<(String, Kernel)>, tile: &Tile, elem: Elem) {
+    let all = [Columns::Moments, Columns::Sums(1), Columns::Sums(2), Columns::Sums(3)];
+    for columns in all.into_iter().filter(|&c| tile.reduces(c)) {
+        let shape = MatMul { columns, ..matmuls(elem)[4] };
+        push(list, format!("{tile} {shape:?}"), shape.kernel(tile));
+        for conv in convs(elem).into_iter().filter(|c| !c.is_depthwise()).take(4) {
+            let conv = Conv2d { columns, ..conv };
+            push(list, format!("{tile} forward {conv:?}"), conv.forward(tile));
+            push(list, format!("{tile} dx {conv:?}"), conv.input_grad(tile));
+        }
+    }
 }
 
 /// The kernels that are no products.
@@ -74,6 +91,7 @@ pub fn cooperative() -> Vec<(String, Kernel)> {
             push(&mut list, format!("{tile} dx {conv:?}"), conv.input_grad(tile));
             push(&mut list, format!("{tile} dw {conv:?}"), conv.weight_grad(tile, 3));
         }
+        reducing(&mut list, tile, Elem::F16);
     }
     list
 }
@@ -160,7 +178,6 @@ pub fn pools(elem: Elem) -> Vec<Pool2d> {
         x: elem,
         dy: elem,
         dx: elem,
-        columns: Columns::None,
     };
     vec![
         base,
