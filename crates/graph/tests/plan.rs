@@ -74,6 +74,41 @@ fn a_training_step_is_fused() {
     assert!(!plan.buffers.iter().any(|b| b.kind == BufferKind::Slot && b.bytes == 0));
 }
 
+/// Convolutions reduce columns and compute their inputs.
+fn reducing_options() -> PlanOptions {
+    PlanOptions {
+        alignment: 64,
+        inline_broadcasts: true,
+        columns: |kernel| matches!(kernel, Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_)),
+        loads: |kernel, input| match kernel {
+            Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) => input == 0,
+            other => matches!(other, Kernel::Conv2dWeightGrad(_)),
+        },
+        ..PlanOptions::default()
+    }
+}
+
+#[test]
+fn statistics_and_normalisation_ride_on_convolutions() {
+    let g = training_graph();
+    let plan = Plan::new(&g, &reducing_options()).unwrap();
+    let text = print(&plan);
+    assert!(!plan.steps.iter().any(|s| matches!(s.kernel, Kernel::Moments { .. })), "{text}");
+    let reducing = plan.steps.iter().filter(|s| s.columns.is_some()).count();
+    assert_eq!(reducing, 3, "two forward passes and the first norm's backward pass\n{text}");
+    let computing = |s: &&chiaro_graph::plan::Step| s.loads.iter().any(Option::is_some);
+    assert!(plan.steps.iter().filter(computing).count() >= 3, "{text}");
+    for step in plan.steps.iter().filter(|s| s.columns.is_some()) {
+        let rsqrt = |i: &chiaro_graph::plan::Instr| format!("{i:?}").contains("Rsqrt");
+        assert!(!step.program.instrs.iter().any(rsqrt), "computed at every point: {}\n{text}", step.label);
+        let columns = step.columns.as_ref().unwrap();
+        assert_eq!(columns.program.domain, [16]);
+    }
+    let plain =
+        Plan::new(&g, &PlanOptions { alignment: 64, inline_broadcasts: true, ..PlanOptions::default() }).unwrap();
+    assert!(plan.steps.len() < plain.steps.len() && plan.moved_bytes() < plain.moved_bytes(), "{text}");
+}
+
 #[test]
 fn slots_are_never_used_twice_at_once() {
     let g = training_graph();
@@ -82,7 +117,8 @@ fn slots_are_never_used_twice_at_once() {
     assert!(fused.steps.len() < plain.steps.len(), "{} {}", fused.steps.len(), plain.steps.len());
     assert!(fused.moved_bytes() < plain.moved_bytes());
     assert!(fused.intermediate_bytes() < fused.unshared_bytes, "{}", print(&fused));
-    for plan in [&fused, &plain] {
+    let reducing = Plan::new(&g, &reducing_options()).unwrap();
+    for plan in [&fused, &plain, &reducing] {
         for step in &plan.steps {
             let in_slot = |o: &&Operand| plan.buffers[o.buffer].kind == BufferKind::Slot;
             let slots: Vec<&Operand> = step.operands.iter().filter(in_slot).collect();
