@@ -176,6 +176,20 @@ impl Backend for GpuBackend {
         self.gpu.upload(buffer, 0, tensor_bytes(values)).map_err(|e| self.error(e))
     }
 
+    fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
+        let (info, buffer) = self.arena(name)?;
+        if values.shape().len() != 1 || values.data().len() + first > info.len || values.dtype() != info.dtype {
+            return Err(mismatch(info, values.shape(), values.dtype()));
+        }
+        let offset = (first * info.dtype.size()) as u64;
+        self.gpu.upload(buffer, offset, tensor_bytes(values)).map_err(|e| self.error(e))
+    }
+
+    fn room(&self) -> u64 {
+        let free = self.gpu.budget_bytes().saturating_sub(self.gpu.counters().bytes);
+        self.gpu.limits().binding_bytes.min(free)
+    }
+
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         let (info, buffer) = self.arena(name)?;
         let bytes = self.gpu.download(buffer, 0, buffer.bytes()).map_err(|e| self.error(e))?;
@@ -190,6 +204,7 @@ impl Backend for GpuBackend {
             bytes: now.bytes,
             submissions: now.submissions - self.start.submissions,
             dispatches: now.dispatches - self.start.dispatches,
+            uploaded: now.uploaded - self.start.uploaded,
         }
     }
 }
