@@ -92,6 +92,12 @@ impl Normalize {
         &self.std
     }
 
+    /// The same as a factor and a summand for each channel: `pixel * scale + shift`.
+    pub fn affine(&self) -> [Vec<f32>; 2] {
+        let of = |part: fn(&Affine) -> f32| self.affine.iter().map(part).collect();
+        [of(|a| a.scale), of(|a| a.shift)]
+    }
+
     /// Normalises `pixels`, `[..., C]`, into `out` of the same length.
     ///
     /// # Panics

@@ -95,13 +95,7 @@ impl ImageInput {
     }
 
     /// Images f32 `[N,H,W,C]` of what was declared; random changes need a key.
-    pub(crate) fn record(
-        &self,
-        graph: &mut Graph,
-        given: Given,
-        shape: [usize; 3],
-        key: Option<Var>,
-    ) -> Result<Var> {
+    pub(crate) fn record(&self, graph: &mut Graph, given: Given, shape: [usize; 3], key: Option<Var>) -> Result<Var> {
         let (ImageInput::Pixels(pixels), Some(index)) = (self, given.index) else {
             return Ok(given.images);
         };

@@ -5,7 +5,9 @@ use super::convert::Convert;
 use super::memory::{Block, Region};
 use super::pointwise::Pointwise;
 use super::{Action, Builder};
-use super::{arg_reduce, avg_pool, conv, cross_entropy, gather, load_images, matmul, max_pool, moments, reduce, scatter, softmax};
+use super::{
+    arg_reduce, avg_pool, conv, cross_entropy, gather, load_images, matmul, max_pool, moments, reduce, scatter, softmax,
+};
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Kernel, Step};
 use std::sync::Arc;
