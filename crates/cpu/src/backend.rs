@@ -323,7 +323,8 @@ impl Backend for Cpu {
 
     fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
         let arena = self.arenas.get(name).ok_or_else(|| BackendError::Unknown(format!("arena {name:?}")))?;
-        if arena.dtype != values.dtype() || values.shape().len() != 1 || first + values.data().len() > arena.len {
+        let fits = first.checked_add(values.data().len()).is_some_and(|end| end <= arena.len);
+        if arena.dtype != values.dtype() || values.shape().len() != 1 || !fits {
             return Err(mismatch(name, arena, values.shape(), values.dtype()));
         }
         write(arena.block.region(first * arena.dtype.size(), values.bytes()), values);

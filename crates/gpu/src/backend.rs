@@ -178,7 +178,8 @@ impl Backend for GpuBackend {
 
     fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
         let (info, buffer) = self.arena(name)?;
-        if values.shape().len() != 1 || values.data().len() + first > info.len || values.dtype() != info.dtype {
+        let fits = first.checked_add(values.data().len()).is_some_and(|end| end <= info.len);
+        if values.shape().len() != 1 || !fits || values.dtype() != info.dtype {
             return Err(mismatch(info, values.shape(), values.dtype()));
         }
         let offset = (first * info.dtype.size()) as u64;

@@ -165,7 +165,7 @@ impl Backend for Reference {
 
     fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
         let arena = self.arenas.get_mut(name).ok_or_else(|| unknown_arena(name))?;
-        let end = first + values.data().len();
+        let end = first.saturating_add(values.data().len());
         if arena.dtype != values.dtype() || values.shape().len() != 1 || end > arena.values.len() {
             return Err(mismatch(name, arena, values.data().len(), values.dtype()));
         }
