@@ -1,6 +1,6 @@
 //! The backend: graphs compiled to plans on one device, with arenas shared between them by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, PlanId, Stats, Tensor, check_inputs};
@@ -149,9 +149,16 @@ impl Backend for GpuBackend {
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         let plan = Plan::new(graph, &self.plan_options())?;
         self.check_memory(&plan)?;
-        self.declare(graph)?;
-        let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.variants);
-        self.plans.push(made.map_err(|e| self.error(e))?);
+        let held: HashSet<String> = self.arenas.keys().cloned().collect();
+        let made = self.declare(graph).and_then(|()| {
+            let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.variants);
+            made.map_err(|e| self.error(e))
+        });
+        if made.is_err() {
+            // Whoever tries again with less must find the memory.
+            self.arenas.retain(|name, _| held.contains(name));
+        }
+        self.plans.push(made?);
         Ok(PlanId(self.plans.len() - 1))
     }
 

@@ -95,8 +95,7 @@ fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> u
 /// What a device of this kind asks of its plans.
 pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let has_epilogue = |kernel: &Kernel| kernel.has_epilogue() || matches!(kernel, Kernel::LoadImages(_));
-    let plain =
-        PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
+    let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
     // A plan takes plain functions.
     match *variants {
         Variants::SOFTWARE => PlanOptions { scratch: |k, c| scratch(k, c, &Variants::SOFTWARE), ..plain },
