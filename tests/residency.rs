@@ -162,11 +162,12 @@ impl Backend for Small {
 fn a_set_that_does_not_fit_is_uploaded_and_trained_on_all_the_same() {
     let (epochs, weights, _) = trained(&mut support::cpu(), Residency::Auto);
     // The limit of a binding; the limit with the training set just inside and the test set too; memory for the step.
-    let bytes = 50 * 75 * 4;
+    let bytes = 50_u64 * 75 * 4;
+    let enough = bytes.next_multiple_of(256);
     let cases = [
-        (bytes - 1, 0, DataPlace::TooLarge { bytes, room: bytes - 1 }),
-        (bytes, 0, DataPlace::Device { bytes: BYTES }),
-        (bytes, 1, DataPlace::TooLarge { bytes, room: bytes }),
+        (enough - 1, 0, DataPlace::TooLarge { bytes, room: enough - 1 }),
+        (enough, 0, DataPlace::Device { bytes: BYTES }),
+        (enough, 1, DataPlace::TooLarge { bytes, room: enough }),
     ];
     for (room, refusals, expected) in cases {
         let mut small = Small { backend: Box::new(support::cpu()), room, refusals };

@@ -8,7 +8,8 @@ use chiaro_nn::{Augment, EvalStep, METRICS, Metrics, Model};
 
 use crate::confusion::Confusion;
 use crate::error::{Result, TrainError};
-use crate::feed::{DataPlace, Feed, pixels};
+use crate::feed::Feed;
+use crate::place::{DataPlace, pixels};
 
 /// Loss and accuracy over a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
