@@ -10,7 +10,7 @@
 //! # fn main() -> Result<(), chiaro_data::DataError> {
 //! let sets = open("data/mnist".as_ref(), &OpenOptions::default())?;
 //! let loader = Loader::new(sets.train, LoaderOptions::training(128, 42))?;
-//! for batch in loader.epoch(0)? {
+//! for batch in loader.epoch(0, 0)? {
 //!     let batch = batch?;
 //!     println!("{} images, first label {}", batch.valid, batch.labels[0]);
 //! }
