@@ -120,6 +120,30 @@ fn random_changes_are_recorded_and_go_on_after_an_interruption() {
 }
 
 #[test]
+fn cifar_images_are_changed_at_random_unless_told_otherwise() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    fs::create_dir(&data).expect("made");
+    fs::write(data.join("batches.meta.txt"), "a\nb\n").expect("written");
+    // Records of a label and three planes of 32x32 pixels.
+    let records: Vec<u8> =
+        (0..4 * 3073usize).map(|i| if i % 3073 == 0 { (i / 3073 % 2) as u8 } else { i as u8 }).collect();
+    for name in
+        ["1", "2", "3", "4", "5"].map(|n| format!("data_batch_{n}.bin")).iter().chain([&"test_batch.bin".into()])
+    {
+        fs::write(data.join(name), &records).expect("written");
+    }
+    for (name, more, changed) in [("usual", &[][..], true), ("none", &["--augment", "none"], false)] {
+        let run = root.path().join(name);
+        let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--model", "small-cnn"];
+        expect(0, &[&args[..], more, &["--out", arg(&run)]].concat());
+        let config: serde_json::Value =
+            serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+        assert_eq!(config["settings"]["augment"], serde_json::json!({"crop": changed, "flip": changed}));
+    }
+}
+
+#[test]
 fn the_data_is_on_the_device_unless_told_otherwise() {
     let root = tempfile::tempdir().expect("a folder");
     let data = root.path().join("data");
