@@ -37,6 +37,7 @@ shaders! {
     gemm_direct;
     index_add;
     index_select;
+    load_images;
     matmul;
     max_pool2d;
     max_pool2d_grad;

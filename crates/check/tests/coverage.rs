@@ -53,11 +53,12 @@ fn variant(op: &Op) -> &'static str {
         ScatterAdd,
         IndexSelect,
         IndexAdd,
+        LoadImages,
         WithGradient
     )
 }
 
-const VARIANTS: usize = 36;
+const VARIANTS: usize = 37;
 
 fn graphs(case: &Case) -> Vec<Graph> {
     let mut all = vec![case.forward().expect("a case that builds")];

@@ -49,6 +49,12 @@ impl Backend for Corrupted {
     fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
         self.0.write_arena(name, values)
     }
+    fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
+        self.0.write_arena_part(name, first, values)
+    }
+    fn room(&self) -> u64 {
+        self.0.room()
+    }
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         self.0.read_arena(name)
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chiaro::train::{Confusion, Data, Evaluator, Saved};
+use chiaro::train::{Confusion, Data, EvalOptions, Evaluator, Saved};
 
 use crate::device::DeviceArgs;
 use crate::output::line;
@@ -54,7 +54,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let model = saved.model()?;
     let batch = settings.map_or(BATCH, |s| s.batch_size).min(data.test.len());
     let backend = device.backend();
-    let evaluator = Evaluator::new(backend, &model, &data.test, &data.normalize, batch, None)?;
+    let options = EvalOptions { batch, threads: None, resident: false };
+    let evaluator = Evaluator::new(backend, &model, &data.test, &data.normalize, options)?;
     saved.load_into(backend, &evaluator.step().graph)?;
     let (evaluation, confusion) = evaluator.confusion(backend, |_| ())?;
 

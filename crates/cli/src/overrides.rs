@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chiaro::train::{OptimizerName, ScheduleName, TrainConfig};
+use chiaro::train::{Augmentation, OptimizerName, Residency, ScheduleName, TrainConfig};
 use clap::ValueEnum;
 
 /// The choice of optimizer.
@@ -23,6 +23,26 @@ pub enum Schedule {
     Step,
     Cosine,
     Onecycle,
+}
+
+/// A random change of training images.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Change {
+    /// Shift by up to an eighth of the side
+    Crop,
+    /// Mirror every second image, left to right
+    Flip,
+    /// Leave the images as they are
+    None,
+}
+
+/// Where the images are.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Resident {
+    /// On the device, if it has the room
+    Auto,
+    /// With the host, which uploads each batch
+    Off,
 }
 
 /// Settings that may be given.
@@ -64,10 +84,16 @@ pub struct Overrides {
     /// Clip gradients to this norm
     #[arg(long, value_name = "NORM")]
     pub clip: Option<f64>,
+    /// Random changes of training images, as crop,flip [default: both for CIFAR-10's files, else none]
+    #[arg(long, value_delimiter = ',', value_name = "CHANGES")]
+    pub augment: Vec<Change>,
+    /// Where the images are while training [default: auto]
+    #[arg(long, value_name = "WHERE")]
+    pub resident: Option<Resident>,
     /// Resize images to this height and width: 64 or 48x64
     #[arg(long, value_parser = parse_size, value_name = "SIZE")]
     pub size: Option<[usize; 2]>,
-    /// Seed of initial values, order of images, and dropout
+    /// Seed of initial values, order and random changes of images, and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Refuse corrupt images, where otherwise they are skipped
@@ -103,6 +129,16 @@ impl Overrides {
         set(&mut config.momentum, &self.momentum);
         set(&mut config.weight_decay, &self.weight_decay);
         set(&mut config.label_smoothing, &self.label_smoothing);
+        if !self.augment.is_empty() {
+            let has = |change| self.augment.contains(&change) && !self.augment.contains(&Change::None);
+            config.augment = Augmentation { crop: has(Change::Crop), flip: has(Change::Flip) };
+        }
+        if let Some(resident) = self.resident {
+            config.resident = match resident {
+                Resident::Auto => Residency::Auto,
+                Resident::Off => Residency::Off,
+            };
+        }
         config.clip = self.clip.or(config.clip);
         config.size = self.size.or(config.size);
         set(&mut config.seed, &self.seed);
@@ -123,6 +159,7 @@ impl Overrides {
             ("--weight-decay", self.weight_decay.is_some()),
             ("--label-smoothing", self.label_smoothing.is_some()),
             ("--clip", self.clip.is_some()),
+            ("--augment", !self.augment.is_empty()),
             ("--size", self.size.is_some()),
             ("--seed", self.seed.is_some()),
             ("--limit", self.limit.is_some()),

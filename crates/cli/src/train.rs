@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use chiaro::data::{FolderNotes, OpenOptions};
+use chiaro::data::{FolderNotes, OpenOptions, limit_threads};
 use chiaro::nn::Summary;
-use chiaro::train::{Data, Ending, RunConfig, RunFolder, TrainConfig, Trainer, model_for};
+use chiaro::train::{Augmentation, Data, DataPlace, Ending, RunConfig, RunFolder, TrainConfig, Trainer, model_for};
 
 use crate::bars::Bars;
 use crate::interrupt::{EXIT_CODE, stop_on_ctrl_c};
@@ -23,7 +23,7 @@ pub struct Args {
     /// auto, cpu, gpu, gpu:N, gpu:NAME, gpu:software or reference [default: auto]
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Threads of the CPU backend; one a core if absent
+    /// Threads of the CPU backend, and at most so many that open and load data; one a core if absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// The run folder to make; runs/ with the date and a number if absent
@@ -46,6 +46,9 @@ struct Run {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
+    if let Some(threads) = args.threads {
+        limit_threads(threads.into());
+    }
     let run = match &args.resume {
         Some(folder) => resumed(args, folder)?,
         None => new(args)?,
@@ -79,7 +82,10 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         bytes(trainer.device_bytes() as f64),
         config.batch_size
     ))?;
+    line(&place_line(trainer.data_place()))?;
     line(&format!("run folder: {}", folder.path().display()))?;
+    // Images that are on the device need not be here too.
+    drop(data);
 
     let stop = stop_on_ctrl_c()?;
     let mut bars = Bars::new(started, args.interrupt_after, stop.clone());
@@ -116,6 +122,7 @@ fn new(args: &Args) -> anyhow::Result<Run> {
     // Whoever goes on with the run may be in another folder.
     let folder = folder.canonicalize().unwrap_or(folder);
     let mut config = TrainConfig::suited_to(folder.clone(), &*data.train);
+    config.augment = Augmentation::usual(data.layout);
     given.apply(&mut config);
     config.data = folder;
     if let Some(device) = &args.device {
@@ -144,6 +151,18 @@ fn resumed(args: &Args, path: &Path) -> anyhow::Result<Run> {
     }
     let data = Data::open_like(&config.data, config.strict, config.limit, &info)?;
     Ok(Run { config, data, resumed: Some(folder) })
+}
+
+/// One line on where the images are.
+fn place_line(place: DataPlace) -> String {
+    let mb = |n: u64| bytes(n as f64);
+    match place {
+        DataPlace::Device { bytes } => format!("data on the device: {}", mb(bytes)),
+        DataPlace::TooLarge { bytes, room } => {
+            format!("data is uploaded batch by batch: it needs {}, the device has room for {}", mb(bytes), mb(room))
+        }
+        DataPlace::Host => "data is uploaded batch by batch, as --resident off asks".to_string(),
+    }
 }
 
 /// Refuses an unknown name before minutes are spent on opening data.

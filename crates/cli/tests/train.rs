@@ -98,6 +98,85 @@ fn a_run_that_goes_on_ends_like_one_that_was_never_interrupted() {
 }
 
 #[test]
+fn random_changes_are_recorded_and_go_on_after_an_interruption() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, plain) = trained(root.path());
+    let (whole, cut) = (root.path().join("whole"), root.path().join("cut"));
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "2", "--batch-size", "8"];
+    let args = [&args[..], &["--augment", "crop,flip"]].concat();
+    expect(0, &[&args[..], &["--out", arg(&whole)]].concat());
+    let config = |run: &Path| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON")
+    };
+    assert_eq!(config(&whole)["settings"]["augment"], serde_json::json!({"crop": true, "flip": true}));
+    assert_eq!(config(&plain)["settings"]["augment"], serde_json::json!({"crop": false, "flip": false}));
+    // Goes on where the images are elsewhere, which changes nothing.
+    expect(130, &[&args[..], &["--out", arg(&cut), "--interrupt-after", "3"]].concat());
+    expect(0, &["train", "--resume", arg(&cut), "--resident", "off"]);
+    let weights = |run: &Path| fs::read(run.join("last.safetensors")).expect("read");
+    assert!(weights(&cut) == weights(&whole), "the weights differ after an interruption");
+    assert!(weights(&plain) != weights(&whole), "the changes change nothing");
+    expect_error(2, &["train", "--resume", arg(&cut), "--augment", "none"], &["--augment cannot be changed"]);
+}
+
+#[test]
+fn cifar_images_are_changed_at_random_unless_told_otherwise() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    fs::create_dir(&data).expect("made");
+    fs::write(data.join("batches.meta.txt"), "a\nb\n").expect("written");
+    // Records of a label and three planes of 32x32 pixels.
+    let records: Vec<u8> =
+        (0..4 * 3073usize).map(|i| if i % 3073 == 0 { (i / 3073 % 2) as u8 } else { i as u8 }).collect();
+    for name in
+        ["1", "2", "3", "4", "5"].map(|n| format!("data_batch_{n}.bin")).iter().chain([&"test_batch.bin".into()])
+    {
+        fs::write(data.join(name), &records).expect("written");
+    }
+    for (name, more, changed) in [("usual", &[][..], true), ("none", &["--augment", "none"], false)] {
+        let run = root.path().join(name);
+        let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--model", "small-cnn"];
+        expect(0, &[&args[..], more, &["--out", arg(&run)]].concat());
+        let config: serde_json::Value =
+            serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+        assert_eq!(config["settings"]["augment"], serde_json::json!({"crop": changed, "flip": changed}));
+    }
+}
+
+#[test]
+fn the_data_is_on_the_device_unless_told_otherwise() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    idx_data(&data);
+    let run = |name: &str, more: &[&str]| {
+        let run = root.path().join(name);
+        let args = ["train", "--device", "cpu", "--threads", "1", "--data", arg(&data), "--epochs", "1"];
+        let (out, _) = expect(0, &[&args[..], more, &["--out", arg(&run)]].concat());
+        let lines: Vec<String> = out.lines().filter(|line| line.starts_with("data ")).map(String::from).collect();
+        assert_eq!(lines.len(), 1, "{out}");
+        (lines[0].clone(), fs::read(run.join("last.safetensors")).expect("read"))
+    };
+    let (device, host) = (run("device", &[]), run("host", &["--resident", "off"]));
+    // 48 and 18 images of 64 pixels.
+    assert_eq!(device.0, "data on the device: 4.2 kB");
+    assert!(host.0.starts_with("data is uploaded batch by batch"), "{}", host.0);
+    assert!(device.1 == host.1, "the weights differ");
+}
+
+#[test]
+fn runs_from_before_a_setting_existed_go_on() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (_, run) = trained(root.path());
+    let path = run.join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
+    let settings = config["settings"].as_object_mut().expect("settings");
+    assert!(settings.remove("augment").is_some() && settings.remove("resident").is_some());
+    fs::write(&path, config.to_string()).expect("written");
+    expect(0, &["train", "--resume", arg(&run), "--epochs", "3"]);
+    assert_eq!(rows(&run).len(), 3);
+}
+
+#[test]
 fn more_epochs_can_be_added_to_a_finished_run() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run) = trained(root.path());

@@ -11,6 +11,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Bytes that one more arena may have: a data set beyond that is better fed batch by batch, since here it would only be a
+/// second copy in the same memory.
+const ROOM: u64 = 1 << 30;
+
 /// Runs graphs on the processor, in 32-bit floats.
 pub struct Cpu {
     pool: rayon::ThreadPool,
@@ -273,6 +277,7 @@ impl Backend for Cpu {
         check_inputs(&compiled.inputs, inputs)?;
         let given = compiled.input_regions.iter().zip(inputs);
         given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor)));
+        self.stats.uploaded += inputs.iter().map(|t| t.bytes() as u64).sum::<u64>();
         let (workspace, scratches, level) = (&mut self.workspace, &self.scratches, self.level);
         let (stats, profiling) = (&mut self.stats, self.profiling);
         self.pool.install(|| {
@@ -312,7 +317,24 @@ impl Backend for Cpu {
         }
         write(arena.block.region(0, arena.len * arena.dtype.size()), values);
         arena.block.touch();
+        self.stats.uploaded += values.bytes() as u64;
         Ok(())
+    }
+
+    fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
+        let arena = self.arenas.get(name).ok_or_else(|| BackendError::Unknown(format!("arena {name:?}")))?;
+        let fits = first.checked_add(values.data().len()).is_some_and(|end| end <= arena.len);
+        if arena.dtype != values.dtype() || values.shape().len() != 1 || !fits {
+            return Err(mismatch(name, arena, values.shape(), values.dtype()));
+        }
+        write(arena.block.region(first * arena.dtype.size(), values.bytes()), values);
+        arena.block.touch();
+        self.stats.uploaded += values.bytes() as u64;
+        Ok(())
+    }
+
+    fn room(&self) -> u64 {
+        ROOM
     }
 
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {

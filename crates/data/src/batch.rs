@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A batch of normalised images. Dropping it hands its buffers back to the loader it came from.
+/// A batch of images. Dropping it hands its buffers back to the loader it came from.
 pub struct Batch {
-    /// Pixels, `[N, H, W, C]`, normalised.
-    pub images: Vec<f32>,
+    /// Pixels, `[N, words]`: each image `[H, W, C]`, four pixels to a word, the first in the lowest byte.
+    pub pixels: Vec<u32>,
     /// Labels, `[N]`.
     pub labels: Vec<i32>,
     /// Where each image stands in the data set, `[N]`.
@@ -30,7 +30,7 @@ impl fmt::Debug for Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         self.pool.give(Buffers {
-            images: std::mem::take(&mut self.images),
+            pixels: std::mem::take(&mut self.pixels),
             labels: std::mem::take(&mut self.labels),
             indices: std::mem::take(&mut self.indices),
         });
@@ -38,7 +38,7 @@ impl Drop for Batch {
 }
 
 struct Buffers {
-    images: Vec<f32>,
+    pixels: Vec<u32>,
     labels: Vec<i32>,
     indices: Vec<usize>,
 }
@@ -49,24 +49,25 @@ pub(crate) struct Pool {
     /// The most to keep.
     keep: usize,
     batch_size: usize,
-    image_len: usize,
+    /// Of an image.
+    words: usize,
 }
 
 impl Pool {
-    pub(crate) fn new(keep: usize, batch_size: usize, image_len: usize) -> Self {
-        Self { free: Mutex::new(Vec::with_capacity(keep)), keep, batch_size, image_len }
+    pub(crate) fn new(keep: usize, batch_size: usize, words: usize) -> Self {
+        Self { free: Mutex::new(Vec::with_capacity(keep)), keep, batch_size, words }
     }
 
     /// An empty batch, `valid` being 0: its content is whatever was there before.
     pub(crate) fn take(self: &Arc<Self>) -> Batch {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let buffers = free.unwrap_or_else(|| Buffers {
-            images: vec![0.0; self.batch_size * self.image_len],
+            pixels: vec![0; self.batch_size * self.words],
             labels: vec![0; self.batch_size],
             indices: vec![0; self.batch_size],
         });
         Batch {
-            images: buffers.images,
+            pixels: buffers.pixels,
             labels: buffers.labels,
             indices: buffers.indices,
             valid: 0,
@@ -76,7 +77,7 @@ impl Pool {
 
     fn give(&self, buffers: Buffers) {
         // The fields of a batch are public: someone may have taken or resized them.
-        let whole = buffers.images.len() == self.batch_size * self.image_len
+        let whole = buffers.pixels.len() == self.batch_size * self.words
             && buffers.labels.len() == self.batch_size
             && buffers.indices.len() == self.batch_size;
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,6 +13,9 @@ const IMAGES_MAGIC: u32 = 0x0000_0803;
 const LABELS_MAGIC: u32 = 0x0000_0801;
 const CLASS_FILE: &str = "classes.txt";
 
+/// Memory that is reserved before anything is read.
+const MOST_RESERVED: u64 = 64 << 20;
+
 /// The two splits' file name stems.
 pub(crate) const SPLITS: [&str; 2] = ["train", "t10k"];
 
@@ -118,7 +121,8 @@ fn unpacked(path: &Path) -> Result<Box<dyn Read>, DataError> {
 
 /// At most `limit` bytes; fewer where the source ends, be it in the middle of compressed data.
 fn read_up_to(path: &Path, source: &mut dyn Read, limit: u64) -> Result<Vec<u8>, DataError> {
-    let mut bytes = Vec::new();
+    // Room for what is expected, but not for whatever a damaged header claims.
+    let mut bytes = Vec::with_capacity(limit.min(MOST_RESERVED) as usize);
     match source.take(limit).read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
         Err(e) if e.kind() == ErrorKind::UnexpectedEof => Ok(bytes),

@@ -1,17 +1,16 @@
 //! Image data sets for Chiaro: IDX, CIFAR-10, image folders, background loading.
 //!
 //! [`open`] recognises what lies in a folder and gives a training and a test [`Dataset`] of 8-bit
-//! images; [`Normalize`] turns pixels into centred floats; a [`Loader`] shuffles, decodes and
-//! batches in background threads.
+//! images; [`Normalize`] measures what centres them; a [`Loader`] shuffles, decodes and batches in
+//! background threads, a [`Sampler`] shuffles alone.
 //!
 //! ```no_run
-//! use chiaro_data::{Loader, LoaderOptions, Normalize, OpenOptions, open};
+//! use chiaro_data::{Loader, LoaderOptions, OpenOptions, open};
 //!
 //! # fn main() -> Result<(), chiaro_data::DataError> {
 //! let sets = open("data/mnist".as_ref(), &OpenOptions::default())?;
-//! let normalize = Normalize::measure(&*sets.train)?;
-//! let loader = Loader::new(sets.train, normalize, LoaderOptions::training(128, 42))?;
-//! for batch in loader.epoch(0)? {
+//! let loader = Loader::new(sets.train, LoaderOptions::training(128, 42))?;
+//! for batch in loader.epoch(0, 0)? {
 //!     let batch = batch?;
 //!     println!("{} images, first label {}", batch.valid, batch.labels[0]);
 //! }
@@ -31,9 +30,12 @@ mod jpeg;
 mod loader;
 mod normalize;
 mod open;
+mod pack;
 mod queue;
 mod resize;
+mod sampler;
 mod shuffle;
+mod threads;
 
 pub use batch::Batch;
 pub use dataset::{Channels, Dataset, InMemory};
@@ -43,4 +45,7 @@ pub use folder::{FolderNotes, ImageFolder};
 pub use loader::{Epoch, Loader, LoaderOptions};
 pub use normalize::Normalize;
 pub use open::{Layout, OpenOptions, Opened, open};
+pub use pack::{packed, packed_len};
+pub use sampler::Sampler;
 pub use shuffle::shuffled;
+pub use threads::limit_threads;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::batch::Pool;
+use crate::pack::{pack, packed_len};
 use crate::queue::OrderedQueue;
-use crate::{Batch, DataError, Dataset, Normalize, shuffled};
+use crate::{Batch, DataError, Dataset, Sampler};
 
 /// The most threads chosen where none are asked for: training wants the same cores.
 const MAX_DEFAULT_THREADS: usize = 4;
@@ -21,7 +22,8 @@ pub struct LoaderOptions {
     pub shuffle: Option<u64>,
     /// Leave out a last batch that is not full, where otherwise it is filled up.
     pub drop_last: bool,
-    /// Background threads. `None`: one for a set in memory, else half the cores, at most 4.
+    /// Background threads. `None`: one for a set in memory, else half the cores (or half of
+    /// [`limit_threads`](crate::limit_threads)), at most 4.
     pub threads: Option<usize>,
     /// Batches made ahead, beside the one that each thread works on.
     pub queue: usize,
@@ -46,7 +48,7 @@ impl LoaderOptions {
 /// allocated once as many buffers exist as are in use at a time.
 pub struct Loader {
     dataset: Arc<dyn Dataset>,
-    normalize: Arc<Normalize>,
+    sampler: Sampler,
     options: LoaderOptions,
     threads: usize,
     pool: Arc<Pool>,
@@ -56,39 +58,22 @@ impl Loader {
     /// A loader for `dataset`.
     ///
     /// # Errors
-    /// A batch size, thread count or queue of 0, `normalize` for another number of channels, an
-    /// empty data set, or one smaller than a batch whose last partial batch is left out.
-    pub fn new(dataset: Arc<dyn Dataset>, normalize: Normalize, options: LoaderOptions) -> Result<Self, DataError> {
-        let shape = dataset.image_shape();
-        let (len, batch_size) = (dataset.len(), options.batch_size);
-        let cause = if batch_size == 0 || options.threads == Some(0) || options.queue == 0 {
-            "batch size, number of threads and queue must be at least 1".to_string()
-        } else if normalize.mean().len() != shape[2] {
-            let given = normalize.mean().len();
-            format!("normalisation for {given} channels, images of shape {shape:?}")
-        } else if len == 0 {
-            "the data set has no image".to_string()
-        } else if options.drop_last && len < batch_size {
-            format!("{len} images do not fill a batch of {batch_size}")
-        } else {
-            String::new()
-        };
-        if !cause.is_empty() {
-            return Err(DataError::invalid(cause));
+    /// A batch size, thread count or queue of 0, an empty data set, or one smaller than a batch whose last partial batch is
+    /// left out.
+    pub fn new(dataset: Arc<dyn Dataset>, options: LoaderOptions) -> Result<Self, DataError> {
+        if options.threads == Some(0) || options.queue == 0 {
+            return Err(DataError::invalid("number of threads and queue must be at least 1"));
         }
+        let sampler = Sampler::new(dataset.len(), &options)?;
         let threads = options.threads.unwrap_or_else(|| default_threads(&*dataset));
         let keep = window(&options, threads) + 2;
-        let pool = Arc::new(Pool::new(keep, batch_size, shape.iter().product()));
-        Ok(Self { dataset, normalize: Arc::new(normalize), options, threads, pool })
+        let pool = Arc::new(Pool::new(keep, options.batch_size, packed_len(dataset.image_shape())));
+        Ok(Self { dataset, sampler, options, threads, pool })
     }
 
     /// How many batches an epoch has.
     pub fn batches(&self) -> usize {
-        if self.options.drop_last {
-            self.dataset.len() / self.options.batch_size
-        } else {
-            self.dataset.len().div_ceil(self.options.batch_size)
-        }
+        self.sampler.batches()
     }
 
     /// The data set.
@@ -96,26 +81,24 @@ impl Loader {
         &self.dataset
     }
 
-    /// Starts the background threads of an epoch. They end with the last batch, or when the
+    /// Starts the background threads of an epoch, which goes on with batch `first`. They end with the last batch, or when the
     /// returned [`Epoch`] is dropped.
     ///
     /// # Errors
     /// Where the system refuses a thread.
-    pub fn epoch(&self, epoch: u64) -> Result<Epoch, DataError> {
-        let order = match self.options.shuffle {
-            Some(seed) => shuffled(self.dataset.len(), seed, epoch),
-            None => (0..self.dataset.len()).collect(),
-        };
+    pub fn epoch(&self, epoch: u64, first: usize) -> Result<Epoch, DataError> {
+        let batches = self.batches().saturating_sub(first);
+        let mut order = self.sampler.epoch(epoch);
+        order.drain(..order.len().min(first * self.options.batch_size));
         let job = Arc::new(Job {
             dataset: Arc::clone(&self.dataset),
-            normalize: Arc::clone(&self.normalize),
             pool: Arc::clone(&self.pool),
             order,
             batch_size: self.options.batch_size,
-            queue: OrderedQueue::new(self.batches(), window(&self.options, self.threads)),
+            queue: OrderedQueue::new(batches, window(&self.options, self.threads)),
         });
         let mut running = Epoch { job: Arc::clone(&job), threads: Vec::new() };
-        for _ in 0..self.threads.min(self.batches()) {
+        for _ in 0..self.threads.min(batches) {
             let job = Arc::clone(&job);
             let mut image = vec![0; self.dataset.image_shape().iter().product()];
             let thread = std::thread::Builder::new()
@@ -136,8 +119,7 @@ fn default_threads(dataset: &dyn Dataset) -> usize {
     if dataset.in_memory() {
         return 1;
     }
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    (cores / 2).clamp(1, MAX_DEFAULT_THREADS)
+    (rayon::current_num_threads() / 2).clamp(1, MAX_DEFAULT_THREADS)
 }
 
 /// The batches of one epoch, in order. After an error there are no more.
@@ -181,7 +163,6 @@ impl Drop for Epoch {
 /// What the threads of an epoch share.
 struct Job {
     dataset: Arc<dyn Dataset>,
-    normalize: Arc<Normalize>,
     pool: Arc<Pool>,
     order: Vec<usize>,
     batch_size: usize,
@@ -200,6 +181,7 @@ impl Job {
     /// Makes batch `number`, with `image` as room for one image's pixels.
     fn make(&self, number: usize, image: &mut [u8]) -> Result<Batch, DataError> {
         let mut batch = self.pool.take();
+        let words = packed_len(self.dataset.image_shape());
         let first = number * self.batch_size;
         let order = &self.order[first..self.order.len().min(first + self.batch_size)];
         for (k, &index) in order.iter().enumerate() {
@@ -208,16 +190,14 @@ impl Job {
                 return Ok(batch);
             }
             self.dataset.write_image(index, image)?;
-            let out = &mut batch.images[k * image.len()..][..image.len()];
-            self.normalize.apply(image, out);
+            pack(image, &mut batch.pixels[k * words..][..words]);
             batch.labels[k] = self.dataset.label(index) as i32;
             batch.indices[k] = index;
         }
         batch.valid = order.len();
         let last = order.len() - 1;
-        let last_image = last * image.len()..order.len() * image.len();
         for k in order.len()..self.batch_size {
-            batch.images.copy_within(last_image.clone(), k * image.len());
+            batch.pixels.copy_within(last * words..order.len() * words, k * words);
             batch.labels[k] = batch.labels[last];
             batch.indices[k] = batch.indices[last];
         }

@@ -92,6 +92,12 @@ impl Normalize {
         &self.std
     }
 
+    /// The same as a factor and a summand for each channel: `pixel * scale + shift`.
+    pub fn affine(&self) -> [Vec<f32>; 2] {
+        let of = |part: fn(&Affine) -> f32| self.affine.iter().map(part).collect();
+        [of(|a| a.scale), of(|a| a.shift)]
+    }
+
     /// Normalises `pixels`, `[..., C]`, into `out` of the same length.
     ///
     /// # Panics
@@ -125,20 +131,24 @@ impl Normalize {
 
 type Counts = Vec<[u64; 256]>;
 
+/// Tables that neighbouring pixels are counted in: the next pixel, which is often equal, need not wait for the last count.
+const TABLES: usize = 4;
+
 fn count_values(dataset: &dyn Dataset, chunk: usize) -> Result<Counts, DataError> {
     let shape = dataset.image_shape();
-    let mut counts = vec![[0; 256]; shape[2]];
+    let mut counts = vec![[[0; 256]; TABLES]; shape[2]];
     let mut image = vec![0; shape.iter().product()];
     let first = chunk * MEASURE_CHUNK;
     for index in first..dataset.len().min(first + MEASURE_CHUNK) {
         dataset.write_image(index, &mut image)?;
-        for pixel in image.chunks_exact(shape[2]) {
+        for (place, pixel) in image.chunks_exact(shape[2]).enumerate() {
             for (counts, &value) in counts.iter_mut().zip(pixel) {
-                counts[usize::from(value)] += 1;
+                counts[place % TABLES][usize::from(value)] += 1;
             }
         }
     }
-    Ok(counts)
+    let sum = |tables: &[[u64; 256]; TABLES]| std::array::from_fn(|value| tables.iter().map(|t| t[value]).sum());
+    Ok(counts.iter().map(sum).collect())
 }
 
 fn added(mut a: Counts, b: &Counts) -> Counts {

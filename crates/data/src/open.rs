@@ -108,7 +108,8 @@ fn is_cifar(folder: &Path) -> bool {
 }
 
 fn open_idx(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
-    let [train, test] = idx::SPLITS.map(|split| idx::open_split(folder, split));
+    let [train, test] = idx::SPLITS;
+    let (train, test) = rayon::join(|| idx::open_split(folder, train), || idx::open_split(folder, test));
     let (train, test) = (train?, test?);
     let size = |set: &InMemory| {
         let [height, width, _] = set.image_shape();

@@ -15,17 +15,13 @@ fn numbered(len: usize) -> Arc<InMemory> {
     Arc::new(InMemory::new(pixels, labels, [2, 2, 3], classes).unwrap())
 }
 
-fn rgb() -> Normalize {
-    Normalize::new(vec![0.5, 0.25, 0.0], vec![0.5, 1.0, 2.0]).unwrap()
-}
-
 fn with_threads(mut options: LoaderOptions, threads: usize) -> LoaderOptions {
     options.threads = Some(threads);
     options
 }
 
 fn epoch(loader: &Loader, epoch: u64) -> Vec<Batch> {
-    loader.epoch(epoch).unwrap().map(Result::unwrap).collect()
+    loader.epoch(epoch, 0).unwrap().map(Result::unwrap).collect()
 }
 
 fn indices(batches: &[Batch]) -> Vec<usize> {
@@ -35,9 +31,9 @@ fn indices(batches: &[Batch]) -> Vec<usize> {
 
 #[test]
 fn evaluation_gives_every_image_once_and_fills_the_last_batch() {
-    let loader = Loader::new(numbered(10), rgb(), LoaderOptions::evaluation(4)).unwrap();
+    let loader = Loader::new(numbered(10), LoaderOptions::evaluation(4)).unwrap();
     assert_eq!(loader.batches(), 3);
-    let running = loader.epoch(0).unwrap();
+    let running = loader.epoch(0, 0).unwrap();
     assert_eq!(running.len(), 3);
     let batches: Vec<Batch> = running.map(Result::unwrap).collect();
     assert_eq!(indices(&batches), (0..10).collect::<Vec<_>>());
@@ -45,20 +41,41 @@ fn evaluation_gives_every_image_once_and_fills_the_last_batch() {
     assert_eq!(last.valid, 2);
     assert_eq!(last.indices, [8, 9, 9, 9]);
     assert_eq!(last.labels, [1, 2, 2, 2]);
-    assert_eq!(last.images.len(), 4 * 12);
-    for (k, image) in last.images.chunks_exact(12).enumerate() {
-        let value = last.indices[k] as f32 / 255.0;
-        for pixel in image.chunks_exact(3) {
-            let expected = [(value - 0.5) / 0.5, value - 0.25, value / 2.0];
-            let near = |(a, b): (&f32, f32)| (a - b).abs() < 1e-6;
-            assert!(pixel.iter().zip(expected).all(near), "{pixel:?}, {expected:?}");
-        }
+    assert_eq!(last.pixels.len(), 4 * 3);
+    for (words, &index) in last.pixels.chunks_exact(3).zip(&last.indices) {
+        assert_eq!(words, [index as u32 * 0x0101_0101; 3]);
     }
 }
 
 #[test]
+fn images_that_do_not_fill_their_last_word_begin_a_word_each() {
+    let pixels = (0..30).collect();
+    let set = InMemory::new(pixels, vec![0; 2], [5, 1, 3], vec!["only".into()]).unwrap();
+    let loader = Loader::new(Arc::new(set), LoaderOptions::evaluation(2)).unwrap();
+    let batches = epoch(&loader, 0);
+    let bytes: Vec<u8> = batches[0].pixels.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let expected: Vec<u8> = (0..15).chain([0]).chain(15..30).chain([0]).collect();
+    assert_eq!(bytes, expected);
+    assert_eq!(chiaro_data::packed(&**loader.dataset(), 0..2).unwrap(), batches[0].pixels);
+    assert_eq!(chiaro_data::packed(&**loader.dataset(), 1..2).unwrap(), batches[0].pixels[4..]);
+    assert!(chiaro_data::packed(&**loader.dataset(), 1..3).is_err());
+}
+
+#[test]
+fn an_epoch_goes_on_where_it_is_told_to() {
+    let loader = Loader::new(numbered(50), LoaderOptions::training(8, 3)).unwrap();
+    let whole = indices(&epoch(&loader, 4));
+    for first in [0, 1, 5] {
+        let rest: Vec<Batch> = loader.epoch(4, first).unwrap().map(Result::unwrap).collect();
+        assert_eq!(indices(&rest), whole[8 * first..]);
+    }
+    assert_eq!(loader.epoch(4, 6).unwrap().count(), 0);
+    assert_eq!(loader.epoch(4, 9).unwrap().len(), 0);
+}
+
+#[test]
 fn training_is_shuffled_by_seed_and_epoch_and_drops_the_rest() {
-    let loader = Loader::new(numbered(50), rgb(), LoaderOptions::training(8, 3)).unwrap();
+    let loader = Loader::new(numbered(50), LoaderOptions::training(8, 3)).unwrap();
     assert_eq!(loader.batches(), 6);
     for number in [0, 1, 5] {
         let batches = epoch(&loader, number);
@@ -72,16 +89,16 @@ fn training_is_shuffled_by_seed_and_epoch_and_drops_the_rest() {
 fn any_number_of_threads_gives_the_same_batches() {
     let expected = {
         let options = with_threads(LoaderOptions::training(8, 11), 1);
-        epoch(&Loader::new(numbered(200), rgb(), options).unwrap(), 2)
+        epoch(&Loader::new(numbered(200), options).unwrap(), 2)
     };
     for threads in [2, 3, 8] {
         let mut options = with_threads(LoaderOptions::training(8, 11), threads);
         options.queue = 1;
-        let loader = Loader::new(numbered(200), rgb(), options).unwrap();
+        let loader = Loader::new(numbered(200), options).unwrap();
         let batches = epoch(&loader, 2);
         assert_eq!(batches.len(), expected.len());
         for (a, b) in batches.iter().zip(&expected) {
-            assert_eq!((&a.indices, &a.labels, &a.images), (&b.indices, &b.labels, &b.images));
+            assert_eq!((&a.indices, &a.labels, &a.pixels), (&b.indices, &b.labels, &b.pixels));
         }
     }
 }
@@ -129,8 +146,8 @@ fn a_fault_arrives_in_its_place_and_ends_the_epoch() {
     for (threads, panics) in [(1, false), (3, false), (1, true), (3, true)] {
         let set = Faulty::new(40, Some(13), panics);
         let options = with_threads(LoaderOptions::evaluation(4), threads);
-        let loader = Loader::new(set, rgb(), options).unwrap();
-        let mut running = loader.epoch(0).unwrap();
+        let loader = Loader::new(set, options).unwrap();
+        let mut running = loader.epoch(0, 0).unwrap();
         for first in [0, 4, 8] {
             assert_eq!(running.next().unwrap().unwrap().indices[0], first);
         }
@@ -150,9 +167,9 @@ fn the_queue_bounds_the_work_ahead_and_dropping_an_epoch_ends_its_threads() {
     let set = Faulty::new(200, None, false);
     let mut options = with_threads(LoaderOptions::evaluation(2), 3);
     options.queue = 4;
-    let loader = Loader::new(set.clone(), rgb(), options).unwrap();
+    let loader = Loader::new(set.clone(), options).unwrap();
     let holders = Arc::strong_count(&set);
-    let mut running = loader.epoch(0).unwrap();
+    let mut running = loader.epoch(0, 0).unwrap();
     let taken: Vec<Batch> = running.by_ref().take(5).map(Result::unwrap).collect();
     drop(running);
     // The threads held the set; they are joined, not merely told to end.
@@ -166,26 +183,26 @@ fn the_queue_bounds_the_work_ahead_and_dropping_an_epoch_ends_its_threads() {
 fn an_epoch_that_nobody_reads_ends_when_dropped() {
     let set = numbered(100);
     let options = with_threads(LoaderOptions::training(3, 1), 4);
-    let loader = Loader::new(set.clone(), rgb(), options).unwrap();
+    let loader = Loader::new(set.clone(), options).unwrap();
     let holders = Arc::strong_count(&set);
     for number in 0..50 {
-        drop(loader.epoch(number).unwrap());
+        drop(loader.epoch(number, 0).unwrap());
         assert_eq!(Arc::strong_count(&set), holders);
     }
 }
 
 #[test]
 fn batches_outlive_epoch_and_loader_and_may_be_taken_apart() {
-    let loader = Loader::new(numbered(9), rgb(), LoaderOptions::evaluation(3)).unwrap();
+    let loader = Loader::new(numbered(9), LoaderOptions::evaluation(3)).unwrap();
     let mut batches = epoch(&loader, 0);
-    let images = std::mem::take(&mut batches[0].images);
-    assert_eq!(images.len(), 36);
+    let pixels = std::mem::take(&mut batches[0].pixels);
+    assert_eq!(pixels.len(), 9);
     batches[1].labels.push(1);
     batches.truncate(1);
     drop(batches);
     // What was taken apart must not come back as a batch.
     let mut batches = epoch(&loader, 1);
-    assert!(batches.iter().all(|b| b.images.len() == 36 && b.labels.len() == 3));
+    assert!(batches.iter().all(|b| b.pixels.len() == 9 && b.labels.len() == 3));
     drop(loader);
     assert_eq!(batches.remove(2).indices, [6, 7, 8]);
 }
@@ -193,17 +210,16 @@ fn batches_outlive_epoch_and_loader_and_may_be_taken_apart() {
 #[test]
 fn options_that_cannot_work_are_refused() {
     let good = LoaderOptions::training(4, 0);
-    let refused = |set: Arc<InMemory>, normalize, options: &LoaderOptions| {
-        let error = Loader::new(set, normalize, options.clone()).err();
+    let refused = |set: Arc<InMemory>, options: &LoaderOptions| {
+        let error = Loader::new(set, options.clone()).err();
         assert!(matches!(error, Some(DataError::Invalid { .. })), "{options:?}");
     };
-    refused(numbered(9), rgb(), &LoaderOptions { batch_size: 0, ..good.clone() });
-    refused(numbered(9), rgb(), &LoaderOptions { queue: 0, ..good.clone() });
-    refused(numbered(9), rgb(), &with_threads(good.clone(), 0));
-    refused(numbered(3), rgb(), &good);
-    refused(numbered(0), rgb(), &LoaderOptions::evaluation(4));
-    refused(numbered(9), Normalize::new(vec![0.0], vec![1.0]).unwrap(), &good);
-    Loader::new(numbered(4), rgb(), good).unwrap();
+    refused(numbered(9), &LoaderOptions { batch_size: 0, ..good.clone() });
+    refused(numbered(9), &LoaderOptions { queue: 0, ..good.clone() });
+    refused(numbered(9), &with_threads(good.clone(), 0));
+    refused(numbered(3), &good);
+    refused(numbered(0), &LoaderOptions::evaluation(4));
+    Loader::new(numbered(4), good).unwrap();
 }
 
 #[test]

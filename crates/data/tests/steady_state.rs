@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chiaro_data::{Batch, InMemory, Loader, LoaderOptions, Normalize};
+use chiaro_data::{Batch, InMemory, Loader, LoaderOptions};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
@@ -31,14 +31,13 @@ static ALLOCATOR: Counting = Counting;
 fn a_batch_costs_no_allocation_once_the_buffers_exist() {
     let classes = vec!["only".to_string()];
     let set = InMemory::new(vec![9; 2000 * 48], vec![0; 2000], [4, 4, 3], classes).unwrap();
-    let normalize = Normalize::new(vec![0.5; 3], vec![0.5; 3]).unwrap();
     let options = LoaderOptions::training(10, 1);
     let most_in_use = options.queue + 1 + 1;
-    let loader = Loader::new(Arc::new(set), normalize, options).unwrap();
-    let held: Vec<Batch> = loader.epoch(0).unwrap().take(most_in_use).map(Result::unwrap).collect();
+    let loader = Loader::new(Arc::new(set), options).unwrap();
+    let held: Vec<Batch> = loader.epoch(0, 0).unwrap().take(most_in_use).map(Result::unwrap).collect();
     drop(held);
 
-    let mut running = loader.epoch(1).unwrap();
+    let mut running = loader.epoch(1, 0).unwrap();
     // The first batch shows that the thread has started.
     drop(running.next().unwrap().unwrap());
     let before = ALLOCATIONS.load(Ordering::SeqCst);

@@ -1,6 +1,6 @@
 //! The backend: graphs compiled to plans on one device, with arenas shared between them by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, PlanId, Stats, Tensor, check_inputs};
@@ -149,9 +149,16 @@ impl Backend for GpuBackend {
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         let plan = Plan::new(graph, &self.plan_options())?;
         self.check_memory(&plan)?;
-        self.declare(graph)?;
-        let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.variants);
-        self.plans.push(made.map_err(|e| self.error(e))?);
+        let held: HashSet<String> = self.arenas.keys().cloned().collect();
+        let made = self.declare(graph).and_then(|()| {
+            let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.variants);
+            made.map_err(|e| self.error(e))
+        });
+        if made.is_err() {
+            // Whoever tries again with less must find the memory.
+            self.arenas.retain(|name, _| held.contains(name));
+        }
+        self.plans.push(made?);
         Ok(PlanId(self.plans.len() - 1))
     }
 
@@ -176,6 +183,21 @@ impl Backend for GpuBackend {
         self.gpu.upload(buffer, 0, tensor_bytes(values)).map_err(|e| self.error(e))
     }
 
+    fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
+        let (info, buffer) = self.arena(name)?;
+        let fits = first.checked_add(values.data().len()).is_some_and(|end| end <= info.len);
+        if values.shape().len() != 1 || !fits || values.dtype() != info.dtype {
+            return Err(mismatch(info, values.shape(), values.dtype()));
+        }
+        let offset = (first * info.dtype.size()) as u64;
+        self.gpu.upload(buffer, offset, tensor_bytes(values)).map_err(|e| self.error(e))
+    }
+
+    fn room(&self) -> u64 {
+        let free = self.gpu.budget_bytes().saturating_sub(self.gpu.counters().bytes);
+        self.gpu.limits().binding_bytes.min(free)
+    }
+
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         let (info, buffer) = self.arena(name)?;
         let bytes = self.gpu.download(buffer, 0, buffer.bytes()).map_err(|e| self.error(e))?;
@@ -190,6 +212,7 @@ impl Backend for GpuBackend {
             bytes: now.bytes,
             submissions: now.submissions - self.start.submissions,
             dispatches: now.dispatches - self.start.dispatches,
+            uploaded: now.uploaded - self.start.uploaded,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     pipelines: AtomicU64,
     submissions: AtomicU64,
     dispatches: AtomicU64,
+    uploaded: AtomicU64,
 }
 
 /// A reading of a device's counters; subtract two readings to see what happened between them.
@@ -32,6 +33,8 @@ pub struct AllocationCounter {
     pub submissions: u64,
     /// Workgroup dispatches recorded.
     pub dispatches: u64,
+    /// Bytes copied from the host.
+    pub uploaded: u64,
 }
 
 impl Counters {
@@ -44,6 +47,7 @@ impl Counters {
             pipelines: self.pipelines.load(Relaxed),
             submissions: self.submissions.load(Relaxed),
             dispatches: self.dispatches.load(Relaxed),
+            uploaded: self.uploaded.load(Relaxed),
         }
     }
 
@@ -68,6 +72,10 @@ impl Counters {
 
     pub(crate) fn add_submission(&self) {
         self.submissions.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn add_upload(&self, bytes: u64) {
+        self.uploaded.fetch_add(bytes, Relaxed);
     }
 
     pub(crate) fn add_dispatch(&self) {

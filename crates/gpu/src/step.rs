@@ -82,7 +82,9 @@ impl Step<'_> {
     /// [`GpuError::Limit`] above [`StepSizes::upload`]; [`GpuError::Validation`] for a range that [`Gpu::upload`]
     /// would refuse.
     pub fn upload(&mut self, target: &GpuBuffer, offset: u64, bytes: &[u8]) -> Result<(), GpuError> {
-        self.queue.uploads.copy(&mut self.encoder, target, offset, bytes)
+        self.queue.uploads.copy(&mut self.encoder, target, offset, bytes)?;
+        self.queue.gpu.counting().add_upload(bytes.len() as u64);
+        Ok(())
     }
 
     /// Records one compute pass: its dispatches run in order, each seeing what those before it wrote.

@@ -52,6 +52,7 @@ impl Gpu {
             let length = buffer.copy_length(offset + done, part.len() as u64)?;
             encoder.copy_buffer_to_buffer(staging.raw(), 0, buffer.raw(), offset + done, Some(length));
             self.submit(&what, encoder)?;
+            self.counting().add_upload(part.len() as u64);
             done += part.len() as u64;
         }
         Ok(())

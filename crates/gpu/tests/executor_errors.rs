@@ -74,6 +74,19 @@ fn too_little_memory_is_said_before_anything_is_allocated() {
 }
 
 #[test]
+fn a_graph_that_fails_to_be_made_leaves_no_arena_behind() {
+    let Some(mut backend) = open(OpenOptions { budget_bytes: Some(2 << 20), ..OpenOptions::default() }) else {
+        return;
+    };
+    let before = backend.stats().bytes;
+    // The plan fits, but not the three buffers through which its inputs travel.
+    backend.compile(&counting(100_000)).expect_err("400 kB each");
+    assert_eq!(backend.stats().bytes, before);
+    backend.compile(&counting(50_000)).expect("an arena of the same name and another length");
+    assert!(backend.room() < (2 << 20) - 4 * 150_000, "{}", backend.room());
+}
+
+#[test]
 fn a_tensor_beyond_the_largest_binding_is_named() {
     let Some(mut backend) = open(OpenOptions::default()) else {
         return;

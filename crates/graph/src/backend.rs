@@ -70,6 +70,8 @@ pub struct Stats {
     pub submissions: u64,
     /// Kernel calls.
     pub dispatches: u64,
+    /// Bytes handed over by the host: inputs of steps, arenas, constants.
+    pub uploaded: u64,
 }
 
 /// Runs graphs. Arenas are known by name and shared between the graphs that declare them.
@@ -100,6 +102,15 @@ pub trait Backend {
     /// # Errors
     /// If no compiled graph declares the arena, or length or type differ.
     fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError>;
+
+    /// Overwrites the elements of an arena from `first` on.
+    ///
+    /// # Errors
+    /// If no compiled graph declares the arena, the type differs, or it has fewer elements.
+    fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError>;
+
+    /// Bytes that one more arena can have: as much as the device can bind at once and has left.
+    fn room(&self) -> u64;
 
     /// Waits for the steps so far and reads an arena as a flat vector.
     ///

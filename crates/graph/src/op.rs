@@ -221,6 +221,9 @@ pub enum Op {
     IndexSelect(usize),
     /// source, index `[m]`: the adjoint of `IndexSelect`: adds into zeros (shape in the node).
     IndexAdd(usize),
+    /// pixels u32 `[S,words]`, index i32 `[N]`, moves i32 `[N,3]`, affine f32 `[2,C]` to images f32 `[N,H,W,C]` (shape in the
+    /// node); see [`Graph::load_images`](crate::Graph::load_images).
+    LoadImages,
     /// The first operand's value with a gradient rule of its own over the others.
     WithGradient(GradientRule),
 }

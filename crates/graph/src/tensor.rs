@@ -90,6 +90,11 @@ impl Tensor {
         }
     }
 
+    /// Bytes of all elements.
+    pub fn bytes(&self) -> usize {
+        self.data.len() * self.dtype().size()
+    }
+
     /// The elements.
     pub fn data(&self) -> &Data {
         &self.data

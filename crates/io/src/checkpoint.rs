@@ -5,7 +5,7 @@ use crate::file::{self, Contents};
 use crate::info::{ModelInfo, number};
 use crate::weights::{Weights, check, state_shapes, values, weight_tensors};
 use chiaro_graph::{Graph, Tensor};
-use chiaro_nn::{BUFFERS, METRICS, PARAMS, pack_arena, unpack_arena};
+use chiaro_nn::{BUFFERS, METRICS, PARAMS, is_data_arena, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,8 @@ const EXTRA: &str = "extra.";
 
 /// Arenas of the optimizer: all that have the parameters' layout.
 fn slots(graph: &Graph) -> impl Iterator<Item = &str> {
-    graph.arenas().iter().map(|a| a.name.as_str()).filter(|n| ![PARAMS, BUFFERS, METRICS].contains(n))
+    let names = graph.arenas().iter().map(|a| a.name.as_str());
+    names.filter(|n| ![PARAMS, BUFFERS, METRICS].contains(n) && !is_data_arena(n))
 }
 
 /// Saves everything that a training needs to go on; `arenas` as [`crate::read_arenas`] gives them. A parameter's part of an

@@ -4,7 +4,7 @@ use crate::error::{IoError, Result};
 use crate::file::{self, Contents};
 use crate::info::ModelInfo;
 use chiaro_graph::{Backend, BackendError, Graph, Tensor};
-use chiaro_nn::{BUFFERS, METRICS, PARAMS, arena_id, pack_arena, unpack_arena};
+use chiaro_nn::{BUFFERS, METRICS, PARAMS, arena_id, is_data_arena, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
 }
 
-/// Reads the arenas of a graph that outlive a step, metrics left out, as [`save_weights`] and
+/// Reads the arenas of a graph that outlive a step, metrics and data left out, as [`save_weights`] and
 /// [`crate::save_checkpoint`] take them.
 ///
 /// # Errors
@@ -26,7 +26,7 @@ pub fn read_arenas(
     backend: &mut dyn Backend,
     graph: &Graph,
 ) -> std::result::Result<Vec<(String, Tensor)>, BackendError> {
-    let names = graph.arenas().iter().map(|a| &a.name).filter(|n| *n != METRICS);
+    let names = graph.arenas().iter().map(|a| &a.name).filter(|n| *n != METRICS && !is_data_arena(n));
     names.map(|name| Ok((name.clone(), backend.read_arena(name)?))).collect()
 }
 

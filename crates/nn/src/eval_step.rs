@@ -2,12 +2,13 @@
 
 use crate::context::{Context, Declarations, Mode};
 use crate::error::{NnError, Result};
+use crate::input::ImageInput;
 use crate::metrics;
 use crate::models::Model;
 use crate::train_step::IGNORED;
 use chiaro_graph::{CrossEntropyOptions, DType, Data, Graph, Reduction, Tensor};
 
-/// The graph of an evaluation step. Inputs: `images` f32 `[N,H,W,C]`, `labels` i32 `[N]`, where -100 marks rows that only fill up the
+/// The graph of an evaluation step. Inputs: the images as [`ImageInput`] says, `labels` i32 `[N]`, where -100 marks rows that only fill up the
 /// batch (or whose label is unknown); output: `logits` `[N,classes]`. Adds plain cross-entropy and counts to the arena "metrics", which
 /// it shares with the training step, as it does "params" and "buffers".
 #[derive(Clone, Debug)]
@@ -24,18 +25,28 @@ impl EvalStep {
     /// Label of a row that is not counted.
     pub const IGNORED: i32 = IGNORED;
 
-    /// Records an evaluation step of `model`.
+    /// Records an evaluation step of `model` for images f32 `[N,H,W,C]`.
     ///
     /// # Errors
     /// If a layer does not fit or the batch is empty.
     pub fn build(model: &Model, batch: usize) -> Result<EvalStep> {
+        EvalStep::with_input(model, batch, &ImageInput::Normalized)
+    }
+
+    /// Records an evaluation step of `model` for images that come in another way; nothing random is done to them.
+    ///
+    /// # Errors
+    /// Those of [`EvalStep::build`], and if the input does not fit the model's images.
+    pub fn with_input(model: &Model, batch: usize, input: &ImageInput) -> Result<EvalStep> {
         if batch == 0 {
             return Err(NnError::Option("the batch size must be at least 1".into()));
         }
         let mut graph = Graph::new();
-        let [h, w, c] = model.image;
-        let images = graph.input("images", &[batch, h, w, c], DType::F32)?;
+        let given = input.declare(&mut graph, batch, model.image)?;
         let labels = graph.input("labels", &[batch], DType::I32)?;
+        graph.push_scope("images");
+        let images = input.record(&mut graph, given, model.image, None)?;
+        graph.pop_scope();
         let mut ctx = Context::new(&mut graph, Mode::Eval, None);
         let logits = model.record(&mut ctx, images)?;
         let declarations = ctx.finish()?;
@@ -49,7 +60,7 @@ impl EvalStep {
         Ok(EvalStep { graph, declarations, batch })
     }
 
-    /// Fills images and labels of fewer rows up to the batch, with zeros and ignored labels. `None` if they have more rows, their
+    /// Fills normalised images and labels of fewer rows up to the batch, with zeros and ignored labels. `None` if they have more rows, their
     /// numbers differ, or their types are not f32 and i32.
     pub fn padded(&self, images: &Tensor, labels: &Tensor) -> Option<Vec<Tensor>> {
         let (pixels, classes) = (images.as_f32()?, labels.as_i32()?);

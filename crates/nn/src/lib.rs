@@ -8,6 +8,7 @@ mod context;
 mod error;
 mod eval_step;
 mod init;
+mod input;
 mod layers;
 mod metrics;
 pub mod models;
@@ -21,6 +22,7 @@ pub use context::{Context, Declaration, Declarations, LayerInfo, Mode, Module};
 pub use error::{NnError, Result};
 pub use eval_step::EvalStep;
 pub use init::{Fan, Init, initial_arena};
+pub use input::{Augment, ImageInput, PixelInput, Resident, data_arena, is_data_arena};
 pub use layers::{
     Activation, AvgPool2d, BasicBlock, BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d,
     Residual, Sequential,

@@ -4,6 +4,7 @@ use crate::arena::{BUFFERS, METRICS, PARAMS, arena_id, vector};
 use crate::context::{Context, Declarations, Mode};
 use crate::error::{NnError, Result};
 use crate::init::initial_arena;
+use crate::input::{ImageInput, is_data_arena};
 use crate::metrics;
 use crate::models::Model;
 use crate::optim::{Decay, Optimizer, clip_by_global_norm};
@@ -14,6 +15,8 @@ use chiaro_graph::{ArenaId, CrossEntropyOptions, DType, Data, Graph, StateId, Te
 pub struct TrainOptions {
     /// Images in a step.
     pub batch: usize,
+    /// How the images come.
+    pub images: ImageInput,
     /// The optimizer.
     pub optimizer: Optimizer,
     /// Which parameters decay.
@@ -35,6 +38,7 @@ impl TrainOptions {
     pub fn new(batch: usize, optimizer: Optimizer) -> TrainOptions {
         TrainOptions {
             batch,
+            images: ImageInput::default(),
             optimizer,
             decay: Decay::All,
             clip_norm: None,
@@ -49,9 +53,9 @@ impl TrainOptions {
 /// Labels with this value have no loss and are not counted: they fill up a batch.
 pub(crate) const IGNORED: i32 = -100;
 
-/// The graph of a training step. Inputs, in this order: `images` f32 `[N,H,W,C]`, `labels` i32 `[N]`, `key` u32 `[3]` and `hyper`
-/// f32; outputs: `loss`, the mean before the update, and what the options ask for. States: the arenas "params", "buffers"
-/// (where the model has any), "metrics" and the optimizer's.
+/// The graph of a training step. Inputs, in this order: the images as [`ImageInput`] says (`images` f32 `[N,H,W,C]`, `pixels` or
+/// `index`), `labels` i32 `[N]`, `key` u32 `[3]` and `hyper` f32; outputs: `loss`, the mean before the update, and what the options ask for. States: the arenas "params", "buffers"
+/// (where the model has any), "metrics", the optimizer's, and the data set's where it is on the device.
 #[derive(Clone, Debug)]
 pub struct TrainStep {
     /// The graph.
@@ -70,12 +74,14 @@ impl TrainStep {
     pub fn build(model: &Model, options: TrainOptions) -> Result<TrainStep> {
         check(model, &options)?;
         let mut graph = Graph::new();
-        let ([h, w, c], n) = (model.image, options.batch);
-        let images = graph.input("images", &[n, h, w, c], DType::F32)?;
-        let labels = graph.input("labels", &[n], DType::I32)?;
+        let given = options.images.declare(&mut graph, options.batch, model.image)?;
+        let labels = graph.input("labels", &[options.batch], DType::I32)?;
         let key = graph.input("key", &[3], DType::U32)?;
         let hyper = graph.input("hyper", &[options.optimizer.hyper_len()], DType::F32)?;
 
+        graph.push_scope("images");
+        let images = options.images.record(&mut graph, given, model.image, Some(key))?;
+        graph.pop_scope();
         let mut ctx = Context::new(&mut graph, Mode::Train, Some(key));
         let logits = model.record(&mut ctx, images)?;
         let declarations = ctx.finish()?;
@@ -107,7 +113,7 @@ impl TrainStep {
         Ok(TrainStep { graph, declarations, options })
     }
 
-    /// Every arena with its values before the first step, to be written to the backend.
+    /// Every arena but the data set's with its values before the first step, to be written to the backend.
     pub fn initial_arenas(&self, seed: u64) -> Vec<(String, Tensor)> {
         let slots = self.options.optimizer.slots();
         let value = |name: &str, len: usize| match name {
@@ -119,10 +125,11 @@ impl TrainStep {
                 vector(vec![initial as f32; len])
             }
         };
-        self.graph.arenas().iter().map(|a| (a.name.clone(), value(&a.name, a.len))).collect()
+        let arenas = self.graph.arenas().iter().filter(|a| !is_data_arena(&a.name));
+        arenas.map(|a| (a.name.clone(), value(&a.name, a.len))).collect()
     }
 
-    /// The inputs of a step in the graph's order. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
+    /// The inputs of a step in the graph's order, the images as [`TrainOptions::images`] says. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
     pub fn inputs(&self, images: Tensor, labels: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
         vec![images, labels, random_key(seed, step), self.options.optimizer.hyper(lr, step)]
     }

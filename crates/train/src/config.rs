@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chiaro_data::Dataset;
+use chiaro_data::{Dataset, Layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};
@@ -39,6 +39,27 @@ pub enum ScheduleName {
     OneCycle,
 }
 
+/// Random changes of training images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augmentation {
+    /// Shift by up to an eighth of the longer side, as padding and cropping at random do.
+    pub crop: bool,
+    /// Mirror every second image, left to right.
+    pub flip: bool,
+}
+
+/// Where the images are while a model is trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Residency {
+    /// On the device, if it has the room.
+    #[default]
+    Auto,
+    /// With the host, which uploads each batch.
+    Off,
+}
+
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,8 +94,14 @@ pub struct TrainConfig {
     pub label_smoothing: f64,
     /// Norm that gradients are clipped to; absent: not clipped.
     pub clip: Option<f64>,
-    /// Seed of initial values, order of images, and dropout.
+    /// Seed of initial values, order and random changes of images, and dropout.
     pub seed: u64,
+    /// Random changes of training images.
+    #[serde(default)]
+    pub augment: Augmentation,
+    /// Where the images are.
+    #[serde(default)]
+    pub resident: Residency,
     /// The device asked for: `auto`, `cpu`, `gpu`, `gpu:N`, `gpu:NAME` or `reference`.
     pub device: String,
     /// Threads that load data; absent: chosen by the data set.
@@ -111,6 +138,8 @@ impl TrainConfig {
             label_smoothing: 0.0,
             clip: None,
             seed: 0,
+            augment: Augmentation::default(),
+            resident: Residency::default(),
             device: "auto".to_string(),
             data_threads: None,
             report_every: None,
@@ -152,6 +181,15 @@ impl TrainConfig {
             Some((_, message)) => Err(TrainError::setting(message)),
             None => Ok(()),
         }
+    }
+}
+
+impl Augmentation {
+    /// What suits a data set: crops and mirror images for CIFAR-10's own files, whose usual recipe has them; nothing for
+    /// others, since who knows whether a mirrored image is still of its class.
+    pub fn usual(layout: Option<Layout>) -> Augmentation {
+        let both = layout == Some(Layout::Cifar10);
+        Augmentation { crop: both, flip: both }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use chiaro_data::{Batch, Dataset, Loader, LoaderOptions, Normalize};
+use chiaro_data::{Dataset, LoaderOptions, Normalize};
 use chiaro_graph::{Backend, DType, PlanId, Tensor};
-use chiaro_nn::{EvalStep, METRICS, Metrics, Model};
+use chiaro_nn::{Augment, EvalStep, METRICS, Metrics, Model};
 
 use crate::confusion::Confusion;
 use crate::error::{Result, TrainError};
+use crate::feed::Feed;
+use crate::place::{DataPlace, pixels};
 
 /// Loss and accuracy over a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,11 +22,24 @@ pub struct Evaluation {
     pub samples: usize,
 }
 
+/// How a data set is run over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EvalOptions {
+    /// Images a step.
+    pub batch: usize,
+    /// Threads that load data; absent: chosen by the data set.
+    pub threads: Option<usize>,
+    /// Bring the whole set to the device if it fits: worth it where it is run over more than once.
+    pub resident: bool,
+}
+
 /// An evaluation step compiled for a backend, with the data it runs over.
 pub struct Evaluator {
     step: EvalStep,
     plan: PlanId,
-    loader: Loader,
+    feed: Feed,
+    place: DataPlace,
+    classes: Vec<String>,
 }
 
 impl Evaluator {
@@ -37,14 +52,21 @@ impl Evaluator {
         model: &Model,
         dataset: &Arc<dyn Dataset>,
         normalize: &Normalize,
-        batch: usize,
-        threads: Option<usize>,
+        options: EvalOptions,
     ) -> Result<Evaluator> {
-        let step = EvalStep::build(model, batch)?;
+        let EvalOptions { batch, threads, resident } = options;
+        let place = DataPlace::of(&**dataset, backend, resident);
+        let resident = place.resident(&**dataset, "test");
+        let step = EvalStep::with_input(model, batch, &pixels(normalize, Augment::default(), resident.clone()))?;
         let plan = backend.compile(&step.graph)?;
         let options = LoaderOptions { threads, ..LoaderOptions::evaluation(batch) };
-        let loader = Loader::new(Arc::clone(dataset), normalize.clone(), options)?;
-        Ok(Evaluator { step, plan, loader })
+        let feed = Feed::new(backend, dataset, options, resident.as_ref())?;
+        Ok(Evaluator { step, plan, feed, place, classes: dataset.classes().to_vec() })
+    }
+
+    /// Where the images are.
+    pub fn data_place(&self) -> DataPlace {
+        self.place
     }
 
     /// The step's graph and declarations.
@@ -54,7 +76,7 @@ impl Evaluator {
 
     /// How many batches there are.
     pub fn batches(&self) -> usize {
-        self.loader.batches()
+        self.feed.batches()
     }
 
     /// Loss and accuracy. `go_on` is called after each batch with the number done; `None` comes back if it says no.
@@ -63,9 +85,8 @@ impl Evaluator {
     /// If data cannot be loaded or the device fails.
     pub fn run(&self, backend: &mut dyn Backend, mut go_on: impl FnMut(usize) -> bool) -> Result<Option<Evaluation>> {
         clear_metrics(backend)?;
-        for (number, batch) in self.loader.epoch(0)?.enumerate() {
-            let inputs = self.inputs(batch?)?;
-            backend.run(self.plan, &inputs)?;
+        for (number, batch) in self.feed.epoch(0, 0)?.enumerate() {
+            backend.run(self.plan, &batch?.into_evaluated()?)?;
             if !go_on(number + 1) {
                 return Ok(None);
             }
@@ -86,15 +107,14 @@ impl Evaluator {
         mut progress: impl FnMut(usize),
     ) -> Result<(Evaluation, Confusion)> {
         clear_metrics(backend)?;
-        let classes = self.loader.dataset().classes();
-        let mut confusion = Confusion::new(classes.to_vec());
+        let mut confusion = Confusion::new(self.classes.clone());
         let mut metrics = Metrics::default();
-        for (number, batch) in self.loader.epoch(0)?.enumerate() {
+        for (number, batch) in self.feed.epoch(0, 0)?.enumerate() {
             let batch = batch?;
             let (valid, labels) = (batch.valid, batch.labels.clone());
-            backend.run(self.plan, &self.inputs(batch)?)?;
+            backend.run(self.plan, &batch.into_evaluated()?)?;
             let logits = backend.read(self.plan, 0)?;
-            let rows = logits.as_f32().unwrap_or(&[]).chunks_exact(classes.len().max(1));
+            let rows = logits.as_f32().unwrap_or(&[]).chunks_exact(self.classes.len().max(1));
             for (row, &label) in rows.zip(&labels).take(valid) {
                 confusion.count(label as usize, largest(row));
             }
@@ -104,24 +124,6 @@ impl Evaluator {
         let loss = if metrics.non_finite > 0.0 { f64::NAN } else { metrics.loss() };
         let evaluation = Evaluation { loss, accuracy: metrics.accuracy(), samples: metrics.samples as usize };
         Ok((evaluation, confusion))
-    }
-
-    fn inputs(&self, mut batch: Batch) -> Result<Vec<Tensor>> {
-        let valid = batch.valid;
-        batch.labels[valid..].fill(EvalStep::IGNORED);
-        let [images, labels] = tensors(&mut batch, self.loader.dataset().image_shape())?;
-        Ok(vec![images, labels])
-    }
-}
-
-/// Images and labels of a batch as tensors; the batch is left empty.
-pub(crate) fn tensors(batch: &mut Batch, [h, w, c]: [usize; 3]) -> Result<[Tensor; 2]> {
-    let n = batch.labels.len();
-    let images = Tensor::f32([n, h, w, c], std::mem::take(&mut batch.images));
-    let labels = Tensor::i32([n], std::mem::take(&mut batch.labels));
-    match (images, labels) {
-        (Some(images), Some(labels)) => Ok([images, labels]),
-        _ => Err(TrainError::setting(format!("the loader's batch of {n} has not the shape [{n}, {h}, {w}, {c}]"))),
     }
 }
 

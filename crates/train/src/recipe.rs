@@ -1,6 +1,6 @@
 //! What the settings mean: the training step's options and the learning rate of each step.
 
-use chiaro_nn::{Adagrad, Adam, AdamW, Decay, Optimizer, RmsProp, Schedule, Sgd, TrainOptions};
+use chiaro_nn::{Adagrad, Adam, AdamW, Augment, Decay, Optimizer, RmsProp, Schedule, Sgd, TrainOptions};
 
 use crate::config::{OptimizerName, ScheduleName, TrainConfig};
 
@@ -22,6 +22,13 @@ pub(crate) fn train_options(config: &TrainConfig) -> TrainOptions {
         label_smoothing: config.label_smoothing,
         ..TrainOptions::new(config.batch_size, optimizer)
     }
+}
+
+/// The random changes of images of this shape.
+pub(crate) fn augment(config: &TrainConfig, [height, width, _]: [usize; 3]) -> Augment {
+    // Four pixels of CIFAR-10's 32 are usual; something of the image must be left.
+    let shift = height.max(width).div_ceil(8).min(height.min(width).saturating_sub(1));
+    Augment { crop: if config.augment.crop { shift } else { 0 }, flip: config.augment.flip }
 }
 
 /// The schedule over the steps of a run.

@@ -1,21 +1,26 @@
-//! The training loop: batches from background threads, one run of the step's plan each, and few readings.
+//! The training loop: batches told by number or made by background threads, one run of the step's plan each, and few readings.
 
 use std::time::Instant;
 
-use chiaro_data::{Loader, LoaderOptions};
-use chiaro_graph::{Backend, PlanId, Tensor};
+use chiaro_data::LoaderOptions;
+use chiaro_graph::{Backend, BackendError, PlanId, Tensor};
 use chiaro_io::{ModelInfo, read_arenas, save_weights};
-use chiaro_nn::{Model, NnError, Schedule, TrainStep};
+use chiaro_nn::{Model, NnError, Schedule, TrainOptions, TrainStep};
 
-use crate::config::TrainConfig;
+use crate::config::{Residency, TrainConfig};
 use crate::data::Data;
 use crate::error::{Result, TrainError};
-use crate::evaluate::{Evaluation, Evaluator, take_metrics, tensors};
+use crate::evaluate::{EvalOptions, Evaluation, Evaluator, take_metrics};
+use crate::feed::Feed;
 use crate::folder::RunFolder;
 use crate::observer::{EpochRecord, Event, Observer, Progress};
+use crate::place::{DataPlace, pixels};
 use crate::position::Position;
 use crate::stop::Stop;
 use crate::{recipe, weights};
+
+/// The training set's name on the device.
+const TRAIN: &str = "train";
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +39,8 @@ pub struct Trainer<'b> {
     step: TrainStep,
     plan: PlanId,
     evaluator: Evaluator,
-    loader: Loader,
+    feed: Feed,
+    place: DataPlace,
     schedule: Schedule,
     at: Position,
     records: Vec<EpochRecord>,
@@ -55,23 +61,25 @@ impl<'b> Trainer<'b> {
             });
         }
         let (batch, threads) = (config.batch_size, config.data_threads);
+        let (step, plan, place) = compile(backend, model, data, config)?;
         let options = LoaderOptions { threads, ..LoaderOptions::training(batch, config.seed) };
-        let loader = Loader::new(data.train.clone(), data.normalize.clone(), options)?;
-        let step = TrainStep::build(model, recipe::train_options(config))?;
-        let plan = backend.compile(&step.graph)?;
-        let evaluator = Evaluator::new(backend, model, &data.test, &data.normalize, batch, threads)?;
+        let resident = place.resident(&*data.train, TRAIN);
+        let feed = Feed::new(backend, &data.train, options, resident.as_ref())?;
+        let options = EvalOptions { batch, threads, resident: resident.is_some() };
+        let evaluator = Evaluator::new(backend, model, &data.test, &data.normalize, options)?;
         for (name, values) in step.initial_arenas(config.seed) {
             backend.write_arena(&name, &values)?;
         }
-        let schedule = recipe::schedule(config, loader.batches());
+        let schedule = recipe::schedule(config, feed.batches());
         Ok(Trainer {
             backend,
             config: config.clone(),
             info: data.model_info(&model.name),
             step,
             plan,
+            place: place.with(evaluator.data_place()),
             evaluator,
-            loader,
+            feed,
             schedule,
             at: Position::default(),
             records: vec![],
@@ -85,8 +93,8 @@ impl<'b> Trainer<'b> {
     /// If the checkpoint cannot be read or is of another model or optimizer.
     pub fn resume(&mut self, folder: &RunFolder) -> Result<()> {
         let at = weights::load(&folder.checkpoint_path(), &self.info, self.backend, &self.step)?;
-        if at.step_in_epoch > self.loader.batches() {
-            let found = format!("{} steps an epoch", self.loader.batches());
+        if at.step_in_epoch > self.feed.batches() {
+            let found = format!("{} steps an epoch", self.feed.batches());
             let expected = format!("at least {}", at.step_in_epoch);
             return Err(TrainError::OtherData { found, expected });
         }
@@ -106,6 +114,11 @@ impl<'b> Trainer<'b> {
         self.backend.stats().bytes
     }
 
+    /// Where the images are: once they are on the device, the data sets that the trainer was made with may go.
+    pub fn data_place(&self) -> DataPlace {
+        self.place
+    }
+
     /// The backend.
     pub fn backend(&mut self) -> &mut dyn Backend {
         self.backend
@@ -113,7 +126,7 @@ impl<'b> Trainer<'b> {
 
     /// Steps of an epoch.
     pub fn steps_per_epoch(&self) -> usize {
-        self.loader.batches()
+        self.feed.batches()
     }
 
     /// Epochs that have ended.
@@ -157,16 +170,16 @@ impl<'b> Trainer<'b> {
 
     /// Whether the epoch was trained to its end.
     fn train_epoch(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<bool> {
-        let steps = self.loader.batches();
+        let steps = self.feed.batches();
         let every = self.config.report_every.unwrap_or_else(|| steps.div_ceil(50)).max(1);
         let (started, seconds_before) = (Instant::now(), self.at.seconds);
         let mut step_started = started;
         let mut last_read = self.at.step_in_epoch;
-        for batch in self.loader.epoch(self.at.epoch as u64)?.skip(self.at.step_in_epoch) {
+        for batch in self.feed.epoch(self.at.epoch as u64, self.at.step_in_epoch)? {
             if stop.requested() {
                 break;
             }
-            let [images, labels] = tensors(&mut batch?, self.loader.dataset().image_shape())?;
+            let [images, labels] = batch?.into_tensors()?;
             let inputs = self.step.inputs(images, labels, self.config.seed, self.at.step, self.rate(self.at.step));
             self.backend.run(self.plan, &inputs)?;
             self.at.step += 1;
@@ -283,6 +296,30 @@ impl<'b> Trainer<'b> {
     fn save_checkpoint(&self, folder: &RunFolder, arenas: &[(String, Tensor)]) -> Result<()> {
         let path = folder.checkpoint_path();
         weights::save(&path, &self.info, self.config.seed, &self.at, &self.step.graph, arenas)
+    }
+}
+
+/// Records and compiles the training step, with the training set on the device if it has the room for both.
+fn compile(
+    backend: &mut dyn Backend,
+    model: &Model,
+    data: &Data,
+    config: &TrainConfig,
+) -> Result<(TrainStep, PlanId, DataPlace)> {
+    let augment = recipe::augment(config, model.image);
+    let attempt = |backend: &mut dyn Backend, place: DataPlace| -> Result<_> {
+        let images = pixels(&data.normalize, augment, place.resident(&*data.train, TRAIN));
+        let step = TrainStep::build(model, TrainOptions { images, ..recipe::train_options(config) })?;
+        let plan = backend.compile(&step.graph)?;
+        Ok((step, plan, place))
+    };
+    let room = backend.room();
+    let place = DataPlace::of(&*data.train, backend, config.resident == Residency::Auto);
+    match (attempt(backend, place), place) {
+        (Err(TrainError::Backend(BackendError::OutOfMemory { .. })), DataPlace::Device { bytes }) => {
+            attempt(backend, DataPlace::TooLarge { bytes, room })
+        }
+        (done, _) => done,
     }
 }
 

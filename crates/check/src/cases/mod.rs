@@ -5,6 +5,7 @@ mod elementwise;
 mod half;
 mod image;
 mod index;
+mod load_images;
 mod loss;
 mod matmul;
 mod movement;
@@ -30,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         loss::cases(),
         index::cases(),
         image::cases(),
+        load_images::cases(),
         random::cases(),
         state::cases(),
         second::cases(),

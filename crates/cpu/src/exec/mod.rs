@@ -10,6 +10,7 @@ mod ending;
 mod fold;
 mod gather;
 mod grid;
+mod load_images;
 mod machine;
 mod math;
 mod matmul;

@@ -3,6 +3,7 @@
 
 mod conv;
 mod elementwise;
+mod images;
 mod index;
 mod loss;
 mod matmul;
@@ -141,6 +142,7 @@ impl Backend for Reference {
         let of = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
         check_inputs(of.graph.inputs(), inputs)?;
         let wide: Vec<Vec<f64>> = inputs.iter().map(Tensor::to_f64).collect();
+        self.stats.uploaded += inputs.iter().map(|t| t.bytes() as u64).sum::<u64>();
         self.run_f64(plan, &wide)
     }
 
@@ -157,7 +159,23 @@ impl Backend for Reference {
         if arena.dtype != values.dtype() || values.shape() != [arena.values.len()] {
             return Err(mismatch(name, arena, values.data().len(), values.dtype()));
         }
+        self.stats.uploaded += values.bytes() as u64;
         self.write_arena_f64(name, &values.to_f64())
+    }
+
+    fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
+        let arena = self.arenas.get_mut(name).ok_or_else(|| unknown_arena(name))?;
+        let end = first.saturating_add(values.data().len());
+        if arena.dtype != values.dtype() || values.shape().len() != 1 || end > arena.values.len() {
+            return Err(mismatch(name, arena, values.data().len(), values.dtype()));
+        }
+        arena.values[first..end].copy_from_slice(&values.to_f64());
+        self.stats.uploaded += values.bytes() as u64;
+        Ok(())
+    }
+
+    fn room(&self) -> u64 {
+        u64::MAX
     }
 
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {

@@ -4,6 +4,7 @@ mod axis;
 mod columns;
 mod conv;
 mod gemm;
+mod images;
 mod pointwise;
 mod pool;
 mod reduce;
@@ -76,6 +77,7 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
         | Kernel::ScatterAdd(_)
         | Kernel::IndexSelect(_)
         | Kernel::IndexAdd(_) => axis::dispatches(step),
+        Kernel::LoadImages(shape) => images::dispatches(step, shape),
     }
 }
 
@@ -92,7 +94,8 @@ fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> u
 
 /// What a device of this kind asks of its plans.
 pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
-    let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, ..PlanOptions::default() };
+    let has_epilogue = |kernel: &Kernel| kernel.has_epilogue() || matches!(kernel, Kernel::LoadImages(_));
+    let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
     // A plan takes plain functions.
     match *variants {
         Variants::SOFTWARE => PlanOptions { scratch: |k, c| scratch(k, c, &Variants::SOFTWARE), ..plain },

@@ -62,6 +62,17 @@ pub struct AxisShape {
     pub m: usize,
 }
 
+/// Images made of packed pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ImagesShape {
+    /// Images in the set.
+    pub stored: usize,
+    /// Words of each.
+    pub words: usize,
+    /// `[N,H,W,C]`
+    pub y: [usize; 4],
+}
+
 /// What a step runs. The comment gives the kernel's own input operands, in order. Kernels marked (E) end in the step's
 /// program; the others have a program that only stores `Value(0)` to one operand, row-major.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -146,6 +157,8 @@ pub enum Kernel {
     IndexSelect(AxisShape),
     /// source `[outer, m, inner]`, index `[m]`; the result is `[outer, n, inner]`
     IndexAdd(AxisShape),
+    /// pixels, index, moves, affine
+    LoadImages(ImagesShape),
 }
 
 impl Kernel {
@@ -268,9 +281,14 @@ impl Step {
         &self.operands[self.program.stores[0].operand]
     }
 
-    /// Bytes read and written, each operand counted once.
+    /// Bytes read and written, each operand counted once; of a set of images those that are taken alone.
     pub fn bytes(&self) -> u64 {
         let one = |o: &Operand| o.len * o.dtype.size() * if o.access == Access::ReadWrite { 2 } else { 1 };
-        self.operands.iter().map(|o| one(o) as u64).sum()
+        let all: usize = self.operands.iter().map(one).sum();
+        let left = match &self.kernel {
+            Kernel::LoadImages(s) => 4 * s.words * s.stored.saturating_sub(s.y[0]),
+            _ => 0,
+        };
+        (all - left) as u64
     }
 }

@@ -3,7 +3,7 @@
 use super::PlanOptions;
 use super::decide::{Decisions, operands, resolve};
 use super::draft::{Draft, Drafts, Region, StorageKind};
-use super::kernel::{AxisShape, ConvShape, Kernel, MatMulShape, PoolShape};
+use super::kernel::{AxisShape, ConvShape, ImagesShape, Kernel, MatMulShape, PoolShape};
 use super::program::{Instr, Program, Store, View};
 use super::trace::{Places, Tracer};
 use crate::dtype::DType;
@@ -361,6 +361,7 @@ fn structural(graph: &Graph, v: Var, op: &Op) -> Option<Kernel> {
         Op::ScatterAdd(axis) => Kernel::ScatterAdd(along(out, *axis, at(0)[*axis])),
         Op::IndexSelect(axis) => Kernel::IndexSelect(along(at(0), *axis, out[*axis])),
         Op::IndexAdd(axis) => Kernel::IndexAdd(along(out, *axis, at(0)[*axis])),
+        Op::LoadImages => Kernel::LoadImages(ImagesShape { stored: at(0)[0], words: at(0)[1], y: four(out) }),
         _ => return None,
     })
 }

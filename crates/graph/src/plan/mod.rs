@@ -17,7 +17,7 @@ mod schedule;
 mod trace;
 
 pub use kernel::{
-    Access, AxisShape, ColumnKind, Columns, ConvShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
+    Access, AxisShape, ColumnKind, Columns, ConvShape, ImagesShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
 };
 pub use program::{Instr, Program, Reg, Store, View};
 
