@@ -7,7 +7,7 @@ use chiaro_graph::plan::{ColumnKind, Columns, Operand, Program};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
-use super::{ReducePass, Slot, enables, slots, used, writable};
+use super::{ReducePass, Slot, enabled, slots, used, writable};
 
 /// Neighbouring columns of a workgroup: few, so that many threads share the parts of each.
 const SIDE: usize = 8;
@@ -45,8 +45,7 @@ pub(crate) fn merge_columns(columns: &Columns, parts: &ColumnParts, operands: &[
     let binds: Vec<usize> = (0..operands.len()).filter(|&i| used(&[program], i)).collect();
     let mut functions = Functions::default();
     let body = body(columns, parts, count, &slots, &mut functions);
-    let bound: Vec<&Slot> = binds.iter().map(|&i| &slots[i]).collect();
-    let mut text = enables(bound).to_string();
+    let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
         text += &slots[i].declaration(binding, writable(&operands[i]));
     }
@@ -55,7 +54,7 @@ pub(crate) fn merge_columns(columns: &Columns, parts: &ColumnParts, operands: &[
     text += &functions.text();
     text += SUM_OF_THREADS;
     text += &body;
-    ReducePass { text, binds, scratch: true, workgroups: count.div_ceil(SIDE) as u64 }
+    ReducePass { text: enabled(text), binds, scratch: true, workgroups: count.div_ceil(SIDE) as u64 }
 }
 
 /// Adds what the threads of a column have; all of them get the sum.

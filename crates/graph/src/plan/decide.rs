@@ -56,7 +56,9 @@ pub(super) fn resolve(graph: &Graph, v: Var, alignment: usize) -> (Var, usize) {
         Op::Slice { start, step } => match contiguous_start(graph.shape(node.inputs[0]), &node.shape, start, step) {
             Some(first) => {
                 let (root, offset) = resolve(graph, node.inputs[0], alignment);
-                if (offset + first) % alignment == 0 { (root, offset + first) } else { (v, 0) }
+                // Alignments count 32-bit elements; a 16-bit one is half as long.
+                let unit = if alignment > 1 { alignment * 4 / node.dtype.size() } else { 1 };
+                if (offset + first) % unit == 0 { (root, offset + first) } else { (v, 0) }
             }
             None => (v, 0),
         },
