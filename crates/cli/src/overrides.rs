@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chiaro::train::{OptimizerName, ScheduleName, TrainConfig};
+use chiaro::train::{OptimizerName, PrecisionName, ScheduleName, TrainConfig};
 use clap::ValueEnum;
 
 /// The choice of optimizer.
@@ -23,6 +23,14 @@ pub enum Schedule {
     Step,
     Cosine,
     Onecycle,
+}
+
+/// The choice of precision.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Precision {
+    F32,
+    F16,
+    Auto,
 }
 
 /// Settings that may be given.
@@ -64,6 +72,9 @@ pub struct Overrides {
     /// Clip gradients to this norm
     #[arg(long, value_name = "NORM")]
     pub clip: Option<f64>,
+    /// Store activations in 32 or 16 bits; auto: in 16 where the device gains by it [default: f32]
+    #[arg(long)]
+    pub precision: Option<Precision>,
     /// Resize images to this height and width: 64 or 48x64
     #[arg(long, value_parser = parse_size, value_name = "SIZE")]
     pub size: Option<[usize; 2]>,
@@ -104,6 +115,7 @@ impl Overrides {
         set(&mut config.weight_decay, &self.weight_decay);
         set(&mut config.label_smoothing, &self.label_smoothing);
         config.clip = self.clip.or(config.clip);
+        set(&mut config.precision, &self.precision.map(Precision::name));
         config.size = self.size.or(config.size);
         set(&mut config.seed, &self.seed);
         config.strict |= self.strict;
@@ -123,6 +135,7 @@ impl Overrides {
             ("--weight-decay", self.weight_decay.is_some()),
             ("--label-smoothing", self.label_smoothing.is_some()),
             ("--clip", self.clip.is_some()),
+            ("--precision", self.precision.is_some()),
             ("--size", self.size.is_some()),
             ("--seed", self.seed.is_some()),
             ("--limit", self.limit.is_some()),
@@ -140,6 +153,16 @@ impl Optimizer {
             Self::Adamw => OptimizerName::AdamW,
             Self::Rmsprop => OptimizerName::RmsProp,
             Self::Adagrad => OptimizerName::Adagrad,
+        }
+    }
+}
+
+impl Precision {
+    fn name(self) -> PrecisionName {
+        match self {
+            Self::F32 => PrecisionName::F32,
+            Self::F16 => PrecisionName::F16,
+            Self::Auto => PrecisionName::Auto,
         }
     }
 }

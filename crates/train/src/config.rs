@@ -39,6 +39,19 @@ pub enum ScheduleName {
     OneCycle,
 }
 
+/// In which precision the layers of a training step compute. Weights, statistics and the optimizer are 32-bit always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionName {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// Activations and copies of the weights in 16 bits, with a loss scale.
+    F16,
+    /// 16 bits where the device gains by them, else 32.
+    Auto,
+}
+
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +86,9 @@ pub struct TrainConfig {
     pub label_smoothing: f64,
     /// Norm that gradients are clipped to; absent: not clipped.
     pub clip: Option<f64>,
+    /// The precision of the layers.
+    #[serde(default)]
+    pub precision: PrecisionName,
     /// Seed of initial values, order of images, and dropout.
     pub seed: u64,
     /// The device asked for: `auto`, `cpu`, `gpu`, `gpu:N`, `gpu:NAME` or `reference`.
@@ -110,6 +126,7 @@ impl TrainConfig {
             warmup_epochs: 0.25,
             label_smoothing: 0.0,
             clip: None,
+            precision: PrecisionName::F32,
             seed: 0,
             device: "auto".to_string(),
             data_threads: None,

@@ -14,6 +14,7 @@ mod file;
 mod folder;
 mod observer;
 mod position;
+mod precision;
 mod recipe;
 mod run_config;
 mod saved;
@@ -23,7 +24,7 @@ mod trainer;
 mod weights;
 
 pub use classifier::{Classifier, Guess};
-pub use config::{OptimizerName, ScheduleName, TrainConfig};
+pub use config::{OptimizerName, PrecisionName, ScheduleName, TrainConfig};
 pub use confusion::Confusion;
 pub use data::Data;
 pub use error::{Result, TrainError};

@@ -197,6 +197,14 @@ pub struct Operand {
     pub access: Access,
 }
 
+impl Operand {
+    /// Bytes read and written by a call, once each.
+    pub fn bytes(&self) -> u64 {
+        let times = if self.access == Access::ReadWrite { 2 } else { 1 };
+        (self.len * self.dtype.size() * times) as u64
+    }
+}
+
 /// How a register of a step's program is reduced over all points that share their position on the last axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ColumnKind {
@@ -270,7 +278,6 @@ impl Step {
 
     /// Bytes read and written, each operand counted once.
     pub fn bytes(&self) -> u64 {
-        let one = |o: &Operand| o.len * o.dtype.size() * if o.access == Access::ReadWrite { 2 } else { 1 };
-        self.operands.iter().map(|o| one(o) as u64).sum()
+        self.operands.iter().map(Operand::bytes).sum()
     }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod program;
 mod schedule;
 mod trace;
+mod traffic;
 
 pub use kernel::{
     Access, AxisShape, ColumnKind, Columns, ConvShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
