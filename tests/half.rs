@@ -70,6 +70,12 @@ impl<'b> Run<'b> {
         self.backend.read(self.plan, 0).expect("the loss").to_f64()[0]
     }
 
+    fn repeat(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.advance(1.0);
+        }
+    }
+
     fn scale(&mut self) -> LossScaleState {
         LossScaleState::from_arena(&self.backend.read_arena(LOSS_SCALE).expect("the loss scale")).expect("three values")
     }
@@ -165,7 +171,7 @@ fn an_overflow_halves_the_scale_and_changes_nothing_else() {
         for mut backend in backends() {
             let mut run = Run::new(&mut *backend, scaled(1024.0, 100), optimizer, 0.01);
             let name = run.backend.name();
-            (0..3).for_each(|_| drop(run.advance(1.0)));
+            run.repeat(3);
             let before = run.state();
             assert!(before.iter().any(|(n, _)| n == BUFFERS) && before.len() >= 3, "{name}: {} arenas", before.len());
             // Beyond the largest 16-bit number.
@@ -209,7 +215,9 @@ fn first_gradients(backend: &mut dyn Backend, precision: Precision) -> Vec<f64> 
     let find = |name: &str| step.graph.states().iter().find(|s| s.name == name).expect("a parameter").clone();
     let mut params = backend.read_arena(PARAMS).expect("parameters").as_f32().expect("floats").to_vec();
     let tiny = find("b.weight");
-    params[tiny.offset..tiny.offset + count(&tiny.shape)].iter_mut().for_each(|w| *w *= 2f32.powi(-20));
+    let place = &mut params[tiny.offset..tiny.offset + count(&tiny.shape)];
+    // Whole multiples of the smallest 16-bit number.
+    place.iter_mut().for_each(|w| *w = (*w * 8.0).round() * 2f32.powi(-24));
     let len = params.len();
     backend.write_arena(PARAMS, &Tensor::f32([len], params).expect("as many")).expect("an arena");
     let (images, labels) = support::bright_rows(BATCH, SIZE, 0);
@@ -232,8 +240,8 @@ fn gradients_that_vanish_without_a_scale_are_there_with_one() {
         let kept = first_gradients(&mut *fresh, Precision::f16());
         let error = chiaro_check::compare::relative_error(&kept, &want);
         println!("{name}: {error:.1e}");
-        // The tiny weights are subnormal 16-bit numbers, which have few digits.
-        assert!(error < 5e-2, "{name}: {error:e}");
+        // Measured: see the report.
+        assert!(error < 2e-3, "{name}: {error:e}");
     }
 }
 
@@ -241,9 +249,9 @@ fn gradients_that_vanish_without_a_scale_are_there_with_one() {
 fn a_step_is_one_submission_and_allocates_nothing() {
     for mut backend in backends() {
         let mut run = Run::new(&mut *backend, Precision::f16(), sgd(), 0.01);
-        (0..3).for_each(|_| drop(run.advance(1.0)));
+        run.repeat(3);
         let first = run.backend.stats();
-        (0..20).for_each(|_| drop(run.advance(1.0)));
+        run.repeat(20);
         let last = run.backend.stats();
         assert_eq!(last.submissions - first.submissions, 20, "{}", run.backend.name());
         assert_eq!((last.allocations, last.bytes), (first.allocations, first.bytes), "{}", run.backend.name());
