@@ -1,7 +1,7 @@
 //! What the plan of a model's training step costs, counted before anything runs:
 //! `cargo run --release --example plan resnet18 128 f16`.
 
-use chiaro::graph::plan::{Plan, PlanOptions, Step};
+use chiaro::graph::plan::{Kernel, Plan, PlanOptions, Step};
 use chiaro::nn::{Optimizer, Precision, Sgd, TrainOptions, TrainStep, models};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let optimizer = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
     let step = TrainStep::build(&model, TrainOptions { precision, ..TrainOptions::new(batch, optimizer) })?;
     // As a GPU asks for it; second passes of reductions are not calls of the plan.
-    let options = PlanOptions { alignment: 64, inline_broadcasts: true, ..PlanOptions::default() };
+    let columns = |k: &Kernel| matches!(k, Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_));
+    let options = PlanOptions { alignment: 64, inline_broadcasts: true, columns, ..PlanOptions::default() };
     let plan = Plan::new(&step.graph, &options)?;
     let an_image = |bytes: u64| bytes as f64 / batch as f64 / 1e6;
     let optimizer_bytes: u64 = plan.steps.iter().filter(|s| s.label.starts_with("optimizer")).map(Step::bytes).sum();

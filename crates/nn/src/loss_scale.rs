@@ -95,6 +95,8 @@ impl Scaling {
         graph.state(arena, LOSS_SCALE, &[LEN])?;
         let values = graph.arena_values(arena);
         let first = graph.narrow(values, 0, 0, 1)?;
+        // Zeros, which nobody has written over yet, are no scale.
+        let first = graph.map_scalars(Elementwise::Maximum, first, &[settings.bounds[0]])?;
         let scale = graph.reshape(first, &[])?;
         Ok(Scaling { settings, values, scale })
     }
@@ -114,7 +116,8 @@ impl Scaling {
     fn assign(&self, graph: &mut Graph, good: Var) -> Result<()> {
         let LossScale { growth, interval, backoff, bounds: [least, most], .. } = self.settings;
         let number = |graph: &mut Graph, i: usize| graph.narrow(self.values, 0, i, i + 1);
-        let [scale, run, skipped] = [number(graph, 0)?, number(graph, 1)?, number(graph, 2)?];
+        let [run, skipped] = [number(graph, 1)?, number(graph, 2)?];
+        let scale = graph.reshape(self.scale, &[1])?;
         let zero = graph.scalar(0.0, DType::F32);
         let run = graph.map_scalars(Elementwise::Add, run, &[1.0])?;
         let full = graph.map_scalars(Elementwise::GreaterEqual, run, &[f64::from(interval)])?;

@@ -148,11 +148,14 @@ fn mixed() -> Vec<Case> {
         let wide = g.cast(y, DType::F32);
         g.add(wide, v[2])
     });
-    let widened = Case::new("half/widened_product", |g, v| {
-        let y = g.matmul(v[0], v[1], false, false)?;
-        let y = g.reshape(y, &[3, 20])?;
-        let wide = g.widened(y);
-        g.unary(Elementwise::Tanh, wide)
+    let widened = Case::new("half/widened_sum", |g, v| {
+        let product = g.mul(v[0], v[1])?;
+        let (wide, narrow) = (g.cast(v[0], DType::F32), g.reshape(product, &[6, 9])?);
+        let wide = g.unary(Elementwise::Tanh, wide)?;
+        let rounded = g.cast(wide, DType::F16);
+        let y = g.add(rounded, narrow)?;
+        let y = g.reshape(y, &[3, 18])?;
+        Ok(g.widened(y))
     });
     let block = Case::new("half/residual_block", move |g, v| {
         let &[x, w, scale, shift] = v else { return Ok(v[0]) };
@@ -170,7 +173,7 @@ fn mixed() -> Vec<Case> {
         half(master, "x", &[2, 5, 5, 4]).float("weight", &[6, 3, 3, 4], Draw::Normal),
         half(shared, "x", &[2, 5, 5, 4]).float("weight", &[4, 3, 3, 4], spread.clone()),
         half(dense, "x", &[6, 10]).float("weight", &[7, 10], Draw::Normal).float("bias", &[7], Draw::Normal),
-        half(half(widened, "a", &[6, 9]), "b", &[9, 10]),
+        half(half(widened, "a", &[6, 9]), "b", &[9]),
         half(block, "x", &[4, 6, 6, 8])
             .float("weight", &[8, 3, 3, 8], spread)
             .float("scale", &[8], Draw::NormalAround(1.0, 0.2))

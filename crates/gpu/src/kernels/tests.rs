@@ -82,7 +82,8 @@ fn training_steps_of_models_take_few_dispatches() {
     assert!(small <= 60, "{small} dispatches of the small CNN");
     let resnet = training_step("resnet18", [32, 32, 3], 128, wide, &mut seen);
     assert!(resnet <= 160, "{resnet} dispatches of ResNet-18");
-    // In 16 bits beside these: the copy of the weights and of the images, and the check of the gradients in two passes.
+    // In 16 bits beside these: copies of weights, images and the logits' gradient, the check of all gradients in two passes, and the
+    // loss scale.
     let half = training_step("resnet18", [32, 32, 3], 128, chiaro_nn::Precision::f16(), &mut seen);
-    assert!(half <= resnet + 6, "{half} dispatches of ResNet-18 in 16 bits");
+    assert!(half <= resnet + 7, "{half} dispatches of ResNet-18 in 16 bits");
 }

@@ -1,24 +1,36 @@
-//! 16-bit values whose kernels have more digits than are stored.
+//! Results of kernels that have more digits than 16 bits hold.
+//!
+//! Products and sums are added in 32 bits whatever they are stored in. Gradients of products are recorded as the 32-bit value and
+//! its rounding; whoever wants the digits takes the value from in front of the rounding, which then is computed by nobody.
 
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::graph::{Graph, Var};
-use crate::op::{Op, ReduceKind};
+use crate::op::Op;
 
 impl Graph {
-    /// A 16-bit value in 32 bits. Products of matrices, weight gradients of convolutions and sums, and what is made of them by
-    /// reshaping and adding, are then never rounded to 16 bits: their kernels add in 32 bits and store what they have. Anything
-    /// else is converted; a 32-bit value stays as it is. Gradients of 16-bit copies of weights become those of the weights so.
+    /// A 16-bit value in 32 bits, with the digits that it had before it was rounded, where reshaping and adding alone lie between.
+    /// So gradients of 16-bit copies of weights become those of the weights. A 32-bit value stays as it is.
     pub fn widened(&mut self, x: Var) -> Var {
         let node = self.node(x).clone();
-        if node.dtype != DType::F16 {
-            return x;
+        match node.op {
+            _ if node.dtype != DType::F16 => x,
+            Op::Cast(_) if self.dtype(node.inputs[0]) == DType::F32 => node.inputs[0],
+            Op::Reshape | Op::Map(Elementwise::Add) => {
+                let inputs = node.inputs.iter().map(|&v| self.widened(v)).collect();
+                self.push(node.op, inputs, node.shape, DType::F32)
+            }
+            _ => self.cast(x, DType::F32),
         }
-        let inputs = match node.op {
-            Op::MatMul { .. } | Op::Conv2dWeightGrad(_) | Op::Reduce(ReduceKind::Sum, _) => node.inputs,
-            Op::Reshape | Op::Map(Elementwise::Add) => node.inputs.iter().map(|&v| self.widened(v)).collect(),
-            _ => return self.cast(x, DType::F32),
-        };
-        self.push(node.op, inputs, node.shape, DType::F32)
+    }
+
+    /// The same product, made in 32 bits and then rounded to its type.
+    pub(crate) fn rounded_last(&mut self, product: Var) -> Var {
+        let node = self.node(product).clone();
+        if node.dtype != DType::F16 {
+            return product;
+        }
+        let wide = self.push(node.op, node.inputs, node.shape, DType::F32);
+        self.cast(wide, DType::F16)
     }
 }

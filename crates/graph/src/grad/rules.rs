@@ -1,7 +1,6 @@
 //! The gradient table: for each op, the cotangents of its operands from that of its result.
 
 use super::rule;
-use crate::dtype::DType;
 use crate::error::{GraphError, Result};
 use crate::graph::{Graph, Var};
 use crate::op::{GradientRule, MomentsAxis, Op};
@@ -20,7 +19,6 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
             let n = node.inputs.len();
             rule(g, &values, |e| op.gradient(&e[..n], e[n], e[n + 1]))
         }
-        Op::Cast(_) if g.dtype(x) == DType::F32 => Ok(vec![Some(g.widened(d))]),
         Op::Cast(_) => Ok(vec![Some(g.cast(d, g.dtype(x)))]),
         Op::Reshape => one(g.reshape(d, &sx)),
         Op::Transpose(perm) => {
@@ -187,6 +185,7 @@ fn matmul_gradient(
             return Ok(None);
         }
         let full = g.matmul(p, q, tp, tq)?;
+        let full = g.rounded_last(full);
         let shape = g.shape(target).to_vec();
         g.sum_to(full, &shape).map(Some)
     };
