@@ -1,7 +1,8 @@
 //! What the plan of a model's training step costs, counted before anything runs:
 //! `cargo run --release --example plan resnet18 128 f16`.
 
-use chiaro::graph::plan::{Kernel, Plan, PlanOptions, Step};
+use chiaro::gpu::{planned_dispatches, portable_plan_options};
+use chiaro::graph::plan::{Plan, Step};
 use chiaro::nn::{Optimizer, Precision, Sgd, TrainOptions, TrainStep, models};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,16 +17,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = models::by_name(&name, 10, [32, 32, 3])?;
     let optimizer = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
     let step = TrainStep::build(&model, TrainOptions { precision, ..TrainOptions::new(batch, optimizer) })?;
-    // As a GPU asks for it; second passes of reductions are not calls of the plan.
-    let columns = |k: &Kernel| matches!(k, Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_));
-    let options = PlanOptions { alignment: 64, inline_broadcasts: true, columns, ..PlanOptions::default() };
-    let plan = Plan::new(&step.graph, &options)?;
+    // As a GPU asks for it.
+    let plan = Plan::new(&step.graph, &portable_plan_options())?;
     let an_image = |bytes: u64| bytes as f64 / batch as f64 / 1e6;
     let optimizer_bytes: u64 = plan.steps.iter().filter(|s| s.label.starts_with("optimizer")).map(Step::bytes).sum();
     let moved = plan.activation_traffic();
     let activations: u64 = moved.iter().map(|(_, bytes)| bytes).sum();
     let shared = plan.intermediate_bytes() as f64 / plan.unshared_bytes as f64;
-    println!("{name}, batch {batch}: {} calls, {:.1} GFLOP", plan.steps.len(), plan.flops() as f64 / 1e9);
+    let (calls, dispatches) = (plan.steps.len(), planned_dispatches(&plan)?);
+    println!("{name}, batch {batch}: {calls} calls, {dispatches} dispatches, {:.1} GFLOP", plan.flops() as f64 / 1e9);
     println!("moved an image, optimizer apart: {:.1} MB", an_image(plan.moved_bytes() - optimizer_bytes));
     println!("moved an image, weights and optimizer apart: {:.1} MB", an_image(activations));
     for (dtype, bytes) in moved {

@@ -1,7 +1,8 @@
 //! What a training step in 16 bits stores: half the bytes, and nothing by accident in more.
 
+use chiaro_gpu::portable_plan_options;
 use chiaro_graph::DType;
-use chiaro_graph::plan::{Kernel, Plan, PlanOptions};
+use chiaro_graph::plan::Plan;
 use chiaro_nn::models::by_name;
 use chiaro_nn::{Model, Optimizer, Precision, Sgd, TrainOptions, TrainStep};
 
@@ -9,10 +10,7 @@ fn plan(model: &Model, batch: usize, precision: Precision) -> Plan {
     let sgd = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
     let options = TrainOptions { precision, ..TrainOptions::new(batch, sgd) };
     let step = TrainStep::build(model, options).expect("the step is recorded");
-    // As a GPU asks for it.
-    let columns = |k: &Kernel| matches!(k, Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_));
-    let options = PlanOptions { alignment: 64, inline_broadcasts: true, columns, ..PlanOptions::default() };
-    Plan::new(&step.graph, &options).expect("planned")
+    Plan::new(&step.graph, &portable_plan_options()).expect("planned")
 }
 
 #[test]
