@@ -129,6 +129,7 @@ fn learns_as_in_32_bits(new: impl Fn() -> Option<Box<dyn Backend>>) {
             last(&got),
             last(&want)
         );
+        println!("DUMP {got:?}\n{want:?}");
         assert!(early < 1e-2, "{optimizer:?}: {early:e}\n{got:?}\n{want:?}");
         assert!(last(&got) < 0.2 * got[0], "nothing was learnt: {got:?}");
         assert!((last(&got) - last(&want)).abs() < 0.05, "{} and {}", last(&got), last(&want));

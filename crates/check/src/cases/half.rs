@@ -51,7 +51,7 @@ fn products() -> Vec<Case> {
     let plain = ConvSpec::default();
     let padded = ConvSpec { padding: [1; 4], ..plain.clone() };
     // Name, image, weight, geometry.
-    let table: &[(&str, [usize; 4], [usize; 4], ConvSpec)] = &[
+    let table: [(&str, [usize; 4], [usize; 4], ConvSpec); 7] = [
         ("conv2d", [2, 6, 5, 4], [6, 3, 3, 4], ConvSpec { stride: [2, 2], ..padded.clone() }),
         ("conv2d_three_channels", [2, 7, 6, 3], [5, 3, 3, 3], padded.clone()),
         ("conv2d_wide", [2, 6, 6, 16], [32, 3, 3, 16], padded.clone()),
@@ -60,7 +60,7 @@ fn products() -> Vec<Case> {
         ("conv2d_depthwise", [2, 5, 6, 5], [5, 3, 3, 1], ConvSpec { groups: 5, ..padded }),
         ("conv2d_pointwise", [2, 4, 5, 6], [7, 1, 1, 6], plain),
     ];
-    for (name, x, w, spec) in table.iter().cloned() {
+    for (name, x, w, spec) in table {
         let case = Case::new(format!("half/{name}"), move |g, v| g.conv2d(v[0], v[1], &spec));
         all.push(half(half(case, "x", &x), "weight", &w));
     }
