@@ -1,23 +1,36 @@
-//! What the plan of a model's training step costs, counted before anything runs: `cargo run --release --example plan resnet18 128`.
+//! What the plan of a model's training step costs, counted before anything runs:
+//! `cargo run --release --example plan resnet18 128 f16`.
 
-use chiaro::graph::plan::{Plan, PlanOptions};
-use chiaro::nn::{Optimizer, Sgd, TrainOptions, TrainStep, models};
+use chiaro::gpu::{planned_dispatches, portable_plan_options};
+use chiaro::graph::plan::{Plan, Step};
+use chiaro::nn::{Optimizer, Precision, Sgd, TrainOptions, TrainStep, models};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "resnet18".into());
     let batch: usize = arguments.next().map_or(Ok(128), |n| n.parse())?;
+    let precision = match arguments.next().as_deref() {
+        None | Some("f32") => Precision::F32,
+        Some("f16") => Precision::f16(),
+        Some(other) => return Err(format!("the precision is f32 or f16, not {other}").into()),
+    };
     let model = models::by_name(&name, 10, [32, 32, 3])?;
     let optimizer = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
-    let step = TrainStep::build(&model, TrainOptions::new(batch, optimizer))?;
-    // As a GPU asks for it; second passes of reductions are not calls of the plan.
-    let options = PlanOptions { alignment: 64, inline_broadcasts: true, ..PlanOptions::default() };
-    let plan = Plan::new(&step.graph, &options)?;
-    let optimizer_bytes: u64 = plan.steps.iter().filter(|s| s.label.starts_with("optimizer")).map(|s| s.bytes()).sum();
-    let moved = (plan.moved_bytes() - optimizer_bytes) as f64 / batch as f64 / 1e6;
+    let step = TrainStep::build(&model, TrainOptions { precision, ..TrainOptions::new(batch, optimizer) })?;
+    // As a GPU asks for it.
+    let plan = Plan::new(&step.graph, &portable_plan_options())?;
+    let an_image = |bytes: u64| bytes as f64 / batch as f64 / 1e6;
+    let optimizer_bytes: u64 = plan.steps.iter().filter(|s| s.label.starts_with("optimizer")).map(Step::bytes).sum();
+    let moved = plan.activation_traffic();
+    let activations: u64 = moved.iter().map(|(_, bytes)| bytes).sum();
     let shared = plan.intermediate_bytes() as f64 / plan.unshared_bytes as f64;
-    println!("{name}, batch {batch}: {} calls, {:.1} GFLOP", plan.steps.len(), plan.flops() as f64 / 1e9);
-    println!("moved an image, optimizer apart: {moved:.1} MB");
+    let (calls, dispatches) = (plan.steps.len(), planned_dispatches(&plan)?);
+    println!("{name}, batch {batch}: {calls} calls, {dispatches} dispatches, {:.1} GFLOP", plan.flops() as f64 / 1e9);
+    println!("moved an image, optimizer apart: {:.1} MB", an_image(plan.moved_bytes() - optimizer_bytes));
+    println!("moved an image, weights and optimizer apart: {:.1} MB", an_image(activations));
+    for (dtype, bytes) in moved {
+        println!("  {dtype}: {:.2} MB", an_image(bytes));
+    }
     println!("intermediates: {:.1} MB, {shared:.2} of their sum", plan.intermediate_bytes() as f64 / 1e6);
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::numbers::order;
 use crate::report::Report;
 use crate::training::{SMALL, Training};
 use anyhow::{Context, Result, ensure};
-use chiaro::nn::{EvalStep, METRICS, Metrics};
+use chiaro::nn::{EvalStep, METRICS, Metrics, Precision};
 use chiaro::{Backend, DType, Tensor};
 use std::path::Path;
 use std::time::Instant;
@@ -39,9 +39,9 @@ impl Digits {
 }
 
 /// Trains three epochs and reports the accuracy on the digits that were not trained on.
-pub fn run(backend: &mut dyn Backend, data: &Path, report: &Report) -> Result<()> {
+pub fn run(backend: &mut dyn Backend, data: &Path, precision: Precision, report: &Report) -> Result<()> {
     let digits = Digits::load(data)?;
-    let mut training = Training::start(backend, &SMALL)?;
+    let mut training = Training::start(backend, &SMALL, precision)?;
     let (start, mut step) = (Instant::now(), 0);
     for epoch in 0..EPOCHS {
         for of in order(TRAINED, epoch as u32).chunks_exact(SMALL.batch) {

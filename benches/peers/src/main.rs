@@ -25,12 +25,21 @@ struct Args {
     /// A device's name, such as cpu, gpu, gpu:software or reference.
     #[arg(long, default_value = "cpu")]
     backend: String,
+    /// In which the layers compute; operations alone are always f32.
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Precision,
     /// Digits for mnist-acc.
     #[arg(long, default_value = "mnist5k.bin")]
     data: PathBuf,
     /// Threads of the CPU backend; one a core if absent or 0.
     #[arg(long)]
     threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Precision {
+    F32,
+    F16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -53,16 +62,19 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let args = Args::parse();
     let workload = args.workload.to_possible_value().map_or(String::new(), |v| v.get_name().to_string());
-    let report = Report { backend: args.backend.clone(), workload, budget: args.budget, start };
+    let half = args.precision == Precision::F16;
+    let name = if half { format!("{} f16", args.backend) } else { args.backend.clone() };
+    let precision = if half { chiaro::nn::Precision::f16() } else { chiaro::nn::Precision::F32 };
+    let report = Report { backend: name, workload, budget: args.budget, start };
     let options = DeviceOptions { threads: args.threads.filter(|&n| n > 0) };
     let mut device = Device::by_name(&args.backend, &options)?;
     let backend = device.backend();
     match args.workload {
-        Workload::W1 => training::time(backend, &training::SMALL, &report),
-        Workload::W2 => training::time(backend, &training::TUTORIAL, &report),
-        Workload::W3 => training::time(backend, &training::RESNET, &report),
+        Workload::W1 => training::time(backend, &training::SMALL, precision, &report),
+        Workload::W2 => training::time(backend, &training::TUTORIAL, precision, &report),
+        Workload::W3 => training::time(backend, &training::RESNET, precision, &report),
         Workload::W4Matmul => operators::matmul(backend, &report),
         Workload::W4Conv => operators::conv(backend, &report),
-        Workload::MnistAcc => accuracy::run(backend, &args.data, &report),
+        Workload::MnistAcc => accuracy::run(backend, &args.data, precision, &report),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chiaro::graph::PlanId;
 use chiaro::graph::shape::count;
 use chiaro::nn::models::by_name;
-use chiaro::nn::{Adam, BUFFERS, Model, Optimizer, PARAMS, Sgd, TrainOptions, TrainStep, initial_arena};
+use chiaro::nn::{Adam, Model, Optimizer, PARAMS, Precision, Sgd, TrainOptions, TrainStep};
 use chiaro::{Backend, Tensor};
 
 /// Batches that are trained on in turn.
@@ -69,14 +69,15 @@ pub struct Training<'b> {
 
 impl<'b> Training<'b> {
     /// Compiles the step and sets the weights that all peers start from.
-    pub fn start(backend: &'b mut dyn Backend, network: &Network) -> Result<Training<'b>> {
+    pub fn start(backend: &'b mut dyn Backend, network: &Network, precision: Precision) -> Result<Training<'b>> {
         let (optimizer, rate) = network.optimizer();
-        let step = TrainStep::build(&network.model()?, TrainOptions::new(network.batch, optimizer))?;
+        let options = TrainOptions { precision, ..TrainOptions::new(network.batch, optimizer) };
+        let step = TrainStep::build(&network.model()?, options)?;
         let plan = backend.compile(&step.graph)?;
-        backend.write_arena(PARAMS, &parameters(&step, network)?)?;
-        if !step.declarations.buffers.is_empty() {
-            backend.write_arena(BUFFERS, &initial_arena(&step.graph, &step.declarations.buffers, 0))?;
+        for (name, values) in step.initial_arenas(0) {
+            backend.write_arena(&name, &values)?;
         }
+        backend.write_arena(PARAMS, &parameters(&step, network)?)?;
         Ok(Training { backend, step, plan, rate })
     }
 
@@ -119,12 +120,12 @@ fn parameters(step: &TrainStep, network: &Network) -> Result<Tensor> {
 }
 
 /// Times training steps of a network.
-pub fn time(backend: &mut dyn Backend, network: &Network, report: &Report) -> Result<()> {
+pub fn time(backend: &mut dyn Backend, network: &Network, precision: Precision, report: &Report) -> Result<()> {
     let n = network.batch;
     let batch = |b: usize| Ok((network.images(numbers::images(b * n, n, network.image))?, numbers::labels(b * n, n)));
     let data: Vec<(Tensor, Vec<i32>)> = (0..BATCHES).map(batch).collect::<Result<_>>()?;
     let prepare = || {
-        let training = Training::start(backend, network)?;
+        let training = Training::start(backend, network, precision)?;
         let inputs: Result<Vec<_>> = data.into_iter().map(|(x, y)| training.inputs(x, y)).collect();
         Ok((training, inputs?))
     };

@@ -43,7 +43,8 @@ impl Tolerance {
         match self {
             Tolerance::Exact => 1e-5,
             Tolerance::Sum(terms) => (2e-7 * (terms as f64).sqrt()).max(1e-5),
-            Tolerance::Half => 1e-2,
+            // Measured: at most 7.7e-4, software Vulkan without fusion.
+            Tolerance::Half => 2e-3,
             Tolerance::Network => 1e-4,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chiaro::train::{Augmentation, OptimizerName, Residency, ScheduleName, TrainConfig};
+use chiaro::train::{Augmentation, OptimizerName, PrecisionName, Residency, ScheduleName, TrainConfig};
 use clap::ValueEnum;
 
 /// The choice of optimizer.
@@ -43,6 +43,14 @@ pub enum Resident {
     Auto,
     /// With the host, which uploads each batch
     Off,
+}
+
+/// The choice of precision.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Precision {
+    F32,
+    F16,
+    Auto,
 }
 
 /// Settings that may be given.
@@ -90,6 +98,9 @@ pub struct Overrides {
     /// Where the images are while training [default: auto]
     #[arg(long, value_name = "WHERE")]
     pub resident: Option<Resident>,
+    /// Store activations in 32 or 16 bits; auto: in 16 where the device gains by it [default: f32]
+    #[arg(long)]
+    pub precision: Option<Precision>,
     /// Resize images to this height and width: 64 or 48x64
     #[arg(long, value_parser = parse_size, value_name = "SIZE")]
     pub size: Option<[usize; 2]>,
@@ -140,6 +151,7 @@ impl Overrides {
             };
         }
         config.clip = self.clip.or(config.clip);
+        set(&mut config.precision, &self.precision.map(Precision::name));
         config.size = self.size.or(config.size);
         set(&mut config.seed, &self.seed);
         config.strict |= self.strict;
@@ -160,6 +172,7 @@ impl Overrides {
             ("--label-smoothing", self.label_smoothing.is_some()),
             ("--clip", self.clip.is_some()),
             ("--augment", !self.augment.is_empty()),
+            ("--precision", self.precision.is_some()),
             ("--size", self.size.is_some()),
             ("--seed", self.seed.is_some()),
             ("--limit", self.limit.is_some()),
@@ -177,6 +190,16 @@ impl Optimizer {
             Self::Adamw => OptimizerName::AdamW,
             Self::Rmsprop => OptimizerName::RmsProp,
             Self::Adagrad => OptimizerName::Adagrad,
+        }
+    }
+}
+
+impl Precision {
+    fn name(self) -> PrecisionName {
+        match self {
+            Self::F32 => PrecisionName::F32,
+            Self::F16 => PrecisionName::F16,
+            Self::Auto => PrecisionName::Auto,
         }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use chiaro::data::{FolderNotes, OpenOptions, limit_threads};
 use chiaro::nn::Summary;
-use chiaro::train::{Augmentation, Data, DataPlace, Ending, RunConfig, RunFolder, TrainConfig, Trainer, model_for};
+use chiaro::train::{
+    Augmentation, Data, DataPlace, Ending, PrecisionName, RunConfig, RunFolder, TrainConfig, Trainer, model_for,
+};
 
 use crate::bars::Bars;
 use crate::interrupt::{EXIT_CODE, stop_on_ctrl_c};
@@ -67,6 +69,8 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         (None, Some(path)) => RunFolder::create(path)?,
         (None, None) => RunFolder::create_in(Path::new("runs"))?,
     };
+    // Where the precision was left to the device, the run goes on in what it chose.
+    let config = trainer.config().clone();
     folder.write_config(&RunConfig::new(&config, &data, &name))?;
 
     line(Summary::of(&model)?.to_string().trim_end())?;
@@ -77,6 +81,9 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         data.test.len()
     ))?;
     line(&format!("device: {name} ({why})"))?;
+    if config.precision == PrecisionName::F16 {
+        line("precision: f16, weights and sums in f32")?;
+    }
     line(&format!(
         "memory: {} on the device for batches of {}",
         bytes(trainer.device_bytes() as f64),

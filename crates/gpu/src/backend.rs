@@ -3,10 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use chiaro_graph::plan::{Plan, PlanOptions};
-use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, PlanId, Stats, Tensor, check_inputs};
+use chiaro_graph::{
+    ArenaInfo, Backend, BackendError, DType, Graph, HalfPrecision, PlanId, Stats, Tensor, check_inputs,
+};
 
 use crate::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::executor::Executor;
+use crate::half;
 use crate::kernels::{self, Variants};
 use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError};
 
@@ -146,7 +149,12 @@ impl Backend for GpuBackend {
         self.gpu.summary().to_string()
     }
 
+    fn half_precision(&self) -> HalfPrecision {
+        half::support(self.gpu.summary())
+    }
+
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
+        half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options())?;
         self.check_memory(&plan)?;
         let held: HashSet<String> = self.arenas.keys().cloned().collect();

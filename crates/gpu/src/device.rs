@@ -26,6 +26,8 @@ pub struct OpenOptions {
     pub checked: bool,
     /// Request cooperative matrices where the adapter has them; they are experimental in wgpu.
     pub cooperative_matrix: bool,
+    /// Leave out 16-bit floats even where the adapter has them, as on one that has none.
+    pub without_f16: bool,
     /// The most bytes of buffers alive at once. `None`: no limit of our own on a GPU; on a software adapter three
     /// quarters of the memory that is free, because such a driver promises more than there is.
     pub budget_bytes: Option<u64>,
@@ -92,12 +94,14 @@ impl Gpu {
 
     fn open_unprobed(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
         let Choice { adapter, mut summary, why } = choice;
-        let features = wanted_features(adapter.features(), options.cooperative_matrix);
+        let mut features = wanted_features(adapter.features(), options.cooperative_matrix);
+        features.set(Features::SHADER_F16, features.contains(Features::SHADER_F16) && !options.without_f16);
         let (device, queue) = request(&adapter, &summary, features)?;
         summary.limits = summarize_limits(&device.limits(), features);
         if !features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
             summary.features.cooperative_matrix.clear();
         }
+        summary.features.f16 = features.contains(Features::SHADER_F16);
         let software = summary.kind == AdapterKind::Software;
         let cache = options
             .pipeline_cache

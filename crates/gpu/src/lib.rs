@@ -18,6 +18,7 @@ mod encode;
 mod error;
 mod executor;
 mod faults;
+mod half;
 mod kernels;
 mod pipeline;
 mod pipeline_cache;

@@ -3,7 +3,7 @@
 mod support;
 
 use chiaro_gpu::{BackendOptions, GpuBackend, OpenOptions};
-use chiaro_graph::{Backend, BackendError, DType, Graph, GraphError, PlanId, Tensor, Var};
+use chiaro_graph::{Backend, BackendError, DType, Graph, GraphError, HalfPrecision, PlanId, Tensor, Var};
 
 fn open(options: OpenOptions) -> Option<GpuBackend> {
     support::open(options).map(|gpu| GpuBackend::new(gpu, BackendOptions::default()))
@@ -111,4 +111,25 @@ fn a_lost_device_is_reported_as_lost() {
     let error = backend.run(plan, &[Tensor::zeros([3], DType::F32)]).expect_err("it is gone");
     assert!(matches!(error, BackendError::DeviceLost { .. }), "{error}");
     assert!(matches!(backend.read_arena("total"), Err(BackendError::DeviceLost { .. })));
+}
+
+#[test]
+fn an_adapter_without_16_bit_floats_says_so_and_runs_32_bits() {
+    let Some(mut backend) = open(OpenOptions { without_f16: true, ..OpenOptions::default() }) else {
+        return;
+    };
+    assert_eq!(backend.half_precision(), HalfPrecision::Missing);
+    let mut g = Graph::new();
+    let x = g.input("x", &[3], DType::F32).expect("new");
+    let half = g.cast(x, DType::F16);
+    g.output("half", half).expect("new");
+    let error = backend.compile(&g).expect_err("no 16 bits").to_string();
+    assert!(error.contains("SHADER_F16") && error.contains("--precision f32"), "{error}");
+    backend.compile(&counting(3)).expect("32 bits compile");
+    let Some(with) = open(OpenOptions::default()) else {
+        return;
+    };
+    // Software Vulkan has them; whatever another device has, it must not be told to be fast in software.
+    let software = with.gpu().summary().kind == chiaro_gpu::AdapterKind::Software;
+    assert!(!software || with.half_precision() == HalfPrecision::Slow);
 }

@@ -59,6 +59,17 @@ pub enum BackendError {
     },
 }
 
+/// What a backend does with values stored in 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfPrecision {
+    /// Graphs with such values do not compile.
+    Missing,
+    /// They are converted at each use: no faster than 32 bits, perhaps slower.
+    Slow,
+    /// Half the memory and half the traffic.
+    Fast,
+}
+
 /// Counters since the backend was made; tests compare them between steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -78,6 +89,11 @@ pub struct Stats {
 pub trait Backend {
     /// The device's name for messages.
     fn name(&self) -> String;
+
+    /// What becomes of values stored in 16 bits.
+    fn half_precision(&self) -> HalfPrecision {
+        HalfPrecision::Slow
+    }
 
     /// Prepares a graph: plans it, allocates its buffers and compiles its kernels. Arenas that are new start as zeros.
     ///

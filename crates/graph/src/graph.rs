@@ -93,8 +93,9 @@ pub struct ArenaInfo {
     pub states: Vec<StateId>,
 }
 
-/// States start at multiples of this many elements (256 bytes, the largest binding alignment of any adapter).
-pub const ARENA_ALIGNMENT: usize = 64;
+/// States start at multiples of this many elements: 256 bytes, the largest binding alignment of any adapter, in an arena of
+/// 16-bit values or a 16-bit copy of one.
+pub const ARENA_ALIGNMENT: usize = 128;
 
 /// What an assignment writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

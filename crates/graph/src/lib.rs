@@ -16,7 +16,7 @@ pub mod plan;
 pub mod shape;
 mod tensor;
 
-pub use backend::{Backend, BackendError, PlanId, Stats, check_inputs, evaluate};
+pub use backend::{Backend, BackendError, HalfPrecision, PlanId, Stats, check_inputs, evaluate};
 pub use build::{CrossEntropyOptions, Reduction, ResizeMode};
 pub use dtype::{DType, Scalar};
 pub use elementwise::{Class, Elementwise, Lane, Real};

@@ -5,7 +5,7 @@ use crate::file::{self, Contents};
 use crate::info::{ModelInfo, number};
 use crate::weights::{Weights, check, state_shapes, values, weight_tensors};
 use chiaro_graph::{Graph, Tensor};
-use chiaro_nn::{BUFFERS, METRICS, PARAMS, is_data_arena, pack_arena, unpack_arena};
+use chiaro_nn::{BUFFERS, LOSS_SCALE, METRICS, PARAMS, is_data_arena, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -35,14 +35,16 @@ pub struct Checkpoint {
 
 const EXTRA: &str = "extra.";
 
-/// Arenas of the optimizer: all that have the parameters' layout.
-fn slots(graph: &Graph) -> impl Iterator<Item = &str> {
+/// The arenas beside weights, metrics and data, each with the arena whose layout it has: those of the optimizer have the
+/// parameters', the loss scale of a 16-bit training has its own.
+fn slots(graph: &Graph) -> impl Iterator<Item = (&str, &str)> {
     let names = graph.arenas().iter().map(|a| a.name.as_str());
-    names.filter(|n| ![PARAMS, BUFFERS, METRICS].contains(n) && !is_data_arena(n))
+    let names = names.filter(|n| ![PARAMS, BUFFERS, METRICS].contains(n) && !is_data_arena(n));
+    names.map(|name| (name, if name == LOSS_SCALE { LOSS_SCALE } else { PARAMS }))
 }
 
 /// Saves everything that a training needs to go on; `arenas` as [`crate::read_arenas`] gives them. A parameter's part of an
-/// optimizer vector is named `<arena>/<parameter>`.
+/// optimizer vector is named `<arena>/<parameter>`, the loss scale `loss_scale/loss_scale`.
 ///
 /// # Errors
 /// If `arenas` does not fit the graph, or the file cannot be written; then a file that was there before is unchanged.
@@ -54,8 +56,8 @@ pub fn save_checkpoint(
     arenas: &[(String, Tensor)],
 ) -> Result<()> {
     let mut tensors = weight_tensors(graph, arenas)?;
-    for slot in slots(graph) {
-        let parts = unpack_arena(graph, PARAMS, values(arenas, slot)?)?;
+    for (slot, layout) in slots(graph) {
+        let parts = unpack_arena(graph, layout, values(arenas, slot)?)?;
         tensors.extend(parts.into_iter().map(|(name, part)| (format!("{slot}/{name}"), part)));
     }
     let mut metadata = info.to_metadata();
@@ -89,15 +91,16 @@ impl Checkpoint {
     /// The flat vectors of all arenas of the training graph but the metrics, by name.
     ///
     /// # Errors
-    /// If tensors are missing, unknown or of another shape: another model, or another optimizer.
+    /// If tensors are missing, unknown or of another shape: another model, optimizer or precision.
     pub fn arenas(&self, graph: &Graph) -> Result<Vec<(String, Tensor)>> {
         let mut arenas = self.weights.arenas(graph)?;
-        let params = state_shapes(graph, PARAMS);
         let part = |slot: &str, name: &str| format!("{slot}/{name}");
-        let wanted = slots(graph).flat_map(|slot| params.iter().map(move |(name, shape)| (part(slot, name), *shape)));
-        check(&self.path, wanted.collect(), &self.slots)?;
-        for slot in slots(graph) {
-            let flat = pack_arena(graph, PARAMS, |name| self.slots.get(&part(slot, name)))?;
+        let parts = |(slot, layout)| {
+            state_shapes(graph, layout).into_iter().map(move |(name, shape)| (part(slot, &name), shape))
+        };
+        check(&self.path, slots(graph).flat_map(parts).collect(), &self.slots)?;
+        for (slot, layout) in slots(graph) {
+            let flat = pack_arena(graph, layout, |name| self.slots.get(&part(slot, name)))?;
             arenas.push((slot.to_string(), flat));
         }
         Ok(arenas)

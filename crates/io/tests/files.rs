@@ -6,7 +6,9 @@ use chiaro_io::{
     IoError, ModelInfo, Progress, load_checkpoint, load_weights, read_arenas, save_checkpoint, save_weights,
 };
 use chiaro_nn::models::by_name;
-use chiaro_nn::{AdamW, EvalStep, Model, Optimizer, Sgd, TrainOptions, TrainStep};
+use chiaro_nn::{
+    AdamW, EvalStep, LOSS_SCALE, LossScale, LossScaleState, Model, Optimizer, Precision, Sgd, TrainOptions, TrainStep,
+};
 use std::path::{Path, PathBuf};
 
 /// A folder that is removed when the test ends.
@@ -100,10 +102,40 @@ fn the_same_values_give_the_same_bytes() {
     assert_eq!(std::fs::read_dir(&folder.0).expect("a folder").count(), 1, "nothing is left beside it");
 }
 
+/// A step in 16 bits whose loss scale grows every two steps.
+fn half_step() -> TrainStep {
+    let precision = Precision::F16(LossScale { initial: 64.0, interval: 2, ..LossScale::default() });
+    let options = TrainOptions { precision, ..TrainOptions::new(4, adamw()) };
+    TrainStep::build(&model(), options).expect("recorded")
+}
+
 #[test]
 fn training_goes_on_from_a_checkpoint_as_if_never_stopped() {
-    let folder = Folder::new("resume");
-    let step = step(adamw());
+    goes_on("resume", step(adamw()));
+}
+
+#[test]
+fn training_in_16_bits_goes_on_with_its_loss_scale() {
+    let ended = goes_on("resume-half", half_step());
+    let scale = ended.iter().find(|(name, _)| name == LOSS_SCALE).expect("an arena");
+    let want = LossScaleState { scale: 512.0, good_steps: 0.0, skipped: 0.0 };
+    assert_eq!(LossScaleState::from_arena(&scale.1), Some(want), "three times two steps");
+}
+
+#[test]
+fn a_checkpoint_of_another_precision_is_refused() {
+    let folder = Folder::new("precision");
+    let wide = step(adamw());
+    save_checkpoint(&folder.file(), &info(), &Progress::default(), &wide.graph, &wide.initial_arenas(1))
+        .expect("saved");
+    let checkpoint = load_checkpoint(&folder.file()).expect("loaded");
+    let text = checkpoint.arenas(&half_step().graph).expect_err("32 bits").to_string();
+    assert!(text.contains("missing: loss_scale/"), "{text}");
+}
+
+/// Trains three steps, saves, and compares three more with those of another backend that goes on from the file.
+fn goes_on(name: &str, step: TrainStep) -> Vec<(String, Tensor)> {
+    let folder = Folder::new(name);
     let mut through = Reference::new();
     let plan = through.compile(&step.graph).expect("compiles");
     write(&mut through, step.initial_arenas(5));
@@ -122,9 +154,10 @@ fn training_goes_on_from_a_checkpoint_as_if_never_stopped() {
     let plan = resumed.compile(&step.graph).expect("compiles");
     write(&mut resumed, checkpoint.arenas(&step.graph).expect("fits"));
     train(&mut resumed, plan, &step, checkpoint.progress.step..6);
-    let (a, b) = (read_arenas(&mut through, &step.graph), read_arenas(&mut resumed, &step.graph));
-    assert_eq!(a.expect("read"), b.expect("read"));
+    let [a, b] = [through, resumed].map(|mut backend| read_arenas(&mut backend, &step.graph).expect("read"));
+    assert_eq!(a, b);
     assert_eq!(load_weights(&folder.file()).expect("weights of a checkpoint").tensors().len(), 17);
+    b
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What layers are recorded against: the graph, the layer path, the mode, and everything they declare on the way.
 
-use crate::arena::{BUFFERS, PARAMS, vector};
+use crate::arena::{BUFFERS, PARAMS};
 use crate::init::Init;
-use chiaro_graph::shape::count;
-use chiaro_graph::{ArenaId, DType, Elementwise, Graph, GraphError, Result, StateId, Target, Var};
+use crate::precision::{HalfWeight, HalfWeights};
+use crate::running::{Running, RunningUpdate};
+use chiaro_graph::{DType, Graph, GraphError, Result, StateId, Var};
 
 /// Whether layers behave as in training or as in evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,13 +66,10 @@ pub struct Declarations {
     pub buffers: Vec<Declaration>,
     /// The layers, inner ones before those that contain them.
     pub layers: Vec<LayerInfo>,
-}
-
-struct RunningUpdate {
-    state: StateId,
-    batch: Var,
-    scale: f64,
-    momentum: f64,
+    /// The parameters that layers took as 16-bit copies.
+    pub(crate) halves: Vec<HalfWeight>,
+    /// Those of them that some layer took as they are too.
+    pub(crate) plain: Vec<StateId>,
 }
 
 /// The graph with the state of recording a model.
@@ -79,14 +77,24 @@ pub struct Context<'g> {
     graph: &'g mut Graph,
     mode: Mode,
     key: Option<Var>,
+    half: Option<HalfWeights>,
     declared: Declarations,
-    updates: Vec<RunningUpdate>,
+    running: Running,
 }
 
 impl<'g> Context<'g> {
     /// Starts recording. `key` is the random key `u32 [3]` that dropout needs in training.
     pub fn new(graph: &'g mut Graph, mode: Mode, key: Option<Var>) -> Context<'g> {
-        Context { graph, mode, key, declared: Declarations::default(), updates: vec![] }
+        Context { graph, mode, key, half: None, declared: Declarations::default(), running: Running::default() }
+    }
+
+    /// Lets layers take 16-bit copies of the parameters.
+    pub(crate) fn with_half(self, half: Option<HalfWeights>) -> Self {
+        Context { half, ..self }
+    }
+
+    pub(crate) fn graph_and_half(&mut self) -> (&mut Graph, Option<&mut HalfWeights>) {
+        (self.graph, self.half.as_mut())
     }
 
     /// The graph.
@@ -134,11 +142,17 @@ impl<'g> Context<'g> {
     /// # Errors
     /// If the name is taken by a state of another shape.
     pub fn parameter(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Var> {
-        let (state, new) = self.declare(PARAMS, name, shape)?;
-        if new {
+        let state = self.declare_parameter(name, shape, init)?;
+        self.declared.plain.push(state);
+        Ok(self.graph.state_value(state))
+    }
+
+    pub(crate) fn declare_parameter(&mut self, name: &str, shape: &[usize], init: Init) -> Result<StateId> {
+        let state = self.declare(PARAMS, name, shape)?;
+        if self.declared.parameters.iter().all(|d| d.state != state) {
             self.declared.parameters.push(Declaration { state, init });
         }
-        Ok(self.graph.state_value(state))
+        Ok(state)
     }
 
     /// Declares a running statistic named after the layer path.
@@ -146,8 +160,8 @@ impl<'g> Context<'g> {
     /// # Errors
     /// If the name is taken by a state of another shape.
     pub fn buffer(&mut self, name: &str, shape: &[usize], init: Init) -> Result<StateId> {
-        let (state, new) = self.declare(BUFFERS, name, shape)?;
-        if new {
+        let state = self.declare(BUFFERS, name, shape)?;
+        if self.declared.buffers.iter().all(|d| d.state != state) {
             self.declared.buffers.push(Declaration { state, init });
         }
         Ok(state)
@@ -158,11 +172,7 @@ impl<'g> Context<'g> {
     /// # Errors
     /// If it has an update already (a normalisation layer called twice).
     pub fn update_running(&mut self, state: StateId, batch: Var, scale: f64, momentum: f64) -> Result<()> {
-        if self.updates.iter().any(|u| u.state == state) {
-            return Err(GraphError::DuplicateName(format!("update of {}", self.graph.states()[state.0].name)));
-        }
-        self.updates.push(RunningUpdate { state, batch, scale, momentum });
-        Ok(())
+        self.running.add(self.graph, RunningUpdate { state, batch, scale, momentum })
     }
 
     /// An error of the layer that is being recorded.
@@ -171,62 +181,30 @@ impl<'g> Context<'g> {
         GraphError::Shape { op: op.into(), shapes, detail, path: self.graph.scope() }
     }
 
-    /// Ends recording: all running statistics are updated by one elementwise expression over their arena.
+    /// Ends recording: all running statistics are updated.
     ///
     /// # Errors
     /// If a batch statistic does not have its state's shape.
-    pub fn finish(mut self) -> Result<Declarations> {
-        if !self.updates.is_empty() {
-            self.assign_buffers()?;
-        }
+    pub fn finish(self) -> Result<Declarations> {
+        self.running.assign(self.graph, None)?;
         Ok(self.declared)
     }
 
-    fn declare(&mut self, arena: &str, name: &str, shape: &[usize]) -> Result<(StateId, bool)> {
+    /// Ends recording, but leaves the running statistics to be updated.
+    pub(crate) fn close(self) -> (Declarations, Running) {
+        let halves = self.half.map(HalfWeights::taken).unwrap_or_default();
+        (Declarations { halves, ..self.declared }, self.running)
+    }
+
+    fn declare(&mut self, arena: &str, name: &str, shape: &[usize]) -> Result<StateId> {
         let scope = self.graph.scope().replace('/', ".");
         let name = if scope.is_empty() { name.to_string() } else { format!("{scope}.{name}") };
         let arena = self.graph.arena(arena, DType::F32)?;
         let known = self.graph.states().iter().position(|s| s.name == name);
         match known.map(StateId) {
-            Some(id) if self.graph.states()[id.0].shape == shape && self.graph.states()[id.0].arena == arena => {
-                Ok((id, false))
-            }
+            Some(id) if self.graph.states()[id.0].shape == shape && self.graph.states()[id.0].arena == arena => Ok(id),
             Some(_) => Err(GraphError::DuplicateName(name)),
-            None => Ok((self.graph.state(arena, &name, shape)?, true)),
+            None => self.graph.state(arena, &name, shape),
         }
-    }
-
-    fn assign_buffers(&mut self) -> Result<()> {
-        let arena = self.graph.arena(BUFFERS, DType::F32)?;
-        let batch: Vec<(StateId, Var)> = self.updates.iter().map(|u| (u.state, u.batch)).collect();
-        let packed = self.graph.pack(arena, &batch)?;
-        let old = self.graph.arena_values(arena);
-        let kept = self.kept_share(arena, old)?;
-        let gain = self.per_element(arena, 0.0, |u| u.momentum * u.scale);
-        let gain = self.graph.constant(gain);
-        let new = self.graph.mul(packed, gain)?;
-        let sum = self.graph.add(kept, new)?;
-        self.graph.assign(Target::Arena(arena), sum)
-    }
-
-    /// `(1 - momentum) old`, with one number where all layers agree.
-    fn kept_share(&mut self, arena: ArenaId, old: Var) -> Result<Var> {
-        let first = self.updates[0].momentum;
-        let complete = self.updates.len() == self.graph.arenas()[arena.0].states.len();
-        if complete && self.updates.iter().all(|u| u.momentum == first) {
-            return self.graph.map_scalars(Elementwise::Mul, old, &[1.0 - first]);
-        }
-        let keep = self.per_element(arena, 1.0, |u| 1.0 - u.momentum);
-        let keep = self.graph.constant(keep);
-        self.graph.mul(old, keep)
-    }
-
-    fn per_element(&self, arena: ArenaId, other: f64, f: impl Fn(&RunningUpdate) -> f64) -> chiaro_graph::Tensor {
-        let mut flat = vec![other as f32; self.graph.arenas()[arena.0].len];
-        for update in &self.updates {
-            let state = &self.graph.states()[update.state.0];
-            flat[state.offset..state.offset + count(&state.shape)].fill(f(update) as f32);
-        }
-        vector(flat)
     }
 }

@@ -1,7 +1,8 @@
 //! Layers, initialisers, losses, optimizers, schedules and models, all recorded as ops of a `chiaro_graph::Graph`.
 //!
 //! A [`Model`] is recorded through a [`Context`]; [`TrainStep`] and [`EvalStep`] make whole steps of it, one graph each, which
-//! share their arenas by name: [`PARAMS`], [`BUFFERS`], [`METRICS`] and one for each optimizer slot.
+//! share their arenas by name: [`PARAMS`], [`BUFFERS`], [`METRICS`], one for each optimizer slot and, in 16-bit training,
+//! [`LOSS_SCALE`].
 
 mod arena;
 mod context;
@@ -10,9 +11,12 @@ mod eval_step;
 mod init;
 mod input;
 mod layers;
+mod loss_scale;
 mod metrics;
 pub mod models;
 mod optim;
+mod precision;
+mod running;
 mod schedule;
 mod summary;
 mod train_step;
@@ -27,9 +31,11 @@ pub use layers::{
     Activation, AvgPool2d, BasicBlock, BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d,
     Residual, Sequential,
 };
+pub use loss_scale::{LOSS_SCALE, LossScale, LossScaleState};
 pub use metrics::Metrics;
 pub use models::Model;
 pub use optim::{Adagrad, Adam, AdamW, Decay, Optimizer, RmsProp, Sgd, Slot, clip_by_global_norm};
+pub use precision::Precision;
 pub use schedule::{Plateau, Schedule};
 pub use summary::{Summary, SummaryRow};
 pub use train_step::{TrainOptions, TrainStep};

@@ -5,9 +5,11 @@ use crate::context::{Context, Declarations, Mode};
 use crate::error::{NnError, Result};
 use crate::init::initial_arena;
 use crate::input::{ImageInput, is_data_arena};
+use crate::loss_scale::LOSS_SCALE;
 use crate::metrics;
 use crate::models::Model;
 use crate::optim::{Decay, Optimizer, clip_by_global_norm};
+use crate::precision::{self, Precision};
 use chiaro_graph::{ArenaId, CrossEntropyOptions, DType, Data, Graph, StateId, Tensor, Var};
 
 /// What a training step does beside the model.
@@ -27,6 +29,8 @@ pub struct TrainOptions {
     pub label_smoothing: f64,
     /// Weight of each class in the loss.
     pub class_weights: Option<Vec<f32>>,
+    /// In which precision layers compute.
+    pub precision: Precision,
     /// Also give `logits` `[N,classes]`.
     pub output_logits: bool,
     /// Also give `gradients`, laid out as the parameters' arena, before clipping.
@@ -44,6 +48,7 @@ impl TrainOptions {
             clip_norm: None,
             label_smoothing: 0.0,
             class_weights: None,
+            precision: Precision::F32,
             output_logits: false,
             output_gradients: false,
         }
@@ -54,8 +59,9 @@ impl TrainOptions {
 pub(crate) const IGNORED: i32 = -100;
 
 /// The graph of a training step. Inputs, in this order: the images as [`ImageInput`] says (`images` f32 `[N,H,W,C]`, `pixels` or
-/// `index`), `labels` i32 `[N]`, `key` u32 `[3]` and `hyper` f32; outputs: `loss`, the mean before the update, and what the options ask for. States: the arenas "params", "buffers"
-/// (where the model has any), "metrics", the optimizer's, and the data set's where it is on the device.
+/// `index`), `labels` i32 `[N]`, `key` u32 `[3]` and `hyper` f32; outputs: `loss`, the mean before the update, and what the options
+/// ask for. States: the arenas "params", "buffers" (where the model has any), "metrics", the optimizer's, the data set's where
+/// it is on the device and, in 16-bit precision, "loss_scale".
 #[derive(Clone, Debug)]
 pub struct TrainStep {
     /// The graph.
@@ -82,9 +88,13 @@ impl TrainStep {
         graph.push_scope("images");
         let images = options.images.record(&mut graph, given, model.image, Some(key))?;
         graph.pop_scope();
-        let mut ctx = Context::new(&mut graph, Mode::Train, Some(key));
+        let (half, scaling) = precision::declare(&mut graph, model, options.batch, options.precision)?;
+        let mut ctx = Context::new(&mut graph, Mode::Train, Some(key)).with_half(half);
         let logits = model.record(&mut ctx, images)?;
-        let declarations = ctx.finish()?;
+        let (declarations, running) = ctx.close();
+        if scaling.is_none() {
+            running.assign(&mut graph, None)?;
+        }
         let Some(params) = arena_id(&graph, PARAMS) else {
             return Err(NnError::Option(format!("the model {} has no parameters to train", model.name)));
         };
@@ -94,10 +104,17 @@ impl TrainStep {
         graph.output("loss", loss)?;
         graph.pop_scope();
         graph.push_scope("gradient");
-        let gradient = packed_gradient(&mut graph, loss, params, &declarations)?;
+        let start = scaling.as_ref().map(|s| s.scale);
+        let mut gradient = packed_gradient(&mut graph, loss, start, params, &declarations)?;
         graph.pop_scope();
+        let mut good = None;
+        if let Some(scaling) = &scaling {
+            let (unscaled, finite) = scaling.unscale(&mut graph, gradient)?;
+            running.assign(&mut graph, Some(finite))?;
+            (gradient, good) = (unscaled, Some(finite));
+        }
         graph.push_scope("optimizer");
-        update(&mut graph, params, gradient, hyper, &options)?;
+        update(&mut graph, params, gradient, hyper, good, &options)?;
         graph.pop_scope();
         graph.push_scope("metrics");
         let count = metrics::counted(&mut graph, labels, IGNORED)?;
@@ -120,6 +137,7 @@ impl TrainStep {
             PARAMS => initial_arena(&self.graph, &self.declarations.parameters, seed),
             BUFFERS => initial_arena(&self.graph, &self.declarations.buffers, seed),
             METRICS => Tensor::zeros([len], DType::F32),
+            LOSS_SCALE => vector(self.options.precision.initial_scale(len)),
             slot => {
                 let initial = slots.iter().find(|s| s.arena == slot).map_or(0.0, |s| s.initial);
                 vector(vec![initial as f32; len])
@@ -172,18 +190,39 @@ fn cross_entropy(graph: &mut Graph, logits: Var, labels: Var, options: &TrainOpt
     Ok(graph.cross_entropy(logits, labels, &spec)?)
 }
 
-fn packed_gradient(graph: &mut Graph, loss: Var, params: ArenaId, declarations: &Declarations) -> Result<Var> {
-    let states: Vec<StateId> = declarations.parameters.iter().map(|d| d.state).collect();
-    let values: Vec<Var> = states.iter().map(|&s| graph.state_value(s)).collect();
-    let gradients = graph.grad(loss, None, &values)?;
-    let pairs: Vec<(StateId, Var)> = states.into_iter().zip(gradients).collect();
+/// The gradients of all parameters; `start`, a single number, stands in the place of d loss / d loss = 1.
+fn packed_gradient(
+    graph: &mut Graph,
+    loss: Var,
+    start: Option<Var>,
+    params: ArenaId,
+    declarations: &Declarations,
+) -> Result<Var> {
+    let taken = precision::parameters_as_taken(graph, declarations);
+    let values: Vec<Var> = taken.iter().map(|(_, value)| *value).collect();
+    let gradients = graph.grad(loss, start, &values)?;
+    let mut pairs: Vec<(StateId, Var)> = vec![];
+    for ((state, _), gradient) in taken.into_iter().zip(gradients) {
+        let gradient = graph.widened(gradient);
+        match pairs.last_mut() {
+            Some((last, sum)) if *last == state => *sum = graph.add(*sum, gradient)?,
+            _ => pairs.push((state, gradient)),
+        }
+    }
     Ok(graph.pack(params, &pairs)?)
 }
 
-fn update(graph: &mut Graph, params: ArenaId, gradient: Var, hyper: Var, options: &TrainOptions) -> Result<()> {
+fn update(
+    graph: &mut Graph,
+    params: ArenaId,
+    gradient: Var,
+    hyper: Var,
+    condition: Option<Var>,
+    options: &TrainOptions,
+) -> Result<()> {
     let gradient = match options.clip_norm {
         Some(norm) => clip_by_global_norm(graph, gradient, norm)?.0,
         None => gradient,
     };
-    Ok(options.optimizer.apply(graph, params, gradient, hyper, options.decay)?)
+    Ok(options.optimizer.apply_where(graph, params, gradient, hyper, options.decay, condition)?)
 }

@@ -1,7 +1,7 @@
 //! Training and evaluation steps on the reference executor: what they do beside what the golden runs show.
 
 use chiaro_cpu::reference::Reference;
-use chiaro_graph::{Backend, DType, Graph, PlanId, Target, Tensor, evaluate};
+use chiaro_graph::{ARENA_ALIGNMENT, Backend, DType, Graph, PlanId, Target, Tensor, evaluate};
 use chiaro_nn::models::by_name;
 use chiaro_nn::{
     BUFFERS, BatchNorm2d, Context, Decay, Dropout, EvalStep, Flatten, GlobalAvgPool, Linear, METRICS, Metrics, Mode,
@@ -67,7 +67,7 @@ fn the_small_cnn_learns_and_evaluates_with_what_it_learnt() {
 
     let eval = EvalStep::build(&model, 16).expect("recorded");
     let plan = backend.compile(&eval.graph).expect("compiles");
-    backend.write_arena(METRICS, &Tensor::zeros([64], DType::F32)).expect("cleared");
+    backend.write_arena(METRICS, &Tensor::zeros([ARENA_ALIGNMENT], DType::F32)).expect("cleared");
     let inputs = eval.padded(&images, &labels).expect("fits");
     backend.run(plan, &inputs).expect("a step");
     let m = metrics(&mut backend);
@@ -235,16 +235,18 @@ fn decay_of_weights_alone_leaves_vectors_as_they_are() {
             graph.state(arena, "weight", &[2, 2]).expect("state");
             graph.state(arena, "bias", &[2]).expect("state");
             let hyper = graph.input("hyper", &[optimizer.hyper_len()], DType::F32).expect("input");
-            let zeros = graph.full(&[128], 0.0, DType::F32);
+            let len = 2 * ARENA_ALIGNMENT;
+            let zeros = graph.full(&[len], 0.0, DType::F32);
             optimizer.apply(&mut graph, arena, zeros, hyper, decay).expect("recorded");
             assert!(graph.assignments().iter().all(|(t, _)| matches!(t, Target::Arena(_))));
             let mut backend = Reference::new();
             let plan = backend.compile(&graph).expect("compiles");
-            backend.write_arena(PARAMS, &Tensor::f32([128], vec![2.0; 128]).expect("ones")).expect("arena");
+            backend.write_arena(PARAMS, &Tensor::f32([len], vec![2.0; len]).expect("ones")).expect("arena");
             backend.run(plan, &[optimizer.hyper(0.1, 0)]).expect("a step");
             let flat = backend.read_arena(PARAMS).expect("parameters").to_f64();
             assert!((flat[0] - 2.0 * factor).abs() < 1e-6, "{optimizer:?} {decay:?}: {}", flat[0]);
-            assert!((flat[64] - 2.0 * vector).abs() < 1e-6, "{optimizer:?} {decay:?}: {}", flat[64]);
+            let bias = flat[ARENA_ALIGNMENT];
+            assert!((bias - 2.0 * vector).abs() < 1e-6, "{optimizer:?} {decay:?}: {bias}");
         }
     }
 }

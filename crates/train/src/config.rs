@@ -60,6 +60,19 @@ pub enum Residency {
     Off,
 }
 
+/// In which precision the layers of a training step compute. Weights, statistics and the optimizer are 32-bit always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionName {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// Activations and copies of the weights in 16 bits, with a loss scale.
+    F16,
+    /// 16 bits where the device gains by them, else 32.
+    Auto,
+}
+
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +107,9 @@ pub struct TrainConfig {
     pub label_smoothing: f64,
     /// Norm that gradients are clipped to; absent: not clipped.
     pub clip: Option<f64>,
+    /// The precision of the layers.
+    #[serde(default)]
+    pub precision: PrecisionName,
     /// Seed of initial values, order and random changes of images, and dropout.
     pub seed: u64,
     /// Random changes of training images.
@@ -137,6 +153,7 @@ impl TrainConfig {
             warmup_epochs: 0.25,
             label_smoothing: 0.0,
             clip: None,
+            precision: PrecisionName::F32,
             seed: 0,
             augment: Augmentation::default(),
             resident: Residency::default(),

@@ -16,6 +16,7 @@ mod folder;
 mod observer;
 mod place;
 mod position;
+mod precision;
 mod recipe;
 mod run_config;
 mod saved;
@@ -25,7 +26,7 @@ mod trainer;
 mod weights;
 
 pub use classifier::{Classifier, Guess};
-pub use config::{Augmentation, OptimizerName, Residency, ScheduleName, TrainConfig};
+pub use config::{Augmentation, OptimizerName, PrecisionName, Residency, ScheduleName, TrainConfig};
 pub use confusion::Confusion;
 pub use data::Data;
 pub use error::{Result, TrainError};

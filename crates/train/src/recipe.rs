@@ -20,6 +20,7 @@ pub(crate) fn train_options(config: &TrainConfig) -> TrainOptions {
         decay: Decay::Weights,
         clip_norm: config.clip,
         label_smoothing: config.label_smoothing,
+        precision: config.precision.option(),
         ..TrainOptions::new(config.batch_size, optimizer)
     }
 }

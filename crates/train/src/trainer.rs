@@ -7,7 +7,7 @@ use chiaro_graph::{Backend, BackendError, PlanId, Tensor};
 use chiaro_io::{ModelInfo, read_arenas, save_weights};
 use chiaro_nn::{Model, NnError, Schedule, TrainOptions, TrainStep};
 
-use crate::config::{Residency, TrainConfig};
+use crate::config::{PrecisionName, Residency, TrainConfig};
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::evaluate::{EvalOptions, Evaluation, Evaluator, take_metrics};
@@ -61,6 +61,7 @@ impl<'b> Trainer<'b> {
             });
         }
         let (batch, threads) = (config.batch_size, config.data_threads);
+        let config = &TrainConfig { precision: config.precision.on(backend)?, ..config.clone() };
         let (step, plan, place) = compile(backend, model, data, config)?;
         let options = LoaderOptions { threads, ..LoaderOptions::training(batch, config.seed) };
         let resident = place.resident(&*data.train, TRAIN);
@@ -102,6 +103,11 @@ impl<'b> Trainer<'b> {
         self.records.retain(|record| record.epoch <= at.epoch);
         self.at = at;
         Ok(())
+    }
+
+    /// The settings, with the precision that the device decided on.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
     }
 
     /// The training step.
@@ -230,7 +236,10 @@ impl<'b> Trainer<'b> {
 
     fn read_metrics(&mut self, last_read: usize) -> Result<()> {
         let metrics = take_metrics(self.backend)?;
-        if metrics.non_finite > 0.0 {
+        // In 16 bits a batch may overflow; its step was left out. Only where none is left does the run not go on.
+        let steps = (self.at.step_in_epoch - last_read) as f64;
+        let bearable = if self.config.precision == PrecisionName::F16 { steps - 1.0 } else { 0.0 };
+        if metrics.non_finite > bearable {
             let lr = self.rate(self.at.step.saturating_sub(1));
             return Err(TrainError::NonFinite {
                 epoch: self.at.epoch + 1,

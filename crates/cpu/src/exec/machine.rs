@@ -8,6 +8,7 @@ use super::scratch::Scratch;
 use super::transfer::{load, store};
 use crate::kernels::{Level, Vectorize};
 use chiaro_graph::{DType, Elementwise};
+use half::f16;
 
 /// Registers that may be read where they lie in memory.
 const DIRECT: usize = 64;
@@ -184,12 +185,15 @@ fn each_float(x: &[u32], out: &mut [u32], f: impl Fn(f32) -> f32) {
 }
 
 /// Converts lanes: float to integer truncates and saturates, integer to integer keeps the bits, anything to bool tests for
-/// non-zero.
+/// non-zero, f16 rounds a float to 16 bits.
 #[inline(always)]
 fn cast(from: DType, to: DType, x: &[u32], out: &mut [u32]) {
     #[inline(always)]
     fn each(x: &[u32], out: &mut [u32], f: impl Fn(u32) -> u32) {
         out.iter_mut().zip(x).for_each(|(o, &v)| *o = f(v));
+    }
+    if to == DType::F16 {
+        return each(x, out, |v| f16::from_f32(f32::from_bits(v)).to_f32().to_bits());
     }
     let (from, to) = (from.compute(), to.compute());
     match (from, to) {

@@ -17,15 +17,18 @@ mod tests;
 mod value;
 
 use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, Op, PlanId, Stats, Target, Tensor, check_inputs};
+use half::f16;
 use std::collections::HashMap;
 use value::Value;
 
-/// Runs graphs in 64-bit floats. Nothing is rounded between ops, 16-bit nodes included; integers are exact.
+/// Runs graphs in 64-bit floats. Nothing is rounded between ops, 16-bit nodes included unless that is asked for; integers are
+/// exact.
 #[derive(Default)]
 pub struct Reference {
     plans: Vec<Plan>,
     arenas: HashMap<String, Arena>,
     stats: Stats,
+    round_half: bool,
 }
 
 struct Plan {
@@ -46,12 +49,17 @@ impl Reference {
         Reference::default()
     }
 
+    /// One that rounds 16-bit nodes to what is stored of them, so that they vanish and overflow as on a device.
+    pub fn rounding_halves() -> Reference {
+        Reference { round_half: true, ..Reference::default() }
+    }
+
     /// Runs one step with inputs in 64-bit floats, in the graph's order of declaration; integers and truth values as whole numbers.
     ///
     /// # Errors
     /// If the plan is unknown, or the number of inputs or of their elements differs.
     pub fn run_f64(&mut self, plan: PlanId, inputs: &[Vec<f64>]) -> Result<(), BackendError> {
-        let Reference { plans, arenas, stats } = self;
+        let Reference { plans, arenas, stats, round_half } = self;
         let plan = plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
         let declared = plan.graph.inputs();
         let fits =
@@ -60,7 +68,7 @@ impl Reference {
             let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
             return Err(BackendError::Unknown(format!("inputs of {lengths:?} elements for {declared:?}")));
         }
-        let values = step(plan, arenas, inputs)?;
+        let values = step(plan, arenas, inputs, *round_half)?;
         let read = |v: chiaro_graph::Var| values[v.index()].clone();
         plan.outputs = Some(plan.graph.outputs().iter().map(|&(_, v)| read(v)).collect());
         let assigned: Vec<_> = plan.graph.assignments().iter().map(|&(target, v)| (target, read(v))).collect();
@@ -189,7 +197,12 @@ impl Backend for Reference {
 }
 
 /// The values of a step's nodes; those that no output or assignment needs any more are empty.
-fn step(plan: &Plan, arenas: &HashMap<String, Arena>, inputs: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, BackendError> {
+fn step(
+    plan: &Plan,
+    arenas: &HashMap<String, Arena>,
+    inputs: &[Vec<f64>],
+    round_half: bool,
+) -> Result<Vec<Vec<f64>>, BackendError> {
     let graph = &plan.graph;
     let arena = |id: chiaro_graph::ArenaId| {
         let name = &graph.arenas()[id.0].name;
@@ -212,6 +225,9 @@ fn step(plan: &Plan, arenas: &HashMap<String, Arena>, inputs: &[Vec<f64>]) -> Re
             _ => node::compute(graph, node, &operands),
         };
         values[i] = computed.ok_or_else(|| BackendError::Unknown(format!("op {}", node.op.name())))?;
+        if round_half && node.dtype == DType::F16 {
+            values[i].iter_mut().for_each(|v| *v = f16::from_f64(*v).to_f64());
+        }
         for v in &node.inputs {
             if plan.last_use[v.index()] == Some(i) {
                 values[v.index()] = vec![];

@@ -30,7 +30,8 @@ fn assignments_happen_at_the_end_of_a_step() {
     // a: 0, b + x = 1, old a + x = 1, 2.
     assert_eq!(seen, [0.0, 1.0, 1.0, 2.0]);
     let arena = r.read_arena_f64("s").expect("an arena");
-    assert_eq!((arena[0], arena[1], arena[64], arena[65]), (2.0, 4.0, 2.0, 4.0));
+    let next = chiaro_graph::ARENA_ALIGNMENT;
+    assert_eq!((arena[0], arena[1], arena[next], arena[next + 1]), (2.0, 4.0, 2.0, 4.0));
 }
 
 #[test]

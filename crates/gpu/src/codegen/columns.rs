@@ -7,7 +7,7 @@ use chiaro_graph::plan::{ColumnKind, Columns, Operand, Program};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
-use super::{ReducePass, Slot, enables, slots, used, writable};
+use super::{ReducePass, Slot, enabled, slots, used, writable};
 
 /// Neighbouring columns of a workgroup: few, so that many threads share the parts of each.
 const SIDE: usize = 8;
@@ -45,8 +45,7 @@ pub(crate) fn merge_columns(columns: &Columns, parts: &ColumnParts, operands: &[
     let binds: Vec<usize> = (0..operands.len()).filter(|&i| used(&[program], i)).collect();
     let mut functions = Functions::default();
     let body = body(columns, parts, count, &slots, &mut functions);
-    let bound: Vec<&Slot> = binds.iter().map(|&i| &slots[i]).collect();
-    let mut text = enables(bound).to_string();
+    let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
         text += &slots[i].declaration(binding, writable(&operands[i]));
     }
@@ -55,7 +54,7 @@ pub(crate) fn merge_columns(columns: &Columns, parts: &ColumnParts, operands: &[
     text += &functions.text();
     text += SUM_OF_THREADS;
     text += &body;
-    ReducePass { text, binds, scratch: true, workgroups: count.div_ceil(SIDE) as u64 }
+    ReducePass { text: enabled(text), binds, scratch: true, workgroups: count.div_ceil(SIDE) as u64 }
 }
 
 /// Adds what the threads of a column have; all of them get the sum.
@@ -101,14 +100,11 @@ fn main(
     text
 }
 
+/// The expression for a part's value of a number.
+type ValueOf<'a> = &'a dyn Fn(usize) -> String;
+
 /// Defines `name` as the sum over the parts of `term`, in which `value(v)` stands for the part's value of number `v`.
-fn sum(
-    text: &mut String,
-    name: &str,
-    term: &dyn Fn(&dyn Fn(usize) -> String) -> String,
-    parts: &ColumnParts,
-    count: usize,
-) {
+fn sum(text: &mut String, name: &str, term: &dyn Fn(ValueOf) -> String, parts: &ColumnParts, count: usize) {
     let ColumnParts { rows, tile, .. } = *parts;
     let (all, tiles) = (parts.count(), parts.tiles());
     let value = |v: usize| format!("parts[({}u + part) * {count}u + at]", v * all);
@@ -134,8 +130,8 @@ fn moments(text: &mut String, first: usize, parts: &ColumnParts, count: usize) {
     let total = parts.rows * parts.phases;
     sum(text, "weighted", &|value| format!("{} * rows", value(first)), parts, count);
     let _ = writeln!(text, "    let value{first} = weighted / {total}.0;");
-    let far = |value: &dyn Fn(usize) -> String| format!("({} - value{first})", value(first));
-    let squares = |value: &dyn Fn(usize) -> String| format!("{} + {1} * {1} * rows", value(first + 1), far(value));
+    let far = |value: ValueOf| format!("({} - value{first})", value(first));
+    let squares = |value: ValueOf| format!("{} + {1} * {1} * rows", value(first + 1), far(value));
     sum(text, "squares", &squares, parts, count);
     let _ = writeln!(text, "    let value{} = squares / {total}.0;", first + 1);
 }

@@ -287,6 +287,7 @@ fn stored(dtype: DType, value: &str) -> String {
 
 fn cast(to: DType, from: DType, value: &str) -> String {
     match (to.compute(), from) {
+        _ if to == DType::F16 => format!("f32(f16({value}))"),
         (DType::Bool, DType::F32 | DType::F16) => format!("({value} != 0.0)"),
         (DType::Bool, DType::I32) => format!("({value} != 0)"),
         (DType::Bool, DType::U32) => format!("({value} != 0u)"),

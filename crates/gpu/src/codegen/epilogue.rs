@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use chiaro_graph::DType;
 use chiaro_graph::plan::{Operand, Program, Reg, Step, Store};
 use chiaro_shaders::{COLUMN_PARTS, ShaderError, Source};
 
@@ -35,7 +34,7 @@ pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, Sha
         let text = declare_access(&source.build()?, &binds, operands)?;
         return Ok(Composed { text, binds });
     }
-    let own = program.stores.iter().position(|s| is_own(s, program));
+    let own = own_store(program);
     let output = Binding::find(source.text(), inputs.len())?;
     let vector = output.is_vector(source.text());
     let axis = program.domain.len().checked_sub(1).filter(|&a| vector && program.domain[a].is_multiple_of(4));
@@ -91,9 +90,10 @@ pub(crate) fn with_access(source: Source, binds: &[usize], operands: &[Operand])
     declare_access(&source.build()?, binds, operands)
 }
 
-/// Can the shader itself do this store?
-fn is_own(store: &Store, program: &Program) -> bool {
-    matches!(store.dtype, DType::F32 | DType::F16) && store.view.is_identity(&program.domain)
+/// The store that the shader itself does: the first that is row-major and of floats.
+pub(crate) fn own_store(program: &Program) -> Option<usize> {
+    let own = |s: &Store| s.dtype.is_float() && s.view.is_identity(&program.domain);
+    program.stores.iter().position(own)
 }
 
 /// What the functions of an epilogue do.

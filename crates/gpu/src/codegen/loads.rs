@@ -6,7 +6,7 @@ use chiaro_shaders::{ShaderError, Source};
 use super::emit::{Emitter, Point};
 use super::epilogue::{Binding, Composed, declare_access};
 use super::functions::Functions;
-use super::{Slot, enables, slots, writable};
+use super::{Slot, enabled, slots, writable};
 
 /// The code of one input.
 pub(super) struct InputCode<'a> {
@@ -93,9 +93,6 @@ pub(crate) fn with_loads(source: Source, step: &Step) -> Result<Composed, Shader
         // One binding is the scratch buffer's.
         declarations += &slots[o].declaration(step.inputs.len() + 1 + extra, writable(&step.operands[o]));
     }
-    let text = source.build()?;
-    let bound = binds.iter().map(|&i| &slots[i]);
-    let enable = if text.contains("enable f16;") { "" } else { enables(bound) };
-    let text = declare_access(&format!("{enable}{text}"), &step.inputs, &step.operands)?;
-    Ok(Composed { text: text + "\n" + &declarations, binds })
+    let text = declare_access(&source.build()?, &step.inputs, &step.operands)?;
+    Ok(Composed { text: enabled(text + "\n" + &declarations), binds })
 }

@@ -12,7 +12,7 @@ use chiaro_graph::DType;
 use chiaro_graph::plan::{Access, Operand, Program, View};
 
 pub(crate) use columns::{ColumnParts, merge_columns};
-pub(crate) use epilogue::{with_access, with_epilogue};
+pub(crate) use epilogue::{own_store, with_access, with_epilogue};
 pub(crate) use functions::stored_type;
 pub(crate) use loads::with_loads;
 pub(crate) use pointwise::pointwise;
@@ -86,7 +86,8 @@ pub(crate) fn writable(operand: &Operand) -> bool {
     operand.access != Access::Read
 }
 
-/// `enable f16;` where 16-bit operands are among those declared.
-fn enables<'a>(slots: impl IntoIterator<Item = &'a Slot>) -> &'static str {
-    if slots.into_iter().any(|s| s.dtype == DType::F16) { "enable f16;\n" } else { "" }
+/// The text of a whole kernel, with `enable f16;` in front where 16-bit floats occur in it.
+fn enabled(text: String) -> String {
+    let half = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "f16");
+    if half && !text.contains("enable f16;") { format!("enable f16;\n{text}") } else { text }
 }

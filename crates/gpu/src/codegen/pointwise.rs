@@ -4,7 +4,7 @@ use chiaro_graph::plan::{Operand, Program};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
-use super::{Slot, enables, is_vector, slots, used, views, writable};
+use super::{enabled, is_vector, slots, used, views, writable};
 
 /// Invocations of a workgroup.
 const THREADS: u32 = 64;
@@ -34,8 +34,7 @@ pub(crate) fn pointwise(program: &Program, operands: &[Operand]) -> Pointwise {
     let count: u64 = program.domain.iter().map(|&n| n as u64).product();
     let items = if lanes.is_some() { count / 4 } else { count };
     let scale = if lanes.is_some() { " * 4u" } else { "" };
-    let bound: Vec<&Slot> = binds.iter().map(|&i| &slots[i]).collect();
-    let mut text = enables(bound.iter().copied()).to_string();
+    let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
         text += &slots[i].declaration(binding, writable(&operands[i]));
     }
@@ -55,7 +54,7 @@ fn main(
 {body}}}
 "
     );
-    Pointwise { text, binds, workgroups: items.div_ceil(u64::from(THREADS)) }
+    Pointwise { text: enabled(text), binds, workgroups: items.div_ceil(u64::from(THREADS)) }
 }
 
 /// The last axis, where its extent is a multiple of four and some operand is then read or written as vectors.

@@ -8,7 +8,7 @@ use chiaro_graph::{DType, ReduceKind};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::{Functions, wgsl_type};
-use super::{Slot, enables, is_vector, slots, used, views, writable};
+use super::{Slot, enabled, is_vector, slots, used, views, writable};
 
 /// Workgroups that fill a large device several times over.
 const WANTED_GROUPS: usize = 1024;
@@ -171,8 +171,7 @@ fn pass(
     let scratch = epilogue.is_none() || matches!(terms, Terms::Parts);
     let mut functions = Functions::default();
     let body = body(&Work { layout, terms, kinds, regs, epilogue, slots: &slots }, &mut functions);
-    let bound: Vec<&Slot> = binds.iter().map(|&i| &slots[i]).collect();
-    let mut text = enables(bound).to_string();
+    let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
         text += &slots[i].declaration(binding, writable(&operands[i]));
     }
@@ -188,7 +187,7 @@ fn pass(
     }
     text += &functions.text();
     text += &body;
-    ReducePass { text, binds, scratch, workgroups: (layout.blocks() * layout.parts) as u64 }
+    ReducePass { text: enabled(text), binds, scratch, workgroups: (layout.blocks() * layout.parts) as u64 }
 }
 
 /// The axis of the epilogue's lanes, if a thread has four results that are neighbours in its domain too.

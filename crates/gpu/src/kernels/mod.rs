@@ -20,8 +20,8 @@ use chiaro_shaders::{Elem, ShaderError, dispatch};
 use crate::codegen;
 pub(crate) use variants::Variants;
 
-/// Elements to which operands are aligned: arenas are laid out so, and no adapter asks for more.
-const ALIGNMENT: usize = chiaro_graph::ARENA_ALIGNMENT;
+/// 32-bit elements to which operands are aligned, 256 bytes: arenas are laid out so, and no adapter asks for more.
+const ALIGNMENT: usize = 64;
 
 /// What a binding of a dispatch refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,10 +123,10 @@ fn input_elem(step: &Step, input: usize) -> Result<Elem, ShaderError> {
     elem(step, step.operands[step.inputs[input]].dtype)
 }
 
-/// The element type of the result: that of the first float store of the program.
+/// The element type of the result: that of the store which the shader itself does.
 fn output_elem(step: &Step) -> Elem {
-    let float = step.program.stores.iter().find(|s| s.dtype.is_float());
-    if float.is_some_and(|s| s.dtype == DType::F16) { Elem::F16 } else { Elem::F32 }
+    let own = codegen::own_store(&step.program).map(|i| &step.program.stores[i]);
+    if own.is_some_and(|s| s.dtype == DType::F16) { Elem::F16 } else { Elem::F32 }
 }
 
 fn elem(step: &Step, dtype: DType) -> Result<Elem, ShaderError> {

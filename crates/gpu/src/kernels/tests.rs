@@ -48,10 +48,17 @@ fn every_kernel_of_every_case_translates_everywhere() {
 }
 
 /// A whole training step of a model, as the dispatches of each step of its plan.
-fn training_step(name: &str, image: [usize; 3], batch: usize, seen: &mut HashSet<String>) -> usize {
+fn training_step(
+    name: &str,
+    image: [usize; 3],
+    batch: usize,
+    precision: chiaro_nn::Precision,
+    seen: &mut HashSet<String>,
+) -> usize {
     let model = chiaro_nn::models::by_name(name, 10, image).expect("a model");
     let sgd = chiaro_nn::Sgd { momentum: 0.9, ..chiaro_nn::Sgd::default() };
     let options_of_step = chiaro_nn::TrainOptions::new(batch, chiaro_nn::Optimizer::Sgd(sgd));
+    let options_of_step = chiaro_nn::TrainOptions { precision, ..options_of_step };
     let step = chiaro_nn::TrainStep::build(&model, options_of_step).expect("a step");
     let graph = &step.graph;
     for variants in [Variants::GPU, Variants::SOFTWARE] {
@@ -70,8 +77,13 @@ fn training_step(name: &str, image: [usize; 3], batch: usize, seen: &mut HashSet
 #[test]
 fn training_steps_of_models_take_few_dispatches() {
     let mut seen = HashSet::new();
-    let small = training_step("small-cnn", [28, 28, 1], 64, &mut seen);
+    let wide = chiaro_nn::Precision::F32;
+    let small = training_step("small-cnn", [28, 28, 1], 64, wide, &mut seen);
     assert!(small <= 60, "{small} dispatches of the small CNN");
-    let resnet = training_step("resnet18", [32, 32, 3], 128, &mut seen);
+    let resnet = training_step("resnet18", [32, 32, 3], 128, wide, &mut seen);
     assert!(resnet <= 160, "{resnet} dispatches of ResNet-18");
+    // In 16 bits beside these: copies of weights, images and the logits' gradient, the check of all gradients in two passes, and the
+    // loss scale.
+    let half = training_step("resnet18", [32, 32, 3], 128, chiaro_nn::Precision::f16(), &mut seen);
+    assert!(half <= resnet + 7, "{half} dispatches of ResNet-18 in 16 bits");
 }

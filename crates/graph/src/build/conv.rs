@@ -93,6 +93,7 @@ impl Graph {
     /// Gradient of a convolution's weight from the input and dy.
     pub(crate) fn conv2d_weight_grad(&mut self, x: Var, dy: Var, spec: &ConvSpec, shape: &[usize]) -> Var {
         let dtype = self.dtype(x);
-        self.push(Op::Conv2dWeightGrad(spec.clone()), vec![x, dy], shape.to_vec(), dtype)
+        let gradient = self.push(Op::Conv2dWeightGrad(spec.clone()), vec![x, dy], shape.to_vec(), dtype);
+        self.rounded_last(gradient)
     }
 }

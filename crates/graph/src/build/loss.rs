@@ -40,6 +40,7 @@ impl Default for CrossEntropyOptions {
 impl Graph {
     /// Softmax cross-entropy of logits `[M,C]` with class indices (i32 `[M]`) or class probabilities (float `[M,C]`).
     /// The mean over indices divides by the summed weights of the targets that are not ignored, over probabilities by M.
+    /// With class indices the loss is f32 even of 16-bit logits.
     ///
     /// # Errors
     /// If shapes or types do not fit.
@@ -62,11 +63,12 @@ impl Graph {
         if soft {
             return self.soft_cross_entropy(logits, target, options);
         }
+        let dtype = self.dtype(logits).compute();
+        let class_weight = options.class_weight.map(|w| self.cast(w, dtype));
         let mut inputs = vec![logits, target];
-        inputs.extend(options.class_weight);
+        inputs.extend(class_weight);
         let spec =
             CrossEntropySpec { smoothing_bits: options.label_smoothing.to_bits(), ignore_index: options.ignore_index };
-        let dtype = self.dtype(logits);
         let rows = self.push(Op::CrossEntropy(spec), inputs, vec![m], dtype);
         if options.reduction != Reduction::Mean {
             return self.reduce_loss(rows, options.reduction);
@@ -86,6 +88,7 @@ impl Graph {
         let zero_index = self.scalar(0.0, DType::I32);
         let safe = self.where_(counted, target, zero_index)?;
         let of_class = self.index_select(weight, safe, 0)?;
+        let of_class = self.cast(of_class, dtype);
         let zero = self.scalar(0.0, dtype);
         self.where_(counted, of_class, zero)
     }

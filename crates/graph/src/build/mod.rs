@@ -11,6 +11,7 @@ mod norm;
 mod pool;
 mod reduce;
 mod resize;
+mod widen;
 
 pub use loss::{CrossEntropyOptions, Reduction};
 pub use resize::ResizeMode;

@@ -6,15 +6,15 @@ use crate::graph::{Graph, Var};
 use crate::op::{GradientRule, MomentsAxis, Op};
 
 impl Graph {
-    /// Mean (row 0) and biased variance (row 1) of a matrix, by Chan's method.
+    /// Mean (row 0) and biased variance (row 1) of a matrix, by Chan's method; f32 whatever the matrix is stored in.
     fn moments(&mut self, matrix: Var, axis: MomentsAxis) -> Var {
         let n = self.shape(matrix)[if axis == MomentsAxis::Rows { 1 } else { 0 }];
-        let dtype = self.dtype(matrix);
+        let dtype = self.dtype(matrix).compute();
         self.push(Op::Moments(axis), vec![matrix], vec![2, n], dtype)
     }
 
     /// Batch norm in training (arXiv:1502.03167) over all axes but the last: returns the normalised value and the
-    /// batch's mean and biased variance as `[2, C]`.
+    /// batch's mean and biased variance as `[2, C]`. Of 16-bit values statistics, scale and shift are f32.
     ///
     /// # Errors
     /// If scale and shift are not `[C]`.
@@ -37,7 +37,8 @@ impl Graph {
         Ok((y, moments))
     }
 
-    /// (x - mean) / sqrt(variance + eps) * scale + shift, with statistics `[C]` given: batch norm in evaluation.
+    /// (x - mean) / sqrt(variance + eps) * scale + shift, with statistics `[C]` given: batch norm in evaluation. Computed in
+    /// the type of the statistics, stored in that of x.
     ///
     /// # Errors
     /// If shapes do not broadcast.
@@ -55,12 +56,13 @@ impl Graph {
         if let Some(scale) = scale {
             factor = self.mul(factor, scale)?;
         }
-        let centred = self.sub(x, mean)?;
+        let (stored, wide) = (self.dtype(x), self.cast(x, self.dtype(mean)));
+        let centred = self.sub(wide, mean)?;
         let mut y = self.mul(centred, factor)?;
         if let Some(shift) = shift {
             y = self.add(y, shift)?;
         }
-        Ok(y)
+        Ok(self.cast(y, stored))
     }
 
     /// Layer norm (arXiv:1607.06450) over the last `axes` axes; scale and shift have those extents.

@@ -59,14 +59,17 @@ impl Graph {
         self.sum(x, &axes, false)
     }
 
-    /// Mean over axes; floats only.
+    /// Mean over axes; floats only. The sum of 16-bit values is kept in 32 bits, where it does not overflow.
     ///
     /// # Errors
     /// If an axis does not fit or x is no float.
     pub fn mean(&mut self, x: Var, axes: &[usize], keepdim: bool) -> Result<Var> {
         let n: usize = axes.iter().filter_map(|&a| self.shape(x).get(a)).product();
-        let total = self.sum(x, axes, keepdim)?;
-        self.map_scalars(Elementwise::Mul, total, &[1.0 / n as f64])
+        let stored = self.dtype(x);
+        let wide = self.cast(x, stored.compute());
+        let total = self.sum(wide, axes, keepdim)?;
+        let mean = self.map_scalars(Elementwise::Mul, total, &[1.0 / n as f64])?;
+        Ok(self.cast(mean, stored))
     }
 
     /// Variance over axes, divided by the number of elements less `correction`; the mean is subtracted first.
@@ -75,11 +78,14 @@ impl Graph {
     /// If an axis does not fit or x is no float.
     pub fn var(&mut self, x: Var, axes: &[usize], keepdim: bool, correction: f64) -> Result<Var> {
         let n: usize = axes.iter().filter_map(|&a| self.shape(x).get(a)).product();
-        let mean = self.mean(x, axes, true)?;
-        let deviation = self.sub(x, mean)?;
+        let stored = self.dtype(x);
+        let wide = self.cast(x, stored.compute());
+        let mean = self.mean(wide, axes, true)?;
+        let deviation = self.sub(wide, mean)?;
         let square = self.unary(Elementwise::Square, deviation)?;
         let total = self.sum(square, axes, keepdim)?;
-        self.map_scalars(Elementwise::Mul, total, &[1.0 / (n as f64 - correction)])
+        let variance = self.map_scalars(Elementwise::Mul, total, &[1.0 / (n as f64 - correction)])?;
+        Ok(self.cast(variance, stored))
     }
 
     /// Index (i32) of the first largest (`Max`) or smallest (`Min`) element along an axis.

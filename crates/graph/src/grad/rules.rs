@@ -30,10 +30,17 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
         Op::Slice { start, step } => one(slice_gradient(g, d, &sx, start, step)),
         Op::Pad { low, .. } => one(g.slice(d, low, &sx, &vec![1; sx.len()])),
         Op::Concat(axis) => concat_gradient(g, &node.inputs, d, *axis),
-        Op::Reduce(crate::op::ReduceKind::Sum, _) => one(g.broadcast_to(d, &sx)),
+        Op::Reduce(crate::op::ReduceKind::Sum, _) => {
+            let d = g.cast(d, g.dtype(x));
+            one(g.broadcast_to(d, &sx))
+        }
         Op::Reduce(..) => extreme_gradient(g, x, v, d),
         Op::Moments(axis) => moments_gradient(g, x, v, d, *axis),
-        Op::MatMul { ta, tb } => matmul_gradient(g, [x, y], d, [*ta, *tb], needed),
+        // The result may have more digits than the operands, and with it the cotangent.
+        Op::MatMul { ta, tb } => {
+            let d = g.cast(d, g.dtype(x));
+            matmul_gradient(g, [x, y], d, [*ta, *tb], needed)
+        }
         Op::Conv2d(spec) => {
             let sw = g.shape(y).to_vec();
             let dx = needed(x).then(|| g.conv2d_input_grad(d, y, spec, &sx));
@@ -46,9 +53,10 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
             Ok(vec![Some(dx), needed(y).then(|| g.conv2d_weight_grad(d, x, spec, &sw))])
         }
         Op::Conv2dWeightGrad(spec) => {
-            let sy = g.shape(y).to_vec();
+            let (sy, dtype) = (g.shape(y).to_vec(), g.dtype(y));
+            let d = g.cast(d, dtype);
             let dx = needed(x).then(|| g.conv2d_input_grad(y, d, spec, &sx));
-            Ok(vec![dx, needed(y).then(|| g.push(Op::Conv2d(spec.clone()), vec![x, d], sy, node.dtype))])
+            Ok(vec![dx, needed(y).then(|| g.push(Op::Conv2d(spec.clone()), vec![x, d], sy, dtype))])
         }
         Op::MaxPool2d(spec) => Ok(vec![Some(g.push(Op::MaxPool2dGrad(spec.clone()), vec![x, v, d], sx, node.dtype))]),
         Op::AvgPool2d(spec, by) => {
@@ -64,7 +72,8 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
         Op::CrossEntropy(spec) => {
             let mut inputs = vec![x, y, d];
             inputs.extend(node.inputs.get(2));
-            Ok(vec![Some(g.push(Op::CrossEntropyGrad(*spec), inputs, sx, node.dtype)), None, None])
+            let dtype = g.dtype(x);
+            Ok(vec![Some(g.push(Op::CrossEntropyGrad(*spec), inputs, sx, dtype)), None, None])
         }
         Op::Gather(axis) => Ok(vec![Some(g.push(Op::ScatterAdd(*axis), vec![d, y], sx, node.dtype)), None]),
         Op::ScatterAdd(axis) => Ok(vec![Some(g.gather(d, y, *axis)?), None]),
@@ -164,7 +173,7 @@ fn moments_gradient(g: &mut Graph, x: Var, m: Var, d: Var, axis: MomentsAxis) ->
         let mean = e[1].rows(0, 1).view(&along);
         let d_mean = e[2].rows(0, 1).view(&along);
         let d_var = e[2].rows(1, 2).view(&along);
-        vec![Some((e[0] - mean) * (d_var * (2.0 / n)) + d_mean * (1.0 / n))]
+        vec![Some(((e[0].like(mean) - mean) * (d_var * (2.0 / n)) + d_mean * (1.0 / n)).like(e[0]))]
     })
 }
 
@@ -180,6 +189,7 @@ fn matmul_gradient(
             return Ok(None);
         }
         let full = g.matmul(p, q, tp, tq)?;
+        let full = g.rounded_last(full);
         let shape = g.shape(target).to_vec();
         g.sum_to(full, &shape).map(Some)
     };
@@ -209,14 +219,15 @@ fn batch_norm_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f64) -> Resul
     let mut values = inputs[1..].to_vec();
     values.push(d);
     rule(g, &values, |e| {
-        let (x, moments, scale, d) = (e[0], e[1], e[2], e[4]);
+        let (moments, scale) = (e[1], e[2]);
+        let (x, d) = (e[0].like(moments), e[4].like(moments));
         let rstd = (moments.rows(1, 2) + eps).map(crate::elementwise::Elementwise::Rsqrt);
         let centred = x - moments.rows(0, 1);
         let d_scale = (d * (centred * rstd)).sum(&axes);
         let d_shift = d.sum(&axes);
         // What depends on the channel alone stands together, so that a plan computes it once a channel.
         let dx = (d - d_shift * n - centred * (rstd * (d_scale * n))) * (scale * rstd);
-        vec![None, Some(dx), None, Some(d_scale.view(&c)), Some(d_shift.view(&c))]
+        vec![None, Some(dx.like(e[0])), None, Some(d_scale.view(&c)), Some(d_shift.view(&c))]
     })
 }
 
@@ -228,11 +239,12 @@ fn standardize_gradient(g: &mut Graph, inputs: &[Var], d: Var, axes: usize, eps:
     along[lead..].fill(1);
     let reduced: Vec<usize> = (lead..along.len()).collect();
     rule(g, &[inputs[1], inputs[2], d], |e| {
-        let (x, moments, d) = (e[0], e[1], e[2]);
+        let moments = e[1];
+        let (x, d) = (e[0].like(moments), e[2].like(moments));
         let rstd = (moments.rows(1, 2).view(&along) + eps).map(crate::elementwise::Elementwise::Rsqrt);
         let normal = (x - moments.rows(0, 1).view(&along)) * rstd;
         let mean = d.sum(&reduced) * n;
         let slope = (d * normal).sum(&reduced) * n;
-        vec![None, Some((d - mean - normal * slope) * rstd), None]
+        vec![None, Some(((d - mean - normal * slope) * rstd).like(e[0])), None]
     })
 }

@@ -1,6 +1,7 @@
 //! Decides which values get buffers of their own; the others are recomputed inside the kernels that use them.
 
 use super::PlanOptions;
+use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
@@ -56,7 +57,9 @@ pub(super) fn resolve(graph: &Graph, v: Var, alignment: usize) -> (Var, usize) {
         Op::Slice { start, step } => match contiguous_start(graph.shape(node.inputs[0]), &node.shape, start, step) {
             Some(first) => {
                 let (root, offset) = resolve(graph, node.inputs[0], alignment);
-                if (offset + first) % alignment == 0 { (root, offset + first) } else { (v, 0) }
+                // Alignments count 32-bit elements; a 16-bit one is half as long.
+                let unit = if alignment > 1 { alignment * 4 / node.dtype.size() } else { 1 };
+                if (offset + first) % unit == 0 { (root, offset + first) } else { (v, 0) }
             }
             None => (v, 0),
         },
@@ -147,7 +150,10 @@ impl Decider<'_> {
                 let many = self.users[v.index()].len() > 1;
                 let shared = many && !self.is_cheap(v, CHEAP, 1) && !self.is_small_operand(v);
                 let plain = !self.options.fuse && !is_free(&node.op);
-                if role == Role::Pointwise && (plain || shared) {
+                if role == Role::Pointwise && shared && self.widens(v) {
+                    // The narrow value takes half the bytes, and widening it again costs nothing.
+                    self.demand(node.inputs[0]);
+                } else if role == Role::Pointwise && (plain || shared) {
                     self.located[v.index()] = true;
                 }
             }
@@ -184,6 +190,12 @@ impl Decider<'_> {
         let ratio = count(self.graph.shape(to)) / count(self.graph.shape(x)).max(1);
         let budget = if self.options.inline_broadcasts { CHEAP } else { 0 };
         ratio < 8 || self.is_cheap(x, budget, 4)
+    }
+
+    /// A 16-bit value in 32 bits?
+    fn widens(&self, v: Var) -> bool {
+        let node = self.graph.node(v);
+        matches!(node.op, Op::Cast(DType::F32)) && self.graph.dtype(node.inputs[0]) == DType::F16
     }
 
     /// A short expression that all its users repeat over a much larger domain.

@@ -146,14 +146,13 @@ fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, opt
     let (mut program, code) = same_domain(&producer.program, &consumer.program)?;
     let mut merged = producer.clone();
     let map: Vec<usize> = consumer.operands.iter().map(|o| merged.operand(o.clone())).collect();
-    let stored = |o: usize| -> Option<Reg> {
-        let region = &consumer.operands[o];
-        produced.contains(region).then(|| {
-            let store = producer.program.stores.iter().find(|s| producer.operands[s.operand] == *region);
-            store.map(|s| s.reg)
-        })?
+    let stored = |program: &mut Program, o: usize| -> Option<Reg> {
+        let region = produced.iter().find(|r| **r == consumer.operands[o])?;
+        let store = producer.program.stores.iter().find(|s| producer.operands[s.operand] == *region)?;
+        Some(as_stored(program, store))
     };
-    let regs = program.append(&code, &|o| map[o], &|o, _| stored(o));
+    let forwarded: Vec<Option<Reg>> = (0..consumer.operands.len()).map(|o| stored(&mut program, o)).collect();
+    let regs = program.append(&code, &|o| map[o], &|o, _| forwarded[o]);
     copy_stores(&mut program, &code, &map, &regs);
     let vanishes = |r: &Region| produced.contains(r) && !needed_elsewhere(drafts, r, b);
     let operands = merged.operands.clone();
@@ -162,6 +161,15 @@ fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, opt
     merged.rank = producer.rank.max(consumer.rank);
     drop_unused_operands(&mut merged);
     fits(&merged, options).then_some(merged)
+}
+
+/// The register that a load of a store's element would give. A 16-bit store rounds: a comparison with another value that was
+/// read back must not see more digits than that.
+fn as_stored(program: &mut Program, store: &Store) -> Reg {
+    match store.dtype {
+        DType::F16 => program.push(Instr::Cast(DType::F16, store.reg), DType::F32),
+        _ => store.reg,
+    }
 }
 
 /// The regions that the consumer loads point by point exactly as the producer stores them; `None` if there is none, or if
@@ -181,10 +189,6 @@ fn direct_regions(drafts: &Drafts, producer: &Draft, consumer: &Draft) -> Option
         let whole = written == region && region.offset == 0 && region.len == storage.len;
         let alone = drafts.calls.iter().filter(|c| c.writes().any(|w| w.storage == region.storage)).count() == 1;
         if !whole || !alone || !store.view.is_identity(&producer.program.domain) || !loads_in_order(consumer, region) {
-            return None;
-        }
-        // A 16-bit store rounds; keeping the wider register would make the fused result differ from the plain one.
-        if storage.dtype == DType::F16 && consumer.program.types.contains(&DType::Bool) {
             return None;
         }
         direct.push(region.clone());

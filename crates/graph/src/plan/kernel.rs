@@ -210,6 +210,14 @@ pub struct Operand {
     pub access: Access,
 }
 
+impl Operand {
+    /// Bytes read and written by a call, once each.
+    pub fn bytes(&self) -> u64 {
+        let times = if self.access == Access::ReadWrite { 2 } else { 1 };
+        (self.len * self.dtype.size() * times) as u64
+    }
+}
+
 /// How a register of a step's program is reduced over all points that share their position on the last axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ColumnKind {
@@ -283,12 +291,11 @@ impl Step {
 
     /// Bytes read and written, each operand counted once; of a set of images those that are taken alone.
     pub fn bytes(&self) -> u64 {
-        let one = |o: &Operand| o.len * o.dtype.size() * if o.access == Access::ReadWrite { 2 } else { 1 };
-        let all: usize = self.operands.iter().map(one).sum();
+        let all: u64 = self.operands.iter().map(Operand::bytes).sum();
         let left = match &self.kernel {
             Kernel::LoadImages(s) => 4 * s.words * s.stored.saturating_sub(s.y[0]),
             _ => 0,
         };
-        (all - left) as u64
+        all - left as u64
     }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod program;
 mod schedule;
 mod trace;
+mod traffic;
 
 pub use kernel::{
     Access, AxisShape, ColumnKind, Columns, ConvShape, ImagesShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
@@ -56,7 +57,7 @@ pub struct Buffer {
 pub struct PlanOptions {
     /// Operands of one step at the most (storage bindings).
     pub max_operands: usize,
-    /// Elements to which the start of an operand within a buffer is aligned (1 where any start will do).
+    /// 32-bit elements to which the start of an operand within a buffer is aligned (1 where any start will do).
     pub alignment: usize,
     /// Bytes of one operand at the most.
     pub max_bytes: usize,

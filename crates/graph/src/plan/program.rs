@@ -63,7 +63,7 @@ pub enum Instr {
     },
     /// An elementwise op.
     Map(Elementwise, Vec<Reg>),
-    /// Conversion to a compute type.
+    /// Conversion to a compute type; to f16: rounding to what 16 bits hold.
     Cast(DType, Reg),
 }
 

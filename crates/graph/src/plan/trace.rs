@@ -5,6 +5,7 @@ use super::decide::{Decisions, Role, operands, resolve, role};
 use super::draft::{Region, Storage, StorageKind};
 use super::program::{Instr, Program, Reg, View};
 use crate::dtype::{DType, Scalar};
+use crate::elementwise::Class;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
 use crate::shape::{count, strides};
@@ -173,7 +174,10 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 self.push(Instr::Random { kind: *kind, salt: *salt, operands })
             }
             Op::Map(op) => {
-                let regs = node.inputs.iter().map(|&x| self.value(x, map.clone())).collect();
+                let mut regs: Vec<Reg> = node.inputs.iter().map(|&x| self.value(x, map.clone())).collect();
+                if op.class() == Class::Compare && graph.dtype(node.inputs[0]) == DType::F16 {
+                    regs.iter_mut().for_each(|r| *r = self.as_stored(*r));
+                }
                 self.push(Instr::Map(*op, regs))
             }
             Op::Cast(to) => {
@@ -214,6 +218,14 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 from.iter().map(|&n| if n == 1 { FIXED } else { significant.next().unwrap_or(FIXED) }).collect()
             }
             _ => map,
+        }
+    }
+
+    /// A computed 16-bit value as a load would give it: an extreme that was stored must equal the value that it comes from.
+    fn as_stored(&mut self, reg: Reg) -> Reg {
+        match self.program.instrs[reg] {
+            Instr::Load { .. } | Instr::Scalar(_) => reg,
+            _ => self.push(Instr::Cast(DType::F16, reg)),
         }
     }
 

@@ -44,7 +44,7 @@ impl Module for BasicBlock {
         } else {
             x
         };
-        let sum = ctx.graph().add(y, shortcut)?;
+        let sum = ctx.sum(y, shortcut)?;
         ctx.graph().relu(sum)
     }
 

@@ -75,7 +75,7 @@ impl Module for Conv2d {
             return Err(ctx.shape_error("conv2d", &[ctx.shape(x)], detail));
         }
         let shape = [self.out_channels, self.kernel[0], self.kernel[1], channels / self.spec.groups];
-        let weight = ctx.parameter("weight", &shape, self.weight_init)?;
+        let (x, weight) = (ctx.operand(x), ctx.weight("weight", &shape, self.weight_init)?);
         let y = ctx.graph().conv2d(x, weight, &self.spec)?;
         if !self.bias {
             return Ok(y);
@@ -83,7 +83,7 @@ impl Module for Conv2d {
         let fan_in = shape[1..].iter().product();
         let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(fan_in));
         let bias = ctx.parameter("bias", &[self.out_channels], init)?;
-        ctx.graph().add(y, bias)
+        ctx.add_bias(y, bias)
     }
 
     fn kind(&self) -> &'static str {

@@ -29,14 +29,15 @@ impl Module for Linear {
         let Some(&features) = ctx.shape(x).last() else {
             return Err(ctx.shape_error("linear", &[&[]], "takes x [..., in]".into()));
         };
-        let weight = ctx.parameter("weight", &[self.out_features, features], self.weight_init)?;
-        let bias = if self.bias {
-            let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(features));
-            Some(ctx.parameter("bias", &[self.out_features], init)?)
-        } else {
-            None
-        };
-        ctx.graph().linear(x, weight, bias)
+        let shape = [self.out_features, features];
+        let (x, weight) = (ctx.operand(x), ctx.weight("weight", &shape, self.weight_init)?);
+        let y = ctx.graph().linear(x, weight, None)?;
+        if !self.bias {
+            return Ok(y);
+        }
+        let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(features));
+        let bias = ctx.parameter("bias", &[self.out_features], init)?;
+        ctx.add_bias(y, bias)
     }
 
     fn kind(&self) -> &'static str {

@@ -13,7 +13,7 @@ impl<M: Module> Module for Residual<M> {
             let detail = "the inner layers must keep the shape".into();
             return Err(ctx.shape_error("residual", &[ctx.shape(x), ctx.shape(y)], detail));
         }
-        ctx.graph().add(y, x)
+        ctx.sum(y, x)
     }
 
     fn kind(&self) -> &'static str {

@@ -43,7 +43,7 @@ impl Model {
         Ok(model)
     }
 
-    /// Records the layers on images `[N,H,W,C]`, giving logits `[N,classes]`.
+    /// Records the layers on images `[N,H,W,C]`, giving f32 logits `[N,classes]`.
     ///
     /// # Errors
     /// If a layer does not fit its input, or the result is not `[N,classes]`.
@@ -54,7 +54,7 @@ impl Model {
             let shapes = [ctx.shape(images), ctx.shape(logits)];
             return Err(ctx.shape_error(&self.name, &shapes, format!("the model must give {want:?}")));
         }
-        Ok(logits)
+        Ok(ctx.graph().cast(logits, DType::F32))
     }
 }
 

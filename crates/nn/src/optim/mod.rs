@@ -106,9 +106,25 @@ impl Optimizer {
     /// # Errors
     /// If the gradient does not have the arena's length, or an arena is assigned already.
     pub fn apply(&self, graph: &mut Graph, params: ArenaId, gradient: Var, hyper: Var, decay: Decay) -> Result<()> {
+        self.apply_where(graph, params, gradient, hyper, decay, None)
+    }
+
+    /// The same, but where the condition, a single truth value, does not hold, parameters and slots stay as they are.
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::apply`].
+    pub fn apply_where(
+        &self,
+        graph: &mut Graph,
+        params: ArenaId,
+        gradient: Var,
+        hyper: Var,
+        decay: Decay,
+        condition: Option<Var>,
+    ) -> Result<()> {
         let values = graph.arena_values(params);
         let mask = decay.mask(graph, params).map(|m| graph.constant(m));
-        let mut update = Update { graph, params, values, gradient, hyper, mask };
+        let mut update = Update { graph, params, values, gradient, hyper, mask, condition };
         let new = match self {
             Optimizer::Sgd(o) => o.apply(&mut update),
             Optimizer::Adam(o) => o.apply(&mut update),
@@ -116,7 +132,7 @@ impl Optimizer {
             Optimizer::RmsProp(o) => o.apply(&mut update),
             Optimizer::Adagrad(o) => o.apply(&mut update),
         }?;
-        graph.assign(Target::Arena(params), new)
+        update.store(params, new)
     }
 }
 
@@ -128,6 +144,7 @@ struct Update<'g> {
     gradient: Var,
     hyper: Var,
     mask: Option<Var>,
+    condition: Option<Var>,
 }
 
 impl Update<'_> {
@@ -138,6 +155,13 @@ impl Update<'_> {
     }
 
     fn store(&mut self, arena: ArenaId, value: Var) -> Result<()> {
+        let value = match self.condition {
+            Some(condition) => {
+                let old = self.graph.arena_values(arena);
+                self.graph.where_(condition, value, old)?
+            }
+            None => value,
+        };
         self.graph.assign(Target::Arena(arena), value)
     }
 
