@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     pipelines: AtomicU64,
     submissions: AtomicU64,
     dispatches: AtomicU64,
+    encode_nanoseconds: AtomicU64,
 }
 
 /// A reading of a device's counters; subtract two readings to see what happened between them.
@@ -32,6 +33,8 @@ pub struct AllocationCounter {
     pub submissions: u64,
     /// Workgroup dispatches recorded.
     pub dispatches: u64,
+    /// Nanoseconds that the host spent recording and submitting the kernels of steps.
+    pub encode_nanoseconds: u64,
 }
 
 impl Counters {
@@ -44,6 +47,7 @@ impl Counters {
             pipelines: self.pipelines.load(Relaxed),
             submissions: self.submissions.load(Relaxed),
             dispatches: self.dispatches.load(Relaxed),
+            encode_nanoseconds: self.encode_nanoseconds.load(Relaxed),
         }
     }
 
@@ -72,6 +76,10 @@ impl Counters {
 
     pub(crate) fn add_dispatch(&self) {
         self.dispatches.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn add_encode_nanoseconds(&self, nanoseconds: u64) {
+        self.encode_nanoseconds.fetch_add(nanoseconds, Relaxed);
     }
 }
 
