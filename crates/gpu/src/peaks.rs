@@ -14,6 +14,9 @@ const SOURCE: &str = include_str!("peaks.wgsl");
 const INVOCATIONS: u64 = 256;
 const ROUNDS: u64 = 256;
 
+/// Bytes that a workgroup copies: eight vectors an invocation.
+const COPIED_BYTES: u64 = INVOCATIONS * 8 * 16;
+
 /// Operations of an invocation: 16 multiply-adds of four lanes a round.
 const INVOCATION_FLOPS: u64 = ROUNDS * 16 * 4 * 2;
 
@@ -97,10 +100,10 @@ fn copied(gpu: &Gpu) -> Result<(f64, Clock), GpuError> {
     let software = gpu.summary().kind == AdapterKind::Software;
     let wanted: u64 = if software { 64 << 20 } else { 256 << 20 };
     let free = gpu.budget_bytes().saturating_sub(gpu.counters().bytes);
-    let bytes = wanted.min(gpu.limits().binding_bytes).min(free / 4) / 16 * 16;
+    let bytes = wanted.min(gpu.limits().binding_bytes).min(free / 4).max(COPIED_BYTES) / COPIED_BYTES * COPIED_BYTES;
     let (source, target) = (gpu.storage_buffer("copy source", bytes)?, gpu.storage_buffer("copy target", bytes)?);
     let kernel = Kernel::new(gpu, SOURCE, "copy", [&source, &target])?;
-    let workgroups = (bytes / 16).div_ceil(INVOCATIONS);
+    let workgroups = bytes / COPIED_BYTES;
     kernel.seconds(gpu, workgroups)?;
     let (seconds, clock) = kernel.fastest(gpu, workgroups)?;
     Ok((2.0 * bytes as f64 / seconds, clock))
@@ -130,5 +133,6 @@ mod tests {
         assert!(SOURCE.contains("alias Wide = vec4<f32>;") && f16_source().contains("alias Wide = vec4<f16>;"));
         assert!(SOURCE.contains(&format!("override ROUNDS: u32 = {ROUNDS}u;")));
         assert_eq!(SOURCE.matches("fma(").count(), 16);
+        assert!(SOURCE.contains("const COPIES: u32 = 8u;"));
     }
 }

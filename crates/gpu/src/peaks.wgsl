@@ -5,12 +5,18 @@
 override ROUNDS: u32 = 256u;
 alias Wide = vec4<f32>;
 
+const COPIES: u32 = 8u;
+
 @compute @workgroup_size(256)
 fn copy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-    let at = (group.y * groups.x + group.x) * 256u + lane;
-    if at < arrayLength(&target_) {
-        target_[at] = source[at];
+    let first = (group.y * groups.x + group.x) * 256u * COPIES + lane;
+    if first >= arrayLength(&target_) {
+        return;
+    }
+    // The buffers hold whole workgroups.
+    for (var i = 0u; i < COPIES; i++) {
+        target_[first + i * 256u] = source[first + i * 256u];
     }
 }
 

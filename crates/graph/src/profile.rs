@@ -44,7 +44,7 @@ impl Clock {
     pub fn name(self) -> &'static str {
         match self {
             Clock::Device => "GPU timestamps",
-            Clock::Host => "host clock",
+            Clock::Host => "the host clock",
         }
     }
 }

@@ -115,10 +115,7 @@ pub fn notes(report: &Report) -> anyhow::Result<()> {
         } else {
             ""
         };
-        line(&format!(
-            "time: the fastest run, kernels by {}{by}",
-            if clock == "host clock" { "the host clock" } else { clock }
-        ))?;
+        line(&format!("time: the fastest run, kernels by {}{by}", clock))?;
     }
     line(
         "roof: least time by the roofline over time; the least time adds up, kernel by kernel, the longer of operations and bytes.",

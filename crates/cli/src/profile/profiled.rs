@@ -5,6 +5,7 @@ use std::path::Path;
 use chiaro::train::{Event, Observer};
 
 use super::{Subject, save};
+use crate::output::note;
 
 /// Passes every event on, and writes the trace as it comes.
 pub struct Profiled<'a> {
@@ -20,9 +21,12 @@ impl<'a> Profiled<'a> {
         Profiled { next, path, subject, saved: None }
     }
 
-    /// What became of the trace: nothing where the run ended before its step.
+    /// What became of the trace.
     pub fn saved(self) -> anyhow::Result<()> {
-        self.saved.unwrap_or(Ok(()))
+        self.saved.unwrap_or_else(|| {
+            note("no step was profiled: the run ended before");
+            Ok(())
+        })
     }
 }
 

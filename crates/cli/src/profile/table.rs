@@ -29,13 +29,12 @@ pub fn lines(profile: &Profile, subject: &Subject<'_>) -> Vec<String> {
         lines.push(format!("{:<62} {:>6} {}", kind.name, kind.calls.len(), figures(&kind.calls, total, subject)));
     }
     lines.push(String::new());
-    lines.push(format!("{:<28} {:<40} {}", "longest calls", "of", HEADING));
+    lines.push(format!("{:<34} {:<34} {}", "longest calls", "extents", HEADING));
     let mut longest: Vec<&CallTime> = profile.calls.iter().collect();
     longest.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     for call in longest.into_iter().take(TOP) {
-        let shape = format!("{} {}", call.call.kernel, call.call.shape);
         let figures = figures(&[call], total, subject);
-        lines.push(format!("{:<28} {:<40} {figures}", short(&call.call.label, 28), short(&shape, 40)));
+        lines.push(format!("{:<34} {:<34} {figures}", short(&call.call.label, 34), short(&call.call.shape, 34)));
     }
     lines.push(String::new());
     lines
