@@ -1,15 +1,15 @@
 //! The measured roofline of the processor: multiply-adds of all threads, and a copy that no cache holds.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chiaro_graph::{Clock, Peaks};
 use rayon::prelude::*;
 
 use crate::kernels::{Level, Vectorize, madd};
 
-/// Repetitions, of which the fastest counts.
-const REPETITIONS: usize = 5;
+/// Runs are repeated for so long, and the fastest counts: short ones find the moments in which nobody else computes.
+const ENOUGH: Duration = Duration::from_millis(250);
 
 /// Floats that each thread works on, all of them in its first cache.
 const FLOATS: usize = 1024;
@@ -18,8 +18,8 @@ const FLOATS: usize = 1024;
 /// processor reaches the next floats, whose chains are independent, before this one ends.
 const CHAIN: usize = 16;
 
-/// Times that all floats are gone through: some milliseconds.
-const ROUNDS: usize = 1 << 14;
+/// Times that all floats are gone through: about a millisecond.
+const ROUNDS: usize = 1 << 13;
 
 /// Bytes that are copied, shared by all threads.
 const COPIED: usize = 128 << 20;
@@ -58,12 +58,17 @@ fn copied() -> f64 {
 /// Seconds of the fastest run, after one that warms up.
 fn fastest(mut run: impl FnMut()) -> f64 {
     run();
-    let timed = |_| {
+    let mut timed = || {
         let started = Instant::now();
         run();
         started.elapsed().as_secs_f64()
     };
-    (0..REPETITIONS).map(timed).fold(f64::INFINITY, f64::min)
+    let started = Instant::now();
+    let mut fastest = timed();
+    while started.elapsed() < ENOUGH {
+        fastest = fastest.min(timed());
+    }
+    fastest
 }
 
 /// Values that each tend to 2: no overflow, no denormal.

@@ -1,4 +1,6 @@
 //! Which rows would take too long: by the roofline, and by how far from it the rows before were.
+//!
+//! The larger a row, the nearer to the roofline: the largest of a group says most about the next, which is larger still.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,9 +12,6 @@ use chiaro_bench::{Group, Workload};
 use super::report::Row;
 use crate::output::duration;
 
-/// Shorter bounds say more about the start of a kernel than about its rate.
-const TELLING: f64 = 2e-4;
-
 /// Runs that a row takes at least: the first, and one that counts.
 const LEAST_RUNS: f64 = 2.0;
 
@@ -22,14 +21,14 @@ pub struct Predictor {
     limit: Duration,
     /// Share of the roofline where no row of the group was measured yet.
     usual: f64,
-    /// The smallest share that a row of each group reached.
-    shares: HashMap<Group, f64>,
+    /// Of each group, the bound of the largest row and the share that it reached.
+    largest: HashMap<Group, (f64, f64)>,
 }
 
 impl Predictor {
     /// Knows nothing yet. Software devices are far from what their own loops reach.
     pub fn new(peaks: Option<Peaks>, limit: Duration, software: bool) -> Predictor {
-        Predictor { peaks, limit, usual: if software { 0.1 } else { 0.3 }, shares: HashMap::new() }
+        Predictor { peaks, limit, usual: if software { 0.1 } else { 0.3 }, largest: HashMap::new() }
     }
 
     /// Why a workload should be left out, if it should.
@@ -41,7 +40,7 @@ impl Predictor {
     }
 
     fn too_long_for(&self, group: Group, bound: f64) -> Option<String> {
-        let seconds = bound / self.shares.get(&group).unwrap_or(&self.usual);
+        let seconds = bound / self.largest.get(&group).map_or(self.usual, |(_, share)| *share);
         let too_long = LEAST_RUNS * seconds > self.limit.as_secs_f64();
         // A share near zero predicts more than a duration holds.
         let shown = Duration::try_from_secs_f64(seconds).map_or_else(|_| "very long".to_string(), duration);
@@ -50,14 +49,16 @@ impl Predictor {
 
     /// Learns from a row.
     pub fn learn(&mut self, group: Group, row: &Row) {
-        if let Some(bound) = row.bound_seconds.filter(|bound| *bound > TELLING) {
-            self.learn_share(group, bound / row.seconds);
+        if let Some(bound) = row.bound_seconds {
+            self.learn_share(group, bound, bound / row.seconds);
         }
     }
 
-    fn learn_share(&mut self, group: Group, share: f64) {
-        let known = self.shares.entry(group).or_insert(share);
-        *known = known.min(share);
+    fn learn_share(&mut self, group: Group, bound: f64, share: f64) {
+        let largest = self.largest.entry(group).or_insert((bound, share));
+        if bound >= largest.0 {
+            *largest = (bound, share);
+        }
     }
 }
 
@@ -66,12 +67,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_left_out_by_the_slowest_of_its_group() {
+    fn a_row_is_left_out_by_the_largest_of_its_group() {
         let mut predictor = Predictor::new(None, Duration::from_secs(8), false);
         assert_eq!(predictor.too_long_for(Group::MatMul, 1.0), None, "3.3 s a run");
-        predictor.learn_share(Group::MatMul, 0.5);
-        predictor.learn_share(Group::MatMul, 0.2);
-        predictor.learn_share(Group::MatMul, 0.6);
+        predictor.learn_share(Group::MatMul, 0.1, 0.01);
+        predictor.learn_share(Group::MatMul, 0.5, 0.2);
+        predictor.learn_share(Group::MatMul, 0.2, 0.6);
         let reason = predictor.too_long_for(Group::MatMul, 1.0).expect("5 s a run");
         assert!(reason.contains("5.00 s") && reason.contains("--limit is 8.00 s"), "{reason}");
         assert_eq!(predictor.too_long_for(Group::Convolution, 1.0), None, "another group");
