@@ -97,7 +97,7 @@ fn steps_after_a_profile_are_one_submission_and_allocate_nothing() {
 #[test]
 fn more_dispatches_than_a_query_set_holds_are_timed_too() {
     // The plain path: each of these is a kernel call, and all of them are one pipeline.
-    let Some(mut gpu) = open(BackendOptions { fuse: false }) else {
+    let Some(mut gpu) = open(BackendOptions { fuse: false, ..BackendOptions::default() }) else {
         return;
     };
     const MANY: usize = wgpu::QUERY_SET_MAX_QUERIES as usize + 5;
