@@ -1,7 +1,7 @@
 //! The measured roofline: bytes a second of a copy, operations a second of a long loop of multiply-adds.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chiaro_graph::{Clock, Peaks};
 
@@ -23,8 +23,11 @@ const INVOCATION_FLOPS: u64 = ROUNDS * 16 * 4 * 2;
 /// A timing counts once it has taken so long; shorter ones are mostly start-up.
 const LONG_ENOUGH: f64 = 0.01;
 
-/// Repetitions, of which the fastest counts.
-const REPETITIONS: usize = 5;
+/// Runs are repeated for so long, and the fastest counts: clocks rise under load, and other programs leave gaps.
+const ENOUGH: Duration = Duration::from_millis(250);
+
+/// Copies in one pass, so that its begin and end do not count.
+const COPIES: u32 = 8;
 
 /// Measures the device.
 pub(crate) fn measure(gpu: &Gpu) -> Result<Peaks, GpuError> {
@@ -46,27 +49,35 @@ fn f16_source() -> String {
 struct Kernel {
     pipeline: Arc<Pipeline>,
     bound: BindGroup,
+    /// Dispatches in a pass.
+    repeats: u32,
 }
 
 impl Kernel {
-    fn new(gpu: &Gpu, source: &str, entry: &str, buffers: [&GpuBuffer; 2]) -> Result<Kernel, GpuError> {
+    fn new(gpu: &Gpu, source: &str, entry: &str, buffers: [&GpuBuffer; 2], repeats: u32) -> Result<Kernel, GpuError> {
         let mut kernel = KernelSource::new(format!("peak of {entry}"), source);
         kernel.entry = entry.to_owned();
         kernel.checked = Some(false);
         let pipeline = gpu.pipeline(&kernel)?;
         let bound = gpu.bind(&pipeline, &buffers.map(Binding::from))?;
-        Ok(Kernel { pipeline, bound })
+        Ok(Kernel { pipeline, bound, repeats })
     }
 
-    /// Seconds of `workgroups` workgroups, by the device's clock where it has one that makes sense.
+    /// Seconds of a dispatch of `workgroups` workgroups, by the device's clock where it has one that makes sense.
     fn seconds(&self, gpu: &Gpu, workgroups: u64) -> Result<(f64, Clock), GpuError> {
-        let [x, y, z] = spread(workgroups).unwrap_or([u32::from(u16::MAX), u32::from(u16::MAX), 1]);
+        let too_many = || GpuError::Limit {
+            what: "the measurement of peaks (workgroups)".to_owned(),
+            needed: workgroups,
+            available: u64::from(u32::MAX),
+            hint: "measure on another device".to_owned(),
+        };
+        let [x, y, z] = spread(workgroups).ok_or_else(too_many)?;
         let stamps = Timestamps::new(gpu, 1)?;
         gpu.wait_idle()?;
         let started = Instant::now();
         let mut encoder = gpu.encoder("peaks")?;
         gpu.timed_pass(&mut encoder, "peaks", stamps.as_ref().map(|s| s.of(0)), |pass| {
-            pass.dispatch(&self.pipeline, &self.bound, [x, y, z], &[])
+            (0..self.repeats).try_for_each(|_| pass.dispatch(&self.pipeline, &self.bound, [x, y, z], &[]))
         })?;
         if let Some(stamps) = &stamps {
             stamps.resolve(&mut encoder);
@@ -77,15 +88,17 @@ impl Kernel {
         let device = stamps.map(|stamps| stamps.read(gpu)).transpose()?;
         let device = device.and_then(|times| times.first().map(|(begin, end)| end - begin));
         // A driver may have the feature and write nothing useful.
-        Ok(match device.filter(|seconds| *seconds > 0.01 * host && *seconds <= host) {
+        let (seconds, clock) = match device.filter(|seconds| *seconds > 0.01 * host && *seconds <= host) {
             Some(seconds) => (seconds, Clock::Device),
             None => (host, Clock::Host),
-        })
+        };
+        Ok((seconds / f64::from(self.repeats), clock))
     }
 
     fn fastest(&self, gpu: &Gpu, workgroups: u64) -> Result<(f64, Clock), GpuError> {
+        let started = Instant::now();
         let mut best = self.seconds(gpu, workgroups)?;
-        for _ in 1..REPETITIONS {
+        while started.elapsed() < ENOUGH {
             let next = self.seconds(gpu, workgroups)?;
             if next.0 < best.0 {
                 best = next;
@@ -102,7 +115,7 @@ fn copied(gpu: &Gpu) -> Result<(f64, Clock), GpuError> {
     let free = gpu.budget_bytes().saturating_sub(gpu.counters().bytes);
     let bytes = wanted.min(gpu.limits().binding_bytes).min(free / 4).max(COPIED_BYTES) / COPIED_BYTES * COPIED_BYTES;
     let (source, target) = (gpu.storage_buffer("copy source", bytes)?, gpu.storage_buffer("copy target", bytes)?);
-    let kernel = Kernel::new(gpu, SOURCE, "copy", [&source, &target])?;
+    let kernel = Kernel::new(gpu, SOURCE, "copy", [&source, &target], COPIES)?;
     let workgroups = bytes / COPIED_BYTES;
     kernel.seconds(gpu, workgroups)?;
     let (seconds, clock) = kernel.fastest(gpu, workgroups)?;
@@ -113,7 +126,7 @@ fn copied(gpu: &Gpu) -> Result<(f64, Clock), GpuError> {
 fn multiplied(gpu: &Gpu, source: &str) -> Result<(f64, Clock), GpuError> {
     let bytes = 16 * INVOCATIONS;
     let (input, output) = (gpu.storage_buffer("loop input", bytes)?, gpu.storage_buffer("loop output", bytes)?);
-    let kernel = Kernel::new(gpu, source, "multiply_add", [&input, &output])?;
+    let kernel = Kernel::new(gpu, source, "multiply_add", [&input, &output], 1)?;
     let mut workgroups = 16;
     kernel.seconds(gpu, workgroups)?;
     // No device here needs more than a few of these doublings; the bound keeps a clock that stands from looping for ever.

@@ -101,7 +101,9 @@ fn one(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let reason = match report.peaks {
-        Some(Peaks { flops_f16: None, .. }) if case.dtype == DType::F16 => Some("the device has no f16".to_string()),
+        Some(Peaks { flops_f16: None, .. }) if case.dtype == DType::F16 => {
+            Some("the device does not compute in f16".to_string())
+        }
         _ => predictor.too_long(case)?,
     };
     if let Some(reason) = reason {

@@ -108,20 +108,17 @@ pub fn left_out(case: &Workload, reason: &str) -> String {
 /// What the columns mean, after the rows.
 pub fn notes(report: &Report) -> anyhow::Result<()> {
     line("")?;
-    let kernels = report.rows.iter().find(|row| row.images_per_second.is_none()).map(|row| row.clock);
-    if let Some(clock) = kernels {
-        let by = if report.rows.iter().any(|row| row.images_per_second.is_some()) {
-            ", steps by the host clock"
-        } else {
-            ""
-        };
-        line(&format!("time: the fastest run, kernels by {}{by}", clock))?;
-    }
+    let kernels = report.rows.iter().find(|row| row.images_per_second.is_none());
+    let steps = report.rows.iter().find(|row| row.images_per_second.is_some());
+    let clocks = [("kernels", kernels), ("steps", steps)];
+    let clocks: Vec<String> =
+        clocks.iter().filter_map(|(what, row)| Some(format!("{what} by {}", (*row)?.clock))).collect();
+    line(&format!("time: of the fastest run; {}.", clocks.join(", ")))?;
     line(
-        "roof: least time by the roofline over time; the least time adds up, kernel by kernel, the longer of operations and bytes.",
+        "roof: the least time by the roofline, over the time. Of each kernel the longer of operations and bytes, added up.",
     )?;
     line("Above 100 %: operands that stay in a cache, or Winograd, which multiplies less than is counted.")?;
-    if report.rows.iter().any(|row| row.host_encode_seconds > 0.0 && row.images_per_second.is_some()) {
+    if steps.is_some_and(|row| row.host_encode_seconds > 0.0) {
         line("encode: host time to record and submit a step, waiting left out; subm: submissions of a step.")?;
     }
     let (left_out, failed) = (report.left_out.len(), report.failed.len());
