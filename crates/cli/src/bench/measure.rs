@@ -28,10 +28,10 @@ impl Times {
         self.runs += runs;
     }
 
-    /// Whether to go on: three measurements at least, unless they take too long.
-    fn go_on(&self, started: Instant, limits: &Limits) -> bool {
-        let elapsed = started.elapsed();
-        elapsed < limits.most && (self.seconds.len() < 3 || elapsed < limits.wanted)
+    /// Whether to go on, where the row began at `row` and these times at `started`: three measurements at least, unless they
+    /// take too long.
+    fn go_on(&self, row: Instant, started: Instant, limits: &Limits) -> bool {
+        row.elapsed() < limits.most && (self.seconds.len() < 3 || started.elapsed() < limits.wanted)
     }
 }
 
@@ -46,6 +46,7 @@ pub fn measure(
     let session = Session::new(backend, case)?;
     let compile_seconds = started.elapsed().as_secs_f64();
     let calls = session.calls(backend).unwrap_or_default();
+    let row = Instant::now();
     // The first run may still compile, allocate, or warm caches up.
     let first_run_seconds = timed(&session, backend, 1)?;
     let before = backend.stats();
@@ -53,9 +54,9 @@ pub fn measure(
     let after = backend.stats();
     let peak_bytes = after.bytes;
     // The plain loop first, for its counters as much as for its time.
-    let mut times = host_times(&session, backend, one, limits)?;
+    let mut times = host_times(&session, backend, one, row, limits)?;
     let steady = backend.stats();
-    let device = device_times(&session, backend, limits, case.group == Group::Step);
+    let device = device_times(&session, backend, row, limits, case.group == Group::Step);
     let device_seconds = device.as_ref().map(|times| sorted(times)[0]);
     if case.group != Group::Step
         && let Some(device) = device
@@ -65,7 +66,9 @@ pub fn measure(
     let seconds = sorted(&times);
     let work = Work::of(&calls, peaks);
     let fastest = seconds[0];
-    let runs = (steady.submissions - after.submissions).max(1);
+    // A row whose second run took up its time has no more than that one.
+    let counted = (steady.submissions - before.submissions) / (after.submissions - before.submissions).max(1);
+    let encode_nanoseconds = steady.encode_nanoseconds - before.encode_nanoseconds;
     Ok(Row {
         name: case.name.clone(),
         precision: precision(case.dtype),
@@ -86,7 +89,7 @@ pub fn measure(
         submissions: after.submissions - before.submissions,
         peak_bytes,
         images_per_second: case.images.map(|images| images as f64 / fastest),
-        host_encode_seconds: (steady.encode_nanoseconds - after.encode_nanoseconds) as f64 * 1e-9 / runs as f64,
+        host_encode_seconds: encode_nanoseconds as f64 * 1e-9 / counted.max(1) as f64,
         device_seconds,
     })
 }
@@ -99,12 +102,18 @@ fn timed(session: &Session, backend: &mut dyn Backend, runs: u64) -> Result<f64,
 }
 
 /// Times by the host's clock, where one run takes about `one` seconds.
-fn host_times(session: &Session, backend: &mut dyn Backend, one: f64, limits: &Limits) -> Result<Times, BackendError> {
+fn host_times(
+    session: &Session,
+    backend: &mut dyn Backend,
+    one: f64,
+    row: Instant,
+    limits: &Limits,
+) -> Result<Times, BackendError> {
     // Waiting costs: short runs are waited for many at a time.
     let together = (2e-3 / one.max(1e-9)).ceil().clamp(1.0, 100.0) as u64;
     let started = Instant::now();
     let mut times = Times { clock: Clock::Host, seconds: vec![one], runs: 1 };
-    while times.go_on(started, limits) {
+    while times.go_on(row, started, limits) {
         times.push(timed(session, backend, together)?, together);
     }
     Ok(times)
@@ -112,10 +121,16 @@ fn host_times(session: &Session, backend: &mut dyn Backend, one: f64, limits: &L
 
 /// Times of all kernels of a run by the device's clock; `None` where it has none or its times make no sense. Of a step a few
 /// runs will do.
-fn device_times(session: &Session, backend: &mut dyn Backend, limits: &Limits, few: bool) -> Option<Times> {
+fn device_times(
+    session: &Session,
+    backend: &mut dyn Backend,
+    row: Instant,
+    limits: &Limits,
+    few: bool,
+) -> Option<Times> {
     let started = Instant::now();
     let mut times = Times { clock: Clock::Device, seconds: vec![], runs: 0 };
-    while times.seconds.is_empty() || (times.go_on(started, limits) && !(few && times.seconds.len() >= 3)) {
+    while times.seconds.is_empty() || (times.go_on(row, started, limits) && !(few && times.seconds.len() >= 3)) {
         let run = Instant::now();
         let profile = session.profile(backend).ok()?;
         let seconds = profile.call_seconds();

@@ -123,7 +123,7 @@ pub fn notes(report: &Report) -> anyhow::Result<()> {
     }
     let (left_out, failed) = (report.left_out.len(), report.failed.len());
     if left_out + failed > 0 {
-        line(&format!("{left_out} rows were left out and {failed} failed; each says why"))?;
+        line(&format!("left out: {left_out}, failed: {failed}; each row says why."))?;
     }
     Ok(())
 }

@@ -24,12 +24,12 @@ pub fn lines(profile: &Profile, subject: &Subject<'_>) -> Vec<String> {
     let host = profile.host.iter().map(|h| format!("{} {}", h.name, time(h.seconds))).collect::<Vec<_>>();
     lines.push(format!("host: {}", host.join(", ")));
     lines.push(String::new());
-    lines.push(format!("{:<69} {}", "kernel", HEADING));
+    lines.push(format!("{:<69} {}", "kernel", heading(subject)));
     for kind in kinds(profile) {
         lines.push(format!("{:<62} {:>6} {}", kind.name, kind.calls.len(), figures(&kind.calls, total, subject)));
     }
     lines.push(String::new());
-    lines.push(format!("{:<34} {:<34} {}", "longest calls", "extents", HEADING));
+    lines.push(format!("{:<34} {:<34} {}", "longest calls", "extents", heading(subject)));
     let mut longest: Vec<&CallTime> = profile.calls.iter().collect();
     longest.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     for call in longest.into_iter().take(TOP) {
@@ -40,7 +40,11 @@ pub fn lines(profile: &Profile, subject: &Subject<'_>) -> Vec<String> {
     lines
 }
 
-const HEADING: &str = "     time  share  GFLOP/s    GB/s    roof";
+/// The headings of [`figures`].
+fn heading(subject: &Subject<'_>) -> String {
+    let roof = if subject.peaks.is_some() { "    roof" } else { "" };
+    format!("     time  share  GFLOP/s    GB/s{roof}")
+}
 
 /// Time, share of the step, rates, and share of the roofline.
 fn figures(calls: &[&CallTime], total: f64, subject: &Subject<'_>) -> String {
@@ -49,10 +53,13 @@ fn figures(calls: &[&CallTime], total: f64, subject: &Subject<'_>) -> String {
         let amount = calls.iter().map(|c| amount(&c.call)).sum::<u64>() as f64;
         if amount > 0.0 && seconds > 0.0 { format!("{:.1}", amount / seconds / 1e9) } else { "-".to_string() }
     };
-    let bound = subject.peaks.map(|peaks| peaks.bound(calls.iter().map(|c| &c.call)));
-    let roof = bound.filter(|_| seconds > 0.0).map_or("-".to_string(), |b| format!("{:.0} %", 100.0 * b / seconds));
+    let roof = subject.peaks.map_or(String::new(), |peaks| {
+        let bound = peaks.bound(calls.iter().map(|c| &c.call));
+        let roof = if seconds > 0.0 { format!("{:.0} %", 100.0 * bound / seconds) } else { "-".to_string() };
+        format!(" {roof:>7}")
+    });
     let share = 100.0 * seconds / total.max(1e-30);
-    format!("{:>9} {share:>4.1} % {:>8} {:>7} {roof:>7}", time(seconds), rate(|c| c.flops), rate(|c| c.bytes))
+    format!("{:>9} {share:>4.1} % {:>8} {:>7}{roof}", time(seconds), rate(|c| c.flops), rate(|c| c.bytes))
 }
 
 /// Calls of one kind of kernel.
