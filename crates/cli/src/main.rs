@@ -12,6 +12,7 @@ mod models;
 mod output;
 mod overrides;
 mod predict;
+mod profile;
 mod summary;
 mod train;
 mod usage;

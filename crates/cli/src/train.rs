@@ -14,6 +14,7 @@ use crate::bars::Bars;
 use crate::interrupt::{EXIT_CODE, stop_on_ctrl_c};
 use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
+use crate::profile::{Profiled, Subject};
 use crate::usage::Usage;
 use crate::{device, find_data};
 
@@ -34,6 +35,9 @@ pub struct Args {
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// Write a trace of one step, for Perfetto or chrome://tracing, and show where its time goes
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
     /// Stop as by Ctrl-C after so many steps
     #[arg(long, value_name = "STEPS", hide = true)]
     interrupt_after: Option<u64>,
@@ -96,7 +100,17 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
 
     let stop = stop_on_ctrl_c()?;
     let mut bars = Bars::new(started, args.interrupt_after, stop.clone());
-    let ending = trainer.fit(Some(&folder), &mut bars, &stop);
+    let ending = match &args.profile {
+        None => trainer.fit(Some(&folder), &mut bars, &stop),
+        Some(path) => {
+            trainer.profile_step(WARM_UP.min(steps_left(&trainer, config.epochs).saturating_sub(1)));
+            let step = format!("a step of {} with batches of {}", config.model, config.batch_size);
+            let mut profiled = Profiled::new(&mut bars, path, Subject { name: &step, device: &name, peaks: None });
+            let ending = trainer.fit(Some(&folder), &mut profiled, &stop);
+            profiled.saved()?;
+            ending
+        }
+    };
     bars.close();
     if ending? == Ending::Interrupted {
         let path = folder.path().display();
@@ -113,6 +127,13 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Steps before the one that is profiled: the first ones allocate and compile.
+const WARM_UP: usize = 5;
+
+fn steps_left(trainer: &Trainer<'_>, epochs: usize) -> usize {
+    epochs.saturating_sub(trainer.epochs_done()) * trainer.steps_per_epoch()
 }
 
 fn new(args: &Args) -> anyhow::Result<Run> {

@@ -82,6 +82,8 @@ fn names_and_numbers_of_the_command_line() {
     expect_error(2, &["verify", "--model", "nonesuch"], &["nonesuch", "resnet18"]);
     expect_error(2, &["summary", "nonesuch"], &["nonesuch", "resnet18"]);
     expect_error(2, &["bench", "--device", "cpu", "--filter", "no such row"], &["no such row"]);
+    expect_error(2, &["bench", "--filter", "matmul", "--profile", arg(&out)], &["--profile", "one row", "matmul 256"]);
+    expect_error(2, &["bench", "--limit=-1"], &["--limit", "-1"]);
     // What the parser itself refuses.
     for args in [&["train", "--size", "0"][..], &["train", "--epochs", "few"], &["conquer"], &["predict"]] {
         let (_, err) = expect(2, args);

@@ -94,19 +94,6 @@ fn models_and_their_summaries_are_listed() {
     assert!(out.contains("12544"), "{out}");
 }
 
-#[test]
-fn bench_gives_a_row_with_figures_and_the_same_as_json() {
-    let root = tempfile::tempdir().expect("a folder");
-    let json = root.path().join("bench.json");
-    let args = ["bench", "--device", "cpu", "--filter", "matmul 256", "--seconds", "0", "--json", arg(&json)];
-    let (out, _) = expect(0, &args);
-    assert!(out.lines().any(|line| line.starts_with("matmul 256 ")), "{out}");
-    let rows: serde_json::Value = serde_json::from_slice(&fs::read(&json).expect("written")).expect("JSON");
-    assert_eq!(rows[0]["name"], "matmul 256");
-    assert_eq!(rows[0]["flop"], 2 * 256 * 256 * 256);
-    assert!(rows[0]["gflop_per_second"].as_f64().expect("a number") > 0.0);
-}
-
 #[cfg(unix)]
 #[test]
 fn a_reader_that_goes_away_ends_the_command_quietly() {

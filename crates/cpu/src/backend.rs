@@ -2,9 +2,11 @@
 
 use crate::exec::{Action, Block, Bound, Builder, Context, Region, Scratches, Source, prepare};
 use crate::kernels::{Level, Workspace};
+use crate::peaks;
 use chiaro_graph::plan::{Access, BufferKind, Kernel, Plan, PlanOptions, PlanOutput};
 use chiaro_graph::{
-    ArenaInfo, Backend, BackendError, DType, Data, Graph, InputInfo, PlanId, Stats, Tensor, check_inputs,
+    ArenaInfo, Backend, BackendError, Call, CallTime, Clock, DType, Data, Graph, HostTime, InputInfo, Peaks, PlanId,
+    Profile, Stats, Tensor, check_inputs,
 };
 use half::f16;
 use std::collections::HashMap;
@@ -25,7 +27,6 @@ pub struct Cpu {
     arenas: HashMap<String, Arena>,
     stats: Stats,
     fuse: bool,
-    profiling: bool,
 }
 
 struct Arena {
@@ -48,24 +49,7 @@ struct Compiled {
 
 struct Prepared {
     actions: Vec<Box<dyn Action>>,
-    timing: Timing,
-}
-
-/// Time and work of one step of a plan.
-#[derive(Clone, Debug)]
-pub struct Timing {
-    /// Layer path and op.
-    pub label: String,
-    /// The kernel.
-    pub kernel: String,
-    /// Nanoseconds of all profiled runs together.
-    pub nanoseconds: u64,
-    /// Profiled runs.
-    pub runs: u64,
-    /// Floating-point operations of a run, a multiply-add counting two (0 for pointwise work).
-    pub flops: u64,
-    /// Bytes read and written by a run, each operand counted once.
-    pub bytes: u64,
+    call: Call,
 }
 
 fn failed(detail: impl Into<String>) -> BackendError {
@@ -94,7 +78,6 @@ impl Cpu {
             arenas: HashMap::new(),
             stats: Stats::default(),
             fuse: true,
-            profiling: false,
         })
     }
 
@@ -109,20 +92,6 @@ impl Cpu {
     /// Threads of the pool.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
-    }
-
-    /// Measures the time of each step from now on, or no longer.
-    pub fn set_profiling(&mut self, on: bool) {
-        self.profiling = on;
-    }
-
-    /// Time and work of each step of a plan, in order.
-    ///
-    /// # Errors
-    /// If the plan is unknown.
-    pub fn profile(&self, plan: PlanId) -> Result<Vec<Timing>, BackendError> {
-        let plan = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
-        Ok(plan.steps.iter().map(|s| s.timing.clone()).collect())
     }
 
     fn options(&self) -> PlanOptions {
@@ -163,6 +132,37 @@ impl Cpu {
     fn count(&mut self, block: &Block) {
         self.stats.allocations += 1;
         self.stats.bytes += block.bytes() as u64;
+    }
+
+    fn copy_inputs(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        let compiled = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        check_inputs(&compiled.inputs, inputs)?;
+        let given = compiled.input_regions.iter().zip(inputs);
+        given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor)));
+        self.stats.uploaded += inputs.iter().map(|t| t.bytes() as u64).sum::<u64>();
+        Ok(())
+    }
+
+    /// Runs the steps of a plan, each followed by `after`.
+    fn run_steps(&mut self, plan: PlanId, mut after: impl FnMut() + Send) -> Result<(), BackendError> {
+        let compiled = self.plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let (workspace, scratches, level) = (&mut self.workspace, &self.scratches, self.level);
+        let stats = &mut self.stats;
+        self.pool.install(|| {
+            let mut context = Context { workspace, scratches, level, run: stats.dispatches };
+            for step in &mut compiled.steps {
+                for action in &mut step.actions {
+                    context.run += 1;
+                    action.run(&mut context);
+                }
+                after();
+            }
+            stats.dispatches = context.run;
+        });
+        stats.submissions += 1;
+        compiled.written.iter().for_each(|b| b.touch());
+        compiled.ran = true;
+        Ok(())
     }
 
     fn blocks(&mut self, graph: &Graph, plan: &Plan) -> Result<Vec<Arc<Block>>, BackendError> {
@@ -246,9 +246,7 @@ impl Backend for Cpu {
                 })
                 .collect();
             let actions = self.pool.install(|| prepare(step, &sources, &mut builder));
-            let (label, kernel) = (step.label.clone(), step.kernel.name());
-            let (flops, bytes) = (step.kernel.flops(), step.bytes());
-            steps.push(Prepared { actions, timing: Timing { label, kernel, nanoseconds: 0, runs: 0, flops, bytes } });
+            steps.push(Prepared { actions, call: Call::of(step) });
         }
         let own = builder.finish();
         own.iter().for_each(|b| self.count(b));
@@ -273,32 +271,8 @@ impl Backend for Cpu {
     }
 
     fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
-        let compiled = self.plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
-        check_inputs(&compiled.inputs, inputs)?;
-        let given = compiled.input_regions.iter().zip(inputs);
-        given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor)));
-        self.stats.uploaded += inputs.iter().map(|t| t.bytes() as u64).sum::<u64>();
-        let (workspace, scratches, level) = (&mut self.workspace, &self.scratches, self.level);
-        let (stats, profiling) = (&mut self.stats, self.profiling);
-        self.pool.install(|| {
-            let mut context = Context { workspace, scratches, level, run: stats.dispatches };
-            for step in &mut compiled.steps {
-                let start = profiling.then(Instant::now);
-                for action in &mut step.actions {
-                    context.run += 1;
-                    action.run(&mut context);
-                }
-                if let Some(start) = start {
-                    step.timing.nanoseconds += start.elapsed().as_nanos() as u64;
-                    step.timing.runs += 1;
-                }
-            }
-            stats.dispatches = context.run;
-        });
-        stats.submissions += 1;
-        compiled.written.iter().for_each(|b| b.touch());
-        compiled.ran = true;
-        Ok(())
+        self.copy_inputs(plan, inputs)?;
+        self.run_steps(plan, || {})
     }
 
     fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
@@ -345,6 +319,36 @@ impl Backend for Cpu {
 
     fn stats(&self) -> Stats {
         self.stats
+    }
+
+    fn calls(&self, plan: PlanId) -> Result<Vec<Call>, BackendError> {
+        let compiled = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        Ok(compiled.steps.iter().map(|s| s.call.clone()).collect())
+    }
+
+    fn profile(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<Profile, BackendError> {
+        let mut calls = self.calls(plan)?.into_iter();
+        let began = Instant::now();
+        self.copy_inputs(plan, inputs)?;
+        let copied = began.elapsed().as_secs_f64();
+        let mut times = Vec::with_capacity(calls.len());
+        // Where one call ends the next begins: nothing lies between them.
+        let mut start = copied;
+        self.run_steps(plan, || {
+            let end = began.elapsed().as_secs_f64();
+            times.extend(calls.next().map(|call| CallTime { call, start, seconds: end - start }));
+            start = end;
+        })?;
+        let run = began.elapsed().as_secs_f64() - copied;
+        let host = vec![
+            HostTime { name: "copy inputs", start: 0.0, seconds: copied },
+            HostTime { name: "run", start: copied, seconds: run },
+        ];
+        Ok(Profile { clock: Clock::Host, calls: times, host })
+    }
+
+    fn peaks(&mut self) -> Result<Peaks, BackendError> {
+        Ok(self.pool.install(|| peaks::measure(self.level)))
     }
 }
 

@@ -3,6 +3,7 @@
 mod backend;
 mod exec;
 pub mod kernels;
+mod peaks;
 pub mod reference;
 
-pub use backend::{Cpu, Timing};
+pub use backend::Cpu;

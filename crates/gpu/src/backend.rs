@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{
-    ArenaInfo, Backend, BackendError, DType, Graph, HalfPrecision, PlanId, Stats, Tensor, check_inputs,
+    ArenaInfo, Backend, BackendError, Call, DType, Graph, HalfPrecision, Peaks, PlanId, Profile, Stats, Tensor,
+    check_inputs,
 };
 
 use crate::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::executor::Executor;
 use crate::half;
 use crate::kernels::{self, Variants};
-use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError};
+use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError, peaks};
 
 /// Storage bindings of a kernel on every device.
 const PORTABLE_BINDINGS: u32 = 8;
@@ -221,7 +222,29 @@ impl Backend for GpuBackend {
             submissions: now.submissions - self.start.submissions,
             dispatches: now.dispatches - self.start.dispatches,
             uploaded: now.uploaded - self.start.uploaded,
+            encode_nanoseconds: now.encode_nanoseconds - self.start.encode_nanoseconds,
         }
+    }
+
+    fn wait(&mut self) -> Result<(), BackendError> {
+        self.gpu.wait_idle().map_err(|e| self.error(e))
+    }
+
+    fn calls(&self, plan: PlanId) -> Result<Vec<Call>, BackendError> {
+        let executor = self.plans.get(plan.0).ok_or_else(|| BackendError::Unknown(format!("{plan:?}")))?;
+        Ok(executor.calls().cloned().collect())
+    }
+
+    fn profile(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<Profile, BackendError> {
+        let gpu = self.gpu.clone();
+        let executor = self.plan(plan)?;
+        check_inputs(&executor.inputs, inputs)?;
+        let profiled = executor.profile(&gpu, inputs);
+        profiled.map_err(|e| self.error(e))
+    }
+
+    fn peaks(&mut self) -> Result<Peaks, BackendError> {
+        peaks::measure(&self.gpu).map_err(|e| self.error(e))
     }
 }
 

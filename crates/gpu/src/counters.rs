@@ -14,6 +14,7 @@ pub(crate) struct Counters {
     submissions: AtomicU64,
     dispatches: AtomicU64,
     uploaded: AtomicU64,
+    encode_nanoseconds: AtomicU64,
 }
 
 /// A reading of a device's counters; subtract two readings to see what happened between them.
@@ -35,6 +36,8 @@ pub struct AllocationCounter {
     pub dispatches: u64,
     /// Bytes copied from the host.
     pub uploaded: u64,
+    /// Nanoseconds that the host spent recording and submitting the kernels of steps.
+    pub encode_nanoseconds: u64,
 }
 
 impl Counters {
@@ -48,6 +51,7 @@ impl Counters {
             submissions: self.submissions.load(Relaxed),
             dispatches: self.dispatches.load(Relaxed),
             uploaded: self.uploaded.load(Relaxed),
+            encode_nanoseconds: self.encode_nanoseconds.load(Relaxed),
         }
     }
 
@@ -80,6 +84,10 @@ impl Counters {
 
     pub(crate) fn add_dispatch(&self) {
         self.dispatches.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn add_encode_nanoseconds(&self, nanoseconds: u64) {
+        self.encode_nanoseconds.fetch_add(nanoseconds, Relaxed);
     }
 }
 

@@ -72,18 +72,50 @@ impl Gpu {
         label: &str,
         record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
     ) -> Result<T, GpuError> {
-        let raw =
-            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None });
+        self.timed_pass(encoder, label, None, record)
+    }
+
+    /// The same, its begin and end written down where `timestamps` says.
+    pub(crate) fn timed_pass<T>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        label: &str,
+        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
+        record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
+    ) -> Result<T, GpuError> {
+        let descriptor = wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: timestamps };
+        let raw = encoder.begin_compute_pass(&descriptor);
         record(&mut Pass { raw, gpu: self })
     }
 
     /// Ends an encoder and submits it.
     pub(crate) fn submit(&self, what: &str, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, GpuError> {
-        if self.summary().kind == AdapterKind::Software {
-            // llvmpipe blocks in a submission until the one before has ended: wait here instead, with a time limit.
-            self.wait(what, None)?;
+        let commands = self.finish(what, encoder)?;
+        self.before_submission(what)?;
+        self.submit_commands(what, commands)
+    }
+
+    /// Ends an encoder: its commands are checked and translated for the driver.
+    pub(crate) fn finish(&self, what: &str, encoder: wgpu::CommandEncoder) -> Result<wgpu::CommandBuffer, GpuError> {
+        self.scoped(what, |_| encoder.finish())
+    }
+
+    /// What must have ended before a submission: llvmpipe blocks in one until the one before has ended, so that on software
+    /// devices the wait is here, with a time limit.
+    pub(crate) fn before_submission(&self, what: &str) -> Result<(), GpuError> {
+        match self.summary().kind {
+            AdapterKind::Software => self.wait(what, None),
+            _ => Ok(()),
         }
-        let submission = self.scoped(what, |_| self.queue().submit([encoder.finish()]))?;
+    }
+
+    /// Submits finished commands.
+    pub(crate) fn submit_commands(
+        &self,
+        what: &str,
+        commands: wgpu::CommandBuffer,
+    ) -> Result<wgpu::SubmissionIndex, GpuError> {
+        let submission = self.scoped(what, |_| self.queue().submit([commands]))?;
         self.counting().add_submission();
         Ok(submission)
     }

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as PlanStep};
-use chiaro_graph::{ArenaInfo, DType, Graph, InputInfo, Tensor};
+use chiaro_graph::{ArenaInfo, Call, DType, Graph, InputInfo, Tensor};
 
 use crate::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::kernels::{self, Dispatch, Part, Variants};
-use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline, ReadTicket, StepQueue, StepSizes};
+use crate::profile::{self, HostTimes};
+use crate::{
+    BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline, ReadTicket, Step, StepQueue, StepSizes,
+};
 
 /// Outputs of at most this many bytes together come back with every step; larger ones when they are asked for.
 const SMALL_OUTPUTS: u64 = 16 << 10;
@@ -17,10 +20,19 @@ const SMALL_OUTPUTS: u64 = 16 << 10;
 const STAGING_ALIGNMENT: u64 = 16;
 
 /// A dispatch ready to be recorded.
-struct Command {
+pub(crate) struct Command {
     pipeline: Arc<Pipeline>,
     bound: BindGroup,
     workgroups: [u32; 3],
+    /// What it does, for profiles.
+    pub call: Call,
+}
+
+impl Command {
+    /// Records it.
+    pub fn record(&self, pass: &mut Pass<'_>) -> Result<(), GpuError> {
+        pass.dispatch(&self.pipeline, &self.bound, self.workgroups, &[])
+    }
 }
 
 /// A compiled plan.
@@ -79,8 +91,29 @@ impl Executor {
         self.commands.len()
     }
 
+    /// What the kernels of a step do, in order.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.commands.iter().map(|command| &command.call)
+    }
+
+    /// When the host did what for the last step.
+    pub fn host_times(&self) -> Option<&HostTimes> {
+        self.queue.times()
+    }
+
     /// Submits one step. `inputs` fit what the graph declares.
     pub fn run(&mut self, inputs: &[Tensor]) -> Result<(), GpuError> {
+        self.step(inputs, |step, commands| {
+            step.pass("step", |pass| commands.iter().try_for_each(|command| command.record(pass)))
+        })
+    }
+
+    /// Submits one step whose kernels are recorded by `kernels`.
+    pub fn step(
+        &mut self,
+        inputs: &[Tensor],
+        kernels: impl FnOnce(&mut Step<'_>, &[Command]) -> Result<(), GpuError>,
+    ) -> Result<(), GpuError> {
         self.ticket = None;
         self.results = None;
         let mut step = self.queue.begin()?;
@@ -89,10 +122,7 @@ impl Executor {
                 step.upload(buffer, 0, tensor_bytes(tensor))?;
             }
         }
-        let commands = &self.commands;
-        step.pass("step", |pass| {
-            commands.iter().try_for_each(|c| pass.dispatch(&c.pipeline, &c.bound, c.workgroups, &[]))
-        })?;
+        kernels(&mut step, &self.commands)?;
         if self.small {
             for (output, buffer) in &self.outputs {
                 let (offset, bytes) = range(output);
@@ -179,19 +209,19 @@ fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
 
 /// Compiles every kernel of a plan, all at once, and binds its buffers.
 fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], variants: &Variants) -> Result<Vec<Command>, GpuError> {
-    let mut dispatches: Vec<(&PlanStep, Dispatch)> = vec![];
+    let mut dispatches: Vec<(&PlanStep, Call, Dispatch)> = vec![];
     for step in &plan.steps {
         let made = kernels::dispatches(step, variants)
             .map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })?;
-        dispatches.extend(made.into_iter().map(|d| (step, d)));
+        dispatches.extend(made.into_iter().enumerate().map(|(i, d)| (step, profile::call(step, i, &d), d)));
     }
     let sources: Vec<KernelSource> =
-        dispatches.iter().map(|(step, d)| KernelSource::new(label(step), d.wgsl.as_str())).collect();
+        dispatches.iter().map(|(step, _, d)| KernelSource::new(label(step), d.wgsl.as_str())).collect();
     let pipelines = gpu.pipelines(&sources)?;
-    let command = |((step, dispatch), pipeline): ((&PlanStep, Dispatch), Arc<Pipeline>)| {
+    let command = |((step, call, dispatch), pipeline): ((&PlanStep, Call, Dispatch), Arc<Pipeline>)| {
         let parts: Vec<Binding> = dispatch.parts.iter().filter_map(|part| binding(step, *part, buffers)).collect();
         let bound = gpu.bind(&pipeline, &parts)?;
-        Ok(Command { pipeline, bound, workgroups: dispatch.workgroups })
+        Ok(Command { pipeline, bound, workgroups: dispatch.workgroups, call })
     };
     dispatches.into_iter().zip(pipelines).map(command).collect()
 }

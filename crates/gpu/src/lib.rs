@@ -20,14 +20,17 @@ mod executor;
 mod faults;
 mod half;
 mod kernels;
+mod peaks;
 mod pipeline;
 mod pipeline_cache;
 mod probe;
+mod profile;
 mod reflect;
 mod select;
 mod staging;
 mod step;
 mod sync;
+mod timestamps;
 mod transfer;
 mod unsafe_calls;
 

@@ -1,9 +1,13 @@
 //! Steps: uploads, dispatches and readbacks in one encoder and one submission, at most two of them in flight.
 
+use std::time::Instant;
+
 use crate::buffer::GpuBuffer;
 use crate::encode::Pass;
+use crate::profile::HostTimes;
 use crate::staging::{Collecting, ReadTicket, ReadbackRing, UploadRing};
 use crate::sync::InFlight;
+use crate::timestamps::Timestamps;
 use crate::{Gpu, GpuError};
 
 /// Bytes that one step stages, each piece rounded up to 16 bytes.
@@ -21,6 +25,7 @@ pub struct StepQueue {
     uploads: UploadRing,
     readbacks: ReadbackRing,
     in_flight: InFlight,
+    times: Option<HostTimes>,
 }
 
 /// A step being recorded. Dropped without [`Step::submit`], it leaves nothing behind.
@@ -28,6 +33,9 @@ pub struct Step<'a> {
     queue: &'a mut StepQueue,
     encoder: wgpu::CommandEncoder,
     collecting: Option<Collecting>,
+    began: Instant,
+    /// When the first pass began.
+    recording: Option<Instant>,
 }
 
 impl StepQueue {
@@ -41,6 +49,7 @@ impl StepQueue {
             uploads: UploadRing::new(gpu, sizes.upload)?,
             readbacks: ReadbackRing::new(gpu, sizes.readback)?,
             in_flight: InFlight::default(),
+            times: None,
         })
     }
 
@@ -53,7 +62,12 @@ impl StepQueue {
         self.in_flight.wait_for_room(&self.gpu)?;
         self.uploads.begin(&self.gpu)?;
         let encoder = self.gpu.encoder("step")?;
-        Ok(Step { queue: self, encoder, collecting: None })
+        Ok(Step { queue: self, encoder, collecting: None, began: Instant::now(), recording: None })
+    }
+
+    /// When the host did what for the last step.
+    pub(crate) fn times(&self) -> Option<&HostTimes> {
+        self.times.as_ref()
     }
 
     /// Whether [`StepQueue::read`] would answer at once.
@@ -96,7 +110,23 @@ impl Step<'_> {
         label: &str,
         record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
     ) -> Result<T, GpuError> {
-        self.queue.gpu.pass(&mut self.encoder, label, record)
+        self.timed_pass(label, None, record)
+    }
+
+    /// The same, its begin and end written down where `timestamps` says.
+    pub(crate) fn timed_pass<T>(
+        &mut self,
+        label: &str,
+        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
+        record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
+    ) -> Result<T, GpuError> {
+        self.recording.get_or_insert_with(Instant::now);
+        self.queue.gpu.timed_pass(&mut self.encoder, label, timestamps, record)
+    }
+
+    /// Makes the timestamps of the passes recorded so far readable.
+    pub(crate) fn resolve(&mut self, timestamps: &Timestamps) {
+        timestamps.resolve(&mut self.encoder);
     }
 
     /// Copies `bytes` bytes of `source` at `offset` to the host, as they are after the passes recorded so far.
@@ -119,12 +149,27 @@ impl Step<'_> {
     /// # Errors
     /// [`GpuError::Validation`] when a command was wrong, [`GpuError::OutOfMemory`], [`GpuError::DeviceLost`].
     pub fn submit(self) -> Result<Option<ReadTicket>, GpuError> {
-        let Self { queue, encoder, collecting } = self;
+        let Self { queue, encoder, collecting, began, recording } = self;
+        let recording = recording.unwrap_or_else(Instant::now);
         queue.uploads.unmap();
-        let submitted = queue.gpu.submit("a step", encoder);
-        queue.uploads.advance(submitted.as_ref().ok().cloned());
-        let submission = submitted?;
+        let submitted = submit(&queue.gpu, encoder);
+        queue.uploads.advance(submitted.as_ref().ok().map(|(submission, _)| submission.clone()));
+        let (submission, [recorded, submitting, submitted]) = submitted?;
+        let times = HostTimes { began, recording, recorded, submitting, submitted };
+        queue.gpu.counting().add_encode_nanoseconds(times.encode_nanoseconds());
+        queue.times = Some(times);
         queue.in_flight.push(submission.clone());
         Ok(collecting.map(|collecting| queue.readbacks.submitted(collecting, submission)))
     }
+}
+
+/// Submits a step; with when its commands were recorded, when it could be submitted, and when it was.
+fn submit(gpu: &Gpu, encoder: wgpu::CommandEncoder) -> Result<(wgpu::SubmissionIndex, [Instant; 3]), GpuError> {
+    const WHAT: &str = "a step";
+    let commands = gpu.finish(WHAT, encoder)?;
+    let recorded = Instant::now();
+    gpu.before_submission(WHAT)?;
+    let submitting = Instant::now();
+    let submission = gpu.submit_commands(WHAT, commands)?;
+    Ok((submission, [recorded, submitting, Instant::now()]))
 }

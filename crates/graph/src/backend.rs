@@ -3,6 +3,7 @@
 use crate::dtype::DType;
 use crate::error::GraphError;
 use crate::graph::Graph;
+use crate::profile::{Call, Peaks, Profile};
 use crate::tensor::Tensor;
 
 /// A compiled graph of a backend.
@@ -83,6 +84,8 @@ pub struct Stats {
     pub dispatches: u64,
     /// Bytes handed over by the host: inputs of steps, arenas, constants.
     pub uploaded: u64,
+    /// Nanoseconds that the host spent recording and submitting the kernels of steps, waiting and copying left out.
+    pub encode_nanoseconds: u64,
 }
 
 /// Runs graphs. Arenas are known by name and shared between the graphs that declare them.
@@ -136,6 +139,42 @@ pub trait Backend {
 
     /// The counters.
     fn stats(&self) -> Stats;
+
+    /// Waits for the steps so far.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn wait(&mut self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    /// The kernel calls of a step, in order.
+    ///
+    /// # Errors
+    /// If the plan is unknown, or the backend has no kernels.
+    fn calls(&self, _plan: PlanId) -> Result<Vec<Call>, BackendError> {
+        Err(unmeasured(self.name()))
+    }
+
+    /// Runs one step as [`Backend::run`] does, waits for it, and tells when each call ran.
+    ///
+    /// # Errors
+    /// Those of [`Backend::run`], or if the device cannot time its kernels.
+    fn profile(&mut self, _plan: PlanId, _inputs: &[Tensor]) -> Result<Profile, BackendError> {
+        Err(unmeasured(self.name()))
+    }
+
+    /// Measures how fast the device multiplies and copies; takes about a second.
+    ///
+    /// # Errors
+    /// If the device fails, or the backend cannot measure it.
+    fn peaks(&mut self) -> Result<Peaks, BackendError> {
+        Err(unmeasured(self.name()))
+    }
+}
+
+fn unmeasured(device: String) -> BackendError {
+    BackendError::Device { device, detail: "this device does not measure its kernels".to_string() }
 }
 
 /// Compiles a graph, runs it once and reads every output.

@@ -13,6 +13,7 @@ mod graph;
 mod op;
 mod philox;
 pub mod plan;
+mod profile;
 pub mod shape;
 mod tensor;
 
@@ -26,4 +27,5 @@ pub use graph::{
 };
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
+pub use profile::{Call, CallTime, Clock, HostTime, Peaks, Profile};
 pub use tensor::{Data, Tensor};

@@ -1,5 +1,6 @@
 //! What a run tells while it goes on: the command line draws bars from it, a library user may log it.
 
+use chiaro_graph::Profile;
 use serde::{Deserialize, Serialize};
 
 /// One finished epoch: a row of `metrics.csv`.
@@ -52,6 +53,8 @@ pub enum Event<'a> {
     FirstStep,
     /// A step was handed to the device.
     Step(Progress),
+    /// The step that [`Trainer::profile_step`](crate::Trainer::profile_step) asked for was run with its kernels timed.
+    Profiled(&'a Profile),
     /// A batch of the evaluation after an epoch was handed to the device.
     Evaluating {
         /// Batches so far.

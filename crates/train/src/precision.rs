@@ -59,6 +59,12 @@ mod tests {
         fn write_arena(&mut self, _: &str, _: &Tensor) -> std::result::Result<(), BackendError> {
             Ok(())
         }
+        fn write_arena_part(&mut self, _: &str, _: usize, _: &Tensor) -> std::result::Result<(), BackendError> {
+            Ok(())
+        }
+        fn room(&self) -> u64 {
+            0
+        }
         fn read_arena(&mut self, name: &str) -> std::result::Result<Tensor, BackendError> {
             Err(BackendError::Unknown(name.into()))
         }

@@ -45,6 +45,8 @@ pub struct Trainer<'b> {
     at: Position,
     records: Vec<EpochRecord>,
     ran: bool,
+    /// Steps until one is profiled.
+    profile_in: Option<usize>,
 }
 
 impl<'b> Trainer<'b> {
@@ -85,6 +87,7 @@ impl<'b> Trainer<'b> {
             at: Position::default(),
             records: vec![],
             ran: false,
+            profile_in: None,
         })
     }
 
@@ -108,6 +111,12 @@ impl<'b> Trainer<'b> {
     /// The settings, with the precision that the device decided on.
     pub fn config(&self) -> &TrainConfig {
         &self.config
+    }
+
+    /// Times the kernels of one step, after `before` others that warm the device up; the observer hears of it. The step
+    /// itself is a step like all.
+    pub fn profile_step(&mut self, before: usize) {
+        self.profile_in = Some(before);
     }
 
     /// The training step.
@@ -187,7 +196,7 @@ impl<'b> Trainer<'b> {
             }
             let [images, labels] = batch?.into_tensors()?;
             let inputs = self.step.inputs(images, labels, self.config.seed, self.at.step, self.rate(self.at.step));
-            self.backend.run(self.plan, &inputs)?;
+            self.run_step(&inputs, observer)?;
             self.at.step += 1;
             self.at.step_in_epoch += 1;
             if !self.ran || self.at.step_in_epoch.is_multiple_of(every) {
@@ -211,6 +220,22 @@ impl<'b> Trainer<'b> {
         }
         self.at.seconds = seconds_before + started.elapsed().as_secs_f64();
         Ok(self.at.step_in_epoch == steps)
+    }
+
+    /// Runs a step, with its kernels timed where that was asked for.
+    fn run_step(&mut self, inputs: &[Tensor], observer: &mut dyn Observer) -> Result<()> {
+        match self.profile_in.take() {
+            None => self.backend.run(self.plan, inputs)?,
+            Some(0) => {
+                let profile = self.backend.profile(self.plan, inputs)?;
+                observer.event(&Event::Profiled(&profile));
+            }
+            Some(before) => {
+                self.backend.run(self.plan, inputs)?;
+                self.profile_in = Some(before - 1);
+            }
+        }
+        Ok(())
     }
 
     fn rate(&self, step: u64) -> f64 {

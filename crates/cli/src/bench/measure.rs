@@ -1,121 +1,175 @@
-//! One row: a graph run until the time is up, and the figures of its fastest run.
+//! One row: a workload run until the time is up, and the figures of its fastest run.
 
 use std::time::{Duration, Instant};
 
-use chiaro::graph::plan::{Plan, PlanOptions};
-use chiaro::graph::{Backend, Graph, PlanId, Tensor};
-use serde::Serialize;
+use chiaro::graph::{Backend, BackendError, Call, Clock, Peaks};
+use chiaro_bench::{Group, Session, Workload};
 
-use crate::output::{bytes, duration};
+use super::report::{Row, precision};
 
-/// The arena that counts the runs of a graph without outputs.
-pub const RUNS: &str = "runs";
-
-/// What a row measures.
-pub struct Case {
-    /// Its name.
-    pub name: String,
-    /// The graph.
-    pub graph: Graph,
-    /// Values of the graph's inputs.
-    pub inputs: Vec<Tensor>,
-    /// Values of arenas; others are zeros.
-    pub arenas: Vec<(String, Tensor)>,
-    /// Images that one run trains on, where it is a training step.
-    pub images: Option<usize>,
+/// How long a row takes.
+pub struct Limits {
+    /// Time to measure for.
+    pub wanted: Duration,
+    /// Time after which a row ends with the runs it has.
+    pub most: Duration,
 }
 
-/// The figures of a row.
-#[derive(Serialize)]
-pub struct Figures {
-    name: String,
-    runs: usize,
-    /// Seconds of the fastest run, and of the one in the middle.
-    seconds: f64,
-    median_seconds: f64,
-    /// Work of all matrix products and convolutions.
-    flop: u64,
-    gflop_per_second: f64,
-    /// Bytes that the plan's kernels read and write.
-    moved_bytes: u64,
-    gb_per_second: f64,
-    dispatches: u64,
-    /// Bytes of all buffers on the device.
-    peak_bytes: u64,
-    images_per_second: Option<f64>,
+/// Seconds of several runs.
+struct Times {
+    clock: Clock,
+    seconds: Vec<f64>,
+    runs: u64,
 }
 
-/// Runs a case for about `time`, three times at the least.
-pub fn measure(backend: &mut dyn Backend, case: Case, time: Duration) -> anyhow::Result<Figures> {
-    let plan = backend.compile(&case.graph)?;
-    for (name, values) in &case.arenas {
-        backend.write_arena(name, values)?;
+impl Times {
+    fn push(&mut self, seconds: f64, runs: u64) {
+        self.seconds.push(seconds);
+        self.runs += runs;
     }
+
+    /// Whether to go on, where the row began at `row` and these times at `started`: three measurements at least, unless they
+    /// take too long.
+    fn go_on(&self, row: Instant, started: Instant, limits: &Limits) -> bool {
+        row.elapsed() < limits.most && (self.seconds.len() < 3 || started.elapsed() < limits.wanted)
+    }
+}
+
+/// Measures a workload.
+pub fn measure(
+    backend: &mut dyn Backend,
+    case: &Workload,
+    limits: &Limits,
+    peaks: Option<&Peaks>,
+) -> Result<Row, BackendError> {
+    let started = Instant::now();
+    let session = Session::new(backend, case)?;
+    let compile_seconds = started.elapsed().as_secs_f64();
+    let calls = session.calls(backend).unwrap_or_default();
+    let row = Instant::now();
     // The first run may still compile, allocate, or warm caches up.
-    timed(backend, plan, &case, 1)?;
+    let first_run_seconds = timed(&session, backend, 1)?;
     let before = backend.stats();
-    let one = timed(backend, plan, &case, 1)?;
-    let dispatches = backend.stats().dispatches - before.dispatches;
-    // Reading waits for the device: short runs are measured many at a time.
-    let together = (1e-3 / one.max(1e-9)).ceil().clamp(1.0, 100.0) as usize;
-    let (started, mut times) = (Instant::now(), vec![]);
-    while times.len() < 3 || started.elapsed() < time {
-        times.push(timed(backend, plan, &case, together)?);
+    let one = timed(&session, backend, 1)?;
+    let after = backend.stats();
+    let peak_bytes = after.bytes;
+    // The plain loop first, for its counters as much as for its time.
+    let mut times = host_times(&session, backend, one, row, limits)?;
+    let steady = backend.stats();
+    let device = device_times(&session, backend, row, limits, case.group == Group::Step);
+    let device_seconds = device.as_ref().map(|times| sorted(times)[0]);
+    if case.group != Group::Step
+        && let Some(device) = device
+    {
+        times = device;
     }
-    times.sort_by(f64::total_cmp);
-    let seconds = times[0];
-    let planned = Plan::new(&case.graph, &PlanOptions::default())?;
-    Ok(Figures {
-        name: case.name,
-        runs: times.len() * together,
-        seconds,
-        median_seconds: times[times.len() / 2],
-        flop: planned.flops(),
-        gflop_per_second: planned.flops() as f64 / seconds / 1e9,
-        moved_bytes: planned.moved_bytes(),
-        gb_per_second: planned.moved_bytes() as f64 / seconds / 1e9,
-        dispatches,
-        peak_bytes: backend.stats().bytes,
-        images_per_second: case.images.map(|images| images as f64 / seconds),
+    let seconds = sorted(&times);
+    let work = Work::of(&calls, peaks);
+    let fastest = seconds[0];
+    // A row whose second run took up its time has no more than that one.
+    let counted = (steady.submissions - before.submissions) / (after.submissions - before.submissions).max(1);
+    let encode_nanoseconds = steady.encode_nanoseconds - before.encode_nanoseconds;
+    Ok(Row {
+        name: case.name.clone(),
+        precision: precision(case.dtype),
+        clock: times.clock.name(),
+        runs: times.runs,
+        seconds: fastest,
+        median_seconds: seconds[seconds.len() / 2],
+        compile_seconds,
+        first_run_seconds,
+        flop: work.flop,
+        gflop_per_second: work.flop as f64 / fastest / 1e9,
+        moved_bytes: work.bytes,
+        gb_per_second: work.bytes as f64 / fastest / 1e9,
+        bound_seconds: work.bound,
+        roofline_percent: work.bound.map(|bound| 100.0 * bound / fastest),
+        bound_by_compute: work.by_compute,
+        dispatches: after.dispatches - before.dispatches,
+        submissions: after.submissions - before.submissions,
+        peak_bytes,
+        images_per_second: case.images.map(|images| images as f64 / fastest),
+        host_encode_seconds: encode_nanoseconds as f64 * 1e-9 / counted.max(1) as f64,
+        device_seconds,
     })
 }
 
 /// Seconds of one run out of several that are waited for together.
-fn timed(backend: &mut dyn Backend, plan: PlanId, case: &Case, runs: usize) -> anyhow::Result<f64> {
+fn timed(session: &Session, backend: &mut dyn Backend, runs: u64) -> Result<f64, BackendError> {
     let started = Instant::now();
-    for _ in 0..runs {
-        backend.run(plan, &case.inputs)?;
-    }
-    if case.graph.outputs().is_empty() {
-        backend.read_arena(RUNS)?;
-    } else {
-        backend.read(plan, 0)?;
-    }
+    session.run(backend, runs)?;
     Ok(started.elapsed().as_secs_f64() / runs as f64)
 }
 
-/// The table's first line.
-pub fn header() -> String {
-    format!(
-        "{:<38} {:>10} {:>9} {:>8} {:>6} {:>10} {:>10} {:>10}",
-        "case", "time", "GFLOP/s", "GB/s", "calls", "moved", "memory", "images/s"
-    )
+/// Times by the host's clock, where one run takes about `one` seconds.
+fn host_times(
+    session: &Session,
+    backend: &mut dyn Backend,
+    one: f64,
+    row: Instant,
+    limits: &Limits,
+) -> Result<Times, BackendError> {
+    // Waiting costs: short runs are waited for many at a time.
+    let together = (2e-3 / one.max(1e-9)).ceil().clamp(1.0, 100.0) as u64;
+    let started = Instant::now();
+    let mut times = Times { clock: Clock::Host, seconds: vec![one], runs: 1 };
+    while times.go_on(row, started, limits) {
+        times.push(timed(session, backend, together)?, together);
+    }
+    Ok(times)
 }
 
-/// A line of the table.
-pub fn row(f: &Figures) -> String {
-    let rate = if f.flop == 0 { "-".to_string() } else { format!("{:.1}", f.gflop_per_second) };
-    let images = f.images_per_second.map_or(String::new(), |images| format!("{images:.0}"));
-    let line = format!(
-        "{:<38} {:>10} {:>9} {:>8.1} {:>6} {:>10} {:>10} {:>10}",
-        f.name,
-        duration(Duration::from_secs_f64(f.seconds)),
-        rate,
-        f.gb_per_second,
-        f.dispatches,
-        bytes(f.moved_bytes as f64),
-        bytes(f.peak_bytes as f64),
-        images
-    );
-    line.trim_end().to_string()
+/// Times of all kernels of a run by the device's clock; `None` where it has none or its times make no sense. Of a step a few
+/// runs will do.
+fn device_times(
+    session: &Session,
+    backend: &mut dyn Backend,
+    row: Instant,
+    limits: &Limits,
+    few: bool,
+) -> Option<Times> {
+    let started = Instant::now();
+    let mut times = Times { clock: Clock::Device, seconds: vec![], runs: 0 };
+    while times.seconds.is_empty() || (times.go_on(row, started, limits) && !(few && times.seconds.len() >= 3)) {
+        let run = Instant::now();
+        let profile = session.profile(backend).ok()?;
+        let seconds = profile.call_seconds();
+        let sane = seconds > 0.0 && seconds <= run.elapsed().as_secs_f64();
+        if profile.clock != Clock::Device || !sane {
+            return None;
+        }
+        times.push(seconds, 1);
+    }
+    Some(times)
+}
+
+fn sorted(times: &Times) -> Vec<f64> {
+    let mut seconds = times.seconds.clone();
+    seconds.sort_by(f64::total_cmp);
+    seconds
+}
+
+/// The work of a run.
+struct Work {
+    flop: u64,
+    bytes: u64,
+    bound: Option<f64>,
+    by_compute: Option<f64>,
+}
+
+impl Work {
+    fn of(calls: &[Call], peaks: Option<&Peaks>) -> Work {
+        let peaks = peaks.filter(|_| !calls.is_empty());
+        let bound = peaks.map(|p| p.bound(calls));
+        let computing = |p: &Peaks| {
+            let limited = |c: &&Call| c.flops as f64 / p.flops > c.bytes as f64 / p.bytes;
+            p.bound(calls.iter().filter(limited))
+        };
+        Work {
+            flop: calls.iter().map(|c| c.flops).sum(),
+            bytes: calls.iter().map(|c| c.bytes).sum(),
+            bound,
+            by_compute: peaks.zip(bound).map(|(p, bound)| computing(p) / bound.max(1e-30)),
+        }
+    }
 }

@@ -1,19 +1,24 @@
-//! `chiaro bench`: how fast a device is, kernel by kernel and step by step.
+//! `chiaro bench`: how fast a device is, kernel by kernel and step by step, beside what it could do.
 
-mod kernels;
 mod measure;
-mod steps;
+mod predict;
+mod report;
+mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use chiaro::graph::{BackendError, DType, Peaks};
+use chiaro_bench::{Group, Session, Workload, workloads};
 
 use crate::device::DeviceArgs;
 use crate::output::{line, save};
+use crate::profile;
 use crate::usage::Usage;
-use measure::{Figures, header, row};
+use measure::{Limits, measure};
+use predict::Predictor;
+use report::{Missing, Report};
 
 /// Measure kernels and whole training steps
 #[derive(clap::Args)]
@@ -27,41 +32,121 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Seconds to spend on each row
-    #[arg(long, default_value_t = 0.5, value_name = "S")]
+    #[arg(long, default_value_t = 0.3, value_name = "S")]
     seconds: f64,
+    /// Leave rows out that would take longer than this, by the device's roofline and the rows before
+    #[arg(long, default_value_t = 8.0, value_name = "S")]
+    limit: f64,
+    /// List the rows with their work and run nothing
+    #[arg(long)]
+    list: bool,
+    /// Write a trace of one run of the row that --filter names, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
 }
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let seconds = Duration::try_from_secs_f64(args.seconds)
-        .map_err(|_| Usage(format!("--seconds must be a number of at least 0, not {}", args.seconds)))?;
-    let mut cases = kernels::all()?;
-    cases.extend(steps::all()?);
+    let limits = Limits { wanted: seconds("--seconds", args.seconds)?, most: seconds("--limit", args.limit)? };
+    let cases = chosen(args)?;
+    if args.list {
+        table::list(&cases)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(path) = &args.profile {
+        return traced(args, &cases, path);
+    }
+    let mut first = args.device.open()?;
+    line(&format!("device: {} ({})", first.name(), first.why()))?;
+    // A device that cannot measure its own peaks still runs rows.
+    let peaks = first.backend().peaks().ok();
+    let mut report = Report::new(first.name(), peaks);
+    drop(first);
+    table::peaks(peaks.as_ref())?;
+    let mut predictor = Predictor::new(peaks, limits.most, args.device.device.contains("software"));
+    let mut section = None;
+    for case in &cases {
+        table::section(&mut section, case.group == Group::Step)?;
+        one(args, case, &limits, &mut predictor, &mut report)?;
+    }
+    table::notes(&report)?;
+    if let Some(path) = &args.json {
+        save(path, &serde_json::to_string_pretty(&report)?)?;
+    }
+    Ok(if report.rows.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn seconds(option: &str, value: f64) -> anyhow::Result<Duration> {
+    let message = || format!("{option} must be a number of at least 0, not {value}");
+    Ok(Duration::try_from_secs_f64(value).map_err(|_| Usage(message()))?)
+}
+
+/// The rows whose name contains the filter's text.
+fn chosen(args: &Args) -> anyhow::Result<Vec<Workload>> {
+    let mut cases = workloads()?;
     let wanted = |name: &str| args.filter.as_ref().is_none_or(|text| name.contains(text));
     cases.retain(|case| wanted(&case.name));
     if cases.is_empty() {
         return Err(Usage(format!("no row is named like '{}'", args.filter.as_deref().unwrap_or(""))).into());
     }
-    let first = args.device.open()?;
-    line(&format!("device: {} ({})", first.name(), first.why()))?;
-    drop(first);
-    line(&header())?;
-    let mut figures: Vec<Figures> = vec![];
-    for case in cases {
-        let name = case.name.clone();
-        // A device of its own for each row: buffers of earlier rows would count into its memory.
-        let measured = args.device.open().and_then(|mut device| measure::measure(device.backend(), case, seconds));
-        let measured = measured.map_err(|error| anyhow!("{name}: {error:#}"));
-        match measured {
-            Ok(measured) => {
-                line(&row(&measured))?;
-                figures.push(measured);
-            }
-            Err(error) => line(&format!("{error:#}"))?,
+    Ok(cases)
+}
+
+/// One row: measured, left out with a reason, or failed with one.
+fn one(
+    args: &Args,
+    case: &Workload,
+    limits: &Limits,
+    predictor: &mut Predictor,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let reason = match report.peaks {
+        Some(Peaks { flops_f16: None, .. }) if case.dtype == DType::F16 => {
+            Some("the device does not compute in f16".to_string())
+        }
+        _ => predictor.too_long(case)?,
+    };
+    if let Some(reason) = reason {
+        line(&table::left_out(case, &reason))?;
+        report.left_out.push(Missing::new(case, reason));
+        return Ok(());
+    }
+    // A device of its own for each row: buffers of earlier rows would count into its memory.
+    let measured = args.device.open().and_then(|mut device| {
+        let peaks = report.peaks;
+        Ok(measure(device.backend(), case, limits, peaks.as_ref())?)
+    });
+    match measured {
+        Ok(row) => {
+            predictor.learn(case.group, &row);
+            line(&table::row(&row))?;
+            report.rows.push(row);
+        }
+        Err(error) => {
+            line(&format!("{}: {error:#}", case.name))?;
+            report.failed.push(Missing::new(case, format!("{error:#}")));
         }
     }
-    if let Some(path) = &args.json {
-        save(path, &serde_json::to_string_pretty(&figures)?)?;
-    }
-    Ok(if figures.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(())
+}
+
+/// `--profile`: one run of one row after a few that warm up.
+fn traced(args: &Args, cases: &[Workload], path: &Path) -> anyhow::Result<ExitCode> {
+    let [case] = cases else {
+        let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        let some = names[..names.len().min(3)].join(", ");
+        let message = format!("--profile is of one row, and --filter leaves {}: {some}, ...", names.len());
+        return Err(Usage(message).into());
+    };
+    let mut device = args.device.open()?;
+    line(&format!("device: {} ({})", device.name(), device.why()))?;
+    let name = device.name();
+    let backend = device.backend();
+    let peaks = backend.peaks().ok();
+    table::peaks(peaks.as_ref())?;
+    let session = Session::new(backend, case)?;
+    session.run(backend, 3)?;
+    let profiled: Result<_, BackendError> = session.profile(backend);
+    profile::save(path, &profiled?, &profile::Subject { name: &case.name, device: &name, peaks: peaks.as_ref() })?;
+    Ok(ExitCode::SUCCESS)
 }

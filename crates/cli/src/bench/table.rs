@@ -1,0 +1,140 @@
+//! The table, 120 columns at most: one section for kernels and one for training steps.
+
+use std::time::Duration;
+
+use chiaro::graph::Peaks;
+use chiaro::graph::plan::{Plan, PlanOptions};
+use chiaro_bench::Workload;
+
+use super::report::{Report, Row, precision};
+use crate::output::{bytes, duration, line};
+
+/// The measured roofline.
+pub fn peaks(peaks: Option<&Peaks>) -> anyhow::Result<()> {
+    let Some(p) = peaks else {
+        return line("roofline: this device does not measure itself");
+    };
+    let half = p.flops_f16.map_or(String::new(), |flops| format!(", {:.0} in f16", flops / 1e9));
+    line(&format!(
+        "roofline: multiply-adds {:.0} GFLOP/s{half}; a copy reads and writes {:.1} GB/s ({})",
+        p.flops / 1e9,
+        p.bytes / 1e9,
+        p.clock.name()
+    ))
+}
+
+/// The heading of a section where one begins.
+pub fn section(current: &mut Option<bool>, steps: bool) -> anyhow::Result<()> {
+    if current.replace(steps) == Some(steps) {
+        return Ok(());
+    }
+    line("")?;
+    if steps {
+        return line(&format!(
+            "{:<29} {:>4} {:>9} {:>9} {:>8} {:>7} {:>6} {:>5} {:>4} {:>9} {:>9} {:>9}",
+            "training step",
+            "type",
+            "time",
+            "images/s",
+            "GFLOP/s",
+            "GB/s",
+            "roof",
+            "calls",
+            "subm",
+            "moved",
+            "memory",
+            "encode"
+        ));
+    }
+    line(&format!(
+        "{:<42} {:>4} {:>9} {:>8} {:>7} {:>6} {:>7} {:>5} {:>9} {:>9}",
+        "kernel", "type", "time", "GFLOP/s", "GB/s", "roof", "bound", "calls", "moved", "memory"
+    ))
+}
+
+/// A line of the table.
+pub fn row(r: &Row) -> String {
+    let time = |seconds: f64| duration(Duration::from_secs_f64(seconds));
+    let rate = if r.flop == 0 { "-".to_string() } else { format!("{:.1}", r.gflop_per_second) };
+    let roof = r.roofline_percent.map_or("-".to_string(), |percent| format!("{percent:.0} %"));
+    let (moved, memory) = (bytes(r.moved_bytes as f64), bytes(r.peak_bytes as f64));
+    let encode = if r.host_encode_seconds > 0.0 { time(r.host_encode_seconds) } else { "-".to_string() };
+    match r.images_per_second {
+        Some(images) => format!(
+            "{:<29} {:>4} {:>9} {:>9.0} {:>8} {:>7.1} {:>6} {:>5} {:>4} {:>9} {:>9} {:>9}",
+            r.name,
+            r.precision,
+            time(r.seconds),
+            images,
+            rate,
+            r.gb_per_second,
+            roof,
+            r.dispatches,
+            r.submissions,
+            moved,
+            memory,
+            encode
+        ),
+        None => format!(
+            "{:<42} {:>4} {:>9} {:>8} {:>7.1} {:>6} {:>7} {:>5} {:>9} {:>9}",
+            r.name,
+            r.precision,
+            time(r.seconds),
+            rate,
+            r.gb_per_second,
+            roof,
+            limit(r),
+            r.dispatches,
+            moved,
+            memory
+        ),
+    }
+}
+
+/// What the roofline says that a row is limited by.
+fn limit(row: &Row) -> &'static str {
+    match row.bound_by_compute {
+        None => "-",
+        Some(share) if share > 0.5 => "compute",
+        Some(_) => "memory",
+    }
+}
+
+/// The line of a row that is not run.
+pub fn left_out(case: &Workload, reason: &str) -> String {
+    format!("{:<42} left out: {reason}", case.name)
+}
+
+/// What the columns mean, after the rows.
+pub fn notes(report: &Report) -> anyhow::Result<()> {
+    line("")?;
+    let kernels = report.rows.iter().find(|row| row.images_per_second.is_none());
+    let steps = report.rows.iter().find(|row| row.images_per_second.is_some());
+    let clocks = [("kernels", kernels), ("steps", steps)];
+    let clocks: Vec<String> =
+        clocks.iter().filter_map(|(what, row)| Some(format!("{what} by {}", (*row)?.clock))).collect();
+    line(&format!("time: of the fastest run; {}.", clocks.join(", ")))?;
+    line(
+        "roof: the least time by the roofline, over the time. Of each kernel the longer of operations and bytes, added up.",
+    )?;
+    line("Above 100 %: operands that stay in a cache, or Winograd, which multiplies less than is counted.")?;
+    if steps.is_some_and(|row| row.host_encode_seconds > 0.0) {
+        line("encode: host time to record and submit a step, waiting left out; subm: submissions of a step.")?;
+    }
+    let (left_out, failed) = (report.left_out.len(), report.failed.len());
+    if left_out + failed > 0 {
+        line(&format!("left out: {left_out}, failed: {failed}; each row says why."))?;
+    }
+    Ok(())
+}
+
+/// `--list`: the rows with their work.
+pub fn list(cases: &[Workload]) -> anyhow::Result<()> {
+    line(&format!("{:<42} {:>4} {:>10} {:>10}", "row", "type", "GFLOP", "moved"))?;
+    for case in cases {
+        let plan = Plan::new(case.graph(), &PlanOptions::default())?;
+        let (work, moved) = (plan.flops() as f64 / 1e9, bytes(plan.moved_bytes() as f64));
+        line(&format!("{:<42} {:>4} {work:>10.3} {moved:>10}", case.name, precision(case.dtype)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! What a backend tells about the kernel calls of a plan: their work, the time of one run of them, and how fast the device is.
+
+use crate::plan::{ConvShape, Kernel, PoolShape, Step};
+
+/// One kernel call of a compiled plan, with its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// Layer path and op.
+    pub label: String,
+    /// The kernel.
+    pub kernel: String,
+    /// The extents it works on.
+    pub shape: String,
+    /// Floating-point operations of a matrix product or convolution, a multiply-add counting two; 0 for other kernels.
+    pub flops: u64,
+    /// Bytes read and written, each operand counted once.
+    pub bytes: u64,
+}
+
+impl Call {
+    /// The call that a step of a plan makes where it is one kernel.
+    pub fn of(step: &Step) -> Call {
+        Call {
+            label: step.label.clone(),
+            kernel: step.kernel.name(),
+            shape: shape(step),
+            flops: step.kernel.flops(),
+            bytes: step.bytes(),
+        }
+    }
+}
+
+/// What times were taken with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Timestamps that the device wrote itself.
+    Device,
+    /// The host's clock.
+    Host,
+}
+
+impl Clock {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Clock::Device => "GPU timestamps",
+            Clock::Host => "the host clock",
+        }
+    }
+}
+
+/// A call and when it ran.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallTime {
+    /// The call.
+    pub call: Call,
+    /// Seconds from the start of the step to the start of the call.
+    pub start: f64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// Something the host did for a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTime {
+    /// What it did.
+    pub name: &'static str,
+    /// Seconds from the start of the step.
+    pub start: f64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// One run of a plan, call by call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// What the calls were timed with.
+    pub clock: Clock,
+    /// The calls in the order in which they ran, none beginning before the one before it has ended.
+    pub calls: Vec<CallTime>,
+    /// What the host did, in order.
+    pub host: Vec<HostTime>,
+}
+
+impl Profile {
+    /// Seconds of all calls together.
+    pub fn call_seconds(&self) -> f64 {
+        self.calls.iter().map(|c| c.seconds).sum()
+    }
+
+    /// Seconds from the start of the first call to the end of the last.
+    pub fn span_seconds(&self) -> f64 {
+        match (self.calls.first(), self.calls.last()) {
+            (Some(first), Some(last)) => last.start + last.seconds - first.start,
+            _ => 0.0,
+        }
+    }
+}
+
+/// The measured roofline of a device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Peaks {
+    /// f32 operations a second of a long loop of multiply-adds, each counting two.
+    pub flops: f64,
+    /// The same in f16, where the device computes in it.
+    pub flops_f16: Option<f64>,
+    /// Bytes a second that a copy reads and writes.
+    pub bytes: f64,
+    /// What they were timed with.
+    pub clock: Clock,
+}
+
+impl Peaks {
+    /// The least seconds in which the device could do these calls one after the other: of each the longer of its operations at
+    /// the rate of f32 multiply-adds (all kernels add up in f32) and its bytes at that of the copy.
+    pub fn bound<'a>(&self, calls: impl IntoIterator<Item = &'a Call>) -> f64 {
+        calls.into_iter().map(|c| (c.flops as f64 / self.flops).max(c.bytes as f64 / self.bytes)).sum()
+    }
+}
+
+/// The extents of a step as text.
+fn shape(step: &Step) -> String {
+    let by = |extents: &[usize]| extents.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+    let conv = |c: &ConvShape| {
+        let groups = if c.spec.groups == 1 { String::new() } else { format!(" groups {}", c.spec.groups) };
+        format!("{} * {} / {}{groups}", by(&c.x), by(&c.w), by(&c.spec.stride))
+    };
+    let pool = |p: &PoolShape| format!("{} window {} / {}", by(&p.x), by(&p.spec.kernel), by(&p.spec.stride));
+    match &step.kernel {
+        Kernel::Pointwise => by(&step.program.domain),
+        Kernel::Reduce { prologue, kept, .. } => {
+            let (kept, reduced) = prologue.domain.split_at((*kept).min(prologue.domain.len()));
+            format!("{} over {}", if kept.is_empty() { "1".to_string() } else { by(kept) }, by(reduced))
+        }
+        Kernel::MatMul(s) => {
+            let batch = s.batch.iter().product::<usize>();
+            let product = format!("{}x{}x{}", s.m, s.n, s.k);
+            if batch == 1 { product } else { format!("{batch} of {product}") }
+        }
+        Kernel::Conv2d(c) | Kernel::Conv2dInputGrad(c) | Kernel::Conv2dWeightGrad(c) => conv(c),
+        Kernel::MaxPool2d(p) | Kernel::MaxPool2dIndex(p) | Kernel::MaxPool2dGrad(p) => pool(p),
+        Kernel::AvgPool2d(p, _) | Kernel::AvgPool2dGrad(p, _) => pool(p),
+        Kernel::Softmax { rows, n, .. } => by(&[*rows, *n]),
+        Kernel::CrossEntropy { rows, classes, .. } | Kernel::CrossEntropyGrad { rows, classes, .. } => {
+            by(&[*rows, *classes])
+        }
+        Kernel::Moments { rows, columns, .. } => by(&[*rows, *columns]),
+        Kernel::LoadImages(s) => format!("{} of {}", by(&s.y), s.stored),
+        Kernel::ArgReduce(_, a)
+        | Kernel::Gather(a)
+        | Kernel::ScatterAdd(a)
+        | Kernel::IndexSelect(a)
+        | Kernel::IndexAdd(a) => format!("{}x{}x{} at {}", a.outer, a.n, a.inner, a.m),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_takes_the_longer_of_work_and_traffic_of_each_call() {
+        let peaks = Peaks { flops: 100.0, flops_f16: None, bytes: 10.0, clock: Clock::Host };
+        let call = |flops, bytes| Call { flops, bytes, ..Call::default() };
+        assert_eq!(peaks.bound(&[call(200, 10), call(0, 30)]), 2.0 + 3.0);
+        assert_eq!(peaks.bound(&[]), 0.0);
+    }
+}
