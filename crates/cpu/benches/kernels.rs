@@ -65,14 +65,14 @@ fn bench_convolutions(c: &mut Criterion) {
         let mut packed = PackedWeights::new();
         packed.pack_forward(&mut workspace, &s, &w);
         group.bench_function("forward", |b| {
-            b.iter(|| conv2d(&mut workspace, &packed, &x, &mut y, &NoEpilogue));
+            b.iter(|| conv2d(&mut workspace, &packed, &w, &x, &mut y, &NoEpilogue));
         });
         group.bench_function("weight-gradient", |b| {
             b.iter(|| conv2d_weight_gradient(&mut workspace, &s, &x, &y, &mut w));
         });
         packed.pack_input_gradient(&mut workspace, &s, &w);
         group.bench_function("input-gradient", |b| {
-            b.iter(|| conv2d_input_gradient(&mut workspace, &packed, &y, &mut x, &NoEpilogue));
+            b.iter(|| conv2d_input_gradient(&mut workspace, &packed, &w, &y, &mut x, &NoEpilogue));
         });
         group.throughput(Throughput::Bytes(4 * w.len() as u64));
         group.bench_function("pack-forward", |b| b.iter(|| packed.pack_forward(&mut workspace, &s, &w)));

@@ -27,9 +27,9 @@ fn run(workspace: &mut Workspace, s: &ConvShape, v: &Operands) -> Results {
     let [y, dx, dw] = &mut results;
     let mut packed = PackedWeights::new();
     packed.pack_forward(workspace, s, &v.w);
-    conv2d(workspace, &packed, &v.x, y, &NoEpilogue);
+    conv2d(workspace, &packed, &v.w, &v.x, y, &NoEpilogue);
     packed.pack_input_gradient(workspace, s, &v.w);
-    conv2d_input_gradient(workspace, &packed, &v.dy, dx, &NoEpilogue);
+    conv2d_input_gradient(workspace, &packed, &v.w, &v.dy, dx, &NoEpilogue);
     conv2d_weight_gradient(workspace, s, &v.x, &v.dy, dw);
     results
 }
@@ -170,9 +170,9 @@ fn the_epilogue_sees_every_element_once_with_its_place() {
         let [mut y, mut dx, _] = run(&mut workspace, &s, &v);
         let (mut y2, mut dx2) = (y.clone(), dx.clone());
         packed.pack_forward(&mut workspace, &s, &v.w);
-        conv2d(&mut workspace, &packed, &v.x, &mut y2, &Ramp);
+        conv2d(&mut workspace, &packed, &v.w, &v.x, &mut y2, &Ramp);
         packed.pack_input_gradient(&mut workspace, &s, &v.w);
-        conv2d_input_gradient(&mut workspace, &packed, &v.dy, &mut dx2, &Ramp);
+        conv2d_input_gradient(&mut workspace, &packed, &v.w, &v.dy, &mut dx2, &Ramp);
         for (plain, channels) in [(&mut y, s.channels_out), (&mut dx, s.channels_in)] {
             for (i, value) in plain.iter_mut().enumerate() {
                 *value += (i / channels + 10 * (i % channels)) as f32;

@@ -140,6 +140,21 @@ pub(crate) fn prefetch(data: &[f32]) {
     let _ = data;
 }
 
+/// Asks for `len` floats from an address, which need not be valid, to be brought into the first-level cache.
+#[inline(always)]
+pub(super) fn prefetch_line(from: *const f32, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..len).step_by(16) {
+        // SAFETY: a prefetch has no effect that a program can see, of any address, and SSE is part of x86-64.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(line).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, len);
+}
+
 /// `to[k * to_step + j] = from[j * from_step + k]` for j and k below 4.
 #[inline]
 pub(crate) fn transpose4(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {

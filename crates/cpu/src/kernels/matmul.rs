@@ -104,7 +104,7 @@ fn task<E: Epilogue + ?Sized>(
 ) {
     let kernels = workspace.kernels();
     let (cols, rows) = (tile.col_range(), tile.row_range());
-    let Arena { offsets, taps, floats, more } = arena;
+    let Arena { offsets, taps, floats, more, .. } = arena;
     let mut a_packed = (shape.a_transposed && a.len() > IN_PLACE).then(|| more.grow(shape.k * MAX_MR));
     let a_step = if a_packed.is_some() { MAX_MR } else { shape.m };
     let group = group_width(kernels, shape, cols.len());

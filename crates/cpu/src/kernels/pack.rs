@@ -1,7 +1,7 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
 use super::Workspace;
-use super::conv::winograd::{self, Filters};
+use super::conv::winograd::{self, FilterPanel};
 use super::conv::{
     ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase,
 };
@@ -79,6 +79,7 @@ struct Plan {
     phases: Vec<Phase>,
     /// Where each phase starts in `data`.
     starts: Vec<usize>,
+    /// Columns of a panel.
     nr: usize,
     lanes: usize,
     /// Filter rows are one tap each, over a padded input.
@@ -109,7 +110,8 @@ impl Plan {
             merged,
             winograd,
             starts: vec![0],
-            nr: workspace.kernels().nr(),
+            // The transforms work on whole vectors of their own.
+            nr: workspace.kernels().nr().max(if winograd { winograd::LANES } else { 0 }),
             lanes: workspace.kernels().lanes(),
             phases,
         };
@@ -122,6 +124,10 @@ impl Plan {
 
     /// Floats of a phase.
     fn phase_len(&self, phase: &Phase) -> usize {
+        if self.winograd {
+            let panels = if winograd::are_stored(&self.geometry) { self.cols().div_ceil(self.nr) } else { 0 };
+            return panels * winograd::panel_len(self.geometry.kc, self.nr);
+        }
         let columns =
             if self.shape.is_depthwise() { self.geometry.out_channels } else { self.geometry.groups * self.width() };
         phase.sources.len() * self.geometry.kc * columns
@@ -157,9 +163,9 @@ impl PackedWeights {
 
     fn pack(&mut self, workspace: &mut Workspace, shape: &ConvShape, direction: Direction, weights: &[f32]) {
         assert_eq!(weights.len(), shape.weights_len());
-        let nr = workspace.kernels().nr();
+        let lanes = workspace.kernels().lanes();
         let plan = match self.plan.take() {
-            Some(plan) if (plan.shape, plan.direction, plan.nr) == (*shape, direction, nr) => plan,
+            Some(plan) if (plan.shape, plan.direction, plan.lanes) == (*shape, direction, lanes) => plan,
             _ => Plan::new(workspace, shape, direction),
         };
         workspace.prepare(0);
@@ -171,7 +177,7 @@ impl PackedWeights {
             rest = behind;
             if shape.is_depthwise() {
                 pack_depthwise(shape, phase, weights, data);
-            } else if plan.winograd {
+            } else if plan.winograd && len > 0 {
                 pack_winograd(workspace, &plan, weights, data);
             } else if len > 0 {
                 pack_phase(&plan, phase, weights, data);
@@ -209,6 +215,11 @@ impl PackedWeights {
         self.plan().winograd
     }
 
+    /// Columns of a full panel.
+    pub(crate) fn panel_width(&self) -> usize {
+        self.plan().nr
+    }
+
     /// Padding above and to the left of the image that the product reads.
     pub(crate) fn padding_before(&self) -> [usize; 2] {
         let shape = &self.plan().shape;
@@ -227,6 +238,16 @@ impl PackedWeights {
     pub(crate) fn tap_major(&self, phase: usize) -> &[f32] {
         let starts = &self.plan().starts;
         &self.data.get()[starts[phase]..starts[phase + 1]]
+    }
+
+    /// The panels of transformed filters.
+    pub(crate) fn winograd_panels(&self) -> impl Iterator<Item = PackedPanel<'_>> {
+        let (plan, kc) = (self.plan(), self.plan().geometry.kc);
+        let panels = self.data.get().chunks_exact(winograd::panel_len(kc, plan.nr));
+        (0..plan.cols()).step_by(plan.nr).zip(panels).map(move |(col, data)| {
+            let cols = plan.nr.min(plan.cols() - col);
+            PackedPanel { col, cols, step: cols, data: &data[..winograd::panel_len(kc, cols)] }
+        })
     }
 
     /// The panels of a group that lie in `cols` (whose borders are panel borders).
@@ -271,38 +292,14 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
     });
 }
 
-/// `data[panel][position][k][column]`: transformed filters, some channels at a time so that the packed ones stay in cache.
+/// `data[panel][position][k][column]`: transformed filters.
 fn pack_winograd(workspace: &Workspace, plan: &Plan, weights: &[f32], data: &mut [f32]) {
-    const CHANNELS: usize = 32;
-    let (kc, taps) = (plan.geometry.kc, plan.shape.taps());
-    data.par_chunks_mut(winograd::POSITIONS * kc * plan.nr).enumerate().for_each(|(i, panel)| {
-        let col = i * plan.nr;
-        let cols = plan.nr.min(plan.cols() - col);
-        let step = cols.next_multiple_of(plan.lanes);
-        let mut arena = workspace.arena();
-        for k in (0..kc).step_by(CHANNELS) {
-            let count = CHANNELS.min(kc - k);
-            let filters = arena.floats.grow(taps * count * step);
-            for (tap, filters) in filters.chunks_exact_mut(count * step).enumerate() {
-                match plan.direction {
-                    Direction::Forward => {
-                        let depth = taps * kc;
-                        let from = tap * kc + k;
-                        let weights = &weights[col * depth..(col + cols) * depth];
-                        transpose_rows(weights, depth, from..from + count, cols, filters);
-                    }
-                    // The gradient of a convolution is one with the filters turned around.
-                    Direction::InputGradient => {
-                        for (k, row) in (k..k + count).zip(filters.chunks_exact_mut(step)) {
-                            let from = (k * taps + taps - 1 - tap) * plan.cols() + col;
-                            row[..cols].copy_from_slice(&weights[from..from + cols]);
-                            row[cols..].fill(0.0);
-                        }
-                    }
-                }
-            }
-            workspace.level().vectorize(Filters { filters, panel, start: k * step });
-        }
+    let kc = plan.geometry.kc;
+    data.par_chunks_mut(winograd::panel_len(kc, plan.nr)).enumerate().for_each(|(i, panel)| {
+        let cols = i * plan.nr..plan.cols().min((i + 1) * plan.nr);
+        let panel = &mut panel[..winograd::panel_len(kc, cols.len())];
+        let filters = FilterPanel { direction: plan.direction, geometry: &plan.geometry, weights, cols };
+        filters.transform(workspace.level(), 0..kc, &mut workspace.arena().filters, panel);
     });
 }
 
@@ -321,7 +318,7 @@ pub(crate) fn transpose(weights: &[f32], cols: usize, depth: usize, panel: &mut 
 }
 
 /// The rows `range` of [`transpose`] alone.
-fn transpose_rows(weights: &[f32], depth: usize, range: Range<usize>, cols: usize, panel: &mut [f32]) {
+pub(crate) fn transpose_rows(weights: &[f32], depth: usize, range: Range<usize>, cols: usize, panel: &mut [f32]) {
     const BLOCK: usize = 4;
     let step = panel.len() / range.len();
     let mut rows = panel.chunks_exact_mut(BLOCK * step);

@@ -10,6 +10,10 @@ pub(crate) struct Arena {
     pub(crate) taps: Vec<u32>,
     pub(crate) floats: Aligned,
     pub(crate) more: Aligned,
+    /// Plain filters, about to be transformed.
+    pub(crate) filters: Aligned,
+    /// Lines of an output.
+    pub(crate) lines: Aligned,
 }
 
 /// Scratch memory of all threads and the instruction set in use. Make one and pass it to every kernel.
