@@ -69,12 +69,6 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The whole view as one tile.
-    pub(crate) fn tile(&mut self) -> Tile<'_> {
-        let (rows, cols) = (0..self.rows(), 0..self.cols);
-        Tile { output: self, part: 0, rows, cols }
-    }
-
     fn offset(&self, row: usize) -> usize {
         let [_, b, c] = self.extents;
         let [sa, sb, sc] = self.strides;

@@ -18,7 +18,7 @@ const TASK_BYTES: usize = 360 << 10; // measured: benches/kernels.rs
 /// Tiles that a task multiplies with its columns of the filters: fewer would transform the filters more often.
 const TASK_TILES: usize = 128; // measured: benches/kernels.rs
 /// Input channels whose filters are transformed and multiplied at a time.
-const DEPTH: usize = 64; // measured: benches/kernels.rs
+const DEPTH: usize = 128; // measured: benches/kernels.rs
 
 /// Runs packed weights, of which `filters` are the plain form, over `input`.
 pub(crate) fn run<E: Epilogue + ?Sized>(
@@ -170,9 +170,8 @@ impl Task<'_> {
         let mut arena = self.workspace.arena();
         let Arena { floats, more, filters, lines, .. } = &mut *arena;
         let m = more.grow(POSITIONS * self.groups.products_len(step));
-        let at_once = if tiles.len() <= TASK_TILES / 2 { 2 * DEPTH } else { DEPTH };
-        for k in (0..depth).step_by(at_once) {
-            let some = k..(k + at_once).min(depth);
+        for k in (0..depth).step_by(DEPTH) {
+            let some = k..(k + DEPTH).min(depth);
             let u = floats.grow(super::panel_len(some.len(), step));
             self.panel.transform(level, some.clone(), filters, u);
             let blocks = self.groups.blocks(depth, self.slot, some.len(), step);

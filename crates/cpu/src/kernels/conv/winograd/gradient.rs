@@ -16,9 +16,8 @@ use std::ops::Range;
 
 /// Bytes of transformed weight gradients that fit a core's cache beside the tiles of a block.
 const SMALL_BYTES: usize = 640 << 10; // measured: benches/kernels.rs
-/// Bytes of the sums that are in work at a time, and of the tiles of a block.
-const SUM_BYTES: usize = 300 << 10; // measured: benches/kernels.rs
-const BLOCK_BYTES: usize = 360 << 10; // measured: benches/kernels.rs
+/// Bytes of the tiles of a block.
+const BLOCK_BYTES: usize = 500 << 10; // measured: benches/kernels.rs
 /// Output and input channels of a task.
 const CHANNELS: usize = 64; // measured: benches/kernels.rs
 
@@ -71,8 +70,7 @@ impl Transformed<'_> {
     }
 }
 
-/// Parts of the tiles with sums of their own. Each makes some rows of positions at a time, so that their sums stay in cache, and
-/// goes through its tiles in blocks that are transformed and summed while they are there too.
+/// Parts of the tiles with sums of their own, each in blocks that are transformed and summed while they are in cache.
 fn by_parts(workspace: &mut Workspace, grid: &Grid, (x, dy): (&[f32], &[f32]), dw: &mut [f32]) {
     let channels = [grid.geometry.in_channels, grid.geometry.out_channels];
     let tiles = grid.geometry.batch * grid.per_image();
@@ -82,15 +80,12 @@ fn by_parts(workspace: &mut Workspace, grid: &Grid, (x, dy): (&[f32], &[f32]), d
     let sums = buffer.grow(count * len);
     let (share, most) = (workspace as &Workspace, workspace.kernels().mr());
     let rows = POSITIONS * channels[1];
-    let lines = [6, 3, 2].into_iter().find(|n| n * EDGE * rows / POSITIONS * channels[0] * FLOAT <= SUM_BYTES).unwrap_or(1);
-    let block = (BLOCK_BYTES / (lines * EDGE * (channels[0] + channels[1]) * FLOAT)).max(most) / most * most;
+    let block = (BLOCK_BYTES / (POSITIONS * (channels[0] + channels[1]) * FLOAT)).max(most) / most * most;
     let mut view = Output::matrix(sums, count * rows, channels[0], channels[0]);
     view.for_each(&Splits::new(count * rows, rows, count), &Splits::new(channels[0], channels[0], 1), |mut tile| {
         let range = tiles * tile.row_part() / count..tiles * (tile.row_part() + 1) / count;
         let sums = tile.dense_rows(tile.row_range().start, rows).expect("whole rows lie one behind the other");
-        for (i, sums) in sums.chunks_exact_mut(lines * EDGE * channels[0] * channels[1]).enumerate() {
-            part_task(share, grid, (x, dy), range.clone(), i * lines..(i + 1) * lines, block, sums);
-        }
+        part_task(share, grid, (x, dy), range, block, sums);
     });
     let (sums, level) = (&*sums, workspace.level());
     dw.par_chunks_mut(TAPS * TAPS * channels[0]).enumerate().for_each(|(output, dw)| {
@@ -100,13 +95,12 @@ fn by_parts(workspace: &mut Workspace, grid: &Grid, (x, dy): (&[f32], &[f32]), d
     workspace.partials = buffer;
 }
 
-/// The sums of some tiles at some rows of positions.
+/// The sums of some tiles at all positions.
 fn part_task(
     workspace: &Workspace,
     grid: &Grid,
     (x, dy): (&[f32], &[f32]),
     tiles: Range<usize>,
-    lines: Range<usize>,
     block: usize,
     sums: &mut [f32],
 ) {
@@ -115,7 +109,7 @@ fn part_task(
     let mut arena = workspace.arena();
     let Arena { offsets, taps, floats, more, .. } = &mut *arena;
     for start in tiles.clone().step_by(block) {
-        let groups = Groups::new(start..(start + block).min(tiles.end), kernels.mr()).with_lines(lines.clone());
+        let groups = Groups::new(start..(start + block).min(tiles.end), kernels.mr());
         let lens = channels.map(|c| groups.len(c));
         let (v, d) = (floats.grow(groups.count * lens[0]), more.grow(groups.count * lens[1]));
         for (i, (v, d)) in v.chunks_exact_mut(lens[0]).zip(d.chunks_exact_mut(lens[1])).enumerate() {

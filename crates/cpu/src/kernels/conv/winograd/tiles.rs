@@ -58,8 +58,7 @@ impl Grid {
 #[derive(Clone)]
 pub(super) struct Groups {
     pub(super) tiles: Range<usize>,
-    /// Rows of positions that are there.
-    pub(super) lines: Range<usize>,
+
     /// Tiles of a group.
     pub(super) rows: usize,
     pub(super) count: usize,
@@ -69,16 +68,7 @@ impl Groups {
     /// Groups of nearly `most` tiles each.
     pub(super) fn new(tiles: Range<usize>, most: usize) -> Self {
         let rows = tiles.len().div_ceil(tiles.len().div_ceil(most).max(1)).max(1);
-        Self { rows, count: tiles.len().div_ceil(rows), tiles, lines: 0..EDGE }
-    }
-
-    /// The same with some rows of positions alone.
-    pub(super) fn with_lines(self, lines: Range<usize>) -> Self {
-        Self { lines, ..self }
-    }
-
-    pub(super) fn positions(&self) -> usize {
-        EDGE * self.lines.len()
+        Self { rows, count: tiles.len().div_ceil(rows), tiles }
     }
 
     /// Floats of a group at one position.
@@ -88,7 +78,7 @@ impl Groups {
 
     /// Floats of a group.
     pub(super) fn len(&self, channels: usize) -> usize {
-        self.positions() * self.position_len(channels)
+        POSITIONS * self.position_len(channels)
     }
 
     /// Floats of the products of all groups at one position.
@@ -99,7 +89,7 @@ impl Groups {
     /// The products of these groups, of `channels` channels and `a_next` floats apart, with filters of `depth` channels.
     pub(super) fn blocks(&self, channels: usize, a_next: usize, depth: usize, cols: usize) -> Blocks {
         Blocks {
-            positions: self.positions(),
+            positions: POSITIONS,
             groups: self.count,
             rows: self.rows,
             depth,
@@ -130,7 +120,7 @@ pub(super) fn transform_inputs(
     let channels = grid.geometry.in_channels;
     for (row, tile) in groups.of_group(group) {
         let offsets = grid.inputs(tile);
-        workspace.level().vectorize(Inputs { x, offsets, channels, position: groups.position_len(channels), row, lines: &groups.lines, to });
+        workspace.level().vectorize(Inputs { x, offsets, channels, position: groups.position_len(channels), row, to });
     }
 }
 
@@ -146,7 +136,7 @@ pub(super) fn transform_gradients(
     let channels = grid.geometry.out_channels;
     for (row, tile) in groups.of_group(group) {
         let offsets = grid.outputs(tile);
-        workspace.level().vectorize(Gradients { dy, offsets, channels, position: groups.position_len(channels), row, lines: &groups.lines, to });
+        workspace.level().vectorize(Gradients { dy, offsets, channels, position: groups.position_len(channels), row, to });
     }
 }
 
@@ -168,7 +158,6 @@ struct Inputs<'a> {
     /// Floats between positions.
     position: usize,
     row: usize,
-    lines: &'a Range<usize>,
     to: &'a mut [f32],
 }
 
@@ -188,10 +177,8 @@ impl Inputs<'_> {
         for c in (0..self.channels).step_by(LANES) {
             let load = |i: usize, j: usize| load::<PADDED>(self.x, self.offsets[i * EDGE + j], c);
             square(&mut half, load, lines::input::<FMA>, |i, j, lane| {
-                if self.lines.contains(&i) {
-                    let at = ((i - self.lines.start) * EDGE + j) * self.position + self.row * self.channels + c;
-                    self.to[at..at + LANES].copy_from_slice(lane);
-                }
+                let at = (i * EDGE + j) * self.position + self.row * self.channels + c;
+                self.to[at..at + LANES].copy_from_slice(lane);
             });
         }
     }
@@ -205,7 +192,6 @@ struct Gradients<'a> {
     /// Floats between positions.
     position: usize,
     row: usize,
-    lines: &'a Range<usize>,
     to: &'a mut [f32],
 }
 
@@ -225,10 +211,8 @@ impl Gradients<'_> {
         for c in (0..self.channels).step_by(LANES) {
             let load = |i: usize, j: usize| load::<PADDED>(self.dy, self.offsets[i * OUT + j], c);
             square(&mut half, load, lines::output_gradient::<FMA>, |i, j, lane| {
-                if self.lines.contains(&i) {
-                    let at = ((i - self.lines.start) * EDGE + j) * self.position + self.row * self.channels + c;
-                    self.to[at..at + LANES].copy_from_slice(lane);
-                }
+                let at = (i * EDGE + j) * self.position + self.row * self.channels + c;
+                self.to[at..at + LANES].copy_from_slice(lane);
             });
         }
     }
