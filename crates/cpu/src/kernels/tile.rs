@@ -40,6 +40,14 @@ impl<'a> Output<'a> {
             }
         }
         assert!(empty || offset + span <= out.len(), "output view out of bounds");
+        // Axes that follow one another without a gap are one.
+        let (mut extents, mut strides) = (extents, strides);
+        for _ in 0..2 {
+            if extents[1] == 1 || strides[1] == extents[2] * strides[2] {
+                extents = [1, extents[0], extents[1] * extents[2]];
+                strides = [0, strides[0], strides[2]];
+            }
+        }
         Self { base: out.as_mut_ptr().wrapping_add(offset), start: offset, extents, strides, cols, buffer: PhantomData }
     }
 
