@@ -143,7 +143,7 @@ fn bench_memory(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(4 * x.len() as u64));
     group.bench_function("max-pool", |b| b.iter(|| max_pool2d(&mut workspace, &s, &x, &mut y)));
     group.bench_function("max-pool-gradient", |b| {
-        b.iter(|| max_pool2d_gradient(&mut workspace, &s, &x, &y, &y, &mut dx));
+        b.iter(|| max_pool2d_gradient(&mut workspace, &s, &x, [&y, &y], &mut dx, &NoEpilogue));
     });
     let (mut mean, mut m2) = (floats(64), floats(64));
     group.bench_function("moments", |b| b.iter(|| column_moments(&mut workspace, &x, 64, &mut mean, &mut m2)));

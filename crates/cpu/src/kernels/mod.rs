@@ -21,6 +21,7 @@
 pub mod conv;
 mod lanes;
 mod matmul;
+mod max_pool;
 mod pack;
 mod pool;
 mod reduce;
@@ -31,7 +32,8 @@ mod workspace;
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use matmul::{MatmulShape, matmul};
 pub use pack::PackedWeights;
-pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient};
+pub use max_pool::{max_pool2d, max_pool2d_gradient};
+pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient};
 pub use reduce::{column_dots, column_moments, column_sums, row_sums};
 pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;

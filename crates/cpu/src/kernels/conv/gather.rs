@@ -158,12 +158,35 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether rows from a position on lie in one line, and all their taps in the image.
+    fn inner_run(&self, [_, y, x]: [usize; 3], rows: usize) -> bool {
+        let [ys, xs] = &self.inner;
+        let last = x + rows.max(1) - 1;
+        let at = |axis: usize, o: usize| (o * self.phase.stride[axis]) as isize;
+        !self.pixel_major
+            && last < self.phase.grid[1]
+            && (ys[0]..ys[1]).contains(&at(0, y))
+            && (xs[0]..xs[1]).contains(&at(1, x))
+            && (xs[0]..xs[1]).contains(&at(1, last))
+    }
+
     /// Writes the offsets of `rows` rows, tap by tap, and the taps that any of them uses; returns how many taps those are.
     pub(crate) fn gather(&self, row: usize, rows: usize, offsets: &mut [u32], used: &mut [u32]) -> usize {
         let taps = &self.phase.taps;
         let [height, width] = self.size.map(|s| s as isize);
         let channels = self.channels as isize;
         let mut at = self.position(row);
+        if self.inner_run(at, rows) {
+            let [n, y, x] = at;
+            let (y, x) = ((y * self.phase.stride[0]) as isize, (x * self.phase.stride[1]) as isize);
+            let step = self.phase.stride[1] * self.channels;
+            for (t, (tap, line)) in taps.iter().zip(offsets.chunks_exact_mut(rows)).enumerate() {
+                let base = ((n as isize * height + y + tap[0]) * width + x + tap[1]) * channels;
+                line.iter_mut().enumerate().for_each(|(r, offset)| *offset = base as u32 + (r * step) as u32);
+                used[t] = t as u32;
+            }
+            return taps.len();
+        }
         let mut any_inner = false;
         for r in 0..rows {
             let [n, y, x] = at;
