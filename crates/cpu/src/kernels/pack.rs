@@ -5,7 +5,8 @@ use super::conv::winograd::{self, FilterPanel};
 use super::conv::{
     ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase,
 };
-use super::lanes::transpose4;
+use super::lanes::{SQUARE, transpose4, transpose16};
+use super::simd::Level;
 use super::workspace::Aligned;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -82,6 +83,7 @@ struct Plan {
     /// Columns of a panel.
     nr: usize,
     lanes: usize,
+    level: Level,
     /// Filter rows are one tap each, over a padded input.
     merged: bool,
     /// Filters are transformed by Winograd's method.
@@ -113,6 +115,7 @@ impl Plan {
             // The transforms work on whole vectors of their own.
             nr: workspace.kernels().nr().max(if winograd { winograd::LANES } else { 0 }),
             lanes: workspace.kernels().lanes(),
+            level: workspace.level(),
             phases,
         };
         for phase in &plan.phases {
@@ -163,9 +166,9 @@ impl PackedWeights {
 
     fn pack(&mut self, workspace: &mut Workspace, shape: &ConvShape, direction: Direction, weights: &[f32]) {
         assert_eq!(weights.len(), shape.weights_len());
-        let lanes = workspace.kernels().lanes();
+        let level = workspace.level();
         let plan = match self.plan.take() {
-            Some(plan) if (plan.shape, plan.direction, plan.lanes) == (*shape, direction, lanes) => plan,
+            Some(plan) if (plan.shape, plan.direction, plan.level) == (*shape, direction, level) => plan,
             _ => Plan::new(workspace, shape, direction),
         };
         workspace.prepare(0);
@@ -282,7 +285,7 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
             match plan.direction {
                 Direction::Forward => {
                     let from = (group * per_group + col) * depth;
-                    transpose(&weights[from..from + cols * depth], cols, depth, panel);
+                    transpose_rows(plan.level, &weights[from..from + cols * depth], depth, 0..depth, cols, panel);
                 }
                 Direction::InputGradient => {
                     copy_taps(plan, &phase.sources, group, col..col + cols, weights, panel);
@@ -312,33 +315,51 @@ fn pack_depthwise(shape: &ConvShape, phase: &Phase, weights: &[f32], data: &mut 
     }
 }
 
-/// `panel[k][j] = weights[j][k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.
-pub(crate) fn transpose(weights: &[f32], cols: usize, depth: usize, panel: &mut [f32]) {
-    transpose_rows(weights, depth, 0..depth, cols, panel);
+/// `panel[k][j] = weights[j][range.start + k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.
+pub(crate) fn transpose_rows(
+    level: Level,
+    weights: &[f32],
+    depth: usize,
+    range: Range<usize>,
+    cols: usize,
+    panel: &mut [f32],
+) {
+    let step = panel.len() / range.len();
+    let squares = if level == Level::Avx512 { cols / SQUARE * SQUARE } else { 0 };
+    for (k, rows) in range.clone().step_by(SQUARE).zip(panel.chunks_mut(SQUARE * step)) {
+        let count = rows.len() / step;
+        let mut done = 0;
+        if count == SQUARE {
+            while done < squares && transpose16(&weights[done * depth + k..], depth, &mut rows[done..], step) {
+                done += SQUARE;
+            }
+        }
+        transpose_block(weights, depth, k..k + count, done..cols, rows);
+    }
 }
 
-/// The rows `range` of [`transpose`] alone.
-pub(crate) fn transpose_rows(weights: &[f32], depth: usize, range: Range<usize>, cols: usize, panel: &mut [f32]) {
+/// The columns `cols` and what is behind them of [`transpose_rows`].
+fn transpose_block(weights: &[f32], depth: usize, range: Range<usize>, cols: Range<usize>, panel: &mut [f32]) {
     const BLOCK: usize = 4;
     let step = panel.len() / range.len();
     let mut rows = panel.chunks_exact_mut(BLOCK * step);
     for (k, rows) in range.clone().step_by(BLOCK).zip(&mut rows) {
-        let mut j = 0;
-        while j + BLOCK <= cols {
+        let mut j = cols.start;
+        while j + BLOCK <= cols.end {
             transpose4(&weights[j * depth + k..], depth, &mut rows[j..], step);
             j += BLOCK;
         }
         for (i, row) in rows.chunks_exact_mut(step).enumerate() {
             for (j, value) in row.iter_mut().enumerate().skip(j) {
-                *value = if j < cols { weights[j * depth + k + i] } else { 0.0 };
+                *value = if j < cols.end { weights[j * depth + k + i] } else { 0.0 };
             }
         }
     }
     let rest = rows.into_remainder();
     let first = range.end - rest.len() / step;
     for (i, row) in rest.chunks_exact_mut(step).enumerate() {
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = if j < cols { weights[j * depth + first + i] } else { 0.0 };
+        for (j, value) in row.iter_mut().enumerate().skip(cols.start) {
+            *value = if j < cols.end { weights[j * depth + first + i] } else { 0.0 };
         }
     }
 }

@@ -45,20 +45,20 @@ impl FilterPanel<'_> {
             let some = k..(k + CHANNELS).min(range.end);
             let plain = scratch.grow(TAPS * TAPS * some.len() * step);
             for (tap, plain) in plain.chunks_exact_mut(some.len() * step).enumerate() {
-                self.plain(tap, some.clone(), plain);
+                self.plain(level, tap, some.clone(), plain);
             }
             level.vectorize(Filters { plain, to, start: (k - range.start) * step });
         }
     }
 
     /// `to[k][column]` of one tap.
-    fn plain(&self, tap: usize, range: Range<usize>, to: &mut [f32]) {
+    fn plain(&self, level: Level, tap: usize, range: Range<usize>, to: &mut [f32]) {
         let (kc, cols, taps) = (self.geometry.kc, &self.cols, TAPS * TAPS);
         match self.direction {
             Direction::Forward => {
                 let (depth, from) = (taps * kc, tap * kc);
                 let weights = &self.weights[cols.start * depth..cols.end * depth];
-                transpose_rows(weights, depth, from + range.start..from + range.end, cols.len(), to);
+                transpose_rows(level, weights, depth, from + range.start..from + range.end, cols.len(), to);
             }
             // The gradient of a convolution is one with the filters turned around.
             Direction::InputGradient => {
