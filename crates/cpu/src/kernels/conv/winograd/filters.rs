@@ -1,9 +1,9 @@
 //! Filters transformed to the positions: `[panel][position][k][column]`, all of them ahead of a call where they stay in a
 //! core's cache, else by the task that is about to multiply with them, so that they never reach memory.
 
-use super::lines::{self, GAP, copy_lanes, LANES, POSITIONS, TAPS, square};
+use super::lines::{self, GAP, LANES, POSITIONS, TAPS, square};
 use crate::kernels::Level;
-use crate::kernels::pack::{Direction, Geometry, transpose_rows};
+use crate::kernels::pack::{Direction, Geometry, copy_row, transpose_rows};
 use crate::kernels::simd::Vectorize;
 use crate::kernels::workspace::Aligned;
 use std::ops::Range;
@@ -64,7 +64,7 @@ impl FilterPanel<'_> {
             Direction::InputGradient => {
                 for (k, row) in range.zip(to.chunks_exact_mut(cols.len())) {
                     let from = (k * taps + taps - 1 - tap) * self.geometry.out_channels;
-                    copy_lanes(&self.weights[from + cols.start..from + cols.end], row);
+                    copy_row(&self.weights[from + cols.start..from + cols.end], row);
                 }
             }
         }

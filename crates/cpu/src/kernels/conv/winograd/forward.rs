@@ -2,10 +2,10 @@
 //! the filters are too many for that, inputs are transformed first, and a task has some columns of the filters.
 
 use super::filters::FilterPanel;
-use super::lines::{self, EDGE, copy_lanes, LANES, OUT, POSITIONS, square};
+use super::lines::{self, EDGE, LANES, OUT, POSITIONS, square};
 use super::tiles::{Grid, Groups, transform_inputs};
 use super::CHUNK_BYTES;
-use crate::kernels::pack::PackedWeights;
+use crate::kernels::pack::{PackedWeights, copy_row};
 use crate::kernels::simd::{PAD, Vectorize};
 use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::workspace::Arena;
@@ -189,7 +189,7 @@ impl Task<'_> {
                 epilogue.apply(first, count, self.panel.cols.start, step, y, step);
             }
             for (r, from) in y.chunks_exact(step).enumerate() {
-                copy_lanes(from, tile.row(first - self.first_row + r));
+                copy_row(from, tile.row(first - self.first_row + r));
             }
         }
     }

@@ -75,13 +75,6 @@ pub(super) fn filter_gradient<const FMA: bool>(s: [f32; EDGE]) -> [f32; TAPS] {
     [s[0] + (near + far), near_odd + far_odd, madd::<FMA>(2.0, near, madd::<FMA>(0.5, far, s[5]))]
 }
 
-/// Copies whole vectors of channels: a few moves instead of a call.
-#[inline(always)]
-pub(super) fn copy_lanes(from: &[f32], to: &mut [f32]) {
-    let (from, to) = (from.as_chunks::<LANES>().0, to.as_chunks_mut::<LANES>().0);
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-}
-
 /// Applies `line` to a vector of channels.
 #[inline(always)]
 fn lanes<const N: usize, const M: usize>(from: &[Lane; N], line: impl Fn([f32; N]) -> [f32; M]) -> [Lane; M] {
