@@ -3,8 +3,8 @@
 mod support;
 
 use chiaro_cpu::kernels::{
-    Level, NoEpilogue, PoolShape, Workspace, avg_pool2d, avg_pool2d_gradient, column_dots, column_moments, column_sums, max_pool2d,
-    max_pool2d_gradient, row_sums,
+    Level, NoEpilogue, PoolShape, Workspace, avg_pool2d, avg_pool2d_gradient, column_dots, column_moments, column_sums,
+    max_pool2d, max_pool2d_gradient, row_sums,
 };
 use support::{Generator, error, pool};
 

@@ -71,10 +71,8 @@ mod x86 {
             }
             // Row k of the result has its fours in lane k / 4 of rows k % 4, 4 + k % 4, 8 + k % 4 and 12 + k % 4.
             for k in 0..4 {
-                let (even_low, odd_low) = (
-                    _mm512_shuffle_f32x4::<0x88>(a[k], a[4 + k]),
-                    _mm512_shuffle_f32x4::<0xdd>(a[k], a[4 + k]),
-                );
+                let (even_low, odd_low) =
+                    (_mm512_shuffle_f32x4::<0x88>(a[k], a[4 + k]), _mm512_shuffle_f32x4::<0xdd>(a[k], a[4 + k]));
                 let (even_high, odd_high) = (
                     _mm512_shuffle_f32x4::<0x88>(a[8 + k], a[12 + k]),
                     _mm512_shuffle_f32x4::<0xdd>(a[8 + k], a[12 + k]),

@@ -31,8 +31,8 @@ mod workspace;
 
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use matmul::{MatmulShape, matmul};
-pub use pack::PackedWeights;
 pub use max_pool::{max_pool2d, max_pool2d_gradient};
+pub use pack::PackedWeights;
 pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient};
 pub use reduce::{column_dots, column_moments, column_sums, row_sums};
 pub use simd::{Level, Vectorize, madd};

@@ -246,7 +246,8 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
     assert_eq!(input.len(), geometry.input_len());
     assert!(input.len() < PAD as usize);
     // Rows that do not follow one another would get a run of the epilogue each.
-    let after = weights.phases().len() > 1 || weights.phases().iter().any(|phase| is_pixel_major(phase, geometry.batch));
+    let after =
+        weights.phases().len() > 1 || weights.phases().iter().any(|phase| is_pixel_major(phase, geometry.batch));
     for (i, phase) in weights.phases().iter().enumerate() {
         let source = Source::new(phase, geometry.batch, geometry.input, geometry.in_channels);
         let [height, width] = phase.grid;

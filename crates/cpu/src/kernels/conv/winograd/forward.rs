@@ -1,10 +1,10 @@
 //! The convolution and its input gradient: tiles that stay in a core's cache go through all three stages in one task; where
 //! the filters are too many for that, inputs are transformed first, and a task has some columns of the filters.
 
+use super::CHUNK_BYTES;
 use super::filters::FilterPanel;
 use super::lines::{self, EDGE, LANES, OUT, POSITIONS, square};
 use super::tiles::{Grid, Groups, transform_inputs};
-use super::CHUNK_BYTES;
 use crate::kernels::pack::{PackedWeights, copy_row};
 use crate::kernels::simd::{PAD, Vectorize};
 use crate::kernels::tile::{Output, Splits, Tile};

@@ -4,13 +4,13 @@
 use super::CHUNK_BYTES;
 use super::lines::{self, EDGE, LANES, POSITIONS, TAPS, square};
 use super::tiles::{Grid, Groups, transform_gradients, transform_inputs};
+use crate::kernels::Workspace;
 use crate::kernels::conv::ConvShape;
 use crate::kernels::conv::weight_gradient::parts;
 use crate::kernels::pack::{Direction, Geometry};
 use crate::kernels::simd::{Kernels, Outer, Vectorize};
 use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::workspace::{Arena, scratch};
-use crate::kernels::Workspace;
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -136,7 +136,14 @@ pub(super) fn transform_gradients(
     let channels = grid.geometry.out_channels;
     for (row, tile) in groups.of_group(group) {
         let offsets = grid.outputs(tile);
-        workspace.level().vectorize(Gradients { dy, offsets, channels, position: groups.position_len(channels), row, to });
+        workspace.level().vectorize(Gradients {
+            dy,
+            offsets,
+            channels,
+            position: groups.position_len(channels),
+            row,
+            to,
+        });
     }
 }
 
