@@ -5,6 +5,7 @@ mod filters;
 mod forward;
 mod gradient;
 mod lines;
+mod output;
 mod tiles;
 
 pub(crate) use filters::{FilterPanel, are_stored, panel_len};
