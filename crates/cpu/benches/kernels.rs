@@ -65,14 +65,14 @@ fn bench_convolutions(c: &mut Criterion) {
         let mut packed = PackedWeights::new();
         packed.pack_forward(&mut workspace, &s, &w);
         group.bench_function("forward", |b| {
-            b.iter(|| conv2d(&mut workspace, &packed, &x, &mut y, &NoEpilogue));
+            b.iter(|| conv2d(&mut workspace, &packed, &w, &x, &mut y, &NoEpilogue));
         });
         group.bench_function("weight-gradient", |b| {
             b.iter(|| conv2d_weight_gradient(&mut workspace, &s, &x, &y, &mut w));
         });
         packed.pack_input_gradient(&mut workspace, &s, &w);
         group.bench_function("input-gradient", |b| {
-            b.iter(|| conv2d_input_gradient(&mut workspace, &packed, &y, &mut x, &NoEpilogue));
+            b.iter(|| conv2d_input_gradient(&mut workspace, &packed, &w, &y, &mut x, &NoEpilogue));
         });
         group.throughput(Throughput::Bytes(4 * w.len() as u64));
         group.bench_function("pack-forward", |b| b.iter(|| packed.pack_forward(&mut workspace, &s, &w)));
@@ -143,7 +143,7 @@ fn bench_memory(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(4 * x.len() as u64));
     group.bench_function("max-pool", |b| b.iter(|| max_pool2d(&mut workspace, &s, &x, &mut y)));
     group.bench_function("max-pool-gradient", |b| {
-        b.iter(|| max_pool2d_gradient(&mut workspace, &s, &x, &y, &y, &mut dx));
+        b.iter(|| max_pool2d_gradient(&mut workspace, &s, &x, [&y, &y], &mut dx, &NoEpilogue));
     });
     let (mut mean, mut m2) = (floats(64), floats(64));
     group.bench_function("moments", |b| b.iter(|| column_moments(&mut workspace, &x, 64, &mut mean, &mut m2)));

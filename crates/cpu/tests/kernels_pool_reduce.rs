@@ -3,8 +3,8 @@
 mod support;
 
 use chiaro_cpu::kernels::{
-    Level, PoolShape, Workspace, avg_pool2d, avg_pool2d_gradient, column_dots, column_moments, column_sums, max_pool2d,
-    max_pool2d_gradient, row_sums,
+    Level, NoEpilogue, PoolShape, Workspace, avg_pool2d, avg_pool2d_gradient, column_dots, column_moments, column_sums,
+    max_pool2d, max_pool2d_gradient, row_sums,
 };
 use support::{Generator, error, pool};
 
@@ -85,7 +85,7 @@ fn max_pooling_takes_and_credits_the_first_largest() {
             let bits =
                 |v: &[f32]| v.iter().map(|v| if v.is_nan() { u32::MAX } else { v.to_bits() }).collect::<Vec<_>>();
             assert_eq!(bits(&y), bits(&y2), "{level:?} {s:?}");
-            max_pool2d_gradient(&mut workspace, &s, &x, &y, &dy, &mut dx2);
+            max_pool2d_gradient(&mut workspace, &s, &x, [&y, &dy], &mut dx2, &NoEpilogue);
             let wide: Vec<f64> = dx.iter().map(|&v| f64::from(v)).collect();
             assert!(error(&dx2, &wide) < 1e-6, "{level:?} {s:?}");
         }

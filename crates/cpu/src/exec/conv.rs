@@ -62,10 +62,10 @@ fn sizes(shape: &ConvShape) -> kernels::ConvShape {
 impl Action for Conv {
     fn run(&mut self, context: &mut Context<'_>) {
         self.pack(context);
-        let (x, y) = (self.x.all(), self.ending.out.all_mut());
+        let (x, w, y) = (self.x.all(), self.w.all(), self.ending.out.all_mut());
         self.ending.finish(context, 0, |context, epilogue| match self.backward {
-            false => conv2d(context.workspace, &self.packed, x, y, epilogue),
-            true => conv2d_input_gradient(context.workspace, &self.packed, x, y, epilogue),
+            false => conv2d(context.workspace, &self.packed, w, x, y, epilogue),
+            true => conv2d_input_gradient(context.workspace, &self.packed, w, x, y, epilogue),
         });
         self.ending.after(context);
     }

@@ -4,7 +4,6 @@
 #![allow(unsafe_code)]
 
 use half::f16;
-use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const LINE: usize = 64;
@@ -30,14 +29,10 @@ impl Drop for Block {
 }
 
 impl Block {
-    /// `bytes` zero bytes; the current pool's threads touch their share of the pages first.
+    /// `bytes` zero bytes. The system hands out their pages at the first touch, which is a kernel's: so they lie where they are
+    /// used, and no time is spent on them before.
     pub fn new(bytes: usize) -> Block {
-        // The allocator hands out fresh pages lazily, so that the first write decides on which node they lie.
-        let mut words = vec![0u64; (bytes + LINE).div_ceil(8) + LINE / 8];
-        words.par_chunks_mut(1 << 18).for_each(|part| {
-            // A volatile write cannot be dropped for storing what is there already.
-            part.iter_mut().step_by(512).for_each(|w| unsafe { std::ptr::write_volatile(w, 0) });
-        });
+        let words = vec![0u64; (bytes + LINE).div_ceil(8) + LINE / 8];
         let len = words.len();
         let words = Box::into_raw(words.into_boxed_slice()).cast::<u64>();
         Block { words, len, version: AtomicU64::new(1) }
@@ -128,6 +123,7 @@ impl Region {
     }
 
     /// Copies lanes out of a region of which other parts are being written.
+    #[inline]
     pub fn copy_lanes(self, start: usize, to: &mut [u32]) {
         self.check::<u32>(start, to.len());
         // SAFETY: in bounds; `to` is scratch and never part of a region.

@@ -7,6 +7,9 @@ use chiaro_graph::DType;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
+/// Lanes that are copied by a few moves instead of a call.
+const SHORT: usize = 16;
+
 /// Fills a tile with an operand's elements, 16-bit ones widened.
 pub(crate) fn load(bound: &Bound, places: &Places, span: Span, out: &mut [u32]) {
     let half = bound.dtype == DType::F16;
@@ -19,6 +22,11 @@ pub(crate) fn load(bound: &Bound, places: &Places, span: Span, out: &mut [u32]) 
     for (r, row) in out.chunks_exact_mut(span.cols).enumerate() {
         let start = places.at(span.row + r, span.col);
         match places.col {
+            1 if !half && span.cols.is_multiple_of(SHORT) => {
+                for (i, some) in row.as_chunks_mut::<SHORT>().0.iter_mut().enumerate() {
+                    bound.region.copy_lanes(start as usize + i * SHORT, some);
+                }
+            }
             1 => run(bound.region, half, start as usize, row),
             0 => row.fill(one(bound.region, half, start as usize)),
             step => row

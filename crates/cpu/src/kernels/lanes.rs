@@ -49,6 +49,47 @@ mod x86 {
         }
     }
 
+    /// Four rounds of interleaving: floats, pairs, fours, eights.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn transpose16(from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
+        unsafe {
+            let mut a = [_mm512_setzero_ps(); 16];
+            for (j, row) in a.iter_mut().enumerate() {
+                *row = _mm512_loadu_ps(from.add(j * from_step));
+            }
+            let mut b = a;
+            for i in 0..8 {
+                b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+                b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+            }
+            for i in 0..4 {
+                let [p, q, r, s] = [0, 1, 2, 3].map(|j| _mm512_castps_pd(b[4 * i + j]));
+                a[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(p, r));
+                a[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(p, r));
+                a[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(q, s));
+                a[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(q, s));
+            }
+            // Row k of the result has its fours in lane k / 4 of rows k % 4, 4 + k % 4, 8 + k % 4 and 12 + k % 4.
+            for k in 0..4 {
+                let (even_low, odd_low) =
+                    (_mm512_shuffle_f32x4::<0x88>(a[k], a[4 + k]), _mm512_shuffle_f32x4::<0xdd>(a[k], a[4 + k]));
+                let (even_high, odd_high) = (
+                    _mm512_shuffle_f32x4::<0x88>(a[8 + k], a[12 + k]),
+                    _mm512_shuffle_f32x4::<0xdd>(a[8 + k], a[12 + k]),
+                );
+                let rows = [
+                    _mm512_shuffle_f32x4::<0x88>(even_low, even_high),
+                    _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high),
+                    _mm512_shuffle_f32x4::<0xdd>(even_low, even_high),
+                    _mm512_shuffle_f32x4::<0xdd>(odd_low, odd_high),
+                ];
+                for (lane, row) in rows.into_iter().enumerate() {
+                    _mm512_storeu_ps(to.add((4 * lane + k) * to_step), row);
+                }
+            }
+        }
+    }
+
     static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
     impl Lanes for __m256 {
@@ -140,6 +181,21 @@ pub(crate) fn prefetch(data: &[f32]) {
     let _ = data;
 }
 
+/// Asks for `len` floats from an address, which need not be valid, to be brought into the first-level cache.
+#[inline(always)]
+pub(super) fn prefetch_line(from: *const f32, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..len).step_by(16) {
+        // SAFETY: a prefetch has no effect that a program can see, of any address, and SSE is part of x86-64.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(line).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, len);
+}
+
 /// `to[k * to_step + j] = from[j * from_step + k]` for j and k below 4.
 #[inline]
 pub(crate) fn transpose4(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
@@ -161,4 +217,21 @@ pub(crate) fn transpose4(from: &[f32], from_step: usize, to: &mut [f32], to_step
             to[k * to_step + j] = from[j * from_step + k];
         }
     }
+}
+
+/// Rows and columns of [`transpose16`].
+pub(crate) const SQUARE: usize = 16;
+
+/// `to[k * to_step + j] = from[j * from_step + k]` for j and k below 16: whole cache lines on both sides. Returns whether the
+/// processor has the instructions; nothing is written otherwise.
+#[inline]
+pub(crate) fn transpose16(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) -> bool {
+    assert!(15 * from_step + 16 <= from.len() && 15 * to_step + 16 <= to.len());
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") {
+        // SAFETY: the assertion covers all loads and stores, and the processor was asked.
+        unsafe { x86::transpose16(from.as_ptr(), from_step, to.as_mut_ptr(), to_step) };
+        return true;
+    }
+    false
 }

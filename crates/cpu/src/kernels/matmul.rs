@@ -1,7 +1,7 @@
 //! Matrix products of any transposition, batched, with an epilogue.
 //! Rows of A that are contiguous in k go to the row kernel, columns to the outer-product kernel; B is read in place or packed.
 
-use super::pack::transpose;
+use super::pack::transpose_rows;
 use super::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Place, Rows};
 use super::tile::{Output, Splits, Tile};
 use super::workspace::{Aligned, Arena, scratch};
@@ -104,7 +104,7 @@ fn task<E: Epilogue + ?Sized>(
 ) {
     let kernels = workspace.kernels();
     let (cols, rows) = (tile.col_range(), tile.row_range());
-    let Arena { offsets, taps, floats, more } = arena;
+    let Arena { offsets, taps, floats, more, .. } = arena;
     let mut a_packed = (shape.a_transposed && a.len() > IN_PLACE).then(|| more.grow(shape.k * MAX_MR));
     let a_step = if a_packed.is_some() { MAX_MR } else { shape.m };
     let group = group_width(kernels, shape, cols.len());
@@ -214,7 +214,8 @@ impl<'a> Panels<'a> {
                 for (i, panel) in data.chunks_exact_mut(nr * depth).enumerate() {
                     let from = cols.start + i * nr;
                     let width = nr.min(cols.end - from);
-                    transpose(&b[from * depth..(from + width) * depth], width, depth, panel);
+                    let b = &b[from * depth..(from + width) * depth];
+                    transpose_rows(kernels.level(), b, depth, 0..depth, width, panel);
                 }
             } else {
                 pack_rows(&b[..shape.n * depth], shape.n, cols.clone(), nr, data);

@@ -21,6 +21,7 @@
 pub mod conv;
 mod lanes;
 mod matmul;
+mod max_pool;
 mod pack;
 mod pool;
 mod reduce;
@@ -30,12 +31,14 @@ mod workspace;
 
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use matmul::{MatmulShape, matmul};
+pub use max_pool::{max_pool2d, max_pool2d_gradient};
 pub use pack::PackedWeights;
-pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient};
+pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient};
 pub use reduce::{column_dots, column_moments, column_sums, row_sums};
 pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;
 
+use rayon::prelude::*;
 use tile::Tile;
 
 /// What happens to a block of the output after its last write: bias, activation, residual.
@@ -82,6 +85,17 @@ fn finish<E: Epilogue + ?Sized>(tile: &mut Tile, row: usize, rows: usize, width:
         let values = tile.row(r);
         epilogue.apply(start, 1, cols.start, cols.len(), values, width);
     }
+}
+
+/// Floats that an epilogue gets at a time, where that is possible: a run of it has a cost of its own.
+const EPILOGUE: usize = 2048; // two tiles of the executor, not measured
+
+/// Applies `epilogue` to a whole output of `width` floats a row.
+fn finish_all<E: Epilogue + ?Sized>(output: &mut [f32], width: usize, epilogue: &E) {
+    let rows = (4 * EPILOGUE / width.max(1)).max(1);
+    output.par_chunks_mut((rows * width).max(1)).enumerate().for_each(|(i, chunk)| {
+        epilogue.apply(i * rows, chunk.len() / width, 0, width, chunk, width);
+    });
 }
 
 /// Cuts `range` into tiles of at most `most` rows whose sizes differ by at most one.

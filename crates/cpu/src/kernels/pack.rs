@@ -1,11 +1,12 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
 use super::Workspace;
-use super::conv::winograd::{self, Filters};
+use super::conv::winograd::{self, FilterPanel};
 use super::conv::{
     ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase,
 };
-use super::lanes::transpose4;
+use super::lanes::{SQUARE, transpose4, transpose16};
+use super::simd::Level;
 use super::workspace::Aligned;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -79,8 +80,10 @@ struct Plan {
     phases: Vec<Phase>,
     /// Where each phase starts in `data`.
     starts: Vec<usize>,
+    /// Columns of a panel.
     nr: usize,
     lanes: usize,
+    level: Level,
     /// Filter rows are one tap each, over a padded input.
     merged: bool,
     /// Filters are transformed by Winograd's method.
@@ -109,8 +112,10 @@ impl Plan {
             merged,
             winograd,
             starts: vec![0],
-            nr: workspace.kernels().nr(),
+            // The transforms work on whole vectors of their own.
+            nr: workspace.kernels().nr().max(if winograd { winograd::LANES } else { 0 }),
             lanes: workspace.kernels().lanes(),
+            level: workspace.level(),
             phases,
         };
         for phase in &plan.phases {
@@ -122,6 +127,10 @@ impl Plan {
 
     /// Floats of a phase.
     fn phase_len(&self, phase: &Phase) -> usize {
+        if self.winograd {
+            let panels = if winograd::are_stored(&self.geometry) { self.cols().div_ceil(self.nr) } else { 0 };
+            return panels * winograd::panel_len(self.geometry.kc, self.nr);
+        }
         let columns =
             if self.shape.is_depthwise() { self.geometry.out_channels } else { self.geometry.groups * self.width() };
         phase.sources.len() * self.geometry.kc * columns
@@ -157,9 +166,9 @@ impl PackedWeights {
 
     fn pack(&mut self, workspace: &mut Workspace, shape: &ConvShape, direction: Direction, weights: &[f32]) {
         assert_eq!(weights.len(), shape.weights_len());
-        let nr = workspace.kernels().nr();
+        let level = workspace.level();
         let plan = match self.plan.take() {
-            Some(plan) if (plan.shape, plan.direction, plan.nr) == (*shape, direction, nr) => plan,
+            Some(plan) if (plan.shape, plan.direction, plan.level) == (*shape, direction, level) => plan,
             _ => Plan::new(workspace, shape, direction),
         };
         workspace.prepare(0);
@@ -171,7 +180,7 @@ impl PackedWeights {
             rest = behind;
             if shape.is_depthwise() {
                 pack_depthwise(shape, phase, weights, data);
-            } else if plan.winograd {
+            } else if plan.winograd && len > 0 {
                 pack_winograd(workspace, &plan, weights, data);
             } else if len > 0 {
                 pack_phase(&plan, phase, weights, data);
@@ -209,6 +218,11 @@ impl PackedWeights {
         self.plan().winograd
     }
 
+    /// Columns of a full panel.
+    pub(crate) fn panel_width(&self) -> usize {
+        self.plan().nr
+    }
+
     /// Padding above and to the left of the image that the product reads.
     pub(crate) fn padding_before(&self) -> [usize; 2] {
         let shape = &self.plan().shape;
@@ -227,6 +241,16 @@ impl PackedWeights {
     pub(crate) fn tap_major(&self, phase: usize) -> &[f32] {
         let starts = &self.plan().starts;
         &self.data.get()[starts[phase]..starts[phase + 1]]
+    }
+
+    /// The panels of transformed filters.
+    pub(crate) fn winograd_panels(&self) -> impl Iterator<Item = PackedPanel<'_>> {
+        let (plan, kc) = (self.plan(), self.plan().geometry.kc);
+        let panels = self.data.get().chunks_exact(winograd::panel_len(kc, plan.nr));
+        (0..plan.cols()).step_by(plan.nr).zip(panels).map(move |(col, data)| {
+            let cols = plan.nr.min(plan.cols() - col);
+            PackedPanel { col, cols, step: cols, data: &data[..winograd::panel_len(kc, cols)] }
+        })
     }
 
     /// The panels of a group that lie in `cols` (whose borders are panel borders).
@@ -261,7 +285,7 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
             match plan.direction {
                 Direction::Forward => {
                     let from = (group * per_group + col) * depth;
-                    transpose(&weights[from..from + cols * depth], cols, depth, panel);
+                    transpose_rows(plan.level, &weights[from..from + cols * depth], depth, 0..depth, cols, panel);
                 }
                 Direction::InputGradient => {
                     copy_taps(plan, &phase.sources, group, col..col + cols, weights, panel);
@@ -271,38 +295,14 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
     });
 }
 
-/// `data[panel][position][k][column]`: transformed filters, some channels at a time so that the packed ones stay in cache.
+/// `data[panel][position][k][column]`: transformed filters.
 fn pack_winograd(workspace: &Workspace, plan: &Plan, weights: &[f32], data: &mut [f32]) {
-    const CHANNELS: usize = 32;
-    let (kc, taps) = (plan.geometry.kc, plan.shape.taps());
-    data.par_chunks_mut(winograd::POSITIONS * kc * plan.nr).enumerate().for_each(|(i, panel)| {
-        let col = i * plan.nr;
-        let cols = plan.nr.min(plan.cols() - col);
-        let step = cols.next_multiple_of(plan.lanes);
-        let mut arena = workspace.arena();
-        for k in (0..kc).step_by(CHANNELS) {
-            let count = CHANNELS.min(kc - k);
-            let filters = arena.floats.grow(taps * count * step);
-            for (tap, filters) in filters.chunks_exact_mut(count * step).enumerate() {
-                match plan.direction {
-                    Direction::Forward => {
-                        let depth = taps * kc;
-                        let from = tap * kc + k;
-                        let weights = &weights[col * depth..(col + cols) * depth];
-                        transpose_rows(weights, depth, from..from + count, cols, filters);
-                    }
-                    // The gradient of a convolution is one with the filters turned around.
-                    Direction::InputGradient => {
-                        for (k, row) in (k..k + count).zip(filters.chunks_exact_mut(step)) {
-                            let from = (k * taps + taps - 1 - tap) * plan.cols() + col;
-                            row[..cols].copy_from_slice(&weights[from..from + cols]);
-                            row[cols..].fill(0.0);
-                        }
-                    }
-                }
-            }
-            workspace.level().vectorize(Filters { filters, panel, start: k * step });
-        }
+    let kc = plan.geometry.kc;
+    data.par_chunks_mut(winograd::panel_len(kc, plan.nr)).enumerate().for_each(|(i, panel)| {
+        let cols = i * plan.nr..plan.cols().min((i + 1) * plan.nr);
+        let panel = &mut panel[..winograd::panel_len(kc, cols.len())];
+        let filters = FilterPanel { direction: plan.direction, geometry: &plan.geometry, weights, cols };
+        filters.transform(workspace.level(), 0..kc, &mut workspace.arena().filters, panel);
     });
 }
 
@@ -315,33 +315,51 @@ fn pack_depthwise(shape: &ConvShape, phase: &Phase, weights: &[f32], data: &mut 
     }
 }
 
-/// `panel[k][j] = weights[j][k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.
-pub(crate) fn transpose(weights: &[f32], cols: usize, depth: usize, panel: &mut [f32]) {
-    transpose_rows(weights, depth, 0..depth, cols, panel);
+/// `panel[k][j] = weights[j][range.start + k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.
+pub(crate) fn transpose_rows(
+    level: Level,
+    weights: &[f32],
+    depth: usize,
+    range: Range<usize>,
+    cols: usize,
+    panel: &mut [f32],
+) {
+    let step = panel.len() / range.len();
+    let squares = if level == Level::Avx512 { cols / SQUARE * SQUARE } else { 0 };
+    for (k, rows) in range.clone().step_by(SQUARE).zip(panel.chunks_mut(SQUARE * step)) {
+        let count = rows.len() / step;
+        let mut done = 0;
+        if count == SQUARE {
+            while done < squares && transpose16(&weights[done * depth + k..], depth, &mut rows[done..], step) {
+                done += SQUARE;
+            }
+        }
+        transpose_block(weights, depth, k..k + count, done..cols, rows);
+    }
 }
 
-/// The rows `range` of [`transpose`] alone.
-fn transpose_rows(weights: &[f32], depth: usize, range: Range<usize>, cols: usize, panel: &mut [f32]) {
+/// The columns `cols` and what is behind them of [`transpose_rows`].
+fn transpose_block(weights: &[f32], depth: usize, range: Range<usize>, cols: Range<usize>, panel: &mut [f32]) {
     const BLOCK: usize = 4;
     let step = panel.len() / range.len();
     let mut rows = panel.chunks_exact_mut(BLOCK * step);
     for (k, rows) in range.clone().step_by(BLOCK).zip(&mut rows) {
-        let mut j = 0;
-        while j + BLOCK <= cols {
+        let mut j = cols.start;
+        while j + BLOCK <= cols.end {
             transpose4(&weights[j * depth + k..], depth, &mut rows[j..], step);
             j += BLOCK;
         }
         for (i, row) in rows.chunks_exact_mut(step).enumerate() {
             for (j, value) in row.iter_mut().enumerate().skip(j) {
-                *value = if j < cols { weights[j * depth + k + i] } else { 0.0 };
+                *value = if j < cols.end { weights[j * depth + k + i] } else { 0.0 };
             }
         }
     }
     let rest = rows.into_remainder();
     let first = range.end - rest.len() / step;
     for (i, row) in rest.chunks_exact_mut(step).enumerate() {
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = if j < cols { weights[j * depth + first + i] } else { 0.0 };
+        for (j, value) in row.iter_mut().enumerate().skip(cols.start) {
+            *value = if j < cols.end { weights[j * depth + first + i] } else { 0.0 };
         }
     }
 }
@@ -355,8 +373,16 @@ fn copy_taps(plan: &Plan, sources: &[usize], group: usize, columns: Range<usize>
     for (block, tap) in blocks {
         for (k, row) in block.chunks_exact_mut(step).enumerate() {
             let from = ((group * kc + k) * taps + tap) * per_group + columns.start;
-            row[..cols].copy_from_slice(&weights[from..from + cols]);
+            copy_row(&weights[from..from + cols], &mut row[..cols]);
             row[cols..].fill(0.0);
         }
     }
+}
+
+/// Copies a row: a few moves for each 16 floats, where a call would cost more than a short row does.
+#[inline(always)]
+pub(crate) fn copy_row(from: &[f32], to: &mut [f32]) {
+    let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<16>(), to.as_chunks_mut::<16>());
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    to_rest.copy_from_slice(from_rest);
 }

@@ -1,11 +1,8 @@
-//! Max and average pooling over channels-last images, forward and backward, in vectors along the channels.
+//! The sizes of a pooling over channels-last images, and average pooling, forward and backward, in vectors along the channels.
 
 use super::Workspace;
 use super::simd::Vectorize;
 use rayon::prelude::*;
-
-/// Channels whose gradients are kept in registers.
-const LANES: usize = 32;
 
 /// Sizes of a pooling from `[batch, height, width, channels]` to `[batch, out[0], out[1], channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +27,21 @@ pub struct PoolShape {
     pub dilation: [usize; 2],
 }
 
+/// First position and number of the taps inside an image along one axis, in steps of the dilation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taps {
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    pub(crate) step: usize,
+}
+
+impl Taps {
+    /// The positions.
+    pub(crate) fn positions(self) -> impl Iterator<Item = usize> + Clone {
+        (0..self.count).map(move |k| self.first + k * self.step)
+    }
+}
+
 impl PoolShape {
     /// Floats of the input.
     #[must_use]
@@ -43,11 +55,21 @@ impl PoolShape {
         self.batch * self.out[0] * self.out[1] * self.channels
     }
 
-    fn image(&self) -> usize {
+    pub(super) fn image(&self) -> usize {
         self.height * self.width * self.channels
     }
 
-    fn line(&self) -> usize {
+    /// The taps of the windows at output position `o` of an axis (0 rows, 1 columns) that lie in the image.
+    #[inline(always)]
+    pub(crate) fn taps(&self, axis: usize, o: usize) -> Taps {
+        let (step, start, padding) = (self.dilation[axis].max(1), o * self.stride[axis], self.padding[axis]);
+        let skipped = padding.saturating_sub(start).div_ceil(step);
+        let first = start + skipped * step - padding.min(start + skipped * step);
+        let room = [self.height, self.width][axis].saturating_sub(first).div_ceil(step);
+        Taps { first, count: self.kernel[axis].saturating_sub(skipped).min(room), step }
+    }
+
+    pub(super) fn line(&self) -> usize {
         self.out[1] * self.channels
     }
 
@@ -64,35 +86,6 @@ impl PoolShape {
                 .map(move |x| (y * shape.width + x) * shape.channels)
         })
     }
-}
-
-/// `y = max of the window`; NaN wins, a window without pixels gives minus infinity.
-pub fn max_pool2d(workspace: &mut Workspace, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
-    check(shape, x, y);
-    let level = workspace.level();
-    each_line(shape, y, |image, oy, y| {
-        level.vectorize(MaxLine { shape, x: &x[image * shape.image()..][..shape.image()], oy, y });
-    });
-}
-
-/// `dx`: each `dy` goes to the first position of its window that holds the maximum `y`.
-pub fn max_pool2d_gradient(
-    workspace: &mut Workspace,
-    shape: &PoolShape,
-    x: &[f32],
-    y: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
-) {
-    check(shape, x, y);
-    check(shape, dx, dy);
-    let level = workspace.level();
-    each_image(shape, dx, |image, dx| {
-        let (from, len) = (image * shape.image(), shape.out[0] * shape.line());
-        let x = &x[from..from + shape.image()];
-        let (y, dy) = (&y[image * len..][..len], &dy[image * len..][..len]);
-        level.vectorize(MaxGradient { shape, x, y, dy, dx });
-    });
 }
 
 /// `y = sum of the window / divisor(oy, ox, positions inside the image)`.
@@ -123,16 +116,17 @@ pub fn avg_pool2d_gradient(
     let level = workspace.level();
     each_image(shape, dx, |image, dx| {
         let len = shape.out[0] * shape.line();
+        dx.fill(0.0);
         level.vectorize(AverageGradient { shape, dy: &dy[image * len..][..len], dx, divisor });
     });
 }
 
-fn check(shape: &PoolShape, input: &[f32], output: &[f32]) {
+pub(super) fn check(shape: &PoolShape, input: &[f32], output: &[f32]) {
     assert_eq!(input.len(), shape.input_len());
     assert_eq!(output.len(), shape.output_len());
 }
 
-fn each_line(shape: &PoolShape, y: &mut [f32], task: impl Fn(usize, usize, &mut [f32]) + Sync) {
+pub(super) fn each_line(shape: &PoolShape, y: &mut [f32], task: impl Fn(usize, usize, &mut [f32]) + Sync) {
     if !y.is_empty() {
         y.par_chunks_mut(shape.line()).enumerate().for_each(|(line, y)| {
             task(line / shape.out[0], line % shape.out[0], y);
@@ -140,84 +134,9 @@ fn each_line(shape: &PoolShape, y: &mut [f32], task: impl Fn(usize, usize, &mut 
     }
 }
 
-fn each_image(shape: &PoolShape, dx: &mut [f32], task: impl Fn(usize, &mut [f32]) + Sync) {
+pub(super) fn each_image(shape: &PoolShape, dx: &mut [f32], task: impl Fn(usize, &mut [f32]) + Sync) {
     if !dx.is_empty() {
-        dx.par_chunks_mut(shape.image()).enumerate().for_each(|(image, dx)| {
-            dx.fill(0.0);
-            task(image, dx);
-        });
-    }
-}
-
-struct MaxLine<'a> {
-    shape: &'a PoolShape,
-    x: &'a [f32],
-    oy: usize,
-    y: &'a mut [f32],
-}
-
-impl Vectorize for MaxLine<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (ox, y) in self.y.chunks_exact_mut(self.shape.channels).enumerate() {
-            y.fill(f32::NEG_INFINITY);
-            for at in self.shape.window(self.oy, ox) {
-                for (y, &x) in y.iter_mut().zip(&self.x[at..]) {
-                    // Keeps y where it is NaN: no comparison with it holds.
-                    *y = if x <= *y || y.is_nan() { *y } else { x };
-                }
-            }
-        }
-    }
-}
-
-struct MaxGradient<'a> {
-    shape: &'a PoolShape,
-    x: &'a [f32],
-    y: &'a [f32],
-    dy: &'a [f32],
-    dx: &'a mut [f32],
-}
-
-impl Vectorize for MaxGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(mut self) {
-        let channels = self.shape.channels;
-        for pixel in 0..self.shape.out[0] * self.shape.out[1] {
-            let mut c = 0;
-            while c + LANES <= channels {
-                self.pixel::<LANES>(pixel, c);
-                c += LANES;
-            }
-            while c < channels {
-                self.pixel::<1>(pixel, c);
-                c += 1;
-            }
-        }
-    }
-}
-
-impl MaxGradient<'_> {
-    /// Channels `c..c + N` of one output pixel.
-    #[inline(always)]
-    fn pixel<const N: usize>(&mut self, pixel: usize, c: usize) {
-        let at = pixel * self.shape.channels + c;
-        let y: &[f32; N] = self.y[at..].first_chunk().expect("the pixel has these channels");
-        // What is still to be handed out: nothing once the maximum has been met.
-        let mut left: [f32; N] = *self.dy[at..].first_chunk().expect("the pixel has these channels");
-        for at in self.shape.window(pixel / self.shape.out[1], pixel % self.shape.out[1]) {
-            let x: &[f32; N] = self.x[at + c..].first_chunk().expect("the window lies in the image");
-            let dx: &mut [f32; N] = self.dx[at + c..].first_chunk_mut().expect("the window lies in the image");
-            for i in 0..N {
-                let hit = (x[i] == y[i]) | (x[i].is_nan() & y[i].is_nan());
-                dx[i] += if hit { left[i] } else { 0.0 };
-                left[i] = if hit { 0.0 } else { left[i] };
-            }
-        }
+        dx.par_chunks_mut(shape.image()).enumerate().for_each(|(image, dx)| task(image, dx));
     }
 }
 
@@ -264,6 +183,38 @@ impl Vectorize for AverageGradient<'_> {
             let divisor = (self.divisor)(oy, ox, self.shape.window(oy, ox).count());
             for at in self.shape.window(oy, ox) {
                 self.dx[at..].iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy / divisor);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_are_those_inside_the_image() {
+        for (padding, dilation, stride, kernel) in [(0, 1, 2, 2), (1, 1, 2, 3), (1, 2, 1, 3), (2, 3, 3, 4)] {
+            for extent in 3..9 {
+                let shape = PoolShape {
+                    batch: 1,
+                    height: extent,
+                    width: extent,
+                    channels: 1,
+                    out: [4; 2],
+                    kernel: [kernel; 2],
+                    stride: [stride; 2],
+                    padding: [padding; 2],
+                    dilation: [dilation; 2],
+                };
+                for o in 0..4 {
+                    let want: Vec<usize> = (0..kernel)
+                        .filter_map(|k| (o * stride + k * dilation).checked_sub(padding))
+                        .filter(|&i| i < extent)
+                        .collect();
+                    let taps: Vec<usize> = shape.taps(0, o).positions().collect();
+                    assert_eq!(taps, want, "{shape:?} {o}");
+                }
             }
         }
     }

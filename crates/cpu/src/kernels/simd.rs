@@ -3,8 +3,10 @@
 //! to be in bounds. Everything public here is safe: arguments are checked once a tile, before the raw loops run.
 #![allow(unsafe_code)]
 
-use super::lanes::{Four, Lanes};
+use super::lanes::{Four, Lanes, prefetch_line};
+use super::row_tiles;
 use super::tile::Tile;
+use std::ops::Range;
 
 /// Offset that stands for a row of zeros: a tap that falls into the padding.
 pub(crate) const PAD: u32 = u32::MAX;
@@ -394,6 +396,83 @@ impl Kernels {
         unsafe { self.table.rows[vectors - 1][at.rows - 1](&args) }
     }
 
+    /// `c[row][col] (+)= sum of outer products`, for some rows and columns behind the operands' offsets; C has no gaps.
+    pub(crate) fn outers(self, operands: &Outer, [rows, cols]: [Range<usize>; 2], c: &mut [f32], accumulate: bool) {
+        if !operands.a_offsets.is_empty() {
+            assert!(operands.a_last + rows.end <= operands.a.len() && operands.b_last + cols.end <= operands.b.len());
+        }
+        assert!(cols.len().is_multiple_of(self.lanes()) && rows.len() * cols.len() <= c.len());
+        let c_offsets: [usize; MAX_MR] = std::array::from_fn(|r| r * cols.len());
+        for col in cols.clone().step_by(self.nr()) {
+            let vectors = ((cols.end - col) / self.lanes()).min(NV);
+            for (row, mr) in row_tiles(rows.clone(), self.mr()) {
+                let args = Args {
+                    a: operands.a.as_ptr().wrapping_add(row),
+                    zero: std::ptr::null(),
+                    a_offsets: operands.a_offsets.as_ptr(),
+                    b_offsets: operands.b_offsets.as_ptr(),
+                    count: operands.a_offsets.len(),
+                    kc: 0,
+                    b: operands.b.as_ptr().wrapping_add(col),
+                    b_step: 0,
+                    row_offsets: std::ptr::null(),
+                    c: c.as_mut_ptr().wrapping_add((row - rows.start) * cols.len() + col - cols.start),
+                    c_offsets: c_offsets.as_ptr(),
+                    cols: vectors * self.lanes(),
+                    accumulate,
+                };
+                // SAFETY: the level was detected; the assertions above cover every read and write.
+                unsafe { self.table.outer[vectors - 1][mr - 1](&args) }
+            }
+        }
+    }
+
+    /// Products of small matrices; C is overwritten, or added to.
+    pub(crate) fn blocks(self, a: &[f32], b: &[f32], c: &mut [f32], of: &Blocks, accumulate: bool) {
+        let Blocks { positions, groups, rows, depth, cols, a_step, a_next, .. } = *of;
+        if positions * groups * depth == 0 {
+            return;
+        }
+        assert!((1..=self.mr()).contains(&rows) && cols.is_multiple_of(self.lanes()));
+        let last = |step: usize| (positions - 1) * step;
+        assert!((groups - 1) * a_next + last(of.a_position) + (rows - 1) * a_step + depth <= a.len());
+        assert!(last(of.b_position) + depth * cols <= b.len());
+        assert!(last(of.c_position) + groups * rows * cols <= c.len());
+        let a_offsets: [u32; MAX_MR] = std::array::from_fn(|r| (r * a_step) as u32);
+        let c_offsets: [usize; MAX_MR] = std::array::from_fn(|r| r * cols);
+        for position in 0..positions {
+            for col in (0..cols).step_by(self.nr()) {
+                let vectors = ((cols - col) / self.lanes()).min(NV);
+                for group in 0..groups {
+                    if col + self.nr() >= cols {
+                        let (p, g) = if group + 1 < groups { (position, group + 1) } else { (position + 1, 0) };
+                        for row in 0..rows {
+                            let from = a.as_ptr().wrapping_add(g * a_next + p * of.a_position + row * a_step);
+                            prefetch_line(from, depth);
+                        }
+                    }
+                    let args = Args {
+                        a: a.as_ptr().wrapping_add(group * a_next + position * of.a_position),
+                        zero: std::ptr::null(),
+                        a_offsets: a_offsets.as_ptr(),
+                        b_offsets: [0].as_ptr(),
+                        count: 1,
+                        kc: depth,
+                        b: b.as_ptr().wrapping_add(position * of.b_position + col),
+                        b_step: cols,
+                        row_offsets: std::ptr::null(),
+                        c: c.as_mut_ptr().wrapping_add(position * of.c_position + group * rows * cols + col),
+                        c_offsets: c_offsets.as_ptr(),
+                        cols: vectors * self.lanes(),
+                        accumulate,
+                    };
+                    // SAFETY: the level was detected; the assertions above cover every read and write.
+                    unsafe { self.table.rows[vectors - 1][rows - 1](&args) }
+                }
+            }
+        }
+    }
+
     /// One output tile as a sum of outer products; B starts at `b_col` behind each of its rows.
     pub(crate) fn outer(
         self,
@@ -440,6 +519,25 @@ impl Kernels {
         // SAFETY: as in `rows`; partial panels read no float behind their last column.
         unsafe { kernels[at.rows - 1](&args) }
     }
+}
+
+/// Products `c[p][g] (+)= a[g][p] * b[p]` of small matrices: A is `[group][position][row][k]`, B `[position][k][column]` and
+/// C `[position][group][row][column]`.
+pub(crate) struct Blocks {
+    pub(crate) positions: usize,
+    pub(crate) groups: usize,
+    pub(crate) rows: usize,
+    /// Terms of each sum.
+    pub(crate) depth: usize,
+    /// Columns, a multiple of [`Kernels::lanes`].
+    pub(crate) cols: usize,
+    /// Floats between rows of A, and between its groups.
+    pub(crate) a_step: usize,
+    pub(crate) a_next: usize,
+    /// Floats between positions.
+    pub(crate) a_position: usize,
+    pub(crate) b_position: usize,
+    pub(crate) c_position: usize,
 }
 
 /// Where a micro-tile lies inside the tile that a task owns.

@@ -40,6 +40,14 @@ impl<'a> Output<'a> {
             }
         }
         assert!(empty || offset + span <= out.len(), "output view out of bounds");
+        // Axes that follow one another without a gap are one.
+        let (mut extents, mut strides) = (extents, strides);
+        for _ in 0..2 {
+            if extents[1] == 1 || strides[1] == extents[2] * strides[2] {
+                extents = [1, extents[0], extents[1] * extents[2]];
+                strides = [0, strides[0], strides[2]];
+            }
+        }
         Self { base: out.as_mut_ptr().wrapping_add(offset), start: offset, extents, strides, cols, buffer: PhantomData }
     }
 
@@ -59,7 +67,8 @@ impl<'a> Output<'a> {
         assert!(rows.total <= self.rows() && cols.total <= self.cols);
         let this = &*self;
         let run = |i: usize| {
-            task(Tile { output: this, rows: rows.range(i % rows.parts), cols: cols.range(i / rows.parts) });
+            let part = i % rows.parts;
+            task(Tile { output: this, part, rows: rows.range(part), cols: cols.range(i / rows.parts) });
         };
         match rows.parts * cols.parts {
             0 => {}
@@ -68,15 +77,12 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The whole view as one tile.
-    pub(crate) fn tile(&mut self) -> Tile<'_> {
-        let (rows, cols) = (0..self.rows(), 0..self.cols);
-        Tile { output: self, rows, cols }
-    }
-
     fn offset(&self, row: usize) -> usize {
         let [_, b, c] = self.extents;
         let [sa, sb, sc] = self.strides;
+        if row < c {
+            return row * sc;
+        }
         row / (b * c) * sa + row / c % b * sb + row % c * sc
     }
 }
@@ -125,6 +131,7 @@ fn divide(a: usize, b: usize) -> (usize, usize) {
 /// The part of an output that one task alone writes.
 pub(crate) struct Tile<'o> {
     output: &'o Output<'o>,
+    part: usize,
     rows: Range<usize>,
     cols: Range<usize>,
 }
@@ -133,6 +140,11 @@ impl Tile<'_> {
     /// Rows of the output that this tile owns.
     pub(crate) fn row_range(&self) -> Range<usize> {
         self.rows.clone()
+    }
+
+    /// Number of its range of rows.
+    pub(crate) fn row_part(&self) -> usize {
+        self.part
     }
 
     /// Columns of the output that this tile owns.

@@ -10,6 +10,10 @@ pub(crate) struct Arena {
     pub(crate) taps: Vec<u32>,
     pub(crate) floats: Aligned,
     pub(crate) more: Aligned,
+    /// Plain filters, about to be transformed.
+    pub(crate) filters: Aligned,
+    /// Lines of an output.
+    pub(crate) lines: Aligned,
 }
 
 /// Scratch memory of all threads and the instruction set in use. Make one and pass it to every kernel.
@@ -95,8 +99,9 @@ impl Aligned {
     pub(crate) fn grow(&mut self, len: usize) -> &mut [f32] {
         const LINE: usize = 64;
         if self.0.len() < len + LINE / size_of::<f32>() {
-            self.0.clear();
-            self.0.resize(len + LINE / size_of::<f32>(), 0.0);
+            // The old ones first, so that both are never there together.
+            self.0 = Vec::new();
+            self.0 = vec![0.0; len + LINE / size_of::<f32>()];
         }
         let start = self.start();
         &mut self.0[start..start + len]

@@ -8,7 +8,7 @@ use crate::kernels::pack::PackedWeights;
 use crate::kernels::simd::{PAD, Panel, Place, Rows};
 use crate::kernels::tile::{Output, Splits};
 use crate::kernels::workspace::{Arena, scratch};
-use crate::kernels::{Epilogue, Workspace, finish, row_tiles};
+use crate::kernels::{EPILOGUE, Epilogue, NoEpilogue, Workspace, finish, finish_all, row_tiles};
 
 /// Images up to this many output pixels are walked pixel by pixel with the batch innermost, so that a tile's rows agree
 /// about which taps fall into the padding, and those are left out.
@@ -101,6 +101,11 @@ pub(crate) fn gradient_phases(shape: &ConvShape) -> Vec<Phase> {
     phases
 }
 
+/// Whether the batch is walked innermost.
+fn is_pixel_major(phase: &Phase, batch: usize) -> bool {
+    phase.taps.len() > 1 && phase.grid[0] * phase.grid[1] <= PIXEL_MAJOR && batch >= 8
+}
+
 /// The input side of a gather: where the rows of a tile lie.
 pub(crate) struct Source<'a> {
     phase: &'a Phase,
@@ -114,14 +119,12 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn new(phase: &'a Phase, batch: usize, size: [usize; 2], channels: usize) -> Self {
-        let padded = phase.taps.len() > 1;
-        let pixels = phase.grid[0] * phase.grid[1];
         let inner = [0, 1].map(|i| {
             let least = phase.taps.iter().map(|t| t[i]).min().unwrap_or(0);
             let most = phase.taps.iter().map(|t| t[i]).max().unwrap_or(0);
             [-least, size[i] as isize - most]
         });
-        Self { phase, batch, size, channels, pixel_major: padded && pixels <= PIXEL_MAJOR && batch >= 8, inner }
+        Self { phase, batch, size, channels, pixel_major: is_pixel_major(phase, batch), inner }
     }
 
     /// Taps of the phase.
@@ -155,12 +158,35 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether rows from a position on lie in one line, and all their taps in the image.
+    fn inner_run(&self, [_, y, x]: [usize; 3], rows: usize) -> bool {
+        let [ys, xs] = &self.inner;
+        let last = x + rows.max(1) - 1;
+        let at = |axis: usize, o: usize| (o * self.phase.stride[axis]) as isize;
+        !self.pixel_major
+            && last < self.phase.grid[1]
+            && (ys[0]..ys[1]).contains(&at(0, y))
+            && (xs[0]..xs[1]).contains(&at(1, x))
+            && (xs[0]..xs[1]).contains(&at(1, last))
+    }
+
     /// Writes the offsets of `rows` rows, tap by tap, and the taps that any of them uses; returns how many taps those are.
     pub(crate) fn gather(&self, row: usize, rows: usize, offsets: &mut [u32], used: &mut [u32]) -> usize {
         let taps = &self.phase.taps;
         let [height, width] = self.size.map(|s| s as isize);
         let channels = self.channels as isize;
         let mut at = self.position(row);
+        if self.inner_run(at, rows) {
+            let [n, y, x] = at;
+            let (y, x) = ((y * self.phase.stride[0]) as isize, (x * self.phase.stride[1]) as isize);
+            let step = self.phase.stride[1] * self.channels;
+            for (t, (tap, line)) in taps.iter().zip(offsets.chunks_exact_mut(rows)).enumerate() {
+                let base = ((n as isize * height + y + tap[0]) * width + x + tap[1]) * channels;
+                line.iter_mut().enumerate().for_each(|(r, offset)| *offset = base as u32 + (r * step) as u32);
+                used[t] = t as u32;
+            }
+            return taps.len();
+        }
         let mut any_inner = false;
         for r in 0..rows {
             let [n, y, x] = at;
@@ -219,6 +245,9 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
     };
     assert_eq!(input.len(), geometry.input_len());
     assert!(input.len() < PAD as usize);
+    // Rows that do not follow one another would get a run of the epilogue each.
+    let after =
+        weights.phases().len() > 1 || weights.phases().iter().any(|phase| is_pixel_major(phase, geometry.batch));
     for (i, phase) in weights.phases().iter().enumerate() {
         let source = Source::new(phase, geometry.batch, geometry.input, geometry.in_channels);
         let [height, width] = phase.grid;
@@ -232,11 +261,15 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
             ([geometry.batch, height, width], [image, dy, dx])
         };
         let view = Output::new(output, start, extents, strides, geometry.out_channels);
-        if weights.is_depthwise() {
-            depthwise::run_phase(workspace, weights, i, &source, input, view, epilogue);
-        } else {
-            run_phase(workspace, weights, i, &source, input, view, epilogue);
+        match (weights.is_depthwise(), after) {
+            (true, true) => depthwise::run_phase(workspace, weights, i, &source, input, view, &NoEpilogue),
+            (true, false) => depthwise::run_phase(workspace, weights, i, &source, input, view, epilogue),
+            (false, true) => run_phase(workspace, weights, i, &source, input, view, &NoEpilogue),
+            (false, false) => run_phase(workspace, weights, i, &source, input, view, epilogue),
         }
+    }
+    if after && !epilogue.is_noop() {
+        finish_all(output, geometry.out_channels, epilogue);
     }
     workspace.padded = buffer;
 }
@@ -263,6 +296,7 @@ fn run_phase<E: Epilogue + ?Sized>(
         let Arena { offsets, taps: used, .. } = &mut *arena;
         let used = scratch(used, taps);
         let cols = tile.col_range();
+        let mut finished = tile.row_range().start;
         for (row, mr) in row_tiles(tile.row_range(), kernels.mr()) {
             let offsets = scratch(offsets, taps * mr);
             let count = source.gather(row, mr, offsets, used);
@@ -280,7 +314,11 @@ fn run_phase<E: Epilogue + ?Sized>(
                     kernels.rows(&a, b, &mut tile, place, false);
                 }
             }
-            finish(&mut tile, row, mr, geometry.out_channels, epilogue);
+            let ready = row + mr - finished;
+            if ready * cols.len() >= EPILOGUE || row + mr == tile.row_range().end {
+                finish(&mut tile, finished, ready, geometry.out_channels, epilogue);
+                finished = row + mr;
+            }
         }
     });
 }

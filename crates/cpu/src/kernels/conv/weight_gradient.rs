@@ -3,7 +3,7 @@
 
 use super::ConvShape;
 use super::padding::{needs_merging, padded_input};
-use super::{depthwise, winograd, winograd_gradient};
+use super::{depthwise, winograd};
 use crate::kernels::lanes::prefetch;
 use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place};
 use crate::kernels::tile::{Output, Splits, Tile};
@@ -31,7 +31,7 @@ pub fn conv2d_weight_gradient(workspace: &mut Workspace, shape: &ConvShape, x: &
     if shape.is_depthwise() {
         depthwise::weight_gradient(workspace, shape, x, dy, dw);
     } else if winograd::suits(shape) {
-        winograd_gradient::run(workspace, shape, x, dy, dw);
+        winograd::run_gradient(workspace, shape, x, dy, dw);
     } else if needs_merging(shape) {
         few_channels(workspace, shape, x, dy, dw);
     } else {

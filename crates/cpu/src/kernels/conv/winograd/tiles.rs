@@ -1,0 +1,226 @@
+//! The tiles of a convolution, and the transforms of inputs and of output gradients to the positions.
+
+use super::filters::filters_len;
+use super::lines::{self, EDGE, GAP, LANES, OUT, POSITIONS, square};
+use crate::kernels::Workspace;
+use crate::kernels::pack::Geometry;
+use crate::kernels::simd::{Blocks, PAD, Vectorize};
+use std::ops::Range;
+
+/// A grid of tiles over each output image.
+pub(super) struct Grid {
+    pub(super) geometry: Geometry,
+    /// Rows and columns of padding before the input.
+    before: [usize; 2],
+    /// Tiles down and across an image.
+    pub(super) tiles: [usize; 2],
+}
+
+impl Grid {
+    pub(super) fn new(geometry: Geometry, before: [usize; 2]) -> Self {
+        Self { geometry, before, tiles: geometry.output.map(|size| size.div_ceil(OUT)) }
+    }
+
+    pub(super) fn per_image(&self) -> usize {
+        self.tiles[0] * self.tiles[1]
+    }
+
+    /// Image, row and column of a tile.
+    pub(super) fn position(&self, tile: usize) -> [usize; 3] {
+        let (image, rest) = (tile / self.per_image(), tile % self.per_image());
+        [image, rest / self.tiles[1], rest % self.tiles[1]]
+    }
+
+    /// Offsets of the inputs of a tile.
+    fn inputs(&self, tile: usize) -> [u32; POSITIONS] {
+        let ([image, ty, tx], [height, width]) = (self.position(tile), self.geometry.input);
+        std::array::from_fn(|i| {
+            let y = (OUT * ty + i / EDGE).wrapping_sub(self.before[0]);
+            let x = (OUT * tx + i % EDGE).wrapping_sub(self.before[1]);
+            let inside = y < height && x < width;
+            if inside { (((image * height + y) * width + x) * self.geometry.in_channels) as u32 } else { PAD }
+        })
+    }
+
+    /// Offsets of the outputs of a tile.
+    fn outputs(&self, tile: usize) -> [u32; OUT * OUT] {
+        let ([image, ty, tx], [height, width]) = (self.position(tile), self.geometry.output);
+        std::array::from_fn(|i| {
+            let (y, x) = (OUT * ty + i / OUT, OUT * tx + i % OUT);
+            let inside = y < height && x < width;
+            if inside { (((image * height + y) * width + x) * self.geometry.out_channels) as u32 } else { PAD }
+        })
+    }
+}
+
+/// Tiles that are multiplied together: in memory `[group][position][tile of the group][channel]`, with a gap behind each
+/// position.
+#[derive(Clone)]
+pub(super) struct Groups {
+    pub(super) tiles: Range<usize>,
+
+    /// Tiles of a group.
+    pub(super) rows: usize,
+    pub(super) count: usize,
+}
+
+impl Groups {
+    /// Groups of nearly `most` tiles each.
+    pub(super) fn new(tiles: Range<usize>, most: usize) -> Self {
+        let rows = tiles.len().div_ceil(tiles.len().div_ceil(most).max(1)).max(1);
+        Self { rows, count: tiles.len().div_ceil(rows), tiles }
+    }
+
+    /// Floats of a group at one position.
+    pub(super) fn position_len(&self, channels: usize) -> usize {
+        self.rows * channels + GAP
+    }
+
+    /// Floats of a group.
+    pub(super) fn len(&self, channels: usize) -> usize {
+        POSITIONS * self.position_len(channels)
+    }
+
+    /// Floats of the products of all groups at one position.
+    pub(super) fn products_len(&self, cols: usize) -> usize {
+        self.count * self.rows * cols + GAP
+    }
+
+    /// The products of these groups, of `channels` channels and `a_next` floats apart, with filters of `depth` channels.
+    pub(super) fn blocks(&self, channels: usize, a_next: usize, depth: usize, cols: usize) -> Blocks {
+        Blocks {
+            positions: POSITIONS,
+            groups: self.count,
+            rows: self.rows,
+            depth,
+            cols,
+            a_step: channels,
+            a_next,
+            a_position: self.position_len(channels),
+            b_position: filters_len(depth, cols),
+            c_position: self.products_len(cols),
+        }
+    }
+
+    fn of_group(&self, group: usize) -> impl Iterator<Item = (usize, usize)> {
+        let start = self.tiles.start + group * self.rows;
+        (start..(start + self.rows).min(self.tiles.end)).enumerate()
+    }
+}
+
+/// Transforms the inputs of a group of tiles.
+pub(super) fn transform_inputs(
+    workspace: &Workspace,
+    grid: &Grid,
+    x: &[f32],
+    groups: &Groups,
+    group: usize,
+    to: &mut [f32],
+) {
+    let channels = grid.geometry.in_channels;
+    for (row, tile) in groups.of_group(group) {
+        let offsets = grid.inputs(tile);
+        workspace.level().vectorize(Inputs { x, offsets, channels, position: groups.position_len(channels), row, to });
+    }
+}
+
+/// Transforms the output gradients of a group of tiles.
+pub(super) fn transform_gradients(
+    workspace: &Workspace,
+    grid: &Grid,
+    dy: &[f32],
+    groups: &Groups,
+    group: usize,
+    to: &mut [f32],
+) {
+    let channels = grid.geometry.out_channels;
+    for (row, tile) in groups.of_group(group) {
+        let offsets = grid.outputs(tile);
+        workspace.level().vectorize(Gradients {
+            dy,
+            offsets,
+            channels,
+            position: groups.position_len(channels),
+            row,
+            to,
+        });
+    }
+}
+
+/// The floats at an offset; zeros in the padding.
+#[inline(always)]
+fn load<const PADDED: bool>(x: &[f32], offset: u32, c: usize) -> [f32; LANES] {
+    let mut lane = [0.0; LANES];
+    if !PADDED || offset != PAD {
+        lane.copy_from_slice(&x[offset as usize + c..][..LANES]);
+    }
+    lane
+}
+
+/// One tile of inputs, for all channels.
+struct Inputs<'a> {
+    x: &'a [f32],
+    offsets: [u32; POSITIONS],
+    channels: usize,
+    /// Floats between positions.
+    position: usize,
+    row: usize,
+    to: &'a mut [f32],
+}
+
+impl Vectorize for Inputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        if self.offsets.contains(&PAD) { self.channels::<FMA, true>() } else { self.channels::<FMA, false>() }
+    }
+}
+
+impl Inputs<'_> {
+    #[inline(always)]
+    fn channels<const FMA: bool, const PADDED: bool>(self) {
+        let mut half = [[[0.0; LANES]; _]; _];
+        for c in (0..self.channels).step_by(LANES) {
+            let load = |i: usize, j: usize| load::<PADDED>(self.x, self.offsets[i * EDGE + j], c);
+            square(&mut half, load, lines::input::<FMA>, |i, j, lane| {
+                let at = (i * EDGE + j) * self.position + self.row * self.channels + c;
+                self.to[at..at + LANES].copy_from_slice(lane);
+            });
+        }
+    }
+}
+
+/// One tile of output gradients, for all channels.
+struct Gradients<'a> {
+    dy: &'a [f32],
+    offsets: [u32; OUT * OUT],
+    channels: usize,
+    /// Floats between positions.
+    position: usize,
+    row: usize,
+    to: &'a mut [f32],
+}
+
+impl Vectorize for Gradients<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        if self.offsets.contains(&PAD) { self.channels::<FMA, true>() } else { self.channels::<FMA, false>() }
+    }
+}
+
+impl Gradients<'_> {
+    #[inline(always)]
+    fn channels<const FMA: bool, const PADDED: bool>(self) {
+        let mut half = [[[0.0; LANES]; _]; _];
+        for c in (0..self.channels).step_by(LANES) {
+            let load = |i: usize, j: usize| load::<PADDED>(self.dy, self.offsets[i * OUT + j], c);
+            square(&mut half, load, lines::output_gradient::<FMA>, |i, j, lane| {
+                let at = (i * EDGE + j) * self.position + self.row * self.channels + c;
+                self.to[at..at + LANES].copy_from_slice(lane);
+            });
+        }
+    }
+}
