@@ -123,14 +123,10 @@ fn learns_as_in_32_bits(new: impl Fn() -> Option<Box<dyn Backend>>) {
         let (want, _) = trained(&mut *wide, Precision::F32, optimizer, rate);
         let (got, accuracy) = trained(&mut *half, Precision::f16(), optimizer, rate);
         let early = got.iter().zip(&want).take(10).map(|(a, b)| (a / b - 1.0).abs()).fold(0.0, f64::max);
-        println!(
-            "{}: first 10 within {early:.1e}, last 10 {:.4} and {:.4}, accuracy {accuracy}",
-            half.name(),
-            last(&got),
-            last(&want)
-        );
-        println!("DUMP {got:?}\n{want:?}");
-        assert!(early < 1e-2, "{optimizer:?}: {early:e}\n{got:?}\n{want:?}");
+        let mean = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).sum::<f64>() / got.len() as f64;
+        println!("{}: first 10 within {early:.1e}, mean distance {mean:.1e}, accuracy {accuracy}", half.name());
+        // Measured: 7.9e-3 and 3.3e-3 at the most, both with Adam.
+        assert!(early < 2e-2 && mean < 1e-2, "{optimizer:?}: {early:e}, {mean:e}\n{got:?}\n{want:?}");
         assert!(last(&got) < 0.2 * got[0], "nothing was learnt: {got:?}");
         assert!((last(&got) - last(&want)).abs() < 0.05, "{} and {}", last(&got), last(&want));
         assert!(accuracy > 0.95, "{accuracy}");
