@@ -22,5 +22,5 @@ impl DeviceArgs {
 
 /// Opens a device by its name.
 pub fn open(name: &str, threads: Option<u16>) -> anyhow::Result<Device> {
-    Ok(Device::by_name(name, &DeviceOptions { threads: threads.map(usize::from) })?)
+    Ok(Device::by_name(name, &DeviceOptions { threads: threads.map(usize::from), ..DeviceOptions::default() })?)
 }

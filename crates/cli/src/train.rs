@@ -59,8 +59,9 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     report_notes(&data.notes);
     let model = model_for(&config, &data)?;
     let mut device = device::open(&config.device, args.threads)?;
-    let (name, why) = (device.name(), device.why().to_string());
+    let (name, why, notes) = (device.name(), device.why().to_string(), device.notes().clone());
     let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+    notes.take().iter().for_each(|text| note(&format!("note: {text}")));
     let folder = match (resumed, &args.out) {
         (Some(folder), _) => {
             trainer.resume(&folder)?;

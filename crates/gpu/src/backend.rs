@@ -167,6 +167,7 @@ impl Backend for GpuBackend {
             self.arenas.retain(|name, _| held.contains(name));
         }
         self.plans.push(made?);
+        self.gpu.keep_pipelines();
         Ok(PlanId(self.plans.len() - 1))
     }
 

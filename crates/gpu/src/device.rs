@@ -13,6 +13,7 @@ use crate::adapter::{
 use crate::counters::{AllocationCounter, Counters};
 use crate::error::GpuError;
 use crate::faults::Faults;
+use crate::notes::Notes;
 use crate::pipeline::Pipelines;
 use crate::pipeline_cache::PipelineCacheFile;
 use crate::select::Selection;
@@ -33,8 +34,9 @@ pub struct OpenOptions {
     pub budget_bytes: Option<u64>,
     /// How long to wait for a submission before the device is given up. `None`: 60 s, 600 s on a software adapter.
     pub timeout: Option<Duration>,
-    /// A folder for compiled pipelines, used where the adapter has pipeline caches.
-    pub pipeline_cache: Option<PathBuf>,
+    /// A folder in which compiled pipelines (where the adapter has pipeline caches) and tuned choices are kept, such as
+    /// [`crate::user_cache_folder`]. `None` keeps nothing.
+    pub cache: Option<PathBuf>,
 }
 
 /// An open GPU. Clones are handles of the same device.
@@ -56,6 +58,7 @@ struct Inner {
     pipelines: Pipelines,
     downloads: Downloads,
     cache: Option<PipelineCacheFile>,
+    notes: Notes,
 }
 
 impl Drop for Inner {
@@ -104,7 +107,7 @@ impl Gpu {
         summary.features.f16 = features.contains(Features::SHADER_F16);
         let software = summary.kind == AdapterKind::Software;
         let cache = options
-            .pipeline_cache
+            .cache
             .as_deref()
             .filter(|_| summary.features.pipeline_cache)
             .map(|folder| PipelineCacheFile::open(&device, &summary, folder));
@@ -121,6 +124,7 @@ impl Gpu {
             why,
             options,
             cache,
+            notes: Notes::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -208,6 +212,11 @@ impl Gpu {
 
     pub(crate) fn cache(&self) -> Option<&PipelineCacheFile> {
         self.inner.cache.as_ref()
+    }
+
+    /// What the user should be told though nothing failed. The handle may be kept apart from the device.
+    pub fn notes(&self) -> &Notes {
+        &self.inner.notes
     }
 
     pub(crate) fn give_up(&self, what: &str, limit: Duration) -> GpuError {
