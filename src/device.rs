@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chiaro_gpu::{
-    Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, user_cache_folder,
+    Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, Tuning, user_cache_folder,
 };
 use chiaro_graph::Backend;
 
@@ -26,11 +26,13 @@ pub struct DeviceOptions {
     /// Where a GPU's compiled kernels and tuned choices are kept between runs: the user's cache folder
     /// ([`user_cache_folder`]) by default. Absent: nowhere.
     pub cache: Option<PathBuf>,
+    /// Where a GPU's variants of kernels come from.
+    pub tuning: Tuning,
 }
 
 impl Default for DeviceOptions {
     fn default() -> Self {
-        DeviceOptions { threads: None, cache: user_cache_folder() }
+        DeviceOptions { threads: None, cache: user_cache_folder(), tuning: Tuning::Auto }
     }
 }
 
@@ -146,8 +148,10 @@ fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
 }
 
 fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, GpuError> {
-    let gpu = Gpu::open(selection, OpenOptions { cache: options.cache.clone(), ..OpenOptions::default() })?;
+    let open = OpenOptions { cache: options.cache.clone(), cooperative_matrix: true, ..OpenOptions::default() };
+    let gpu = Gpu::open(selection, open)?;
     let (why, notes) = (gpu.why().to_string(), gpu.notes().clone());
-    let backend = Box::new(GpuBackend::new(gpu, BackendOptions::default()));
+    let backend =
+        Box::new(GpuBackend::new(gpu, BackendOptions { tuning: options.tuning, ..BackendOptions::default() }));
     Ok(Device { backend, kind: DeviceKind::Gpu, why, notes })
 }

@@ -67,7 +67,7 @@ fn main() -> Result<()> {
     let precision = if half { chiaro::nn::Precision::f16() } else { chiaro::nn::Precision::F32 };
     let report = Report { backend: name, workload, budget: args.budget, start };
     // Nothing of an earlier run may shorten the start.
-    let options = DeviceOptions { threads: args.threads.filter(|&n| n > 0), cache: None };
+    let options = DeviceOptions { threads: args.threads.filter(|&n| n > 0), cache: None, ..DeviceOptions::default() };
     let mut device = Device::by_name(&args.backend, &options)?;
     let backend = device.backend();
     match args.workload {

@@ -34,6 +34,8 @@ pub(crate) enum Role {
     Upload,
     /// Copied to, then read by the host while mapped.
     Readback,
+    /// Written by the device with the results of queries, then copied from.
+    Queries,
 }
 
 impl Role {
@@ -44,6 +46,7 @@ impl Role {
             Self::Uniform => Usage::UNIFORM | Usage::COPY_DST,
             Self::Upload => Usage::MAP_WRITE | Usage::COPY_SRC,
             Self::Readback => Usage::MAP_READ | Usage::COPY_DST,
+            Self::Queries => Usage::QUERY_RESOLVE | Usage::COPY_SRC,
         }
     }
 }

@@ -25,7 +25,8 @@ use crate::{budget, probe, unsafe_calls};
 pub struct OpenOptions {
     /// Build every kernel with wgpu's runtime checks and zeroed workgroup memory: slower, for tests and bug hunts.
     pub checked: bool,
-    /// Request cooperative matrices where the adapter has them; they are experimental in wgpu.
+    /// Request cooperative matrices of f16 with f32 sums where the adapter has them. They are experimental in wgpu, and a
+    /// backend uses them only after its own check; where the device cannot be opened with them, it is opened without.
     pub cooperative_matrix: bool,
     /// Leave out 16-bit floats even where the adapter has them, as on one that has none.
     pub without_f16: bool,
@@ -97,9 +98,19 @@ impl Gpu {
 
     fn open_unprobed(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
         let Choice { adapter, mut summary, why } = choice;
-        let mut features = wanted_features(adapter.features(), options.cooperative_matrix);
+        let usable = summary.features.cooperative_matrix.iter().any(|shape| shape.ends_with("F16->F32"));
+        let mut features = wanted_features(adapter.features(), options.cooperative_matrix && usable);
         features.set(Features::SHADER_F16, features.contains(Features::SHADER_F16) && !options.without_f16);
-        let (device, queue) = request(&adapter, &summary, features)?;
+        let notes = Notes::default();
+        let mut requested = request(&adapter, &summary, features);
+        if let Err(error) = &requested
+            && features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
+        {
+            notes.add(format!("cooperative matrices are left off: {error}"));
+            features.remove(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+            requested = request(&adapter, &summary, features);
+        }
+        let (device, queue) = requested?;
         summary.limits = summarize_limits(&device.limits(), features);
         if !features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
             summary.features.cooperative_matrix.clear();
@@ -124,7 +135,7 @@ impl Gpu {
             why,
             options,
             cache,
-            notes: Notes::default(),
+            notes,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -208,6 +219,11 @@ impl Gpu {
 
     pub(crate) fn downloads(&self) -> &Downloads {
         &self.inner.downloads
+    }
+
+    /// Where files may be kept between runs.
+    pub(crate) fn cache_folder(&self) -> Option<&std::path::Path> {
+        self.inner.options.cache.as_deref()
     }
 
     pub(crate) fn cache(&self) -> Option<&PipelineCacheFile> {

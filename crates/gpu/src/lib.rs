@@ -13,6 +13,7 @@ mod buffer;
 mod bytes;
 mod cache;
 mod codegen;
+mod cooperative;
 mod counters;
 mod device;
 mod encode;
@@ -31,6 +32,7 @@ mod staging;
 mod step;
 mod sync;
 mod transfer;
+mod tune;
 mod unsafe_calls;
 
 pub use adapter::{
@@ -50,3 +52,4 @@ pub use reflect::{Access, KernelNeeds};
 pub use select::Selection;
 pub use staging::ReadTicket;
 pub use step::{Step, StepQueue, StepSizes};
+pub use tune::{Outcome, Tuning};

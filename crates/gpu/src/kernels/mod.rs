@@ -81,8 +81,8 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
     }
 }
 
-/// f32 elements of scratch that a kernel needs on a device of this kind.
-fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
+/// f32 elements of scratch that a kernel needs in these variants.
+pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
     match kernel {
         _ if reduced.is_some() => columns::scratch(kernel, reduced, variants),
         Kernel::Reduce { prologue, kept, results } => reduce::scratch(prologue, *kept, results.len()),
