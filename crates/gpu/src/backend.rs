@@ -112,6 +112,12 @@ impl GpuBackend {
         self.tuned.search(&self.gpu, &plan.steps, limit).map_err(|e| self.error(e))
     }
 
+    /// The cooperative matrix tiles that gave right results and are used for f16 operands; `None` until a graph was
+    /// compiled that has a use for them.
+    pub fn cooperative_tiles(&self) -> Option<Vec<String>> {
+        self.tuned.cooperative().map(|tiles| tiles.iter().map(ToString::to_string).collect())
+    }
+
     fn error(&self, error: GpuError) -> BackendError {
         let device = self.gpu.summary().name.clone();
         let detail = error.to_string();

@@ -75,6 +75,11 @@ impl Tuned {
         &self.base
     }
 
+    /// The cooperative tiles that may be used; `None` where nobody asked yet.
+    pub fn cooperative(&self) -> Option<&[Tile]> {
+        self.cooperative.as_deref()
+    }
+
     /// The variants for a step.
     pub fn variants(&self, step: &Step) -> Variants {
         let mut variants = self.base;
