@@ -127,16 +127,18 @@ fn fits(step: &Step, variants: &Variants) -> bool {
     kernels::scratch(&step.kernel, step.columns.as_ref(), variants) <= planned
 }
 
-/// Products and convolutions of f16 tensors; not those that reduce columns of their results on the way.
+/// Products and convolutions of f16 tensors; not those that reduce columns of their results on the way or compute an input.
 fn takes_cooperative(step: &Step) -> bool {
     let product = matches!(
         step.kernel,
         Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) | Kernel::Conv2dWeightGrad(_)
     );
-    product && step.columns.is_none() && step.inputs.iter().take(2).all(|&i| step.operands[i].dtype == DType::F16)
+    let plain = step.columns.is_none() && step.loads.iter().all(Option::is_none);
+    product && plain && step.inputs.iter().take(2).all(|&i| step.operands[i].dtype == DType::F16)
 }
 
-/// What steps of equal speed share: the kernel's whole shape and its types. `None` where there are no variants.
+/// What steps of equal speed share: the kernel's whole shape, its types, and what is fused into it beside an epilogue. `None`
+/// where there are no variants.
 fn key(step: &Step) -> Option<String> {
     let kernel = match &step.kernel {
         Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) | Kernel::Conv2dWeightGrad(_) => {
@@ -149,6 +151,8 @@ fn key(step: &Step) -> Option<String> {
         _ => return None,
     };
     let types: Vec<String> = step.operands.iter().map(|operand| operand.dtype.to_string()).collect();
-    let columns = if step.columns.is_some() { ", columns" } else { "" };
-    Some(format!("{kernel} of {}{columns}", types.join(" ")))
+    let computed = step.loads.iter().enumerate().filter(|(_, load)| load.is_some());
+    let fused: String = computed.map(|(i, _)| format!(", input {i} computed")).collect();
+    let columns = step.columns.as_ref().map_or(String::new(), |c| format!(", {} columns", c.results.len()));
+    Some(format!("{kernel} of {}{fused}{columns}", types.join(" ")))
 }

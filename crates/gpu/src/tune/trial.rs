@@ -31,14 +31,16 @@ pub(super) struct Trial<'a> {
 const LONG_ENOUGH: f64 = 2e-3;
 
 impl<'a> Trial<'a> {
-    pub fn new(gpu: &'a Gpu, step: &'a Step, clock: &'a Clock) -> Result<Trial<'a>, GpuError> {
+    /// Buffers for a step, and scratch for the variant that needs the most: `scratch` f32 elements, or what was planned.
+    pub fn new(gpu: &'a Gpu, step: &'a Step, clock: &'a Clock, scratch: usize) -> Result<Trial<'a>, GpuError> {
         let contents: Vec<Vec<u8>> = step.operands.iter().zip(1..).map(|(o, seed)| made_up(o, seed)).collect();
         let buffer = |bytes: &Vec<u8>| gpu.storage_buffer("tuning", bytes.len() as u64);
         let operands: Vec<GpuBuffer> = contents.iter().map(buffer).collect::<Result<_, _>>()?;
         for (buffer, bytes) in operands.iter().zip(&contents) {
             gpu.upload(buffer, 0, bytes)?;
         }
-        let scratch = step.scratch.as_ref().map(|o| gpu.storage_buffer("tuning", words(o) as u64)).transpose()?;
+        let scratch = step.scratch.as_ref().map(|o| 4 * o.len.max(scratch) as u64);
+        let scratch = scratch.map(|bytes| gpu.storage_buffer("tuning", bytes)).transpose()?;
         Ok(Trial { gpu, step, clock, operands, contents, scratch })
     }
 
