@@ -1,6 +1,10 @@
 //! Choosing a device by name or by what the machine has.
 
-use chiaro_gpu::{Adapters, BackendOptions, Gpu, GpuBackend, GpuError, OpenOptions, Selection};
+use std::path::PathBuf;
+
+use chiaro_gpu::{
+    Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, Tuning, user_cache_folder,
+};
 use chiaro_graph::Backend;
 
 /// What kind of device runs the graphs.
@@ -15,10 +19,21 @@ pub enum DeviceKind {
 }
 
 /// How a device is opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DeviceOptions {
     /// Threads of the CPU backend; absent: one a core.
     pub threads: Option<usize>,
+    /// Where a GPU's compiled kernels and tuned choices are kept between runs: the user's cache folder
+    /// ([`user_cache_folder`]) by default. Absent: nowhere.
+    pub cache: Option<PathBuf>,
+    /// Where a GPU's variants of kernels come from.
+    pub tuning: Tuning,
+}
+
+impl Default for DeviceOptions {
+    fn default() -> Self {
+        DeviceOptions { threads: None, cache: user_cache_folder(), tuning: Tuning::Auto }
+    }
 }
 
 /// Why there is no such device.
@@ -46,6 +61,7 @@ pub struct Device {
     backend: Box<dyn Backend>,
     kind: DeviceKind,
     why: String,
+    notes: Notes,
 }
 
 impl Device {
@@ -54,7 +70,7 @@ impl Device {
     /// # Errors
     /// If `WGPU_BACKEND` names nothing usable, or the CPU backend cannot start.
     pub fn auto(options: &DeviceOptions) -> Result<Device, DeviceError> {
-        match open_gpu(&Selection::Auto) {
+        match open_gpu(&Selection::Auto, options) {
             Ok(device) => Ok(device),
             Err(error @ GpuError::UnknownBackend { .. }) => Err(error.into()),
             Err(GpuError::NoAdapter { found, .. }) => cpu(options, format!("there is no GPU: {found}")),
@@ -74,9 +90,10 @@ impl Device {
             "cpu" => cpu(options, asked()),
             "reference" => {
                 let backend = Box::new(chiaro_cpu::reference::Reference::new());
-                Ok(Device { backend, kind: DeviceKind::Reference, why: asked() })
+                Ok(Device { backend, kind: DeviceKind::Reference, why: asked(), notes: Notes::default() })
             }
-            _ if lower == "gpu" || lower.starts_with("gpu:") => match lower.parse().and_then(|s| open_gpu(&s)) {
+            _ if lower == "gpu" || lower.starts_with("gpu:") => match lower.parse().and_then(|s| open_gpu(&s, options))
+            {
                 Ok(device) => Ok(device),
                 Err(GpuError::UnknownAdapter { .. }) => Err(unknown(name)),
                 Err(error) => Err(error.into()),
@@ -109,6 +126,11 @@ impl Device {
         self.kind
     }
 
+    /// What the user should be told though nothing failed, such as a cache folder that takes no files.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
     /// Why this one was chosen.
     pub fn why(&self) -> &str {
         &self.why
@@ -122,12 +144,14 @@ fn unknown(name: &str) -> DeviceError {
 fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
     let backend = chiaro_cpu::Cpu::new(options.threads).map_err(|e| DeviceError::Cpu(e.to_string()))?;
     let backend = Box::new(backend);
-    Ok(Device { backend, kind: DeviceKind::Cpu, why })
+    Ok(Device { backend, kind: DeviceKind::Cpu, why, notes: Notes::default() })
 }
 
-fn open_gpu(selection: &Selection) -> Result<Device, GpuError> {
-    let gpu = Gpu::open(selection, OpenOptions::default())?;
-    let why = gpu.why().to_string();
-    let backend = Box::new(GpuBackend::new(gpu, BackendOptions::default()));
-    Ok(Device { backend, kind: DeviceKind::Gpu, why })
+fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, GpuError> {
+    let open = OpenOptions { cache: options.cache.clone(), cooperative_matrix: true, ..OpenOptions::default() };
+    let gpu = Gpu::open(selection, open)?;
+    let (why, notes) = (gpu.why().to_string(), gpu.notes().clone());
+    let backend =
+        Box::new(GpuBackend::new(gpu, BackendOptions { tuning: options.tuning, ..BackendOptions::default() }));
+    Ok(Device { backend, kind: DeviceKind::Gpu, why, notes })
 }

@@ -82,10 +82,10 @@ fn epilogue4(value: vec4<f32>, index: u32) -> vec4<f32> {
 }
 
 fn store4(row: CRow, n: u32, value: vec4<f32>) {
-    for (var i = 0u; i < 4u; i++) {
-        if (row.valid & (n + i < GEMM_N)) {
-            c[row.base + n + i] = CWord(epilogue(value[i], row.base + n + i));
-        }
+    // As many as compilers do not know, or they would write the epilogue out four times.
+    let columns = min(4u, GEMM_N - min(GEMM_N, n));
+    for (var i = 0u; i < select(0u, columns, row.valid); i++) {
+        c[row.base + n + i] = CWord(epilogue(value[i], row.base + n + i));
     }
 }
 
@@ -118,7 +118,8 @@ fn main(
     let b_row1 = b_column(z, n0 + n + 1u);
     let b_row2 = b_column(z, n0 + n + 2u);
     let b_row3 = b_column(z, n0 + n + 3u);
-    for (var k = range.x; k < range.y; k += 4u) {
+    let end = range.y * groups.z;
+    for (var k = range.x; k < end; k += 4u) {
         {
             let a_step0 = a_step(z, k, 0u);
             let a_step1 = a_step(z, k, 1u);
@@ -178,13 +179,11 @@ fn main(
             sum3_0 = fma(vec4<f32>(a3_3), vec4<f32>(b0_3, b1_3, b2_3, b3_3), sum3_0);
         }
     }
-    let row0 = c_row(z, m0 + m + 0u);
-    store4(row0, n0 + n + 0u, sum0_0);
-    let row1 = c_row(z, m0 + m + 1u);
-    store4(row1, n0 + n + 0u, sum1_0);
-    let row2 = c_row(z, m0 + m + 2u);
-    store4(row2, n0 + n + 0u, sum2_0);
-    let row3 = c_row(z, m0 + m + 3u);
-    store4(row3, n0 + n + 0u, sum3_0);
+    var sums = array<vec4<f32>, 4>(sum0_0, sum1_0, sum2_0, sum3_0);
+    let rows = min(4u, GEMM_M - min(GEMM_M, m0 + m));
+    for (var i = 0u; i < rows; i++) {
+        let row = c_row(z, m0 + m + i);
+        store4(row, n0 + n + 0u, sums[i * 1u + 0u]);
+    }
     // end body
 }

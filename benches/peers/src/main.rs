@@ -66,7 +66,8 @@ fn main() -> Result<()> {
     let name = if half { format!("{} f16", args.backend) } else { args.backend.clone() };
     let precision = if half { chiaro::nn::Precision::f16() } else { chiaro::nn::Precision::F32 };
     let report = Report { backend: name, workload, budget: args.budget, start };
-    let options = DeviceOptions { threads: args.threads.filter(|&n| n > 0) };
+    // Nothing of an earlier run may shorten the start.
+    let options = DeviceOptions { threads: args.threads.filter(|&n| n > 0), cache: None, ..DeviceOptions::default() };
     let mut device = Device::by_name(&args.backend, &options)?;
     let backend = device.backend();
     match args.workload {

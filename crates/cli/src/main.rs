@@ -15,6 +15,7 @@ mod predict;
 mod profile;
 mod summary;
 mod train;
+mod tune;
 mod usage;
 mod verify;
 
@@ -39,6 +40,7 @@ enum Command {
     Devices(devices::Args),
     Verify(verify::Args),
     Bench(bench::Args),
+    Tune(tune::Args),
     Summary(summary::Args),
     Models(models::Args),
 }
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Summary(args) => summary::run(&args),
         Command::Models(args) => models::run(&args),
     };

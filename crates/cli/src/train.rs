@@ -29,6 +29,9 @@ pub struct Args {
     /// Threads of the CPU backend, and at most so many that open and load data; one a core if absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Choose a GPU's kernels by their shapes alone: no search, and nothing that an earlier one found
+    #[arg(long)]
+    no_tune: bool,
     /// The run folder to make; runs/ with the date and a number if absent
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
@@ -62,9 +65,10 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     let Run { config, data, resumed } = run;
     report_notes(&data.notes);
     let model = model_for(&config, &data)?;
-    let mut device = device::open(&config.device, args.threads)?;
-    let (name, why) = (device.name(), device.why().to_string());
+    let mut device = device::open(&config.device, args.threads, args.no_tune)?;
+    let (name, why, notes) = (device.name(), device.why().to_string(), device.notes().clone());
     let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+    notes.take().iter().for_each(|text| note(&format!("note: {text}")));
     let folder = match (resumed, &args.out) {
         (Some(folder), _) => {
             trainer.resume(&folder)?;

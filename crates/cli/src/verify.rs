@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The CPU, then the device asked for; and what is wrong with a GPU that cannot be used though it is there.
 fn devices_to_check(name: &str) -> anyhow::Result<(Vec<Device>, Option<DeviceError>)> {
-    let mut devices = vec![device::open("cpu", None)?];
+    let mut devices = vec![device::open("cpu", None, false)?];
     let wanted = match name {
         "auto" => Adapters::enumerate()?.choose(&Selection::Auto).is_ok().then_some("gpu"),
         "cpu" => None,

@@ -1,6 +1,7 @@
 //! The backend: graphs compiled to plans on one device, with arenas shared between them by name.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{
@@ -12,6 +13,7 @@ use crate::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::executor::Executor;
 use crate::half;
 use crate::kernels::{self, Variants};
+use crate::tune::{Outcome, Tuned, Tuning};
 use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError, peaks};
 
 /// Storage bindings of a kernel on every device.
@@ -24,11 +26,13 @@ pub struct BackendOptions {
     pub fuse: bool,
     /// Whose kernels and fusions; those of the device's kind by default.
     pub kernels: KernelChoice,
+    /// Where variants of kernels come from.
+    pub tuning: Tuning,
 }
 
 impl Default for BackendOptions {
     fn default() -> Self {
-        BackendOptions { fuse: true, kernels: KernelChoice::Suited }
+        BackendOptions { fuse: true, kernels: KernelChoice::Suited, tuning: Tuning::Auto }
     }
 }
 
@@ -62,7 +66,7 @@ pub fn planned_dispatches(plan: &Plan) -> Result<usize, GpuError> {
 pub struct GpuBackend {
     gpu: Gpu,
     options: BackendOptions,
-    variants: Variants,
+    tuned: Tuned,
     arenas: HashMap<String, (ArenaInfo, GpuBuffer)>,
     plans: Vec<Executor>,
     start: AllocationCounter,
@@ -74,7 +78,8 @@ impl GpuBackend {
         let software = gpu.summary().kind == AdapterKind::Software && options.kernels == KernelChoice::Suited;
         let variants = if software { Variants::SOFTWARE } else { Variants::GPU };
         let start = gpu.counters();
-        GpuBackend { gpu, options, variants, arenas: HashMap::new(), plans: vec![], start }
+        let tuned = Tuned::new(&gpu, variants, options.tuning);
+        GpuBackend { gpu, options, tuned, arenas: HashMap::new(), plans: vec![], start }
     }
 
     /// The device.
@@ -89,13 +94,29 @@ impl GpuBackend {
             max_operands: limits.storage_buffers.clamp(4, PORTABLE_BINDINGS) as usize,
             max_bytes: usize::try_from(limits.binding_bytes).unwrap_or(usize::MAX),
             fuse: self.options.fuse,
-            ..kernels::plan_options(&self.variants)
+            ..kernels::plan_options(self.tuned.base())
         }
     }
 
     /// Dispatches of one step of a compiled graph; 0 if there is no such graph.
     pub fn dispatches(&self, plan: PlanId) -> usize {
         self.plans.get(plan.0).map_or(0, Executor::dispatches)
+    }
+
+    /// Searches for the best variants of a graph's kernels, for `limit` at most, and keeps them in the cache folder. Kernels
+    /// that an earlier search settled are left out.
+    ///
+    /// # Errors
+    /// Those of planning, and the loss of the device.
+    pub fn tune(&mut self, graph: &Graph, limit: Duration) -> Result<Vec<Outcome>, BackendError> {
+        let plan = Plan::new(graph, &self.plan_options())?;
+        self.tuned.search(&self.gpu, &plan.steps, limit).map_err(|e| self.error(e))
+    }
+
+    /// The cooperative matrix tiles that gave right results and are used for f16 operands; `None` until a graph was
+    /// compiled that has a use for them.
+    pub fn cooperative_tiles(&self) -> Option<Vec<String>> {
+        self.tuned.cooperative().map(|tiles| tiles.iter().map(ToString::to_string).collect())
     }
 
     fn error(&self, error: GpuError) -> BackendError {
@@ -158,9 +179,12 @@ impl Backend for GpuBackend {
         half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options())?;
         self.check_memory(&plan)?;
+        // Before the plan's memory is taken: a search needs some for itself.
+        let prepared = self.tuned.prepare(&self.gpu, &plan.steps);
+        prepared.map_err(|e| self.error(e))?;
         let held: HashSet<String> = self.arenas.keys().cloned().collect();
         let made = self.declare(graph).and_then(|()| {
-            let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.variants);
+            let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.tuned);
             made.map_err(|e| self.error(e))
         });
         if made.is_err() {
@@ -168,6 +192,7 @@ impl Backend for GpuBackend {
             self.arenas.retain(|name, _| held.contains(name));
         }
         self.plans.push(made?);
+        self.gpu.keep_pipelines();
         Ok(PlanId(self.plans.len() - 1))
     }
 

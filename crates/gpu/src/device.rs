@@ -13,6 +13,7 @@ use crate::adapter::{
 use crate::counters::{AllocationCounter, Counters};
 use crate::error::GpuError;
 use crate::faults::Faults;
+use crate::notes::Notes;
 use crate::pipeline::Pipelines;
 use crate::pipeline_cache::PipelineCacheFile;
 use crate::select::Selection;
@@ -24,7 +25,8 @@ use crate::{budget, probe, unsafe_calls};
 pub struct OpenOptions {
     /// Build every kernel with wgpu's runtime checks and zeroed workgroup memory: slower, for tests and bug hunts.
     pub checked: bool,
-    /// Request cooperative matrices where the adapter has them; they are experimental in wgpu.
+    /// Request cooperative matrices of f16 with f32 sums where the adapter has them. They are experimental in wgpu, and a
+    /// backend uses them only after its own check; where the device cannot be opened with them, it is opened without.
     pub cooperative_matrix: bool,
     /// Leave out 16-bit floats even where the adapter has them, as on one that has none.
     pub without_f16: bool,
@@ -33,8 +35,9 @@ pub struct OpenOptions {
     pub budget_bytes: Option<u64>,
     /// How long to wait for a submission before the device is given up. `None`: 60 s, 600 s on a software adapter.
     pub timeout: Option<Duration>,
-    /// A folder for compiled pipelines, used where the adapter has pipeline caches.
-    pub pipeline_cache: Option<PathBuf>,
+    /// A folder in which compiled pipelines (where the adapter has pipeline caches) and tuned choices are kept, such as
+    /// [`crate::user_cache_folder`]. `None` keeps nothing.
+    pub cache: Option<PathBuf>,
 }
 
 /// An open GPU. Clones are handles of the same device.
@@ -56,6 +59,7 @@ struct Inner {
     pipelines: Pipelines,
     downloads: Downloads,
     cache: Option<PipelineCacheFile>,
+    notes: Notes,
 }
 
 impl Drop for Inner {
@@ -94,9 +98,19 @@ impl Gpu {
 
     fn open_unprobed(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
         let Choice { adapter, mut summary, why } = choice;
-        let mut features = wanted_features(adapter.features(), options.cooperative_matrix);
+        let usable = summary.features.cooperative_matrix.iter().any(|shape| shape.ends_with("F16->F32"));
+        let mut features = wanted_features(adapter.features(), options.cooperative_matrix && usable);
         features.set(Features::SHADER_F16, features.contains(Features::SHADER_F16) && !options.without_f16);
-        let (device, queue) = request(&adapter, &summary, features)?;
+        let notes = Notes::default();
+        let mut requested = request(&adapter, &summary, features);
+        if let Err(error) = &requested
+            && features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
+        {
+            notes.add(format!("cooperative matrices are left off: {error}"));
+            features.remove(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+            requested = request(&adapter, &summary, features);
+        }
+        let (device, queue) = requested?;
         summary.limits = summarize_limits(&device.limits(), features);
         if !features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
             summary.features.cooperative_matrix.clear();
@@ -104,7 +118,7 @@ impl Gpu {
         summary.features.f16 = features.contains(Features::SHADER_F16);
         let software = summary.kind == AdapterKind::Software;
         let cache = options
-            .pipeline_cache
+            .cache
             .as_deref()
             .filter(|_| summary.features.pipeline_cache)
             .map(|folder| PipelineCacheFile::open(&device, &summary, folder));
@@ -121,6 +135,7 @@ impl Gpu {
             why,
             options,
             cache,
+            notes,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -206,8 +221,18 @@ impl Gpu {
         &self.inner.downloads
     }
 
+    /// Where files may be kept between runs.
+    pub(crate) fn cache_folder(&self) -> Option<&std::path::Path> {
+        self.inner.options.cache.as_deref()
+    }
+
     pub(crate) fn cache(&self) -> Option<&PipelineCacheFile> {
         self.inner.cache.as_ref()
+    }
+
+    /// What the user should be told though nothing failed. The handle may be kept apart from the device.
+    pub fn notes(&self) -> &Notes {
+        &self.inner.notes
     }
 
     pub(crate) fn give_up(&self, what: &str, limit: Duration) -> GpuError {

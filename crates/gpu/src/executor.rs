@@ -7,8 +7,9 @@ use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as 
 use chiaro_graph::{ArenaInfo, Call, DType, Graph, InputInfo, Tensor};
 
 use crate::bytes::{tensor_bytes, tensor_from_bytes};
-use crate::kernels::{self, Dispatch, Part, Variants};
+use crate::kernels::{self, Dispatch, Part};
 use crate::profile::{self, HostTimes};
+use crate::tune::Tuned;
 use crate::{
     BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline, ReadTicket, Step, StepQueue, StepSizes,
 };
@@ -59,11 +60,11 @@ impl Executor {
         graph: &Graph,
         plan: &Plan,
         arenas: &HashMap<String, (ArenaInfo, GpuBuffer)>,
-        variants: &Variants,
+        tuned: &Tuned,
     ) -> Result<Executor, GpuError> {
         let buffers: Vec<GpuBuffer> =
             (0..plan.buffers.len()).map(|i| buffer(gpu, graph, plan, i, arenas)).collect::<Result<_, _>>()?;
-        let commands = commands(gpu, plan, &buffers, variants)?;
+        let commands = commands(gpu, plan, &buffers, tuned)?;
         let input_buffers: Vec<Option<GpuBuffer>> = plan.inputs.iter().map(|i| i.map(|i| buffers[i].clone())).collect();
         let staged = |bytes: u64| bytes.next_multiple_of(STAGING_ALIGNMENT);
         let upload = input_buffers.iter().flatten().map(|b| staged(b.bytes())).sum();
@@ -208,10 +209,10 @@ fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
 }
 
 /// Compiles every kernel of a plan, all at once, and binds its buffers.
-fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], variants: &Variants) -> Result<Vec<Command>, GpuError> {
+fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Result<Vec<Command>, GpuError> {
     let mut dispatches: Vec<(&PlanStep, Call, Dispatch)> = vec![];
     for step in &plan.steps {
-        let made = kernels::dispatches(step, variants)
+        let made = kernels::dispatches(step, &tuned.variants(step))
             .map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })?;
         dispatches.extend(made.into_iter().enumerate().map(|(i, d)| (step, profile::call(step, i, &d), d)));
     }

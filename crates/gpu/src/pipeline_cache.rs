@@ -1,9 +1,11 @@
-//! Compiled pipelines on disk, one file an adapter and driver, opt-in: starting a program again then skips the compiler.
+//! Compiled pipelines on disk, one file an adapter, driver and program version: starting again then skips the compiler.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::adapter::AdapterSummary;
+use crate::cache::{self, digest};
 use crate::{Gpu, unsafe_calls};
 
 /// Begins every file; the number changes with the format.
@@ -13,46 +15,52 @@ const MAGIC: &[u8; 8] = b"chiaroP1";
 pub(crate) struct PipelineCacheFile {
     raw: wgpu::PipelineCache,
     path: PathBuf,
+    /// Pipelines compiled on the device when the file was last written.
+    saved: AtomicU64,
 }
 
 impl PipelineCacheFile {
     /// Opens the cache of `adapter` in `folder`. A file that is missing, damaged or of another driver is an empty cache.
     pub(crate) fn open(device: &wgpu::Device, adapter: &AdapterSummary, folder: &Path) -> Self {
-        let (vendor, product) = adapter.pci;
-        let driver = digest(format!("{} {}", adapter.name, adapter.driver).as_bytes());
-        let name = format!("pipelines-{}-{vendor:x}-{product:x}-{driver:016x}.bin", adapter.backend);
-        let path = folder.join(name);
-        let stored = std::fs::read(&path).ok();
+        let path = folder.join(cache::file_name("pipelines", adapter, "bin"));
+        let stored = cache::read(&path).ok().flatten();
         let data = stored.as_deref().and_then(unseal);
-        Self { raw: unsafe_calls::pipeline_cache(device, data), path }
+        Self { raw: unsafe_calls::pipeline_cache(device, data), path, saved: AtomicU64::new(0) }
     }
 
     pub(crate) fn raw(&self) -> &wgpu::PipelineCache {
         &self.raw
     }
 
-    /// Writes the file by way of a neighbour, so that a reader never sees half of it.
     fn save(&self) -> io::Result<bool> {
-        let Some(data) = self.raw.get_data() else {
-            return Ok(false);
-        };
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
+        match self.raw.get_data() {
+            Some(data) => cache::write(&self.path, &seal(&data)).map(|()| true),
+            None => Ok(false),
         }
-        let partial = self.path.with_extension(format!("{}", std::process::id()));
-        std::fs::write(&partial, seal(&data))?;
-        std::fs::rename(&partial, &self.path).map(|()| true)
     }
 }
 
 impl Gpu {
-    /// Writes the pipelines compiled so far to the folder in [`crate::OpenOptions::pipeline_cache`]. Returns whether
-    /// there is such a cache on this device.
+    /// Writes the pipelines compiled so far to the folder in [`crate::OpenOptions::cache`]. Returns whether there is such a
+    /// cache on this device.
     ///
     /// # Errors
     /// Those of writing a file.
     pub fn save_pipeline_cache(&self) -> io::Result<bool> {
         self.cache().map_or(Ok(false), PipelineCacheFile::save)
+    }
+
+    /// Writes the pipelines where some were compiled since; a folder that takes no files costs a note and nothing else.
+    pub(crate) fn keep_pipelines(&self) {
+        let Some(cache) = self.cache() else { return };
+        let compiled = self.counters().pipelines;
+        if cache.saved.swap(compiled, Relaxed) == compiled {
+            return;
+        }
+        if let Err(error) = cache.save() {
+            let path = cache.path.display();
+            self.notes().add(format!("compiled kernels are not kept for the next start: {path}: {error}"));
+        }
     }
 }
 
@@ -64,11 +72,6 @@ fn seal(data: &[u8]) -> Vec<u8> {
 fn unseal(file: &[u8]) -> Option<&[u8]> {
     let (stored, data) = file.strip_prefix(MAGIC)?.split_first_chunk::<8>()?;
     (digest(data).to_le_bytes() == *stored).then_some(data)
-}
-
-/// FNV-1a, 64 bits: finds damage, not malice.
-fn digest(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -252,8 +252,7 @@ fn immediate_data_reaches_the_kernel() {
 #[test]
 fn the_pipeline_cache_survives_on_disk_and_damage_to_it_does_no_harm() {
     let folder = std::env::temp_dir().join(format!("chiaro-pipelines-{}", std::process::id()));
-    let open =
-        || -> Option<Gpu> { support::open(OpenOptions { pipeline_cache: Some(folder.clone()), ..Default::default() }) };
+    let open = || -> Option<Gpu> { support::open(OpenOptions { cache: Some(folder.clone()), ..Default::default() }) };
     let Some(gpu) = open() else { return };
     assert_usable(&gpu);
     let saved = gpu.save_pipeline_cache().expect("writes");

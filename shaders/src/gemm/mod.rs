@@ -24,6 +24,11 @@ pub(crate) struct Operand {
 }
 
 impl Operand {
+    /// The operand as a tile loads it: one term at a time leaves nothing to load at once along k.
+    fn for_tile(self, tile: &Tile) -> Self {
+        if self.along_k && tile.depth < self.width { Self { width: 1, ..self } } else { self }
+    }
+
     /// Loads of four where `contiguous`, the length that neighbours run along, is a multiple of it.
     pub fn new(along_k: bool, contiguous: u32, elem: Elem) -> Self {
         let width = if contiguous.is_multiple_of(4) { 4 } else { 1 };
@@ -69,19 +74,20 @@ impl Product {
         if cooperative && (self.a.elem != Elem::F16 || self.b.elem != Elem::F16) {
             return Err(ShaderError::Tile { tile: tile.to_string(), reason: "cooperative matrices take f16 operands" });
         }
+        let (a, b) = (self.a.for_tile(tile), self.b.for_tile(tile));
         let mut text = Source::new(skeleton)
             .replace_region("operands", operands.source)
             .set_const("TILE_M", tile.rows)
             .set_const("TILE_N", tile.columns)
             .set_const("THREADS", tile.threads())
-            .replace_region("body", &unroll::body(tile, &self.a, &self.b, self.columns));
+            .replace_region("body", &unroll::body(tile, &a, &b, self.columns));
         if tile.memory != Memory::Direct {
             text = text.set_const("TILE_K", tile.depth);
         }
         if let Memory::Cooperative { size } = tile.memory {
             text = cooperative::set_types(text, size, tile);
         }
-        for (name, operand) in [("A", &self.a), ("B", &self.b)] {
+        for (name, operand) in [("A", &a), ("B", &b)] {
             text = text
                 .set_alias(&format!("{name}Word"), &operand.elem.word(operand.width))
                 .set_alias(&format!("{name}Val"), &word(if cooperative { "f16" } else { "f32" }, operand.width))

@@ -31,7 +31,7 @@ pub struct Tile {
     pub rows: u32,
     /// Columns of the result a workgroup computes.
     pub columns: u32,
-    /// Terms (k) a step adds, all unrolled; a multiple of 4.
+    /// Terms (k) a step adds, all unrolled; a multiple of 4, or 1 without workgroup memory: the shortest code.
     pub depth: u32,
     /// Rows of the result a thread computes.
     pub thread_rows: u32,
@@ -48,8 +48,8 @@ impl Tile {
     pub const SMALL: Self = Self::new(Memory::Workgroup, [32, 32, 16], [2, 4]);
     /// 16x16x16 with 1x4 a thread: what any device can run.
     pub const TINY: Self = Self::new(Memory::Workgroup, [16, 16, 16], [1, 4]);
-    /// 8x8 a thread without workgroup memory: software devices.
-    pub const SOFTWARE: Self = Self::new(Memory::Direct, [64, 64, 4], [8, 8]);
+    /// 8x8 a thread without workgroup memory, a term at a time: long products on software devices.
+    pub const SOFTWARE: Self = Self::new(Memory::Direct, [16, 64, 1], [8, 8]);
 
     /// The cooperative tiles that a tuner may try for f16 operands where the device has matrices of the size.
     pub const COOPERATIVE: [Self; 6] = [
@@ -62,7 +62,7 @@ impl Tile {
     ];
 
     /// The tiles that a tuner may try; each passes [`Tile::check`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::LARGE,
         Self::new(Memory::Workgroup, [128, 64, 16], [8, 4]),
         Self::new(Memory::Workgroup, [64, 128, 16], [4, 8]),
@@ -73,6 +73,9 @@ impl Tile {
         Self::SMALL,
         Self::TINY,
         Self::SOFTWARE,
+        Self::new(Memory::Direct, [16, 32, 1], [8, 4]),
+        Self::new(Memory::Direct, [16, 32, 1], [4, 4]),
+        Self::new(Memory::Direct, [64, 64, 4], [8, 8]),
         Self::new(Memory::Direct, [64, 32, 4], [8, 4]),
         Self::new(Memory::Direct, [16, 32, 4], [4, 4]),
     ];
@@ -119,7 +122,8 @@ impl Tile {
         if !parts.iter().all(|p| p.is_power_of_two()) || parts.iter().any(|&p| p > 256) {
             return fail("every part must be a power of two up to 256");
         }
-        if self.depth < 4 || self.thread_columns < 4 {
+        let single = self.depth == 1 && self.memory == Memory::Direct;
+        if (self.depth < 4 && !single) || self.thread_columns < 4 {
             return fail("depth and columns a thread must be multiples of 4");
         }
         if self.rows < self.thread_rows || self.columns < self.thread_columns {
@@ -181,5 +185,6 @@ mod tests {
         assert!(Tile::new(Memory::Workgroup, [16, 16, 4], [1, 4]).check().is_err());
         assert!(Tile::new(Memory::Workgroup, [24, 16, 16], [1, 4]).check().is_err());
         assert!(Tile::new(Memory::Direct, [16, 16, 4], [2, 4]).check().is_err());
+        assert!(Tile::new(Memory::Workgroup, [16, 16, 1], [1, 4]).check().is_err());
     }
 }

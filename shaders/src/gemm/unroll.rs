@@ -48,6 +48,10 @@ pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> S
         columns::finish(&mut lines, tile, reduced, segment(tile));
         return indent(&lines);
     }
+    if tile.memory == Memory::Direct {
+        store_in_a_loop(&mut lines, tile);
+        return indent(&lines);
+    }
     for i in 0..tile.thread_rows {
         lines.push(format!("let row{i} = c_row(z, m0 + m + {i}u);"));
         for q in 0..tile.thread_columns / 4 {
@@ -55,6 +59,21 @@ pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> S
         }
     }
     indent(&lines)
+}
+
+/// Stores row after row: software devices spend most of their compile time on the epilogue where every row has its own
+/// copy. The number of rows is one that compilers do not know, or they would unroll the loop again.
+fn store_in_a_loop(lines: &mut Vec<String>, tile: &Tile) {
+    let fours = tile.thread_columns / 4;
+    let sums: Vec<String> = (0..tile.thread_rows * fours).map(|s| format!("sum{}_{}", s / fours, s % fours)).collect();
+    lines.push(format!("var sums = array<vec4<f32>, {}>({});", sums.len(), sums.join(", ")));
+    lines.push(format!("let rows = min({}u, GEMM_M - min(GEMM_M, m0 + m));", tile.thread_rows));
+    lines.push("for (var i = 0u; i < rows; i++) {".into());
+    lines.push("let row = c_row(z, m0 + m + i);".into());
+    for q in 0..fours {
+        lines.push(format!("store4(row, n0 + n + {}u, sums[i * {fours}u + {q}u]);", q * segment(tile)));
+    }
+    lines.push("}".into());
 }
 
 /// The distance between the groups of four columns of one thread: neighbouring threads store neighbouring fours.
@@ -136,12 +155,15 @@ fn direct_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side) {
         (0..tile.thread_columns).map(|j| format!("n + {}u", j / 4 * segment(tile) + j % 4)).collect();
     a.locate_all(lines, &rows);
     b.locate_all(lines, &columns);
-    lines.push(format!("for (var k = range.x; k < range.y; k += {}u) {{", tile.depth));
+    // There is one workgroup along z, which compilers do not know: they would unroll a short loop once more.
+    lines.push("let end = range.y * groups.z;".into());
+    lines.push(format!("for (var k = range.x; k < end; k += {}u) {{", tile.depth));
+    let terms = tile.depth.min(4);
     for k in (0..tile.depth).step_by(4) {
         lines.push("{".into());
-        a.fetch_four(lines, tile.thread_rows, k);
-        b.fetch_four(lines, tile.thread_columns, k);
-        for kk in 0..4 {
+        a.fetch_terms(lines, tile.thread_rows, k, terms);
+        b.fetch_terms(lines, tile.thread_columns, k, terms);
+        for kk in 0..terms {
             let four = |q: u32| {
                 if b.operand.width == 4 && !b.operand.along_k {
                     return format!("b{q}_{kk}");
@@ -285,11 +307,11 @@ impl Side<'_> {
         }
     }
 
-    /// Loads four terms of `count` rows (or columns) beginning at k + `k`.
-    fn fetch_four(&self, lines: &mut Vec<String>, count: u32, k: u32) {
+    /// Loads `terms` terms, four or one, of `count` rows (or columns) beginning at k + `k`.
+    fn fetch_terms(&self, lines: &mut Vec<String>, count: u32, k: u32, terms: u32) {
         let Self { name, operand, .. } = self;
         let four_of_k = operand.along_k && operand.width == 4;
-        let steps = if four_of_k { 1 } else { 4 };
+        let steps = if four_of_k { 1 } else { terms };
         for kk in 0..steps {
             lines.push(format!("let {name}_step{kk} = {name}_step(z, k, {}u);", k + kk));
         }

@@ -4,7 +4,7 @@ use chiaro_graph::plan::{ConvShape, Kernel, Step};
 use chiaro_shaders::kernels::{Conv2d, SumParts};
 use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
 
-use super::{Dispatch, Part, Variants, columns, composed, extent, extents, input_elem, output_elem};
+use super::{Dispatch, Part, Product, Variants, columns, composed, extent, extents, input_elem, output_elem};
 use crate::codegen;
 
 pub(super) fn forward(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
@@ -37,14 +37,17 @@ pub(super) fn is_depthwise(shape: &ConvShape) -> bool {
 
 /// The tile of a forward pass.
 pub(super) fn forward_tile(shape: &ConvShape, variants: &Variants) -> Tile {
-    let rows = shape.y[..3].iter().product();
-    variants.tile(rows, shape.w[0] / shape.spec.groups, shape.spec.groups)
+    let (m, k) = (shape.y[..3].iter().product(), shape.w[1..].iter().product());
+    let (n, z) = (shape.w[0] / shape.spec.groups, shape.spec.groups);
+    variants.tile(Product { m, n, k, z, busy_rows: false })
 }
 
 /// The tile of an input gradient.
 pub(super) fn input_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
-    let phases: usize = shape.spec.stride.iter().product();
-    variants.tile(phase_rows(shape), shape.w[3], shape.spec.groups * phases)
+    let z = shape.spec.groups * shape.spec.stride.iter().product::<usize>();
+    // The taps fall into phases.
+    let k = (shape.w[..3].iter().product::<usize>() / z).max(1);
+    variants.tile(Product { m: phase_rows(shape), n: shape.w[3], k, z, busy_rows: true })
 }
 
 /// Rows of each phase of an input gradient.
@@ -77,14 +80,20 @@ pub(super) fn scratch(shape: &ConvShape, variants: &Variants) -> usize {
     split(shape, variants).1 as usize * shape.w.iter().product::<usize>()
 }
 
+/// The tile, and the parts in which terms are summed: at most as many as without any choice, since scratch is planned so.
 fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
     let groups = shape.spec.groups;
     let (m, n) = (shape.w[0] / groups, shape.w[1..].iter().product::<usize>());
     let terms: usize = shape.y[..3].iter().product();
-    // Splitting the terms fills the device, so tiles may be as large as the shape has use for.
-    let tile = variants.tile(m, n, groups * terms.div_ceil(256));
-    let tiles = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * groups;
-    (tile, variants.weight_grad_parts(tiles, terms) as u32)
+    let of = |variants: &Variants| {
+        // Splitting the terms fills the device, so tiles may be as large as the shape has use for.
+        let z = groups * terms.div_ceil(256);
+        let tile = variants.tile(Product { m, n, k: terms.min(256), z, busy_rows: false });
+        let tiles = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * groups;
+        (tile, variants.weight_grad_parts(tiles, terms) as u32)
+    };
+    let (tile, parts) = of(variants);
+    (tile, parts.min(of(&variants.plain()).1))
 }
 
 fn conv(shape: &ConvShape) -> Result<Conv2d, ShaderError> {

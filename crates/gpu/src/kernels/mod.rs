@@ -18,7 +18,7 @@ use chiaro_graph::{DType, shape::count};
 use chiaro_shaders::{Elem, ShaderError, dispatch};
 
 use crate::codegen;
-pub(crate) use variants::Variants;
+pub(crate) use variants::{Choice, Product, Variants};
 
 /// 32-bit elements to which operands are aligned, 256 bytes: arenas are laid out so, and no adapter asks for more.
 const ALIGNMENT: usize = 64;
@@ -81,8 +81,8 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
     }
 }
 
-/// f32 elements of scratch that a kernel needs on a device of this kind.
-fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
+/// f32 elements of scratch that a kernel needs in these variants.
+pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
     match kernel {
         _ if reduced.is_some() => columns::scratch(kernel, reduced, variants),
         Kernel::Reduce { prologue, kept, results } => reduce::scratch(prologue, *kept, results.len()),

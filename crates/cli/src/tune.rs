@@ -1,0 +1,89 @@
+//! `chiaro tune`: finds the fastest variants of a GPU's kernels at leisure, and keeps them for later runs.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, Outcome, Selection, Tuning, user_cache_folder};
+use chiaro::nn::{AdamW, Optimizer, TrainOptions, TrainStep, models};
+
+use crate::models::usual_image;
+use crate::output::{duration, line, note};
+use crate::usage::Usage;
+
+/// Find the fastest variants of the kernels of a model on a GPU, and keep them for later runs
+#[derive(clap::Args)]
+pub struct Args {
+    /// gpu, gpu:N, gpu:NAME or gpu:software
+    #[arg(long, default_value = "gpu", value_name = "NAME")]
+    device: String,
+    /// Models to tune for; may be given several times
+    #[arg(long, value_name = "NAME", default_value = "small-cnn")]
+    model: Vec<String>,
+    /// Images a step
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Height and width of the images; those that suit the model if absent
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
+    size: Option<u32>,
+    /// Channels of the images; those that suit the model if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    channels: Option<u32>,
+    /// Classes to tell apart
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    classes: u32,
+    /// The longest search for each model, in seconds
+    #[arg(long, default_value_t = 300.0, value_name = "S")]
+    seconds: f64,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let limit = Duration::try_from_secs_f64(args.seconds)
+        .map_err(|_| Usage(format!("--seconds must be a number of at least 0, not {}", args.seconds)))?;
+    let steps: Vec<(String, TrainStep)> =
+        args.model.iter().map(|name| Ok((name.clone(), step(args, name)?))).collect::<anyhow::Result<_>>()?;
+    if ["cpu", "reference"].contains(&args.device.trim().to_lowercase().as_str()) {
+        return Err(Usage(format!("only GPUs are tuned, not '{}'", args.device)).into());
+    }
+    let cache = user_cache_folder();
+    if cache.is_none() {
+        note("note: there is no cache folder (see CHIARO_CACHE_DIR), so that nothing found here is kept");
+    }
+    let open = OpenOptions { cache, cooperative_matrix: true, ..OpenOptions::default() };
+    let gpu = Gpu::open(&args.device.parse::<Selection>()?, open)?;
+    line(&format!("device: {} ({})", gpu.summary(), gpu.why()))?;
+    let notes = gpu.notes().clone();
+    let mut backend = GpuBackend::new(gpu, BackendOptions { tuning: Tuning::Kept, ..BackendOptions::default() });
+    for (name, step) in steps {
+        let outcomes = backend.tune(&step.graph, limit)?;
+        notes.take().iter().for_each(|text| note(&format!("note: {text}")));
+        line(&format!("{name}, batch {}: {} kernels searched", args.batch, outcomes.len()))?;
+        outcomes.iter().try_for_each(|outcome| line(&row(outcome)))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn step(args: &Args, name: &str) -> anyhow::Result<TrainStep> {
+    let [h, w, c] = usual_image(name);
+    let size = |usual: usize| args.size.map_or(usual, |size| size as usize);
+    let image = [size(h), size(w), args.channels.map_or(c, |c| c as usize)];
+    let model = models::by_name(name, args.classes as usize, image)?;
+    Ok(TrainStep::build(&model, TrainOptions::new(args.batch as usize, Optimizer::AdamW(AdamW::default())))?)
+}
+
+fn row(outcome: &Outcome) -> String {
+    let time = |seconds: f64| duration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    let kernel = outcome.kernel.split(['(', ' ']).next().unwrap_or_default();
+    let rejected = match outcome.rejected {
+        0 => String::new(),
+        n => format!(", {n} rejected"),
+    };
+    format!(
+        "  {kernel:<16} {:<28} {:>9} -> {:>9}  {} (of {}{rejected})",
+        outcome.label,
+        time(outcome.plain_seconds),
+        time(outcome.best_seconds),
+        outcome.chosen,
+        outcome.tried,
+    )
+}

@@ -1,0 +1,158 @@
+//! The file of tuned choices: JSON, one a device, driver and program version. Anything wrong with it costs a note.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chiaro_shaders::Tile;
+use serde::{Deserialize, Serialize};
+
+use crate::kernels::Choice;
+use crate::{Gpu, Notes, cache};
+
+/// Changes with the meaning of the file.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    format: u32,
+    program: String,
+    adapter: String,
+    driver: String,
+    /// The cooperative tiles that gave right results; absent where nobody asked yet.
+    cooperative: Option<Vec<String>>,
+    choices: BTreeMap<String, Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<u32>,
+}
+
+/// What a file knew.
+#[derive(Default)]
+pub(super) struct Known {
+    pub choices: BTreeMap<String, Choice>,
+    pub cooperative: Option<Vec<Tile>>,
+}
+
+/// Where a device's choices are kept.
+pub(super) struct TuneFile {
+    path: PathBuf,
+    adapter: String,
+    driver: String,
+}
+
+impl TuneFile {
+    /// The file of this device; `None` where it was opened without a cache folder.
+    pub fn of(gpu: &Gpu) -> Option<TuneFile> {
+        let (folder, summary) = (gpu.cache_folder()?, gpu.summary());
+        let path = folder.join(cache::file_name("tuned", summary, "json"));
+        Some(TuneFile { path, adapter: summary.name.clone(), driver: summary.driver.clone() })
+    }
+
+    /// What the file says; nothing where it is missing, damaged or of another device, with a note unless it is missing.
+    pub fn load(&self, notes: &Notes) -> Known {
+        let ignored = |reason: &str| {
+            notes.add(format!("tuned choices are ignored: {}: {reason}", self.path.display()));
+            Known::default()
+        };
+        match cache::read(&self.path) {
+            Ok(None) => Known::default(),
+            Ok(Some(bytes)) => self.parse(&bytes).unwrap_or_else(|reason| ignored(&reason)),
+            // Where not even the folder can be, saving says so.
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Known::default(),
+            Err(error) => ignored(&error.to_string()),
+        }
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Known, String> {
+        let contents: Contents = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let ours = (FORMAT, env!("CARGO_PKG_VERSION"), self.adapter.as_str(), self.driver.as_str());
+        if (contents.format, &*contents.program, &*contents.adapter, &*contents.driver) != ours {
+            return Err("it is of another device, driver or version".to_owned());
+        }
+        let mut choices = BTreeMap::new();
+        for (key, entry) in contents.choices {
+            let tile = entry.tile.map(|text| tile(&text)).transpose()?;
+            choices.insert(key, Choice { tile, parts: entry.parts, threads: entry.threads });
+        }
+        let cooperative = contents.cooperative.map(|tiles| tiles.iter().map(|t| tile(t)).collect::<Result<_, _>>());
+        Ok(Known { choices, cooperative: cooperative.transpose()? })
+    }
+
+    /// Writes the file; a folder that takes none costs a note.
+    pub fn save(&self, choices: &BTreeMap<String, Choice>, cooperative: Option<&[Tile]>, notes: &Notes) {
+        let entry = |choice: &Choice| Entry {
+            tile: choice.tile.map(|tile| tile.to_string()),
+            parts: choice.parts,
+            threads: choice.threads,
+        };
+        let contents = Contents {
+            format: FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            adapter: self.adapter.clone(),
+            driver: self.driver.clone(),
+            cooperative: cooperative.map(|tiles| tiles.iter().map(ToString::to_string).collect()),
+            choices: choices.iter().map(|(key, choice)| (key.clone(), entry(choice))).collect(),
+        };
+        let written = serde_json::to_vec_pretty(&contents)
+            .map_err(std::io::Error::from)
+            .and_then(|bytes| cache::write(&self.path, &bytes));
+        if let Err(error) = written {
+            notes.add(format!("tuned choices are not kept for the next start: {}: {error}", self.path.display()));
+        }
+    }
+}
+
+/// The tile of this name.
+fn tile(text: &str) -> Result<Tile, String> {
+    let all = Tile::ALL.into_iter().chain(Tile::COOPERATIVE);
+    all.into_iter().find(|tile| tile.to_string() == text).ok_or_else(|| format!("there is no tile '{text}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> TuneFile {
+        TuneFile { path: PathBuf::from("tuned.json"), adapter: "Radeon".to_owned(), driver: "radv 25".to_owned() }
+    }
+
+    fn text(adapter: &str, tile: &str) -> String {
+        let program = env!("CARGO_PKG_VERSION");
+        format!(
+            r#"{{"format": 1, "program": "{program}", "adapter": "{adapter}", "driver": "radv 25", "cooperative": null,
+            "choices": {{"a": {{"tile": "{tile}", "parts": 4}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let path = std::env::temp_dir().join(format!("chiaro-tuned-{}.json", std::process::id()));
+        let (file, notes) = (TuneFile { path, ..file() }, Notes::default());
+        let choice = Choice { tile: Some(Tile::LARGE), parts: Some(3), threads: None };
+        let (choices, trusted) = (BTreeMap::from([("a product".to_owned(), choice)]), [Tile::COOPERATIVE[0]]);
+        file.save(&choices, Some(&trusted), &notes);
+        let known = file.load(&notes);
+        let _ = std::fs::remove_file(&file.path);
+        assert_eq!((known.choices, known.cooperative), (choices, Some(trusted.to_vec())));
+        assert!(notes.take().is_empty());
+    }
+
+    #[test]
+    fn only_a_whole_file_of_this_device_counts() {
+        let good = text("Radeon", "workgroup 128x128x16/8x8");
+        let known = file().parse(good.as_bytes()).expect("a good file");
+        assert_eq!(known.choices["a"], Choice { tile: Some(Tile::LARGE), parts: Some(4), threads: None });
+        assert!(file().parse(text("Arc", "workgroup 128x128x16/8x8").as_bytes()).is_err());
+        assert!(file().parse(text("Radeon", "workgroup 1x1x1/1x1").as_bytes()).is_err());
+        for length in 0..good.len() {
+            assert!(file().parse(&good.as_bytes()[..length]).is_err(), "cut at {length}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Tuning: for the kernels that matter most, which variant is the fastest on this device, found once and kept in a file.
+//!
+//! A search runs a step of a plan on buffers of its own. A variant counts only if its results equal those of the portable
+//! one, which needs neither workgroup memory nor subgroups.
+
+mod candidates;
+mod clock;
+mod compare;
+mod file;
+mod search;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chiaro_graph::DType;
+use chiaro_graph::plan::{Kernel, Step};
+use chiaro_shaders::Tile;
+
+use crate::kernels::{self, Choice, Variants};
+use crate::{AdapterKind, Gpu, GpuError, cooperative};
+pub(crate) use compare::{Tolerance, ends_the_search};
+use file::TuneFile;
+pub use search::Outcome;
+
+/// Where variants of kernels come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tuning {
+    /// [`Tuning::Search`] for two seconds a plan on a GPU. [`Tuning::Kept`] on a software device, where every variant costs
+    /// tenths of a second to compile.
+    #[default]
+    Auto,
+    /// From shapes alone: the same variants on every start and on every device of a kind.
+    Off,
+    /// What an earlier search left in the cache folder, and shapes for the rest.
+    Kept,
+    /// As `Kept`; kernels that nothing is known about are searched for so long at most, for each plan.
+    Search(Duration),
+}
+
+/// The longest search of a plan where nobody asked for one.
+const BRIEF: Duration = Duration::from_secs(2);
+
+/// What is known about the best variants on a device.
+pub(crate) struct Tuned {
+    base: Variants,
+    tuning: Tuning,
+    choices: BTreeMap<String, Choice>,
+    file: Option<TuneFile>,
+    /// The cooperative tiles that gave right results; absent until a plan has a use for them.
+    cooperative: Option<Vec<Tile>>,
+}
+
+impl Tuned {
+    /// What the cache folder of the device knows, as far as `tuning` wants it.
+    pub fn new(gpu: &Gpu, base: Variants, tuning: Tuning) -> Tuned {
+        let tuning = match tuning {
+            Tuning::Auto if gpu.summary().kind == AdapterKind::Software => Tuning::Kept,
+            Tuning::Auto => Tuning::Search(BRIEF),
+            other => other,
+        };
+        let mut tuned = Tuned { base, tuning, choices: BTreeMap::new(), file: None, cooperative: None };
+        if tuning != Tuning::Off
+            && let Some(file) = TuneFile::of(gpu)
+        {
+            let known = file.load(gpu.notes());
+            (tuned.choices, tuned.cooperative) = (known.choices, known.cooperative);
+            tuned.file = Some(file);
+        }
+        tuned
+    }
+
+    /// The kind of device that plans are made for.
+    pub fn base(&self) -> &Variants {
+        &self.base
+    }
+
+    /// The cooperative tiles that may be used; `None` where nobody asked yet.
+    pub fn cooperative(&self) -> Option<&[Tile]> {
+        self.cooperative.as_deref()
+    }
+
+    /// The variants for a step.
+    pub fn variants(&self, step: &Step) -> Variants {
+        let mut variants = self.base;
+        if takes_cooperative(step) && !self.base.software() {
+            variants = variants.with_cooperative(self.cooperative.as_deref().unwrap_or_default());
+        }
+        let choice = key(step).and_then(|key| self.choices.get(&key));
+        match choice.map(|choice| variants.with(*choice)) {
+            Some(chosen) if fits(step, &chosen) => chosen,
+            _ => variants,
+        }
+    }
+
+    /// Learns what is needed for a plan: whether cooperative matrices can be trusted, where a step could use them, and the
+    /// best variants, where a search is wanted.
+    ///
+    /// # Errors
+    /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`]; a variant that fails otherwise is only left out.
+    pub fn prepare(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
+        self.check_cooperative(gpu, steps)?;
+        match self.tuning {
+            Tuning::Search(limit) => self.search(gpu, steps, limit).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_cooperative(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
+        if self.cooperative.is_none() && steps.iter().any(takes_cooperative) {
+            self.cooperative = Some(cooperative::trusted(gpu)?);
+            self.save(gpu);
+        }
+        Ok(())
+    }
+
+    fn save(&self, gpu: &Gpu) {
+        if let Some(file) = &self.file {
+            file.save(&self.choices, self.cooperative.as_deref(), gpu.notes());
+        }
+    }
+}
+
+/// Whether a variant keeps to the scratch that the plan has for the step.
+fn fits(step: &Step, variants: &Variants) -> bool {
+    let planned = step.scratch.as_ref().map_or(0, |scratch| scratch.len);
+    kernels::scratch(&step.kernel, step.columns.as_ref(), variants) <= planned
+}
+
+/// Products and convolutions of f16 tensors; not those that reduce columns of their results on the way or compute an input.
+fn takes_cooperative(step: &Step) -> bool {
+    let product = matches!(
+        step.kernel,
+        Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) | Kernel::Conv2dWeightGrad(_)
+    );
+    let plain = step.columns.is_none() && step.loads.iter().all(Option::is_none);
+    product && plain && step.inputs.iter().take(2).all(|&i| step.operands[i].dtype == DType::F16)
+}
+
+/// What steps of equal speed share: the kernel's whole shape, its types, and what is fused into it beside an epilogue. `None`
+/// where there are no variants.
+fn key(step: &Step) -> Option<String> {
+    let kernel = match &step.kernel {
+        Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) | Kernel::Conv2dWeightGrad(_) => {
+            format!("{:?}", step.kernel)
+        }
+        Kernel::Reduce { prologue, kept, results } => {
+            let kinds: Vec<_> = results.iter().map(|(_, kind)| kind).collect();
+            format!("Reduce {:?} to {kept} axes, {kinds:?}", prologue.domain)
+        }
+        _ => return None,
+    };
+    let types: Vec<String> = step.operands.iter().map(|operand| operand.dtype.to_string()).collect();
+    let computed = step.loads.iter().enumerate().filter(|(_, load)| load.is_some());
+    let fused: String = computed.map(|(i, _)| format!(", input {i} computed")).collect();
+    let columns = step.columns.as_ref().map_or(String::new(), |c| format!(", {} columns", c.results.len()));
+    Some(format!("{kernel} of {}{fused}{columns}", types.join(" ")))
+}
