@@ -46,7 +46,8 @@ fn outputs(backend: &mut dyn Backend, step: &TrainStep) -> Vec<Tensor> {
 
 #[test]
 fn a_step_in_16_bits_by_the_kernels_of_gpus_equals_the_reference() {
-    let Some(gpu) = support::open(OpenOptions::default()) else {
+    // With the matrices of the device, where it has any: Mesa 26's llvmpipe has.
+    let Some(gpu) = support::open(OpenOptions { cooperative_matrix: true, ..OpenOptions::default() }) else {
         return;
     };
     let step = step();
@@ -57,6 +58,7 @@ fn a_step_in_16_bits_by_the_kernels_of_gpus_equals_the_reference() {
     assert!(plan.steps.iter().any(|s| s.loads.iter().any(Option::is_some)), "no kernel computes an input");
     let want = outputs(&mut Reference::new(), &step);
     let got = outputs(&mut backend, &step);
+    println!("cooperative tiles: {:?}", backend.cooperative_tiles());
     let rounded = outputs(&mut Reference::rounding_halves(), &step);
     let cpu = outputs(&mut chiaro_cpu::Cpu::new(Some(2)).expect("threads"), &step);
     for (i, (name, _)) in step.graph.outputs().iter().enumerate() {

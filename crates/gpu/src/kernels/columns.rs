@@ -16,7 +16,7 @@ pub(crate) fn reduces_columns(kernel: &Kernel) -> bool {
 }
 
 /// What the shader of a step is to reduce.
-pub(super) fn of(step: &Step) -> Reduced {
+pub(crate) fn of(step: &Step) -> Reduced {
     match &step.columns {
         None => Reduced::None,
         Some(c) if c.results.iter().any(|r| r.1 == ColumnKind::Moments) => Reduced::Moments,
@@ -36,12 +36,16 @@ pub(super) fn with_merge(step: &Step, first: Dispatch, variants: &Variants) -> R
     Ok(vec![first, second])
 }
 
-/// f32 elements of the parts of all columns.
+/// A tile of fewer rows than this, and than shapes alone suggest, is not chosen where columns are reduced.
+const SHORTEST_TILE: usize = 32;
+
+/// f32 elements of the parts of all columns, with room for those of shorter tiles that a search may find faster.
 pub(super) fn scratch(kernel: &Kernel, columns: Option<&Columns>, variants: &Variants) -> usize {
     let (Some(columns), Some(parts)) = (columns, parts(kernel, variants)) else {
         return 0;
     };
-    columns.values() * parts.count() * columns.program.domain.iter().product::<usize>()
+    let most = parts.count().max(ColumnParts { tile: SHORTEST_TILE, ..parts }.count());
+    columns.values() * most * columns.program.domain.iter().product::<usize>()
 }
 
 fn parts(kernel: &Kernel, variants: &Variants) -> Option<ColumnParts> {

@@ -18,6 +18,7 @@ use chiaro_graph::{DType, shape::count};
 use chiaro_shaders::{Elem, ShaderError, dispatch};
 
 use crate::codegen;
+pub(crate) use columns::of as reduced_columns;
 pub(crate) use variants::{Choice, Product, Variants};
 
 /// 32-bit elements to which operands are aligned, 256 bytes: arenas are laid out so, and no adapter asks for more.

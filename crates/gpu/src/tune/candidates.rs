@@ -4,15 +4,23 @@ use chiaro_graph::plan::{Kernel, Step};
 use chiaro_shaders::{Memory, Tile};
 
 use crate::AdapterLimits;
-use crate::kernels::{Choice, Variants};
+use crate::kernels::{self, Choice, Variants};
 
-/// The variant that every device runs right: no workgroup memory, no subgroups, few registers.
-pub(super) const PORTABLE: Choice =
-    Choice { tile: Some(Tile::new(Memory::Direct, [16, 32, 4], [4, 4])), parts: None, threads: Some(64) };
+/// The variant that every device runs right: no subgroups, few registers, and no workgroup memory but for reductions of columns.
+pub(super) fn portable(step: &Step) -> Choice {
+    let tile = match step.columns {
+        Some(_) => Tile::TINY,
+        None => Tile::new(Memory::Direct, [16, 32, 4], [4, 4]),
+    };
+    Choice { tile: Some(tile), parts: None, threads: Some(64) }
+}
 
 /// What to try for a step, the most promising first. `cooperative` are the tiles that may be trusted.
 pub(super) fn of(step: &Step, base: &Variants, limits: &AdapterLimits, cooperative: &[Tile]) -> Vec<Choice> {
-    let tiles = |extents: Option<[usize; 2]>| tiles(extents, base, limits, cooperative);
+    let reduced = kernels::reduced_columns(step);
+    let tiles = |extents: Option<[usize; 2]>| {
+        tiles(extents, base, limits, cooperative).filter(move |tile| tile.reduces(reduced) || step.columns.is_none())
+    };
     let of_tile = |tile: Tile| Choice { tile: Some(tile), ..Choice::default() };
     match &step.kernel {
         Kernel::MatMul(shape) => tiles(Some([shape.m, shape.n])).map(of_tile).collect(),
@@ -59,4 +67,48 @@ fn tiles<'a>(
         let trusted = matches!(tile.memory, Memory::Cooperative { .. }) || kind(tile);
         trusted && runs(tile) && suits(tile)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chiaro_graph::plan::Plan;
+    use chiaro_graph::{ConvSpec, DType, Graph};
+
+    /// A convolution of 16-bit images that reduces the moments of its results.
+    fn step() -> Step {
+        let mut g = Graph::new();
+        let x = g.input("x", &[8, 16, 16, 64], DType::F16).expect("an input");
+        let w = g.input("w", &[64, 3, 3, 64], DType::F16).expect("an input");
+        let scale = g.input("scale", &[64], DType::F32).expect("an input");
+        let y = g.conv2d(x, w, &ConvSpec { padding: [1; 4], ..ConvSpec::default() }).expect("fits");
+        let (y, _) = g.batch_norm(y, scale, scale, 1e-5).expect("fits");
+        g.output("y", y).expect("new");
+        let plan = Plan::new(&g, &kernels::plan_options(&Variants::GPU)).expect("a plan");
+        plan.steps.into_iter().find(|s| s.columns.is_some()).expect("the convolution reduces columns")
+    }
+
+    #[test]
+    fn every_candidate_of_a_step_that_reduces_columns_can_be_made() {
+        let limits = AdapterLimits {
+            buffer_bytes: 1 << 30,
+            binding_bytes: 1 << 27,
+            storage_buffers: 8,
+            binding_alignment: 256,
+            workgroup_invocations: 1024,
+            workgroup_size: [1024; 3],
+            workgroup_bytes: 32 << 10,
+            workgroups_per_dimension: 65535,
+            immediate_bytes: 0,
+        };
+        let step = step();
+        let all = of(&step, &Variants::GPU, &limits, &Tile::COOPERATIVE);
+        let cooperative = |c: &&Choice| c.tile.is_some_and(|t| matches!(t.memory, Memory::Cooperative { .. }));
+        assert!(all.iter().any(|c| cooperative(&c)) && !all.iter().all(|c| cooperative(&c)), "{all:?}");
+        for choice in all.into_iter().chain([portable(&step)]) {
+            let made =
+                kernels::dispatches(&step, &Variants::GPU.with(choice)).unwrap_or_else(|e| panic!("{choice:?}: {e}"));
+            assert_eq!(made.len(), 2, "{choice:?}");
+        }
+    }
 }

@@ -82,15 +82,18 @@ impl Tuned {
 
     /// The variants for a step.
     pub fn variants(&self, step: &Step) -> Variants {
-        let mut variants = self.base;
-        if takes_cooperative(step) && !self.base.software() {
-            variants = variants.with_cooperative(self.cooperative.as_deref().unwrap_or_default());
-        }
-        let choice = key(step).and_then(|key| self.choices.get(&key));
-        match choice.map(|choice| variants.with(*choice)) {
-            Some(chosen) if fits(step, &chosen) => chosen,
-            _ => variants,
-        }
+        let cooperative = self.base.with_cooperative(&self.cooperative_for(step));
+        let choice = key(step).and_then(|key| self.choices.get(&key)).map(|choice| cooperative.with(*choice));
+        let wanted = choice.into_iter().chain([cooperative]).find(|variants| fits(step, variants));
+        wanted.unwrap_or(self.base)
+    }
+
+    /// The cooperative tiles that a step may use.
+    fn cooperative_for(&self, step: &Step) -> Vec<Tile> {
+        let trusted = self.cooperative.as_deref().unwrap_or_default();
+        let reduced = kernels::reduced_columns(step);
+        let usable = takes_cooperative(step) && !self.base.software();
+        trusted.iter().copied().filter(|tile| usable && tile.reduces(reduced)).collect()
     }
 
     /// Learns what is needed for a plan: whether cooperative matrices can be trusted, where a step could use them, and the
@@ -127,14 +130,13 @@ fn fits(step: &Step, variants: &Variants) -> bool {
     kernels::scratch(&step.kernel, step.columns.as_ref(), variants) <= planned
 }
 
-/// Products and convolutions of f16 tensors; not those that reduce columns of their results on the way or compute an input.
+/// Products and convolutions of f16 tensors.
 fn takes_cooperative(step: &Step) -> bool {
     let product = matches!(
         step.kernel,
         Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) | Kernel::Conv2dWeightGrad(_)
     );
-    let plain = step.columns.is_none() && step.loads.iter().all(Option::is_none);
-    product && plain && step.inputs.iter().take(2).all(|&i| step.operands[i].dtype == DType::F16)
+    product && step.inputs.iter().take(2).all(|&i| step.operands[i].dtype == DType::F16)
 }
 
 /// What steps of equal speed share: the kernel's whole shape, its types, and what is fused into it beside an epilogue. `None`

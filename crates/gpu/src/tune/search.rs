@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use chiaro_graph::plan::{Kernel, Step};
 
-use super::candidates::{self, PORTABLE};
+use super::candidates;
 use super::clock::Clock;
 use super::compare::{Tolerance, ends_the_search};
 use super::trial::{Ready, Trial};
-use super::{Tuned, fits, key, takes_cooperative};
+use super::{Tuned, fits, key};
 use crate::kernels::{self, Choice};
 use crate::{Gpu, GpuError};
 
@@ -83,12 +83,11 @@ impl Tuned {
         clock: &Clock,
         deadline: Instant,
     ) -> Result<Option<(Choice, Outcome)>, GpuError> {
-        let cooperative = if takes_cooperative(step) { self.cooperative.as_deref() } else { None };
-        let candidates = candidates::of(step, &self.base, gpu.limits(), cooperative.unwrap_or_default());
+        let candidates = candidates::of(step, &self.base, gpu.limits(), &self.cooperative_for(step));
         if candidates.len() < 2 {
             return Ok(None);
         }
-        let portable = self.base.with(PORTABLE);
+        let portable = self.base.with(candidates::portable(step));
         let scratch = kernels::scratch(&step.kernel, step.columns.as_ref(), &portable);
         let trial = Trial::new(gpu, step, clock, scratch)?;
         let mut found = Found { best: f64::INFINITY, choice: Choice::default(), tried: 0, rejected: 0 };
@@ -111,7 +110,7 @@ impl Tuned {
         }
         if found.tried == 0 {
             // Nothing but the portable variant gives its results.
-            found.choice = PORTABLE;
+            found.choice = candidates::portable(step);
             gpu.notes()
                 .add(format!("{}: every fast variant gave wrong results here; the portable one is used", step.label));
         } else if found.best > plain * WORTH_IT {
@@ -221,7 +220,8 @@ mod tests {
         };
         let (step, clock) = (step(), Clock::new(&gpu).expect("a clock"));
         let trial = Trial::new(&gpu, &step, &clock, 0).expect("a trial");
-        let portable = Variants::SOFTWARE.with(PORTABLE);
+        let choice = candidates::portable(&step);
+        let portable = Variants::SOFTWARE.with(choice);
         let wanted = trial.results(&trial.compile(&portable).expect("compiles")).expect("runs");
         let right = |got: &[Vec<u8>]| trial.agree(got, &wanted, tolerance(&step));
         let mut found = Found { best: f64::INFINITY, choice: Choice::default(), tried: 0, rejected: 0 };
@@ -243,8 +243,8 @@ mod tests {
             .expect("goes on");
         assert_eq!((found.tried, found.rejected, found.choice), (0, 3, Choice::default()), "{found:?}");
 
-        found.consider(&trial, PORTABLE, || trial.compile(&portable), right).expect("runs");
-        assert_eq!((found.tried, found.choice), (1, PORTABLE));
+        found.consider(&trial, choice, || trial.compile(&portable), right).expect("runs");
+        assert_eq!((found.tried, found.choice), (1, choice));
         assert!(found.best.is_finite() && found.best > 0.0, "{found:?}");
     }
 }
