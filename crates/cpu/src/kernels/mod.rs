@@ -34,7 +34,7 @@ pub use matmul::{MatmulShape, matmul};
 pub use max_pool::{max_pool2d, max_pool2d_gradient};
 pub use pack::PackedWeights;
 pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient};
-pub use reduce::{column_dots, column_moments, column_sums, row_sums};
+pub use reduce::column_moments;
 pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;
 

@@ -1,4 +1,4 @@
-//! Sums over the rows or the columns of a matrix, and the moments of its columns for batch norm.
+//! The moments of a matrix's columns for batch norm.
 //! Rows are cut into parts that depend on the shape alone; partial results are merged in order.
 
 use super::Workspace;
@@ -37,54 +37,6 @@ pub fn column_moments(workspace: &mut Workspace, x: &[f32], cols: usize, mean: &
     }
 }
 
-/// `sum[c] = sum over rows of x[row][c]`.
-pub fn column_sums(workspace: &mut Workspace, x: &[f32], cols: usize, sum: &mut [f32]) {
-    assert_eq!(sum.len(), cols);
-    let level = workspace.level();
-    let rows = x.len().checked_div(cols).unwrap_or(0);
-    let parts = by_parts(&mut workspace.partials, rows, cols, 1, |rows, sums| {
-        level.vectorize(Sums { x: &x[rows.start * cols..rows.end * cols], cols, sum: sums });
-    });
-    add_parts(workspace.partials.get(), parts, sum);
-}
-
-/// `sum[c] = sum over rows of a[row][c]` and `dot[c] = sum over rows of a[row][c] * (b[row][c] - shift[c])`: what the gradient
-/// of batch norm needs of `dy`, `x` and its mean.
-pub fn column_dots(
-    workspace: &mut Workspace,
-    (a, b): (&[f32], &[f32]),
-    shift: &[f32],
-    sum: &mut [f32],
-    dot: &mut [f32],
-) {
-    let cols = shift.len();
-    assert!(a.len() == b.len() && sum.len() == cols && dot.len() == cols);
-    let level = workspace.level();
-    let rows = a.len().checked_div(cols).unwrap_or(0);
-    let parts = by_parts(&mut workspace.partials, rows, cols, 2, |rows, sums| {
-        let range = rows.start * cols..rows.end * cols;
-        let (sum, dot) = sums.split_at_mut(cols);
-        level.vectorize(Dots { a: &a[range.clone()], b: &b[range], shift, sum, dot });
-    });
-    let partials = workspace.partials.get();
-    sum.fill(0.0);
-    dot.fill(0.0);
-    for part in partials.chunks_exact(2 * cols.max(1)).take(parts) {
-        sum.iter_mut().zip(&part[..cols]).for_each(|(s, p)| *s += p);
-        dot.iter_mut().zip(&part[cols..]).for_each(|(d, p)| *d += p);
-    }
-}
-
-/// `sum[r] = sum of row r`.
-pub fn row_sums(workspace: &mut Workspace, x: &[f32], cols: usize, sum: &mut [f32]) {
-    assert_eq!(x.len(), sum.len() * cols);
-    let level = workspace.level();
-    let rows = (LEAST / cols.max(1)).max(1);
-    sum.par_chunks_mut(rows).enumerate().for_each(|(i, sum)| {
-        level.vectorize(RowSums { x: &x[i * rows * cols..][..sum.len() * cols], cols, sum });
-    });
-}
-
 fn part_rows(rows: usize, parts: usize, part: usize) -> Range<usize> {
     rows * part / parts..rows * (part + 1) / parts
 }
@@ -108,13 +60,6 @@ fn by_parts(
             .for_each(|(part, sums)| task(part_rows(rows, parts, part), sums));
     }
     parts
-}
-
-fn add_parts(partials: &[f32], parts: usize, sum: &mut [f32]) {
-    sum.fill(0.0);
-    for part in partials.chunks_exact(sum.len().max(1)).take(parts) {
-        sum.iter_mut().zip(part).for_each(|(s, p)| *s += p);
-    }
 }
 
 /// Chan's formula: joins `count` rows to `seen` rows.
@@ -142,6 +87,9 @@ impl Vectorize for Moments<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
+        if self.cols < LANES && LANES.is_multiple_of(self.cols) {
+            return self.run_narrow::<FMA>();
+        }
         let rows = (BLOCK / self.cols).max(2);
         for (i, block) in self.x.chunks(rows * self.cols).enumerate() {
             let count = block.len() / self.cols;
@@ -168,6 +116,41 @@ impl Vectorize for Moments<'_> {
     }
 }
 
+impl Moments<'_> {
+    /// Several rows side by side fill the lanes; their sums are put together once a block.
+    #[inline(always)]
+    fn run_narrow<const FMA: bool>(self) {
+        let cols = self.cols;
+        let fold = |lanes: &[f32; LANES]| {
+            let mut folded = [0.0; LANES];
+            lanes.chunks_exact(cols).for_each(|l| folded[..cols].iter_mut().zip(l).for_each(|(f, l)| *f += l));
+            folded
+        };
+        for (i, block) in self.x.chunks(BLOCK).enumerate() {
+            let count = (block.len() / cols) as f32;
+            let wide = block.chunks_exact(LANES);
+            let last = wide.remainder();
+            let (mut mean, mut rest, mut m2) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+            for row in wide.clone().chain([last]) {
+                add::<FMA>(row, &mut mean, |_, x| (x, 0.0), &mut [0.0; LANES]);
+            }
+            let folded = fold(&mean);
+            mean.iter_mut().enumerate().for_each(|(lane, m)| *m = folded[lane % cols] / count);
+            for row in wide.chain([last]) {
+                add::<FMA>(row, &mut rest, |i, x| (x - mean[i], x - mean[i]), &mut m2);
+            }
+            // The mean was rounded: the deviations from it still have a small sum.
+            let (rest, mut m2) = (fold(&rest), fold(&m2));
+            for c in 0..cols {
+                let error = rest[c] / count;
+                mean[c] += error;
+                m2[c] -= error * rest[c];
+            }
+            merge(i * BLOCK / cols, count as usize, &mean[..cols], &m2[..cols], self.mean, self.m2);
+        }
+    }
+}
+
 /// `sum[i] += value, squares[i] += value * factor` with `(value, factor) = f(i, row[i])`.
 #[inline(always)]
 fn add<const FMA: bool>(
@@ -189,80 +172,6 @@ fn add<const FMA: bool>(
     } else {
         for (i, x) in row.iter().enumerate() {
             one(i, *x);
-        }
-    }
-}
-
-struct Sums<'a> {
-    x: &'a [f32],
-    cols: usize,
-    sum: &'a mut [f32],
-}
-
-impl Vectorize for Sums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for c in (0..self.cols).step_by(LANES) {
-            let len = LANES.min(self.cols - c);
-            let mut sum = [0.0; LANES];
-            for row in self.x.chunks_exact(self.cols) {
-                add::<FMA>(&row[c..c + len], &mut sum, |_, x| (x, 0.0), &mut [0.0; LANES]);
-            }
-            self.sum[c..c + len].copy_from_slice(&sum[..len]);
-        }
-    }
-}
-
-struct Dots<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-    shift: &'a [f32],
-    sum: &'a mut [f32],
-    dot: &'a mut [f32],
-}
-
-impl Vectorize for Dots<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let cols = self.shift.len();
-        for c in (0..cols).step_by(LANES) {
-            let len = LANES.min(cols - c);
-            let (mut sum, mut dot, mut shift) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-            shift[..len].copy_from_slice(&self.shift[c..c + len]);
-            for (a, b) in self.a.chunks_exact(cols).zip(self.b.chunks_exact(cols)) {
-                let b = &b[c..c + len];
-                add::<FMA>(&a[c..c + len], &mut sum, |i, a| (a, b[i] - shift[i]), &mut dot);
-            }
-            self.sum[c..c + len].copy_from_slice(&sum[..len]);
-            self.dot[c..c + len].copy_from_slice(&dot[..len]);
-        }
-    }
-}
-
-struct RowSums<'a> {
-    x: &'a [f32],
-    cols: usize,
-    sum: &'a mut [f32],
-}
-
-impl Vectorize for RowSums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (r, sum) in self.sum.iter_mut().enumerate() {
-            let row = &self.x[r * self.cols..(r + 1) * self.cols];
-            let mut lanes = [0.0f32; 16];
-            let chunks = row.chunks_exact(16);
-            let rest: f32 = chunks.remainder().iter().sum();
-            for chunk in chunks {
-                lanes.iter_mut().zip(chunk).for_each(|(l, x)| *l += x);
-            }
-            *sum = lanes.iter().sum::<f32>() + rest;
         }
     }
 }
