@@ -113,11 +113,13 @@ pub fn notes(report: &Report) -> anyhow::Result<()> {
     let clocks = [("kernels", kernels), ("steps", steps)];
     let clocks: Vec<String> =
         clocks.iter().filter_map(|(what, row)| Some(format!("{what} by {}", (*row)?.clock))).collect();
-    line(&format!("time: of the fastest run; {}.", clocks.join(", ")))?;
-    line(
-        "roof: the least time by the roofline, over the time. Of each kernel the longer of operations and bytes, added up.",
-    )?;
-    line("Above 100 %: operands that stay in a cache, or Winograd, which multiplies less than is counted.")?;
+    if !clocks.is_empty() {
+        line(&format!("time: of the fastest run; {}.", clocks.join(", ")))?;
+        line(
+            "roof: the least time by the roofline, over the time. Of each kernel the longer of operations and bytes, added up.",
+        )?;
+        line("Above 100 %: operands that stay in a cache, or Winograd, which multiplies less than is counted.")?;
+    }
     if steps.is_some_and(|row| row.host_encode_seconds > 0.0) {
         line("encode: host time to record and submit a step, waiting left out; subm: submissions of a step.")?;
     }
