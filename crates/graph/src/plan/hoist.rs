@@ -50,8 +50,8 @@ fn worthwhile(call: &Draft) -> Vec<Reg> {
     }
     let fixed = fixed_registers(program);
     let mut wanted = vec![false; fixed.len()];
-    for (reg, instr) in program.instrs.iter().enumerate().filter(|(reg, _)| !fixed[*reg]) {
-        operands(instr).into_iter().filter(|&x| fixed[x] && x < reg).for_each(|x| wanted[x] = true);
+    for (instr, _) in program.instrs.iter().zip(&fixed).filter(|(_, fixed)| !**fixed) {
+        operands(instr).into_iter().filter(|&x| fixed[x]).for_each(|x| wanted[x] = true);
     }
     program.stores.iter().filter(|s| fixed[s.reg]).for_each(|s| wanted[s.reg] = true);
     let scalar = |reg: Reg| matches!(program.instrs[reg], Instr::Scalar(_));
@@ -89,7 +89,7 @@ fn operands(instr: &Instr) -> Vec<Reg> {
 fn behind(program: &Program, reg: Reg) -> Vec<bool> {
     let mut used = vec![false; program.instrs.len()];
     used[reg] = true;
-    for i in (0..=reg).rev().filter(|&i| i <= reg) {
+    for i in (0..=reg).rev() {
         if used[i] {
             operands(&program.instrs[i]).into_iter().for_each(|r| used[r] = true);
         }
