@@ -56,7 +56,7 @@ fn training_step() -> Graph {
     let pairs: Vec<_> = states.into_iter().zip(gradients).collect();
     let packed = g.pack(params, &pairs).expect("all states");
     let momentum = g.arena_like(params, "momentum").expect("new");
-    let (p, m) = (g.arena_values(params), g.arena_values(momentum));
+    let (p, m) = (g.arena_values(params).expect("states"), g.arena_values(momentum).expect("states"));
     let m = g.map_scalars(Elementwise::Mul, m, &[0.9]).expect("a float");
     let m = g.add(m, packed).expect("shapes fit");
     let step = g.map_scalars(Elementwise::Mul, m, &[0.02]).expect("a float");

@@ -212,11 +212,12 @@ impl Graph {
     /// Declares an input.
     ///
     /// # Errors
-    /// If the name is taken.
+    /// If the name is taken or an extent is 0.
     pub fn input(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Var> {
         if self.inputs.iter().any(|i| i.name == name) {
             return Err(GraphError::DuplicateName(name.to_string()));
         }
+        self.check_extents(&format!("input {name:?}"), shape)?;
         let id = InputId(self.inputs.len());
         self.inputs.push(InputInfo { name: name.to_string(), shape: shape.to_vec(), dtype });
         Ok(self.push(Op::Input(id), vec![], shape.to_vec(), dtype))
@@ -242,15 +243,16 @@ impl Graph {
     /// Declares a state at the end of an arena. Every state of an arena must be declared before [`Graph::arena_values`].
     ///
     /// # Errors
-    /// If the name is taken.
+    /// If the name is taken or an extent is 0.
     pub fn state(&mut self, arena: ArenaId, name: &str, shape: &[usize]) -> Result<StateId> {
         if self.states.iter().any(|s| s.name == name) {
             return Err(GraphError::DuplicateName(name.to_string()));
         }
+        self.check_extents(&format!("state {name:?}"), shape)?;
         let id = StateId(self.states.len());
         let info = &mut self.arenas[arena.0];
         let offset = info.len;
-        info.len += count(shape).max(1).next_multiple_of(ARENA_ALIGNMENT);
+        info.len += count(shape).next_multiple_of(ARENA_ALIGNMENT);
         info.states.push(id);
         self.states.push(StateInfo { name: name.to_string(), shape: shape.to_vec(), arena, offset });
         Ok(id)
@@ -264,16 +266,20 @@ impl Graph {
     }
 
     /// A whole arena as one flat vector, padding (always zero at the start) included.
-    pub fn arena_values(&mut self, id: ArenaId) -> Var {
+    ///
+    /// # Errors
+    /// If no state was declared in it.
+    pub fn arena_values(&mut self, id: ArenaId) -> Result<Var> {
         let info = &self.arenas[id.0];
         let (len, dtype) = (info.len, info.dtype);
-        self.push(Op::Arena(id), vec![], vec![len], dtype)
+        self.check_extents(&format!("arena {:?} without a state", info.name), &[len])?;
+        Ok(self.push(Op::Arena(id), vec![], vec![len], dtype))
     }
 
     /// Declares an arena with the layout of another, for optimizer slots; its single state has the arena's name.
     ///
     /// # Errors
-    /// If the name is taken.
+    /// If the name is taken or the other arena has no state.
     pub fn arena_like(&mut self, like: ArenaId, name: &str) -> Result<ArenaId> {
         let len = self.arenas[like.0].len;
         let id = self.arena(name, self.arenas[like.0].dtype)?;
@@ -282,14 +288,18 @@ impl Graph {
     }
 
     /// Fixed data, held on the device.
-    pub fn constant(&mut self, value: Tensor) -> Var {
-        if let Some(i) = self.constants.iter().position(|c| *c == value) {
-            let (shape, dtype) = (value.shape().to_vec(), value.dtype());
-            return self.push(Op::Constant(ConstantId(i)), vec![], shape, dtype);
-        }
+    ///
+    /// # Errors
+    /// If an extent is 0.
+    pub fn constant(&mut self, value: Tensor) -> Result<Var> {
         let (shape, dtype) = (value.shape().to_vec(), value.dtype());
-        self.constants.push(value);
-        self.push(Op::Constant(ConstantId(self.constants.len() - 1)), vec![], shape, dtype)
+        self.check_extents("constant", &shape)?;
+        let known = self.constants.iter().position(|c| *c == value);
+        let id = known.unwrap_or_else(|| {
+            self.constants.push(value);
+            self.constants.len() - 1
+        });
+        Ok(self.push(Op::Constant(ConstantId(id)), vec![], shape, dtype))
     }
 
     /// Names a value to be read after a step.
@@ -342,8 +352,18 @@ impl Graph {
         self.salts
     }
 
+    /// Refuses shapes without elements. Whatever gives a shape that does not come from operands asks here, so that no node
+    /// of a graph is empty: a sum or a largest element of nothing, or a kernel over nothing, cannot occur.
+    pub(crate) fn check_extents(&self, what: &str, shape: &[usize]) -> Result<()> {
+        if shape.contains(&0) {
+            return Err(self.shape_error(what, &[shape], "an extent is 0, but every tensor needs an element".into()));
+        }
+        Ok(())
+    }
+
     /// Adds a node whose shape and types were checked, or finds the equal one.
     pub(crate) fn push(&mut self, op: Op, inputs: Vec<Var>, shape: Shape, dtype: DType) -> Var {
+        assert!(!shape.contains(&0), "{op:?} gave the empty shape {shape:?}");
         let node = Node { op, inputs, shape, dtype };
         if let Some(&v) = self.merged.get(&node) {
             return v;

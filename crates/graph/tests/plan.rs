@@ -36,7 +36,7 @@ fn training_graph() -> Graph {
     let pairs: Vec<_> = states.into_iter().zip(grads).collect();
     let packed = g.pack(arena, &pairs).unwrap();
     let momentum = g.arena_like(arena, "momentum").unwrap();
-    let (p, m) = (g.arena_values(arena), g.arena_values(momentum));
+    let (p, m) = (g.arena_values(arena).unwrap(), g.arena_values(momentum).unwrap());
     let m = g.map_scalars(Elementwise::Mul, m, &[0.9]).unwrap();
     let m = g.add(m, packed).unwrap();
     let step = g.mul(m, lr).unwrap();

@@ -86,7 +86,7 @@ impl ImageInput {
         let words = (h * w * c).div_ceil(4);
         let Some(resident) = &pixels.resident else {
             let images = graph.input("pixels", &[n, words], DType::U32)?;
-            return Ok(Given { images, index: Some(integers(graph, &[n], (0..n as i32).collect())) });
+            return Ok(Given { images, index: Some(integers(graph, &[n], (0..n as i32).collect())?) });
         };
         let index = graph.input("index", &[n], DType::I32)?;
         let arena = graph.arena(&resident.arena, DType::U32)?;
@@ -102,10 +102,10 @@ impl ImageInput {
         let n = graph.shape(index)[0];
         let moves = match key {
             Some(key) if pixels.augment != Augment::default() => pixels.augment.moves(graph, n, key)?,
-            _ => integers(graph, &[n, 3], vec![0; 3 * n]),
+            _ => integers(graph, &[n, 3], vec![0; 3 * n])?,
         };
         let both = vector(pixels.scale.iter().chain(&pixels.shift).copied().collect());
-        let both = graph.constant(both);
+        let both = graph.constant(both)?;
         let affine = graph.reshape(both, &[2, shape[2]])?;
         Ok(graph.load_images(given.images, index, moves, affine, shape)?)
     }
@@ -137,8 +137,8 @@ impl Augment {
         let crop = self.crop as i32;
         let range = f64::from(2 * crop + 1) / LEVELS;
         let mirror = if self.flip { 2.0 / LEVELS } else { 0.0 };
-        let range = graph.constant(vector(vec![range as f32, range as f32, mirror as f32]));
-        let low = integers(graph, &[3], vec![-crop, -crop, 0]);
+        let range = graph.constant(vector(vec![range as f32, range as f32, mirror as f32]))?;
+        let low = integers(graph, &[3], vec![-crop, -crop, 0])?;
         let uniform = graph.random(RandomKind::Uniform, &[n, 3], key)?;
         let level = graph.map_scalars(Elementwise::Mul, uniform, &[LEVELS])?;
         let level = graph.unary(Elementwise::Floor, level)?;
@@ -148,7 +148,7 @@ impl Augment {
     }
 }
 
-fn integers(graph: &mut Graph, shape: &[usize], values: Vec<i32>) -> Var {
+fn integers(graph: &mut Graph, shape: &[usize], values: Vec<i32>) -> Result<Var> {
     let zeros = || Tensor::zeros(shape, DType::I32);
-    graph.constant(Tensor::new(shape, Data::I32(values)).unwrap_or_else(zeros))
+    Ok(graph.constant(Tensor::new(shape, Data::I32(values)).unwrap_or_else(zeros))?)
 }

@@ -93,7 +93,7 @@ impl Scaling {
         settings.check()?;
         let arena = graph.arena(LOSS_SCALE, DType::F32)?;
         graph.state(arena, LOSS_SCALE, &[LEN])?;
-        let values = graph.arena_values(arena);
+        let values = graph.arena_values(arena)?;
         let first = graph.narrow(values, 0, 0, 1)?;
         // Zeros, which nobody has written over yet, are no scale.
         let first = graph.map_scalars(Elementwise::Maximum, first, &[settings.bounds[0]])?;
@@ -132,7 +132,7 @@ impl Scaling {
         let more = graph.map_scalars(Elementwise::Add, skipped, &[1.0])?;
         let new_skipped = graph.where_(good, skipped, more)?;
         let arena = graph.arena(LOSS_SCALE, DType::F32)?;
-        let position = graph.iota(graph.arenas()[arena.0].len);
+        let position = graph.iota(graph.arenas()[arena.0].len)?;
         let mut new = zero;
         for (i, value) in [new_scale, new_run, new_skipped].into_iter().enumerate() {
             let here = graph.map_scalars(Elementwise::Equal, position, &[i as f64])?;

@@ -52,9 +52,9 @@ pub(crate) fn accumulate(graph: &mut Graph, logits: Var, labels: Var, loss_sum: 
     let loss = graph.where_(finite, loss_sum, zero)?;
     let non_finite = graph.where_(finite, zero, one)?;
 
-    let old = graph.arena_values(arena);
+    let old = graph.arena_values(arena)?;
     let len = graph.shape(old)[0];
-    let position = graph.iota(len);
+    let position = graph.iota(len)?;
     let mut added = zero;
     for (i, value) in [loss, correct, samples, non_finite].into_iter().enumerate() {
         let here = graph.map_scalars(Elementwise::Equal, position, &[i as f64])?;

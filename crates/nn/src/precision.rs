@@ -89,7 +89,7 @@ impl HalfWeights {
             graph.state(params, &state.name, &state.shape)?;
         }
         let copy = graph.scoped("weights", |g| {
-            let all = g.arena_values(params);
+            let all = g.arena_values(params)?;
             Ok(g.cast(all, DType::F16))
         })?;
         Ok(HalfWeights { copy, taken: vec![] })

@@ -36,10 +36,10 @@ impl Running {
         let arena = graph.arena(BUFFERS, DType::F32)?;
         let batch: Vec<(StateId, Var)> = self.0.iter().map(|u| (u.state, u.batch)).collect();
         let packed = graph.pack(arena, &batch)?;
-        let old = graph.arena_values(arena);
+        let old = graph.arena_values(arena)?;
         let kept = self.kept_share(graph, arena, old)?;
         let gain = self.per_element(graph, arena, 0.0, |u| u.momentum * u.scale);
-        let gain = graph.constant(gain);
+        let gain = graph.constant(gain)?;
         let new = graph.mul(packed, gain)?;
         let mut sum = graph.add(kept, new)?;
         if let Some(condition) = condition {
@@ -56,7 +56,7 @@ impl Running {
             return graph.map_scalars(Elementwise::Mul, old, &[1.0 - first]);
         }
         let keep = self.per_element(graph, arena, 1.0, |u| 1.0 - u.momentum);
-        let keep = graph.constant(keep);
+        let keep = graph.constant(keep)?;
         graph.mul(old, keep)
     }
 

@@ -180,7 +180,7 @@ fn check(model: &Model, options: &TrainOptions) -> Result<()> {
 }
 
 fn cross_entropy(graph: &mut Graph, logits: Var, labels: Var, options: &TrainOptions) -> Result<Var> {
-    let class_weight = options.class_weights.clone().map(|w| graph.constant(vector(w)));
+    let class_weight = options.class_weights.clone().map(|w| graph.constant(vector(w))).transpose()?;
     let spec = CrossEntropyOptions {
         class_weight,
         label_smoothing: options.label_smoothing,

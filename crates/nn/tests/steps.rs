@@ -236,7 +236,7 @@ fn decay_of_weights_alone_leaves_vectors_as_they_are() {
             graph.state(arena, "bias", &[2]).expect("state");
             let hyper = graph.input("hyper", &[optimizer.hyper_len()], DType::F32).expect("input");
             let len = 2 * ARENA_ALIGNMENT;
-            let zeros = graph.full(&[len], 0.0, DType::F32);
+            let zeros = graph.full(&[len], 0.0, DType::F32).expect("positive extents");
             optimizer.apply(&mut graph, arena, zeros, hyper, decay).expect("recorded");
             assert!(graph.assignments().iter().all(|(t, _)| matches!(t, Target::Arena(_))));
             let mut backend = Reference::new();

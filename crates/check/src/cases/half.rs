@@ -79,7 +79,7 @@ fn images() -> Vec<Case> {
     let global = Case::new("half/global_avg_pool2d", |g, v| g.global_avg_pool2d(v[0]));
     let norm = Case::new("half/batch_norm", |g, v| Ok(g.batch_norm(v[0], v[1], v[2], 1e-5)?.0));
     let moments = Case::new("half/batch_norm_moments", |g, v| {
-        let (one, zero) = (g.full(&[6], 1.0, DType::F32), g.full(&[6], 0.0, DType::F32));
+        let (one, zero) = (g.full(&[6], 1.0, DType::F32)?, g.full(&[6], 0.0, DType::F32)?);
         Ok(g.batch_norm(v[0], one, zero, 1e-5)?.1)
     });
     let fixed = Case::new("half/normalise", |g, v| {

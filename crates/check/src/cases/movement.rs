@@ -22,18 +22,18 @@ pub(super) fn cases() -> Vec<Case> {
             .float("x", &[2, 3], Draw::Normal)
             .float("y", &[1, 3], Draw::Normal),
         Case::new("movement/constant", |g, v| {
-            let c = Tensor::f32(vec![3], vec![0.5, -2.0, 3.0]).map(|t| g.constant(t)).unwrap_or(v[0]);
+            let c = Tensor::f32(vec![3], vec![0.5, -2.0, 3.0]).map_or(Ok(v[0]), |t| g.constant(t))?;
             g.mul(v[0], c)
         })
         .float("x", &[4, 3], Draw::Normal),
         Case::new("movement/iota", |g, v| {
-            let i = g.iota(9);
+            let i = g.iota(9)?;
             let i = g.cast(i, DType::F32);
             g.mul(v[0], i)
         })
         .float("x", &[2, 9], Draw::Normal),
         Case::new("movement/scalars", |g, v| {
-            let full = g.full(&[2, 3], 0.1, DType::F32);
+            let full = g.full(&[2, 3], 0.1, DType::F32)?;
             g.sub(v[0], full)
         })
         .float("x", &[2, 3], Draw::Normal),

@@ -26,7 +26,7 @@ fn batch_norms() -> Vec<Case> {
         let case = case.float("x", shape, draw.clone());
         all.push(case.float("scale", &c, Draw::NormalAround(1.0, 0.5)).float("shift", &c, Draw::Normal));
         let case = Case::new(format!("batch_norm/{name}_moments"), move |g, v| {
-            let (one, zero) = (g.full(&c, 1.0, chiaro_graph::DType::F32), g.full(&c, 0.0, chiaro_graph::DType::F32));
+            let (one, zero) = (g.full(&c, 1.0, chiaro_graph::DType::F32)?, g.full(&c, 0.0, chiaro_graph::DType::F32)?);
             Ok(g.batch_norm(v[0], one, zero, eps)?.1)
         });
         all.push(case.float("x", shape, draw.clone()));

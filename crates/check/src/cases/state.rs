@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         let arena = g.arena("case.pack", DType::F32)?;
         let (a, b) = (g.state(arena, "case.pack.a", &[3])?, g.state(arena, "case.pack.b", &[2, 35])?);
         let packed = g.pack(arena, &[(a, v[0]), (b, v[1])])?;
-        let old = g.arena_values(arena);
+        let old = g.arena_values(arena)?;
         let scale = g.scalar(0.5, DType::F32);
         let scaled = g.mul(packed, scale)?;
         let new = g.sub(old, scaled)?;

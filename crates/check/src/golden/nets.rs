@@ -124,8 +124,8 @@ fn batch_norm(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Results,
         return Ok(g.normalise(x, mean, variance, scale, shift, eps)?.into());
     }
     let c = *g.shape(x).last().unwrap_or(&0);
-    let scale = scale.unwrap_or_else(|| g.full(&[c], 1.0, DType::F32));
-    let shift = shift.unwrap_or_else(|| g.full(&[c], 0.0, DType::F32));
+    let scale = scale.map_or_else(|| g.full(&[c], 1.0, DType::F32), Ok)?;
+    let shift = shift.map_or_else(|| g.full(&[c], 0.0, DType::F32), Ok)?;
     let n = g.shape(x).iter().product::<usize>() / c.max(1);
     let (y, moments) = g.batch_norm(x, scale, shift, eps)?;
     let mut results = Results::from(y);

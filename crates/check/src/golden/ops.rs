@@ -184,9 +184,9 @@ fn gather(g: &mut Graph, x: Var, index: Var, axis: usize) -> Result<Var, GoldenE
 }
 
 /// A constant whose number of elements fits its shape.
-pub(super) fn constant(g: &mut Graph, shape: &[usize], dtype: DType, values: &[f64]) -> Var {
+pub(super) fn constant(g: &mut Graph, shape: &[usize], dtype: DType, values: &[f64]) -> Result<Var, GoldenError> {
     let zeros = || Tensor::zeros(shape, dtype);
-    g.constant(Tensor::from_f64(shape, dtype, values).unwrap_or_else(zeros))
+    Ok(g.constant(Tensor::from_f64(shape, dtype, values).unwrap_or_else(zeros))?)
 }
 
 /// Padding amounts from the last axis backwards; negative ones crop.
@@ -208,7 +208,7 @@ pub(super) fn pad(g: &mut Graph, x: Var, amounts: &[i64], mode: &str, value: f64
             _ => i.clamp(0, extent - 1),
         };
         let index: Vec<f64> = (-pair[0]..extent + pair[1]).map(|i| source(i) as f64).collect();
-        let rows = constant(g, &[index.len()], DType::I32, &index);
+        let rows = constant(g, &[index.len()], DType::I32, &index)?;
         y = g.index_select(y, rows, axis)?;
     }
     Ok(g.pad(y, &low, &high, value)?)

@@ -14,9 +14,13 @@ impl Graph {
     }
 
     /// A tensor filled with one number.
-    pub fn full(&mut self, shape: &[usize], value: f64, dtype: DType) -> Var {
+    ///
+    /// # Errors
+    /// If an extent is 0.
+    pub fn full(&mut self, shape: &[usize], value: f64, dtype: DType) -> Result<Var> {
+        self.check_extents("full", shape)?;
         let s = self.scalar(value, dtype);
-        self.expand(s, shape)
+        Ok(self.expand(s, shape))
     }
 
     /// Applies an elementwise op; operands broadcast to one shape.
@@ -173,8 +177,12 @@ impl Graph {
     }
 
     /// 0, 1, ..., n-1 as i32.
-    pub fn iota(&mut self, n: usize) -> Var {
-        self.push(Op::Iota, vec![], vec![n], DType::I32)
+    ///
+    /// # Errors
+    /// If n is 0.
+    pub fn iota(&mut self, n: usize) -> Result<Var> {
+        self.check_extents("iota", &[n])?;
+        Ok(self.push(Op::Iota, vec![], vec![n], DType::I32))
     }
 
     /// Random f32 numbers from Philox 4x32-10 (Salmon et al., 2011), a fresh stream a call. `key` is `u32 [3]`:
@@ -186,6 +194,7 @@ impl Graph {
         if self.shape(key) != [3] || self.dtype(key) != DType::U32 {
             return Err(self.shape_error("random", &[self.shape(key)], "the key must be u32 [3]".into()));
         }
+        self.check_extents("random", shape)?;
         let salt = self.next_salt();
         Ok(self.push(Op::Random { kind, salt }, vec![key], shape.to_vec(), DType::F32))
     }
@@ -216,12 +225,12 @@ impl Graph {
     /// 1 where the last axis' position equals the index, else 0: `[...]` i32 to `[..., classes]`.
     ///
     /// # Errors
-    /// If the index is no i32.
+    /// If the index is no i32 or there is no class.
     pub fn one_hot(&mut self, index: Var, classes: usize, dtype: DType) -> Result<Var> {
         let mut shape = self.shape(index).to_vec();
         shape.push(1);
         let index = self.reshape(index, &shape)?;
-        let positions = self.iota(classes);
+        let positions = self.iota(classes)?;
         let hit = self.map(Elementwise::Equal, &[index, positions])?;
         Ok(self.cast(hit, dtype))
     }

@@ -48,8 +48,9 @@ impl Graph {
     /// Repeats axes of extent 1 (and new leading ones) to a shape.
     ///
     /// # Errors
-    /// If the operand does not broadcast to it.
+    /// If the operand does not broadcast to it or an extent is 0.
     pub fn broadcast_to(&mut self, x: Var, shape: &[usize]) -> Result<Var> {
+        self.check_extents("broadcast_to", shape)?;
         if crate::shape::broadcast(self.shape(x), shape).as_deref() != Some(shape) {
             return Err(self.shape_error("broadcast_to", &[self.shape(x), shape], "does not broadcast".into()));
         }

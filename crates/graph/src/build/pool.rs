@@ -126,7 +126,7 @@ impl Graph {
         let tensor = Tensor::from_f64(shape, dtype, values).ok_or_else(|| {
             self.shape_error("constant", &[shape, &[values.len()]], "numbers of elements differ".into())
         })?;
-        Ok(self.constant(tensor))
+        self.constant(tensor)
     }
 
     /// Applies a matrix `[OH,H]` to the rows and `[OW,W]` to the columns of x `[N,H,W,C]`.

@@ -26,7 +26,7 @@ impl Graph {
             }
             None if crate::shape::count(self.shape(y)) == 1 => {
                 let (shape, dtype) = (self.shape(y).to_vec(), self.dtype(y));
-                self.full(&shape, 1.0, dtype)
+                self.full(&shape, 1.0, dtype)?
             }
             None => return Err(GraphError::NotDifferentiable("a result of many elements needs a cotangent".into())),
         };
@@ -44,7 +44,7 @@ impl Graph {
                 Some(d) => Ok(d),
                 None => {
                     let (shape, dtype) = (self.shape(v).to_vec(), self.dtype(v));
-                    Ok(self.full(&shape, 0.0, dtype))
+                    self.full(&shape, 0.0, dtype)
                 }
             })
             .collect()

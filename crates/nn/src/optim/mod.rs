@@ -122,8 +122,8 @@ impl Optimizer {
         decay: Decay,
         condition: Option<Var>,
     ) -> Result<()> {
-        let values = graph.arena_values(params);
-        let mask = decay.mask(graph, params).map(|m| graph.constant(m));
+        let values = graph.arena_values(params)?;
+        let mask = decay.mask(graph, params).map(|m| graph.constant(m)).transpose()?;
         let mut update = Update { graph, params, values, gradient, hyper, mask, condition };
         let new = match self {
             Optimizer::Sgd(o) => o.apply(&mut update),
@@ -151,13 +151,13 @@ impl Update<'_> {
     /// A slot before the step, and its arena.
     fn slot(&mut self, name: &str) -> Result<(ArenaId, Var)> {
         let arena = self.graph.arena_like(self.params, name)?;
-        Ok((arena, self.graph.arena_values(arena)))
+        Ok((arena, self.graph.arena_values(arena)?))
     }
 
     fn store(&mut self, arena: ArenaId, value: Var) -> Result<()> {
         let value = match self.condition {
             Some(condition) => {
-                let old = self.graph.arena_values(arena);
+                let old = self.graph.arena_values(arena)?;
                 self.graph.where_(condition, value, old)?
             }
             None => value,
