@@ -31,6 +31,14 @@ pub enum BackendError {
         /// Given type.
         dtype: DType,
     },
+    /// An input that selects by index, labels for example, has an element that selects nothing.
+    #[error("input {name:?}: {detail}")]
+    Index {
+        /// The input.
+        name: String,
+        /// The value, its place, and what it may be.
+        detail: String,
+    },
     /// A name or handle that this backend does not know.
     #[error("unknown {0}")]
     Unknown(String),
@@ -187,10 +195,11 @@ pub fn evaluate(backend: &mut dyn Backend, graph: &Graph, inputs: &[Tensor]) -> 
     (0..graph.outputs().len()).map(|i| backend.read(plan, i)).collect()
 }
 
-/// Checks the inputs of a step against their declarations.
+/// Checks the inputs of a step against their declarations. Every backend does so before it runs anything.
 ///
 /// # Errors
-/// [`BackendError::Mismatch`] for the first that differs, [`BackendError::Unknown`] if their number differs.
+/// [`BackendError::Mismatch`] for the first that differs, [`BackendError::Index`] for the first with an index that selects
+/// nothing, [`BackendError::Unknown`] if their number differs.
 pub fn check_inputs(graph: &[crate::graph::InputInfo], inputs: &[Tensor]) -> Result<(), BackendError> {
     if graph.len() != inputs.len() {
         return Err(BackendError::Unknown(format!(
@@ -208,6 +217,9 @@ pub fn check_inputs(graph: &[crate::graph::InputInfo], inputs: &[Tensor]) -> Res
                 shape: got.shape().to_vec(),
                 dtype: got.dtype(),
             });
+        }
+        if let Some(detail) = want.indices.iter().find_map(|bound| bound.violation(got)) {
+            return Err(BackendError::Index { name: want.name.clone(), detail });
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ impl DType {
     pub fn size(self) -> usize {
         match self {
             DType::F16 => 2,
-            _ => 4,
+            DType::F32 | DType::I32 | DType::U32 | DType::Bool => 4,
         }
     }
 
@@ -62,6 +62,20 @@ pub struct Scalar {
 }
 
 impl Scalar {
+    /// A number of this type. What a float type cannot hold becomes infinite; `None` if an integer or a truth value cannot be it.
+    pub fn new(value: f64, dtype: DType) -> Option<Scalar> {
+        let whole = |low: f64, high: f64| (value.fract() == 0.0 && (low..=high).contains(&value)).then_some(value);
+        let value = match dtype {
+            DType::F32 if (value as f32).is_infinite() => f64::from(value as f32),
+            DType::F16 if f16::from_f64(value).is_infinite() => f16::from_f64(value).to_f64(),
+            DType::F32 | DType::F16 => value,
+            DType::I32 => whole(f64::from(i32::MIN), f64::from(i32::MAX))?,
+            DType::U32 => whole(0.0, f64::from(u32::MAX))?,
+            DType::Bool => whole(0.0, 1.0)?,
+        };
+        Some(Scalar { value, dtype })
+    }
+
     /// The 32-bit pattern that a compute register of this type holds.
     pub fn lane(self) -> u32 {
         match self.dtype {

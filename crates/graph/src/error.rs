@@ -36,6 +36,26 @@ pub enum GraphError {
     /// Two inputs, states or outputs have one name.
     #[error("the name {0:?} is used twice in one graph")]
     DuplicateName(String),
+    /// A value, state or arena of another graph was given.
+    #[error("{op}{at}: the {what} is of another graph", at = place(path))]
+    Foreign {
+        /// The op's name.
+        op: String,
+        /// What was given.
+        what: &'static str,
+        /// Layer path.
+        path: String,
+    },
+    /// An index that is known while the graph is built selects nothing.
+    #[error("{op}{at}: {detail}", at = place(path))]
+    Index {
+        /// The op's name.
+        op: String,
+        /// The index, and what it may be.
+        detail: String,
+        /// Layer path.
+        path: String,
+    },
     /// A plan exceeds a limit of the device.
     #[error("{what} needs {needed} bytes, but the device allows {available}; {hint}")]
     TooLarge {

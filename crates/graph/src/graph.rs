@@ -1,47 +1,16 @@
 //! The graph: nodes in order of creation, equal nodes merged, states laid out in arenas.
 
+use crate::axis::Axis;
 use crate::dtype::DType;
 use crate::error::{GraphError, Result};
+use crate::id::Tag;
+use crate::indices::IndexBound;
 use crate::op::Op;
-use crate::shape::{Shape, count};
+use crate::shape::{Shape, checked_count};
 use crate::tensor::Tensor;
 use std::collections::HashMap;
 
-/// A value of a graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Var(pub(crate) u32);
-
-impl Var {
-    /// Position of the node in the graph.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-macro_rules! id {
-    ($(#[$doc:meta])* $Id:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $Id(pub usize);
-    };
-}
-
-id! {
-    /// Index into [`Graph::inputs`].
-    InputId
-}
-id! {
-    /// Index into [`Graph::states`].
-    StateId
-}
-id! {
-    /// Index into [`Graph::arenas`].
-    ArenaId
-}
-id! {
-    /// Index into [`Graph::constants`].
-    ConstantId
-}
+pub use crate::id::{ArenaId, ConstantId, InputId, StateId, Var};
 
 /// One op with its operands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +34,8 @@ pub struct InputInfo {
     pub shape: Shape,
     /// Element type.
     pub dtype: DType,
+    /// What its elements may be, where they select by index; [`check_inputs`](crate::check_inputs) asks for it at every step.
+    pub indices: Vec<IndexBound>,
 }
 
 /// A value that lives on the device between steps.
@@ -109,16 +80,19 @@ pub enum Target {
 /// Ops with their operands, in order of creation; a node's operands come before it.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
+    tag: Tag,
     nodes: Vec<Node>,
     merged: HashMap<Node, Var>,
     paths: Vec<String>,
     scope: Vec<String>,
-    inputs: Vec<InputInfo>,
-    states: Vec<StateInfo>,
-    arenas: Vec<ArenaInfo>,
-    constants: Vec<Tensor>,
-    outputs: Vec<(String, Var)>,
-    assignments: Vec<(Target, Var)>,
+    pub(crate) inputs: Vec<InputInfo>,
+    pub(crate) states: Vec<StateInfo>,
+    pub(crate) arenas: Vec<ArenaInfo>,
+    pub(crate) constants: Vec<Tensor>,
+    pub(crate) outputs: Vec<(String, Var)>,
+    pub(crate) assignments: Vec<(Target, Var)>,
+    /// Arenas whose length values depend on: no state can be added to them.
+    pub(crate) taken: Vec<ArenaId>,
     salts: u32,
 }
 
@@ -134,8 +108,26 @@ impl Graph {
     }
 
     /// The node of a value.
+    ///
+    /// # Panics
+    /// If the value is of another graph, as do the three accessors below. Methods that add to the graph return an error instead.
     pub fn node(&self, v: Var) -> &Node {
+        assert!(self.owns(v), "a value of another graph");
         &self.nodes[v.index()]
+    }
+
+    /// Whether a value is one of this graph's.
+    pub fn owns(&self, v: Var) -> bool {
+        v.tag() == self.tag && v.index() < self.nodes.len()
+    }
+
+    /// The value of the node at a position.
+    pub(crate) fn value(&self, index: usize) -> Var {
+        Var::new(index, self.tag)
+    }
+
+    pub(crate) fn tag(&self) -> Tag {
+        self.tag
     }
 
     /// Extents of a value.
@@ -150,6 +142,7 @@ impl Graph {
 
     /// Layer path under which a value was made, such as `layer1/conv2`.
     pub fn path(&self, v: Var) -> &str {
+        assert!(self.owns(v), "a value of another graph");
         &self.paths[v.index()]
     }
 
@@ -209,170 +202,68 @@ impl Graph {
         self.scope.join("/")
     }
 
-    /// Declares an input.
-    ///
-    /// # Errors
-    /// If the name is taken or an extent is 0.
-    pub fn input(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Var> {
-        if self.inputs.iter().any(|i| i.name == name) {
-            return Err(GraphError::DuplicateName(name.to_string()));
-        }
-        self.check_extents(&format!("input {name:?}"), shape)?;
-        let id = InputId(self.inputs.len());
-        self.inputs.push(InputInfo { name: name.to_string(), shape: shape.to_vec(), dtype });
-        Ok(self.push(Op::Input(id), vec![], shape.to_vec(), dtype))
-    }
-
-    /// The arena of this name, made if it is new. `dtype` is that of every state in it.
-    ///
-    /// # Errors
-    /// If the arena exists with another element type.
-    pub fn arena(&mut self, name: &str, dtype: DType) -> Result<ArenaId> {
-        match self.arenas.iter().position(|a| a.name == name) {
-            Some(i) if self.arenas[i].dtype == dtype => Ok(ArenaId(i)),
-            Some(i) => {
-                Err(self.dtype_error("arena", &[self.arenas[i].dtype, dtype], format!("{name:?} has another type")))
-            }
-            None => {
-                self.arenas.push(ArenaInfo { name: name.to_string(), dtype, len: 0, states: vec![] });
-                Ok(ArenaId(self.arenas.len() - 1))
-            }
-        }
-    }
-
-    /// Declares a state at the end of an arena. Every state of an arena must be declared before [`Graph::arena_values`].
-    ///
-    /// # Errors
-    /// If the name is taken or an extent is 0.
-    pub fn state(&mut self, arena: ArenaId, name: &str, shape: &[usize]) -> Result<StateId> {
-        if self.states.iter().any(|s| s.name == name) {
-            return Err(GraphError::DuplicateName(name.to_string()));
-        }
-        self.check_extents(&format!("state {name:?}"), shape)?;
-        let id = StateId(self.states.len());
-        let info = &mut self.arenas[arena.0];
-        let offset = info.len;
-        info.len += count(shape).next_multiple_of(ARENA_ALIGNMENT);
-        info.states.push(id);
-        self.states.push(StateInfo { name: name.to_string(), shape: shape.to_vec(), arena, offset });
-        Ok(id)
-    }
-
-    /// The value of a state before this step's assignments.
-    pub fn state_value(&mut self, id: StateId) -> Var {
-        let info = &self.states[id.0];
-        let (shape, dtype) = (info.shape.clone(), self.arenas[info.arena.0].dtype);
-        self.push(Op::State(id), vec![], shape, dtype)
-    }
-
-    /// A whole arena as one flat vector, padding (always zero at the start) included.
-    ///
-    /// # Errors
-    /// If no state was declared in it.
-    pub fn arena_values(&mut self, id: ArenaId) -> Result<Var> {
-        let info = &self.arenas[id.0];
-        let (len, dtype) = (info.len, info.dtype);
-        self.check_extents(&format!("arena {:?} without a state", info.name), &[len])?;
-        Ok(self.push(Op::Arena(id), vec![], vec![len], dtype))
-    }
-
-    /// Declares an arena with the layout of another, for optimizer slots; its single state has the arena's name.
-    ///
-    /// # Errors
-    /// If the name is taken or the other arena has no state.
-    pub fn arena_like(&mut self, like: ArenaId, name: &str) -> Result<ArenaId> {
-        let len = self.arenas[like.0].len;
-        let id = self.arena(name, self.arenas[like.0].dtype)?;
-        self.state(id, name, &[len])?;
-        Ok(id)
-    }
-
-    /// Fixed data, held on the device.
-    ///
-    /// # Errors
-    /// If an extent is 0.
-    pub fn constant(&mut self, value: Tensor) -> Result<Var> {
-        let (shape, dtype) = (value.shape().to_vec(), value.dtype());
-        self.check_extents("constant", &shape)?;
-        let known = self.constants.iter().position(|c| *c == value);
-        let id = known.unwrap_or_else(|| {
-            self.constants.push(value);
-            self.constants.len() - 1
-        });
-        Ok(self.push(Op::Constant(ConstantId(id)), vec![], shape, dtype))
-    }
-
-    /// Names a value to be read after a step.
-    ///
-    /// # Errors
-    /// If the name is taken.
-    pub fn output(&mut self, name: &str, v: Var) -> Result<()> {
-        if self.outputs.iter().any(|(n, _)| n == name) {
-            return Err(GraphError::DuplicateName(name.to_string()));
-        }
-        self.outputs.push((name.to_string(), v));
-        Ok(())
-    }
-
-    /// Writes a value to a state or an arena at the end of the step.
-    ///
-    /// # Errors
-    /// If shape or type differ, or the target is assigned already.
-    pub fn assign(&mut self, target: Target, v: Var) -> Result<()> {
-        let (shape, arena) = match target {
-            Target::State(s) => (self.states[s.0].shape.clone(), self.states[s.0].arena),
-            Target::Arena(a) => (vec![self.arenas[a.0].len], a),
-        };
-        if self.shape(v) != shape {
-            return Err(self.shape_error(
-                "assign",
-                &[&shape, self.shape(v)],
-                "target and value differ in shape".into(),
-            ));
-        }
-        if self.dtype(v) != self.arenas[arena.0].dtype {
-            let types = [self.arenas[arena.0].dtype, self.dtype(v)];
-            return Err(self.dtype_error("assign", &types, "target and value differ in type".into()));
-        }
-        let taken = self.assignments.iter().any(|(t, _)| match (*t, target) {
-            (Target::State(a), Target::State(b)) => a == b,
-            (Target::State(a), Target::Arena(b)) | (Target::Arena(b), Target::State(a)) => self.states[a.0].arena == b,
-            (Target::Arena(a), Target::Arena(b)) => a == b,
-        });
-        if taken {
-            return Err(GraphError::DuplicateName(format!("assignment to {target:?}")));
-        }
-        self.assignments.push((target, v));
-        Ok(())
-    }
-
     /// A number that no other random op of this graph has.
     pub(crate) fn next_salt(&mut self) -> u32 {
         self.salts += 1;
         self.salts
     }
 
-    /// Refuses shapes without elements. Whatever gives a shape that does not come from operands asks here, so that no node
-    /// of a graph is empty: a sum or a largest element of nothing, or a kernel over nothing, cannot occur.
-    pub(crate) fn check_extents(&self, what: &str, shape: &[usize]) -> Result<()> {
-        if shape.contains(&0) {
-            return Err(self.shape_error(what, &[shape], "an extent is 0, but every tensor needs an element".into()));
-        }
-        Ok(())
-    }
-
     /// Adds a node whose shape and types were checked, or finds the equal one.
     pub(crate) fn push(&mut self, op: Op, inputs: Vec<Var>, shape: Shape, dtype: DType) -> Var {
-        assert!(!shape.contains(&0), "{op:?} gave the empty shape {shape:?}");
+        assert!(checked_count(&shape).is_some_and(|n| n > 0), "{op:?} gave the shape {shape:?}");
         let node = Node { op, inputs, shape, dtype };
         if let Some(&v) = self.merged.get(&node) {
             return v;
         }
-        let v = Var(self.nodes.len() as u32);
+        let v = self.value(self.nodes.len());
         self.merged.insert(node.clone(), v);
         self.nodes.push(node);
         self.paths.push(self.scope());
         v
+    }
+
+    /// [`Graph::push`] of a result that may be larger than its operands.
+    pub(crate) fn record(&mut self, name: &str, op: Op, inputs: Vec<Var>, shape: Shape, dtype: DType) -> Result<Var> {
+        self.check_extents(name, &shape)?;
+        Ok(self.push(op, inputs, shape, dtype))
+    }
+
+    /// Refuses shapes without elements, and those whose offsets or bytes could wrap. Whatever gives a shape that is no operand's
+    /// asks here, so that no node of a graph is empty: a sum or a largest element of nothing, or a kernel over nothing, cannot occur.
+    pub(crate) fn check_extents(&self, what: &str, shape: &[usize]) -> Result<()> {
+        let detail = match checked_count(shape) {
+            Some(0) => "an extent is 0, but every tensor needs an element",
+            Some(_) => return Ok(()),
+            None => "these are more elements than a computer can address",
+        };
+        Err(self.shape_error(what, &[shape], detail.into()))
+    }
+
+    /// Refuses values of other graphs.
+    pub(crate) fn check_own(&self, name: &str, values: &[Var]) -> Result<()> {
+        if values.iter().all(|&v| self.owns(v)) { Ok(()) } else { Err(self.foreign(name, "value")) }
+    }
+
+    pub(crate) fn foreign(&self, name: &str, what: &'static str) -> GraphError {
+        GraphError::Foreign { op: name.into(), what, path: self.scope() }
+    }
+
+    /// The position of an axis of x.
+    pub(crate) fn axis(&self, name: &str, x: Var, axis: impl Axis) -> Result<usize> {
+        self.check_own(name, &[x])?;
+        let shape = self.shape(x);
+        axis.position(shape.len()).ok_or_else(|| self.shape_error(name, &[shape], format!("there is no axis {axis:?}")))
+    }
+
+    /// Refuses values that are no floats, or not all of one type.
+    pub(crate) fn check_floats(&self, name: &str, values: &[Var]) -> Result<()> {
+        self.check_own(name, values)?;
+        let dtypes: Vec<DType> = values.iter().map(|&v| self.dtype(v)).collect();
+        if dtypes.iter().all(|d| d.is_float() && *d == dtypes[0]) {
+            return Ok(());
+        }
+        let detail = if values.len() == 1 { "takes a float" } else { "takes floats of one type" };
+        Err(self.dtype_error(name, &dtypes, detail.into()))
     }
 
     pub(crate) fn shape_error(&self, op: &str, shapes: &[&[usize]], detail: String) -> GraphError {

@@ -3,6 +3,7 @@
 //! A model is recorded once as a [`Graph`]; [`Graph::grad`] appends the backward pass; a plan turns the whole step into kernel
 //! calls over fixed buffers, which a backend compiles once and runs step after step.
 
+mod axis;
 mod backend;
 mod build;
 mod dtype;
@@ -10,6 +11,8 @@ mod elementwise;
 mod error;
 mod grad;
 mod graph;
+mod id;
+mod indices;
 mod op;
 mod philox;
 pub mod plan;
@@ -17,6 +20,7 @@ mod profile;
 pub mod shape;
 mod tensor;
 
+pub use axis::Axis;
 pub use backend::{Backend, BackendError, HalfPrecision, PlanId, Stats, check_inputs, evaluate};
 pub use build::{CrossEntropyOptions, Reduction, ResizeMode};
 pub use dtype::{DType, Scalar};
@@ -25,6 +29,7 @@ pub use error::{GraphError, Result};
 pub use graph::{
     ARENA_ALIGNMENT, ArenaId, ArenaInfo, ConstantId, Graph, InputId, InputInfo, Node, StateId, StateInfo, Target, Var,
 };
+pub use indices::IndexBound;
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
 pub use profile::{Call, CallTime, Clock, HostTime, Peaks, Profile};

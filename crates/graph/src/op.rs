@@ -26,8 +26,8 @@ impl Default for ConvSpec {
 impl ConvSpec {
     /// Output extent along one axis (0 rows, 1 columns), or `None` if the kernel does not fit.
     pub fn output(&self, axis: usize, input: usize, kernel: usize) -> Option<usize> {
-        let padded = input + self.padding[2 * axis] + self.padding[2 * axis + 1];
-        let reach = self.dilation[axis] * (kernel.checked_sub(1)?) + 1;
+        let padded = input.checked_add(self.padding[2 * axis])?.checked_add(self.padding[2 * axis + 1])?;
+        let reach = self.dilation[axis].checked_mul(kernel.checked_sub(1)?)?.checked_add(1)?;
         Some(padded.checked_sub(reach)? / self.stride[axis].max(1) + 1)
     }
 }
@@ -56,8 +56,8 @@ impl PoolSpec {
     /// Output extent along one axis, or `None` if the window does not fit.
     pub fn output(&self, axis: usize, input: usize) -> Option<usize> {
         let (stride, padding) = (self.stride[axis].max(1), self.padding[axis]);
-        let reach = self.dilation[axis] * self.kernel[axis].checked_sub(1)? + 1;
-        let room = (input + 2 * padding).checked_sub(reach)?;
+        let reach = self.dilation[axis].checked_mul(self.kernel[axis].checked_sub(1)?)?.checked_add(1)?;
+        let room = padding.checked_mul(2)?.checked_add(input)?.checked_sub(reach)?;
         let mut n = if self.ceil_mode { room.div_ceil(stride) } else { room / stride } + 1;
         if self.ceil_mode && (n - 1) * stride >= input + padding {
             n -= 1;

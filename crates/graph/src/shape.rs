@@ -1,18 +1,31 @@
-//! Shapes: element counts, row-major strides, broadcasting.
+//! Shapes: element counts, row-major strides, broadcasting, and the bounds that keep arithmetic on them from wrapping.
 
 /// Extents of a tensor, outermost first. An empty shape is a single number.
 pub type Shape = Vec<usize>;
 
-/// Number of elements of a shape.
+/// Most elements of a tensor: as 64-bit numbers, which are the reference's, they have an address each.
+pub const MAX_ELEMENTS: usize = isize::MAX as usize / 8;
+
+/// Largest extent, stride, dilation and padding of an image under a window: kernels add up to four of them in 32-bit integers.
+pub const MAX_WINDOW: usize = 1 << 28;
+
+/// Number of elements of a shape, if offsets and sizes of such a tensor cannot wrap: extents of 0 counted as 1, it has at most
+/// [`MAX_ELEMENTS`]. Every shape of a graph has passed this.
+pub fn checked_count(shape: &[usize]) -> Option<usize> {
+    let spanned = shape.iter().try_fold(1usize, |n, &extent| n.checked_mul(extent.max(1)))?;
+    (spanned <= MAX_ELEMENTS).then(|| count(shape))
+}
+
+/// Number of elements of a shape; `usize::MAX` if it does not fit.
 pub fn count(shape: &[usize]) -> usize {
-    shape.iter().product()
+    if shape.contains(&0) { 0 } else { shape.iter().fold(1, |n, &extent| n.saturating_mul(extent)) }
 }
 
 /// Row-major strides, in elements.
 pub fn strides(shape: &[usize]) -> Vec<usize> {
     let mut out = vec![1; shape.len()];
     for i in (1..shape.len()).rev() {
-        out[i - 1] = out[i] * shape[i];
+        out[i - 1] = shape[i].saturating_mul(out[i]);
     }
     out
 }
@@ -47,6 +60,19 @@ mod tests {
         assert_eq!(broadcast(&[5, 1, 4], &[6, 1]), Some(vec![5, 6, 4]));
         assert_eq!(broadcast(&[], &[3]), Some(vec![3]));
         assert_eq!(broadcast(&[2, 3], &[3, 2]), None);
+    }
+
+    #[test]
+    fn counts_that_do_not_fit_are_told() {
+        assert_eq!(checked_count(&[2, 3, 4]), Some(24));
+        assert_eq!(checked_count(&[]), Some(1));
+        assert_eq!(checked_count(&[5, 0]), Some(0));
+        assert_eq!(checked_count(&[MAX_ELEMENTS]), Some(MAX_ELEMENTS));
+        assert_eq!(checked_count(&[MAX_ELEMENTS + 1]), None);
+        assert_eq!(checked_count(&[1 << 32, 1 << 32]), None);
+        assert_eq!(checked_count(&[1 << 40, 1 << 40, 0]), None, "its strides would wrap");
+        assert_eq!(count(&[1 << 32, 1 << 32]), usize::MAX);
+        assert_eq!(count(&[1 << 40, 1 << 40, 0]), 0);
     }
 
     #[test]

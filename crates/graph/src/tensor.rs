@@ -56,6 +56,9 @@ impl Tensor {
     }
 
     /// All elements zero.
+    ///
+    /// # Panics
+    /// If the system cannot give that much memory.
     pub fn zeros(shape: impl Into<Shape>, dtype: DType) -> Tensor {
         let shape = shape.into();
         let n = count(&shape);
@@ -124,6 +127,16 @@ impl Tensor {
             Data::I32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Data::U32(v) | Data::Bool(v) => v.iter().map(|&x| f64::from(x)).collect(),
         }
+    }
+
+    /// Equal in shape, type and every bit: unlike by `==`, NaN is itself and 0 is not -0.
+    pub(crate) fn same_bits(&self, other: &Tensor) -> bool {
+        self.shape == other.shape
+            && match (&self.data, &other.data) {
+                (Data::F32(a), Data::F32(b)) => a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits())),
+                (Data::F16(a), Data::F16(b)) => a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits())),
+                (a, b) => a == b,
+            }
     }
 
     /// The same elements under another shape; `None` if the counts differ.

@@ -3,27 +3,22 @@
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{ConvSpec, Op};
+use crate::shape::MAX_WINDOW;
 
 impl Graph {
     /// Convolution of x `[N,H,W,I]` with weight `[O,KH,KW,I/groups]`, giving `[N,OH,OW,O]`. A 1x1 convolution of
     /// stride 1 without padding becomes a matrix product.
     ///
     /// # Errors
-    /// If ranks, channels, groups or extents do not fit.
+    /// If ranks, channels, groups or extents do not fit, or the types are no floats of one type.
     pub fn conv2d(&mut self, x: Var, weight: Var, spec: &ConvSpec) -> Result<Var> {
+        self.check_floats("conv2d", &[x, weight])?;
         let (sx, sw) = (self.shape(x).to_vec(), self.shape(weight).to_vec());
         let (&[n, h, w, i], &[o, kh, kw, ig]) = (&sx[..], &sw[..]) else {
             return Err(self.shape_error("conv2d", &[&sx, &sw], "takes x [N,H,W,I], weight [O,KH,KW,I/groups]".into()));
         };
         self.check_conv("conv2d", &sx, &sw, spec)?;
-        if self.dtype(x) != self.dtype(weight) || !self.dtype(x).is_float() {
-            return Err(self.dtype_error(
-                "conv2d",
-                &[self.dtype(x), self.dtype(weight)],
-                "takes floats of one type".into(),
-            ));
-        }
-        if ig * spec.groups != i || o % spec.groups != 0 {
+        if ig.checked_mul(spec.groups) != Some(i) || o % spec.groups != 0 {
             let detail = format!("{i} input and {o} output channels do not fit {} groups of {ig} inputs", spec.groups);
             return Err(self.shape_error("conv2d", &[&sx, &sw], detail));
         }
@@ -38,14 +33,14 @@ impl Graph {
             return Err(self.shape_error("conv2d", &[&sx, &sw], "the kernel is larger than the padded image".into()));
         };
         let dtype = self.dtype(x);
-        Ok(self.push(Op::Conv2d(spec.clone()), vec![x, weight], vec![n, oh, ow, o], dtype))
+        self.record("conv2d", Op::Conv2d(spec.clone()), vec![x, weight], vec![n, oh, ow, o], dtype)
     }
 
     /// Transposed convolution: the adjoint of `conv2d` applied to x `[N,H,W,I]` with weight `[I,KH,KW,O/groups]`, giving
     /// `[N,OH,OW,O]` with OH = (H-1) stride - padding + dilation (KH-1) + 1 + `output_padding`.
     ///
     /// # Errors
-    /// If ranks, channels, groups or extents do not fit.
+    /// If ranks, channels, groups or extents do not fit, or the types are no floats of one type.
     pub fn conv_transpose2d(
         &mut self,
         x: Var,
@@ -53,6 +48,7 @@ impl Graph {
         spec: &ConvSpec,
         output_padding: [usize; 2],
     ) -> Result<Var> {
+        self.check_floats("conv_transpose2d", &[x, weight])?;
         let (sx, sw) = (self.shape(x).to_vec(), self.shape(weight).to_vec());
         let (&[n, h, w, i], &[wi, kh, kw, og]) = (&sx[..], &sw[..]) else {
             return Err(self.shape_error(
@@ -63,25 +59,34 @@ impl Graph {
         };
         self.check_conv("conv_transpose2d", &sx, &sw, spec)?;
         let extent = |axis: usize, input: usize, kernel: usize| {
-            let full = (input - 1) * spec.stride[axis] + spec.dilation[axis] * (kernel - 1) + 1 + output_padding[axis];
-            full.checked_sub(spec.padding[2 * axis] + spec.padding[2 * axis + 1]).filter(|&e| e > 0)
+            let reach = spec.dilation[axis].checked_mul(kernel - 1)?.checked_add(1)?;
+            let spread = (input - 1).checked_mul(spec.stride[axis])?;
+            let full = spread.checked_add(reach)?.checked_add(output_padding[axis])?;
+            let cut = spec.padding[2 * axis].checked_add(spec.padding[2 * axis + 1])?;
+            full.checked_sub(cut).filter(|&e| e > 0 && full <= MAX_WINDOW)
         };
         let fits =
             wi == i && i % spec.groups == 0 && (0..2).all(|a| output_padding[a] < spec.stride[a].max(spec.dilation[a]));
-        let (Some(oh), Some(ow), true) = (extent(0, h, kh), extent(1, w, kw), fits) else {
+        let channels = og.checked_mul(spec.groups);
+        let (Some(oh), Some(ow), Some(o), true) = (extent(0, h, kh), extent(1, w, kw), channels, fits) else {
             return Err(self.shape_error("conv_transpose2d", &[&sx, &sw], format!("do not fit {spec:?}")));
         };
         let dtype = self.dtype(x);
-        let shape = vec![n, oh, ow, og * spec.groups];
-        Ok(self.push(Op::Conv2dInputGrad(spec.clone()), vec![x, weight], shape, dtype))
+        self.record("conv_transpose2d", Op::Conv2dInputGrad(spec.clone()), vec![x, weight], vec![n, oh, ow, o], dtype)
     }
 
     fn check_conv(&self, op: &str, x: &[usize], w: &[usize], spec: &ConvSpec) -> Result<()> {
-        let positive = spec.groups > 0 && spec.stride.iter().chain(&spec.dilation).chain(x).chain(w).all(|&n| n > 0);
-        if positive {
-            return Ok(());
+        let positive = spec.groups > 0 && spec.stride.iter().chain(&spec.dilation).all(|&n| n > 0);
+        if !positive {
+            let detail = format!("strides, dilations and groups must be positive: {spec:?}");
+            return Err(self.shape_error(op, &[x, w], detail));
         }
-        Err(self.shape_error(op, &[x, w], format!("extents, strides, dilations and groups must be positive: {spec:?}")))
+        let window = spec.stride.iter().chain(&spec.dilation).chain(&spec.padding).chain(&x[1..3]);
+        if window.copied().any(|n| n > MAX_WINDOW) {
+            let detail = format!("extents, strides, dilations and padding may be at most {MAX_WINDOW}: {spec:?}");
+            return Err(self.shape_error(op, &[x, w], detail));
+        }
+        Ok(())
     }
 
     /// Gradient of a convolution's input from dy and the weight.

@@ -4,22 +4,30 @@ use crate::dtype::{DType, Scalar};
 use crate::elementwise::{Class, Elementwise};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
-use crate::op::{Op, RandomKind};
+use crate::op::Op;
 use crate::shape::broadcast;
 
 impl Graph {
-    /// A single number of type `dtype`.
-    pub fn scalar(&mut self, value: f64, dtype: DType) -> Var {
-        self.push(Op::Scalar(Scalar { value, dtype }), vec![], vec![], dtype)
+    /// A single number of type `dtype`; one that is too large for a float type is infinite.
+    ///
+    /// # Errors
+    /// If an integer type cannot hold it: a fraction, a negative u32.
+    pub fn scalar(&mut self, value: f64, dtype: DType) -> Result<Var> {
+        let scalar = self.number("scalar", value, dtype)?;
+        Ok(self.push(Op::Scalar(scalar), vec![], vec![], dtype))
+    }
+
+    pub(crate) fn number(&self, op: &str, value: f64, dtype: DType) -> Result<Scalar> {
+        Scalar::new(value, dtype).ok_or_else(|| self.dtype_error(op, &[dtype], format!("{value} is no {dtype}")))
     }
 
     /// A tensor filled with one number.
     ///
     /// # Errors
-    /// If an extent is 0.
+    /// If the type cannot hold the number or the shape is too large.
     pub fn full(&mut self, shape: &[usize], value: f64, dtype: DType) -> Result<Var> {
         self.check_extents("full", shape)?;
-        let s = self.scalar(value, dtype);
+        let s = self.scalar(value, dtype)?;
         Ok(self.expand(s, shape))
     }
 
@@ -28,6 +36,7 @@ impl Graph {
     /// # Errors
     /// If the operands' number, types or shapes do not fit.
     pub fn map(&mut self, op: Elementwise, operands: &[Var]) -> Result<Var> {
+        self.check_own(op.name(), operands)?;
         let dtypes: Vec<DType> = operands.iter().map(|&v| self.dtype(v)).collect();
         let dtype = self.map_dtype(op, &dtypes)?;
         let mut shape = vec![];
@@ -37,6 +46,7 @@ impl Graph {
                 self.shape_error(op.name(), &shapes, "shapes do not broadcast".into())
             })?;
         }
+        self.check_extents(op.name(), &shape)?;
         let inputs = operands.iter().map(|&v| self.expand(v, &shape)).collect();
         Ok(self.push(Op::Map(op), inputs, shape, dtype))
     }
@@ -103,11 +113,14 @@ impl Graph {
     /// An elementwise op whose operands after the first are numbers: `map_scalars(LeakyRelu, x, &[0.01])`.
     ///
     /// # Errors
-    /// If the operands' number or types do not fit.
+    /// If the operands' number or types do not fit, or x is of a type that cannot hold the numbers.
     pub fn map_scalars(&mut self, op: Elementwise, x: Var, numbers: &[f64]) -> Result<Var> {
+        self.check_own(op.name(), &[x])?;
         let dtype = self.dtype(x);
         let mut operands = vec![x];
-        operands.extend(numbers.iter().map(|&n| self.scalar(n, dtype)));
+        for &n in numbers {
+            operands.push(self.scalar(n, dtype)?);
+        }
         self.map(op, &operands)
     }
 
@@ -124,13 +137,17 @@ impl Graph {
     /// # Errors
     /// If x is no float.
     pub fn powf(&mut self, x: Var, exponent: f64) -> Result<Var> {
-        use Elementwise::{Mul, Pow, Reciprocal, Rsqrt, Sqrt, Square};
+        use Elementwise::{Pow, Reciprocal, Rsqrt, Sqrt, Square};
+        self.check_floats("powf", &[x])?;
         if exponent < 0.0 && exponent != -0.5 && exponent >= -4.0 && (exponent.fract() == 0.0) {
             let positive = self.powf(x, -exponent)?;
             return self.unary(Reciprocal, positive);
         }
         match exponent {
-            0.0 => self.map_scalars(Mul, x, &[0.0]).and_then(|z| self.map_scalars(Elementwise::Add, z, &[1.0])),
+            0.0 => {
+                let (shape, dtype) = (self.shape(x).to_vec(), self.dtype(x));
+                self.full(&shape, 1.0, dtype)
+            }
             1.0 => Ok(x),
             2.0 => self.unary(Square, x),
             3.0 => self.unary(Square, x).and_then(|s| self.mul(s, x)),
@@ -149,20 +166,39 @@ impl Graph {
         self.map(Elementwise::Where, &[condition, x, y])
     }
 
-    /// x kept between bounds; either may be absent.
+    /// x kept between bounds; either may be absent. NaN stays NaN; where the bounds cross, the result is `max`.
     ///
     /// # Errors
-    /// If x is no float.
+    /// If x is no float or a bound is NaN.
     pub fn clamp(&mut self, x: Var, min: Option<f64>, max: Option<f64>) -> Result<Var> {
-        self.map_scalars(
-            Elementwise::Clamp,
-            x,
-            &[min.unwrap_or(f64::from(f32::MIN)), max.unwrap_or(f64::from(f32::MAX))],
-        )
+        self.check_floats("clamp", &[x])?;
+        let dtype = self.dtype(x);
+        if [min, max].into_iter().flatten().any(f64::is_nan) {
+            return Err(self.dtype_error("clamp", &[dtype], format!("NaN is no bound: {min:?} to {max:?}")));
+        }
+        // One bound alone is a selection: there is no number that infinity would not be clamped to.
+        let (beyond, bound) = match (min.filter(|m| m.is_finite()), max.filter(|m| m.is_finite())) {
+            (Some(low), Some(high)) => return self.map_scalars(Elementwise::Clamp, x, &[low, high]),
+            (Some(low), None) => (Elementwise::Less, low),
+            (None, Some(high)) => (Elementwise::Greater, high),
+            (None, None) => return Ok(x),
+        };
+        let bound = self.scalar(bound, dtype)?;
+        let is_beyond = self.map(beyond, &[x, bound])?;
+        self.where_(is_beyond, bound, x)
     }
 
     /// Converts to another type: float to int truncates, anything to bool tests for non-zero.
-    pub fn cast(&mut self, x: Var, dtype: DType) -> Var {
+    ///
+    /// # Errors
+    /// If x is of another graph.
+    pub fn cast(&mut self, x: Var, dtype: DType) -> Result<Var> {
+        self.check_own("cast", &[x])?;
+        Ok(self.converted(x, dtype))
+    }
+
+    /// [`Graph::cast`] of a value that is known to be of this graph.
+    pub(crate) fn converted(&mut self, x: Var, dtype: DType) -> Var {
         if self.dtype(x) == dtype {
             return x;
         }
@@ -174,64 +210,5 @@ impl Graph {
         }
         let shape = self.shape(x).to_vec();
         self.push(Op::Cast(dtype), vec![x], shape, dtype)
-    }
-
-    /// 0, 1, ..., n-1 as i32.
-    ///
-    /// # Errors
-    /// If n is 0.
-    pub fn iota(&mut self, n: usize) -> Result<Var> {
-        self.check_extents("iota", &[n])?;
-        Ok(self.push(Op::Iota, vec![], vec![n], DType::I32))
-    }
-
-    /// Random f32 numbers from Philox 4x32-10 (Salmon et al., 2011), a fresh stream a call. `key` is `u32 [3]`:
-    /// low and high half of the seed, and the step.
-    ///
-    /// # Errors
-    /// If the key's shape or type differ.
-    pub fn random(&mut self, kind: RandomKind, shape: &[usize], key: Var) -> Result<Var> {
-        if self.shape(key) != [3] || self.dtype(key) != DType::U32 {
-            return Err(self.shape_error("random", &[self.shape(key)], "the key must be u32 [3]".into()));
-        }
-        self.check_extents("random", shape)?;
-        let salt = self.next_salt();
-        Ok(self.push(Op::Random { kind, salt }, vec![key], shape.to_vec(), DType::F32))
-    }
-
-    /// Zeroes each element with probability `p` and scales the others by 1/(1-p) (arXiv:1207.0580).
-    ///
-    /// # Errors
-    /// If x is no float, p is outside [0, 1) or the key is no `u32 [3]`.
-    pub fn dropout(&mut self, x: Var, p: f64, key: Var) -> Result<Var> {
-        if !(0.0..1.0).contains(&p) {
-            return Err(self.shape_error(
-                "dropout",
-                &[self.shape(x)],
-                format!("the probability {p} is outside [0, 1)"),
-            ));
-        }
-        if p == 0.0 {
-            return Ok(x);
-        }
-        let shape = self.shape(x).to_vec();
-        let uniform = self.random(RandomKind::Uniform, &shape, key)?;
-        let keep = self.map_scalars(Elementwise::GreaterEqual, uniform, &[p])?;
-        let scaled = self.map_scalars(Elementwise::Mul, x, &[1.0 / (1.0 - p)])?;
-        let zero = self.scalar(0.0, self.dtype(x));
-        self.where_(keep, scaled, zero)
-    }
-
-    /// 1 where the last axis' position equals the index, else 0: `[...]` i32 to `[..., classes]`.
-    ///
-    /// # Errors
-    /// If the index is no i32 or there is no class.
-    pub fn one_hot(&mut self, index: Var, classes: usize, dtype: DType) -> Result<Var> {
-        let mut shape = self.shape(index).to_vec();
-        shape.push(1);
-        let index = self.reshape(index, &shape)?;
-        let positions = self.iota(classes)?;
-        let hit = self.map(Elementwise::Equal, &[index, positions])?;
-        Ok(self.cast(hit, dtype))
     }
 }

@@ -16,10 +16,11 @@ impl Graph {
     /// x, the result at n, y, x, c is affine\[0, c\] times the pixel at y + dy, x' + dx, c plus affine\[1, c\], and 0 where
     /// that pixel lies outside of the image.
     ///
-    /// Indices outside are the caller's error: they read an unspecified image. No gradient passes.
+    /// An index outside is an error of the step where it is an input's, and reads an unspecified image where it was computed. No
+    /// gradient passes.
     ///
     /// # Errors
-    /// If types or extents do not fit.
+    /// If types or extents do not fit, or fixed indices are outside.
     pub fn load_images(
         &mut self,
         pixels: Var,
@@ -29,6 +30,8 @@ impl Graph {
         [h, w, c]: [usize; 3],
     ) -> Result<Var> {
         let operands = [pixels, index, moves, affine];
+        self.check_own("load_images", &operands)?;
+        self.check_extents("load_images", &[h, w, c])?;
         let dtypes = operands.map(|v| self.dtype(v));
         if dtypes != [DType::U32, DType::I32, DType::I32, DType::F32] {
             return Err(self.dtype_error("load_images", &dtypes, "takes u32, i32, i32 and f32".into()));
@@ -46,6 +49,8 @@ impl Graph {
             let text = format!("for images of {:?} takes [S,{words}], [N], [N,3] and [2,{c}]", [h, w, c]);
             return Err(self.shape_error("load_images", &shapes, text));
         };
-        Ok(self.push(Op::LoadImages, operands.to_vec(), vec![n, h, w, c], DType::F32))
+        let stored = shapes[0][0];
+        self.bound_index(&format!("load_images of {stored}"), index, stored, None)?;
+        self.record("load_images", Op::LoadImages, operands.to_vec(), vec![n, h, w, c], DType::F32)
     }
 }

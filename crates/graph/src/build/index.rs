@@ -1,74 +1,124 @@
 //! Builder methods that select by index, and their adjoints, which accumulate.
+//!
+//! An index outside is an error: of the builder where it is fixed data, of the step where it is an input or a view of one. What
+//! the device computes cannot be looked at: there an index outside reads an unspecified element, never one beyond the operand.
 
+use crate::axis::Axis;
 use crate::dtype::DType;
+use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
+use crate::shape::count;
 
 impl Graph {
-    fn check_index(&self, op: &str, index: Var) -> Result<()> {
-        if self.dtype(index) == DType::I32 {
-            return Ok(());
+    fn check_index(&mut self, op: &str, [x, index]: [Var; 2], axis: usize) -> Result<()> {
+        self.check_own(op, &[index])?;
+        if self.dtype(index) != DType::I32 {
+            return Err(self.dtype_error(op, &[self.dtype(index)], "the index must be i32".into()));
         }
-        Err(self.dtype_error(op, &[self.dtype(index)], "the index must be i32".into()))
+        let extent = self.shape(x)[axis];
+        self.bound_index(&format!("{op} of {extent}"), index, extent, None)
     }
 
     /// `out[.., j, ..] = x[.., index[.., j, ..], ..]` along an axis; other extents of x and index are equal.
-    /// Indices outside are the caller's error: they read an unspecified element of x, never beyond it.
     ///
     /// # Errors
-    /// If ranks or other extents differ, or the index is no i32.
-    pub fn gather(&mut self, x: Var, index: Var, axis: usize) -> Result<Var> {
-        self.check_index("gather", index)?;
+    /// If ranks or other extents differ, or the index is no i32 or outside.
+    pub fn gather(&mut self, x: Var, index: Var, axis: impl Axis) -> Result<Var> {
+        let axis = self.axis("gather", x, axis)?;
+        self.check_own("gather", &[index])?;
         let (sx, si) = (self.shape(x), self.shape(index));
-        if sx.len() != si.len() || axis >= sx.len() || (0..sx.len()).any(|i| i != axis && sx[i] != si[i]) {
+        if sx.len() != si.len() || (0..sx.len()).any(|i| i != axis && sx[i] != si[i]) {
             return Err(self.shape_error("gather", &[sx, si], format!("extents other than axis {axis} must be equal")));
         }
-        let (shape, dtype) = (si.to_vec(), self.dtype(x));
+        self.check_index("gather", [x, index], axis)?;
+        let (shape, dtype) = (self.shape(index).to_vec(), self.dtype(x));
         Ok(self.push(Op::Gather(axis), vec![x, index], shape, dtype))
     }
 
     /// Slices of x along an axis, in the order of `index` `[m]`.
     ///
     /// # Errors
-    /// If the axis does not fit or the index is no i32 vector.
-    pub fn index_select(&mut self, x: Var, index: Var, axis: usize) -> Result<Var> {
-        self.check_index("index_select", index)?;
-        let (&[m], true) = (self.shape(index), axis < self.shape(x).len()) else {
+    /// If the axis does not fit or the index is no i32 vector or outside.
+    pub fn index_select(&mut self, x: Var, index: Var, axis: impl Axis) -> Result<Var> {
+        let axis = self.axis("index_select", x, axis)?;
+        self.check_index("index_select", [x, index], axis)?;
+        let &[m] = self.shape(index) else {
             let shapes = [self.shape(x), self.shape(index)];
-            return Err(self.shape_error("index_select", &shapes, format!("takes an index [m] and axis {axis}")));
+            return Err(self.shape_error("index_select", &shapes, "takes an index [m]".into()));
         };
         let mut shape = self.shape(x).to_vec();
         shape[axis] = m;
         let dtype = self.dtype(x);
-        Ok(self.push(Op::IndexSelect(axis), vec![x, index], shape, dtype))
+        self.record("index_select", Op::IndexSelect(axis), vec![x, index], shape, dtype)
     }
 
     /// Rows of weight `[V,D]` for an index of any shape: `[...]` to `[..., D]`. Rows equal to `padding_index` get no gradient.
     ///
     /// # Errors
-    /// If the weight has not two axes or the index is no i32.
+    /// If the weight has not two axes, the index is no i32 or outside, or so is `padding_index`.
     pub fn embedding(&mut self, weight: Var, index: Var, padding_index: Option<usize>) -> Result<Var> {
-        let &[_, d] = self.shape(weight) else {
+        self.check_own("embedding", &[weight, index])?;
+        let &[rows, d] = self.shape(weight) else {
             return Err(self.shape_error("embedding", &[self.shape(weight)], "the weight must be [V,D]".into()));
         };
+        if padding_index.is_some_and(|p| p >= rows) {
+            let detail = format!("the padding index {padding_index:?} is outside 0..{rows}");
+            return Err(self.shape_error("embedding", &[self.shape(weight)], detail));
+        }
         let mut shape = self.shape(index).to_vec();
-        let n = shape.iter().product();
+        let n = count(&shape);
         let flat = self.reshape(index, &[n])?;
-        let mut rows = self.index_select(weight, flat, 0)?;
+        self.check_index("embedding", [weight, flat], 0)?;
+        let mut picked = self.index_select(weight, flat, 0)?;
         if let Some(padding) = padding_index {
             let column = self.reshape(flat, &[n, 1])?;
-            let is_padding = self.map_scalars(crate::elementwise::Elementwise::Equal, column, &[padding as f64])?;
-            let fixed = self.detach(rows);
-            rows = self.where_(is_padding, fixed, rows)?;
+            let is_padding = self.map_scalars(Elementwise::Equal, column, &[padding as f64])?;
+            let fixed = self.detach(picked)?;
+            picked = self.where_(is_padding, fixed, picked)?;
         }
         shape.push(d);
-        self.reshape(rows, &shape)
+        self.reshape(picked, &shape)
+    }
+
+    /// 0, 1, ..., n-1 as i32.
+    ///
+    /// # Errors
+    /// If n is 0 or larger than 2^31.
+    pub fn iota(&mut self, n: usize) -> Result<Var> {
+        if n as u64 > 1 << 31 {
+            return Err(self.shape_error("iota", &[&[n]], "the numbers do not fit i32".into()));
+        }
+        self.record("iota", Op::Iota, vec![], vec![n], DType::I32)
+    }
+
+    /// 1 where the last axis' position equals the index, else 0: `[...]` i32 to `[..., classes]`. An index outside gives zeros
+    /// where the device computes it.
+    ///
+    /// # Errors
+    /// If the index is no i32, or outside, or there is no class.
+    pub fn one_hot(&mut self, index: Var, classes: usize, dtype: DType) -> Result<Var> {
+        self.check_own("one_hot", &[index])?;
+        if self.dtype(index) != DType::I32 {
+            return Err(self.dtype_error("one_hot", &[self.dtype(index)], "the index must be i32".into()));
+        }
+        self.bound_index(&format!("one_hot of {classes}"), index, classes, None)?;
+        let mut shape = self.shape(index).to_vec();
+        shape.push(1);
+        let index = self.reshape(index, &shape)?;
+        let positions = self.iota(classes)?;
+        let hit = self.map(Elementwise::Equal, &[index, positions])?;
+        self.cast(hit, dtype)
     }
 
     /// The same value, through which no gradient flows.
-    pub fn detach(&mut self, x: Var) -> Var {
+    ///
+    /// # Errors
+    /// If x is of another graph.
+    pub fn detach(&mut self, x: Var) -> Result<Var> {
+        self.check_own("detach", &[x])?;
         let (shape, dtype) = (self.shape(x).to_vec(), self.dtype(x));
-        self.push(Op::Cast(dtype), vec![x], shape, dtype)
+        Ok(self.push(Op::Cast(dtype), vec![x], shape, dtype))
     }
 }

@@ -1,10 +1,11 @@
-//! Builder methods of losses.
+//! Builder methods of losses over classes: cross-entropy and negative log-likelihood.
 
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{CrossEntropySpec, Op};
+use crate::shape::count;
 
 /// How a loss of each element becomes one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -18,12 +19,12 @@ pub enum Reduction {
     Mean,
 }
 
-/// Options of [`Graph::cross_entropy`].
+/// Options of [`Graph::cross_entropy`] and [`Graph::nll_loss`].
 #[derive(Clone, Debug)]
 pub struct CrossEntropyOptions {
     /// Weight of each class, `[C]`.
     pub class_weight: Option<Var>,
-    /// Share of the target spread evenly over the classes (arXiv:1512.00567).
+    /// Share of the target spread evenly over the classes, from 0 to 1 (arXiv:1512.00567).
     pub label_smoothing: f64,
     /// Targets with this value have no loss and no gradient.
     pub ignore_index: i32,
@@ -38,189 +39,156 @@ impl Default for CrossEntropyOptions {
 }
 
 impl Graph {
-    /// Softmax cross-entropy of logits `[M,C]` with class indices (i32 `[M]`) or class probabilities (float `[M,C]`).
-    /// The mean over indices divides by the summed weights of the targets that are not ignored, over probabilities by M.
-    /// With class indices the loss is f32 even of 16-bit logits.
+    /// Softmax cross-entropy of logits `[..., C]` with class indices (i32 `[...]`) or class probabilities (float `[..., C]`):
+    /// `[M,C]` for whole images, `[N,H,W,C]` for their pixels. The losses themselves have the shape `[...]`. The mean over indices
+    /// divides by the summed weights of the targets that are not ignored, over probabilities by their number. With class
+    /// indices the loss is f32 even of 16-bit logits.
+    ///
+    /// A class outside is an error of the step where the target is an input or a view of one; where the device computes it, it
+    /// counts as the nearest class.
     ///
     /// # Errors
-    /// If shapes or types do not fit.
+    /// If shapes or types do not fit, the class weights are not `[C]` or the smoothing is outside [0, 1].
     pub fn cross_entropy(&mut self, logits: Var, target: Var, options: &CrossEntropyOptions) -> Result<Var> {
-        let &[m, c] = self.shape(logits) else {
-            return Err(self.shape_error("cross_entropy", &[self.shape(logits)], "the logits must be [M,C]".into()));
-        };
+        let name = "cross_entropy";
+        self.check_floats(name, &[logits])?;
+        self.check_own(name, &[target])?;
         let soft = self.dtype(target).is_float();
-        let want: &[usize] = if soft { &[m, c] } else { &[m] };
-        if self.shape(target) != want {
-            let shapes = [self.shape(logits), self.shape(target)];
-            return Err(self.shape_error("cross_entropy", &shapes, format!("the target must be {want:?}")));
+        let (rows, c) = self.check_classes(name, logits, target, options)?;
+        if !(0.0..=1.0).contains(&options.label_smoothing) {
+            let detail = format!("the label smoothing {} is outside [0, 1]", options.label_smoothing);
+            return Err(self.shape_error(name, &[self.shape(logits)], detail));
         }
-        if let Some(weight) = options.class_weight
-            && self.shape(weight) != [c]
-        {
-            let shapes = [self.shape(logits), self.shape(weight)];
-            return Err(self.shape_error("cross_entropy", &shapes, format!("class weights must be [{c}]")));
-        }
+        let m = count(&rows);
+        let logits = self.reshape(logits, &[m, c])?;
         if soft {
-            return self.soft_cross_entropy(logits, target, options);
+            let target = self.reshape(target, &[m, c])?;
+            let losses = self.soft_cross_entropy(logits, target, options)?;
+            return self.reduced_rows(losses, &rows, options.reduction, None);
         }
+        let target = self.reshape(target, &[m])?;
         let dtype = self.dtype(logits).compute();
-        let class_weight = options.class_weight.map(|w| self.cast(w, dtype));
         let mut inputs = vec![logits, target];
-        inputs.extend(class_weight);
+        if let Some(weight) = options.class_weight {
+            inputs.push(self.cast(weight, dtype)?);
+        }
         let spec =
             CrossEntropySpec { smoothing_bits: options.label_smoothing.to_bits(), ignore_index: options.ignore_index };
-        let rows = self.push(Op::CrossEntropy(spec), inputs, vec![m], dtype);
-        if options.reduction != Reduction::Mean {
-            return self.reduce_loss(rows, options.reduction);
+        let losses = self.push(Op::CrossEntropy(spec), inputs, vec![m], dtype);
+        let weight = match options.reduction {
+            Reduction::Mean => Some(self.target_weight(target, options, dtype)?),
+            Reduction::Sum | Reduction::None => None,
+        };
+        self.reduced_rows(losses, &rows, options.reduction, weight)
+    }
+
+    /// Extents of the rows and number of classes, once target and class weights are seen to fit.
+    fn check_classes(
+        &mut self,
+        op: &str,
+        logits: Var,
+        target: Var,
+        options: &CrossEntropyOptions,
+    ) -> Result<(Vec<usize>, usize)> {
+        let shapes = [self.shape(logits), self.shape(target)];
+        let (rows, c) = match shapes[0] {
+            [rows @ .., c] if !rows.is_empty() => (rows.to_vec(), *c),
+            _ => return Err(self.shape_error(op, &shapes, "takes [..., C], class indices [...] or probabilities [..., C]".into())),
+        };
+        let soft = self.dtype(target).is_float();
+        let want = if soft { shapes[0] } else { &rows };
+        if shapes[1] != want {
+            return Err(self.shape_error(op, &shapes, format!("the target must be {want:?}")));
         }
-        let total = self.sum(rows, &[0], false)?;
-        let weight = self.target_weight(target, options, dtype)?;
-        let weight = self.sum(weight, &[0], false)?;
-        self.div(total, weight)
+        if soft {
+            self.check_floats(op, &[logits, target])?;
+        } else if self.dtype(target) != DType::I32 {
+            return Err(self.dtype_error(op, &[self.dtype(target)], "class indices must be i32".into()));
+        } else {
+            self.bound_index(&format!("{op} over {c} classes"), target, c, Some(options.ignore_index))?;
+        }
+        if let Some(weight) = options.class_weight {
+            self.check_floats(op, &[weight])?;
+            if self.shape(weight) != [c] {
+                let shapes = [self.shape(logits), self.shape(weight)];
+                return Err(self.shape_error(op, &shapes, format!("class weights must be [{c}]")));
+            }
+        }
+        Ok((rows, c))
     }
 
     /// Weight of each row: that of its class, 0 if it is ignored.
     fn target_weight(&mut self, target: Var, options: &CrossEntropyOptions, dtype: DType) -> Result<Var> {
         let counted = self.map_scalars(Elementwise::NotEqual, target, &[f64::from(options.ignore_index)])?;
         let Some(weight) = options.class_weight else {
-            return Ok(self.cast(counted, dtype));
+            return self.cast(counted, dtype);
         };
-        let zero_index = self.scalar(0.0, DType::I32);
+        let zero_index = self.scalar(0.0, DType::I32)?;
         let safe = self.where_(counted, target, zero_index)?;
         let of_class = self.index_select(weight, safe, 0)?;
-        let of_class = self.cast(of_class, dtype);
-        let zero = self.scalar(0.0, dtype);
+        let of_class = self.cast(of_class, dtype)?;
+        let zero = self.scalar(0.0, dtype)?;
         self.where_(counted, of_class, zero)
     }
 
+    /// Losses `[M]` under the extents of their rows, or as one number; the mean divides by the summed weight if there is one.
+    fn reduced_rows(
+        &mut self,
+        losses: Var,
+        rows: &[usize],
+        reduction: Reduction,
+        weight: Option<Var>,
+    ) -> Result<Var> {
+        match (reduction, weight) {
+            (Reduction::None, _) => self.reshape(losses, rows),
+            (Reduction::Mean, Some(weight)) => {
+                let (total, weight) = (self.sum(losses, &[0], false)?, self.sum(weight, &[0], false)?);
+                self.div(total, weight)
+            }
+            (Reduction::Sum | Reduction::Mean, _) => self.reduce_loss(losses, reduction),
+        }
+    }
+
     fn soft_cross_entropy(&mut self, logits: Var, target: Var, options: &CrossEntropyOptions) -> Result<Var> {
-        let (m, c) = (self.shape(logits)[0], self.shape(logits)[1]);
         let mut target = target;
         if options.label_smoothing > 0.0 {
+            let share = options.label_smoothing / self.shape(logits)[1] as f64;
             target = self.map_scalars(Elementwise::Mul, target, &[1.0 - options.label_smoothing])?;
-            target = self.map_scalars(Elementwise::Add, target, &[options.label_smoothing / c as f64])?;
+            target = self.map_scalars(Elementwise::Add, target, &[share])?;
         }
         let mut log_p = self.softmax(logits, 1, true)?;
         if let Some(weight) = options.class_weight {
             log_p = self.mul(log_p, weight)?;
         }
         let product = self.mul(log_p, target)?;
-        let rows = self.sum(product, &[1], false)?;
-        let rows = self.unary(Elementwise::Neg, rows)?;
-        if options.reduction == Reduction::Mean {
-            let total = self.sum(rows, &[0], false)?;
-            return self.map_scalars(Elementwise::Mul, total, &[1.0 / m as f64]);
-        }
-        self.reduce_loss(rows, options.reduction)
+        let losses = self.sum(product, &[1], false)?;
+        self.unary(Elementwise::Neg, losses)
     }
 
-    /// Negative log-likelihood of log-probabilities `[M,C]` at class indices `[M]`; options as in
-    /// [`Graph::cross_entropy`], without smoothing.
+    /// Negative log-likelihood of log-probabilities `[..., C]` at class indices i32 `[...]`; options as in
+    /// [`Graph::cross_entropy`], the smoothing not used.
     ///
     /// # Errors
-    /// If shapes or types do not fit.
+    /// If shapes or types do not fit or the class weights are not `[C]`.
     pub fn nll_loss(&mut self, log_p: Var, target: Var, options: &CrossEntropyOptions) -> Result<Var> {
-        let &[m, _] = self.shape(log_p) else {
-            return Err(self.shape_error("nll_loss", &[self.shape(log_p)], "log-probabilities must be [M,C]".into()));
-        };
+        self.check_floats("nll_loss", &[log_p])?;
+        self.check_own("nll_loss", &[target])?;
+        if self.dtype(target) != DType::I32 {
+            return Err(self.dtype_error("nll_loss", &[self.dtype(target)], "class indices must be i32".into()));
+        }
+        let (rows, c) = self.check_classes("nll_loss", log_p, target, options)?;
+        let m = count(&rows);
+        let (log_p, target) = (self.reshape(log_p, &[m, c])?, self.reshape(target, &[m])?);
         let dtype = self.dtype(log_p);
         let weight = self.target_weight(target, options, dtype)?;
         let counted = self.map_scalars(Elementwise::NotEqual, target, &[f64::from(options.ignore_index)])?;
-        let zero = self.scalar(0.0, DType::I32);
+        let zero = self.scalar(0.0, DType::I32)?;
         let safe = self.where_(counted, target, zero)?;
         let index = self.reshape(safe, &[m, 1])?;
         let picked = self.gather(log_p, index, 1)?;
         let picked = self.reshape(picked, &[m])?;
         let product = self.mul(picked, weight)?;
-        let rows = self.unary(Elementwise::Neg, product)?;
-        if options.reduction != Reduction::Mean {
-            return self.reduce_loss(rows, options.reduction);
-        }
-        let (total, weight) = (self.sum(rows, &[0], false)?, self.sum(weight, &[0], false)?);
-        self.div(total, weight)
-    }
-
-    /// Combines the losses of all elements.
-    ///
-    /// # Errors
-    /// If x is no float.
-    pub fn reduce_loss(&mut self, x: Var, reduction: Reduction) -> Result<Var> {
-        let axes: Vec<usize> = (0..self.shape(x).len()).collect();
-        match reduction {
-            Reduction::None => Ok(x),
-            Reduction::Sum => self.sum(x, &axes, false),
-            Reduction::Mean => self.mean(x, &axes, false),
-        }
-    }
-
-    /// Squared error.
-    ///
-    /// # Errors
-    /// If shapes or types do not fit.
-    pub fn mse_loss(&mut self, x: Var, target: Var, reduction: Reduction) -> Result<Var> {
-        let d = self.sub(x, target)?;
-        let square = self.unary(Elementwise::Square, d)?;
-        self.reduce_loss(square, reduction)
-    }
-
-    /// Absolute error.
-    ///
-    /// # Errors
-    /// If shapes or types do not fit.
-    pub fn l1_loss(&mut self, x: Var, target: Var, reduction: Reduction) -> Result<Var> {
-        let d = self.sub(x, target)?;
-        let size = self.unary(Elementwise::Abs, d)?;
-        self.reduce_loss(size, reduction)
-    }
-
-    /// Huber's loss: d²/2 for |d| < delta, else delta (|d| - delta/2). Divided by delta it is the smooth L1 loss.
-    ///
-    /// # Errors
-    /// If shapes or types do not fit.
-    pub fn huber_loss(&mut self, x: Var, target: Var, delta: f64, reduction: Reduction) -> Result<Var> {
-        let d = self.sub(x, target)?;
-        let size = self.unary(Elementwise::Abs, d)?;
-        let near = self.map_scalars(Elementwise::Less, size, &[delta])?;
-        let square = self.unary(Elementwise::Square, d)?;
-        let quadratic = self.map_scalars(Elementwise::Mul, square, &[0.5])?;
-        let shifted = self.map_scalars(Elementwise::Sub, size, &[0.5 * delta])?;
-        let linear = self.map_scalars(Elementwise::Mul, shifted, &[delta])?;
-        let rows = self.where_(near, quadratic, linear)?;
-        self.reduce_loss(rows, reduction)
-    }
-
-    /// Smooth L1 loss: Huber's loss divided by `beta`.
-    ///
-    /// # Errors
-    /// If shapes or types do not fit.
-    pub fn smooth_l1_loss(&mut self, x: Var, target: Var, beta: f64, reduction: Reduction) -> Result<Var> {
-        let huber = self.huber_loss(x, target, beta, reduction)?;
-        self.map_scalars(Elementwise::Mul, huber, &[1.0 / beta])
-    }
-
-    /// Binary cross-entropy of logits with targets in [0, 1]; `pos_weight` multiplies the positive part.
-    /// Computed as (1-t) x + (1 + (w-1) t) softplus(-x), which does not overflow.
-    ///
-    /// # Errors
-    /// If shapes or types do not fit.
-    pub fn bce_with_logits(
-        &mut self,
-        x: Var,
-        target: Var,
-        pos_weight: Option<Var>,
-        reduction: Reduction,
-    ) -> Result<Var> {
-        let negative = self.unary(Elementwise::Neg, x)?;
-        let mut softplus = self.map_scalars(Elementwise::Softplus, negative, &[1.0, f64::from(f32::MAX)])?;
-        if let Some(weight) = pos_weight {
-            let less = self.map_scalars(Elementwise::Sub, weight, &[1.0])?;
-            let extra = self.mul(less, target)?;
-            let factor = self.map_scalars(Elementwise::Add, extra, &[1.0])?;
-            softplus = self.mul(softplus, factor)?;
-        }
-        let off = self.map_scalars(Elementwise::Sub, target, &[1.0])?;
-        let linear = self.mul(off, x)?;
-        let rows = self.sub(softplus, linear)?;
-        self.reduce_loss(rows, reduction)
+        let losses = self.unary(Elementwise::Neg, product)?;
+        self.reduced_rows(losses, &rows, options.reduction, Some(weight))
     }
 }

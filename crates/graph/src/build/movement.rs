@@ -1,7 +1,7 @@
 //! Builder methods that move elements without computing: reshape, transpose, slice, pad, concat, broadcast.
 
-use crate::dtype::Scalar;
-use crate::error::Result;
+use crate::axis::Axis;
+use crate::error::{GraphError, Result};
 use crate::graph::{ArenaId, Graph, StateId, Var};
 use crate::op::Op;
 use crate::shape::{count, with_rank};
@@ -12,6 +12,8 @@ impl Graph {
     /// # Errors
     /// If the numbers of elements differ.
     pub fn reshape(&mut self, x: Var, shape: &[usize]) -> Result<Var> {
+        self.check_own("reshape", &[x])?;
+        self.check_extents("reshape", shape)?;
         if count(self.shape(x)) != count(shape) {
             return Err(self.shape_error("reshape", &[self.shape(x), shape], "numbers of elements differ".into()));
         }
@@ -48,8 +50,9 @@ impl Graph {
     /// Repeats axes of extent 1 (and new leading ones) to a shape.
     ///
     /// # Errors
-    /// If the operand does not broadcast to it or an extent is 0.
+    /// If the operand does not broadcast to it.
     pub fn broadcast_to(&mut self, x: Var, shape: &[usize]) -> Result<Var> {
+        self.check_own("broadcast_to", &[x])?;
         self.check_extents("broadcast_to", shape)?;
         if crate::shape::broadcast(self.shape(x), shape).as_deref() != Some(shape) {
             return Err(self.shape_error("broadcast_to", &[self.shape(x), shape], "does not broadcast".into()));
@@ -61,19 +64,20 @@ impl Graph {
     ///
     /// # Errors
     /// If `perm` is no permutation of the axes.
-    pub fn transpose(&mut self, x: Var, perm: &[usize]) -> Result<Var> {
+    pub fn transpose(&mut self, x: Var, perm: &[impl Axis]) -> Result<Var> {
+        self.check_own("transpose", &[x])?;
         let shape = self.shape(x);
+        let positions: Option<Vec<usize>> = perm.iter().map(|p| p.position(shape.len())).collect();
         let mut seen = vec![false; shape.len()];
-        let ok =
-            perm.len() == shape.len() && perm.iter().all(|&p| p < seen.len() && !std::mem::replace(&mut seen[p], true));
-        if !ok {
+        let fits = |p: &Vec<usize>| p.len() == shape.len() && p.iter().all(|&p| !std::mem::replace(&mut seen[p], true));
+        let Some(perm) = positions.filter(fits) else {
             return Err(self.shape_error("transpose", &[shape], format!("{perm:?} is no permutation of the axes")));
-        }
+        };
         if perm.iter().enumerate().all(|(i, &p)| i == p) {
             return Ok(x);
         }
         let (out, dtype) = (perm.iter().map(|&p| shape[p]).collect(), self.dtype(x));
-        Ok(self.push(Op::Transpose(perm.to_vec()), vec![x], out, dtype))
+        Ok(self.push(Op::Transpose(perm), vec![x], out, dtype))
     }
 
     /// Elements `start`, `start + step`, ... of each axis, `len` of them. Steps may be negative.
@@ -81,30 +85,35 @@ impl Graph {
     /// # Errors
     /// If ranks differ, a step is 0 or an index falls outside.
     pub fn slice(&mut self, x: Var, start: &[usize], len: &[usize], step: &[isize]) -> Result<Var> {
+        self.check_own("slice", &[x])?;
         let shape = self.shape(x);
         let rank = shape.len();
+        // 128 bits hold every product of a length and a step.
         let inside = |i: usize| {
-            let last = start[i] as isize + step[i] * (len[i] as isize - 1);
-            step[i] != 0 && len[i] > 0 && start[i] < shape[i] && last >= 0 && (last as usize) < shape[i]
+            let last = start[i] as i128 + step[i] as i128 * (len[i] as i128 - 1);
+            step[i] != 0 && len[i] > 0 && start[i] < shape[i] && (0..shape[i] as i128).contains(&last)
         };
         if [start.len(), len.len(), step.len()] != [rank; 3] || !(0..rank).all(inside) {
             let detail = format!("start {start:?}, length {len:?}, step {step:?} fall outside");
             return Err(self.shape_error("slice", &[shape], detail));
         }
+        // The step of a single element is never taken, and may be as large as it likes.
+        let step: Vec<isize> = step.iter().zip(len).map(|(&step, &len)| if len == 1 { 1 } else { step }).collect();
         if shape == len && step.iter().all(|&s| s == 1) {
             return Ok(x);
         }
         let dtype = self.dtype(x);
-        Ok(self.push(Op::Slice { start: start.to_vec(), step: step.to_vec() }, vec![x], len.to_vec(), dtype))
+        Ok(self.push(Op::Slice { start: start.to_vec(), step }, vec![x], len.to_vec(), dtype))
     }
 
     /// Elements `start..end` of one axis.
     ///
     /// # Errors
     /// If the range is empty or falls outside.
-    pub fn narrow(&mut self, x: Var, axis: usize, start: usize, end: usize) -> Result<Var> {
+    pub fn narrow(&mut self, x: Var, axis: impl Axis, start: usize, end: usize) -> Result<Var> {
+        let axis = self.axis("narrow", x, axis)?;
         let mut len = self.shape(x).to_vec();
-        if axis >= len.len() || start >= end {
+        if start >= end {
             return Err(self.shape_error("narrow", &[&len], format!("no range {start}..{end} on axis {axis}")));
         }
         let (mut starts, steps) = (vec![0; len.len()], vec![1; len.len()]);
@@ -115,31 +124,39 @@ impl Graph {
     /// Puts `value` around the operand: `low` elements in front and `high` behind, per axis.
     ///
     /// # Errors
-    /// If the amounts' ranks differ from the operand's.
+    /// If the amounts' ranks differ from the operand's, the result is too large, or x is of a type that cannot hold the value.
     pub fn pad(&mut self, x: Var, low: &[usize], high: &[usize], value: f64) -> Result<Var> {
+        self.check_own("pad", &[x])?;
         let shape = self.shape(x);
         if low.len() != shape.len() || high.len() != shape.len() {
             return Err(self.shape_error("pad", &[shape, low, high], "one amount an axis is needed".into()));
         }
+        let dtype = self.dtype(x);
+        let value = self.number("pad", value, dtype)?;
         if low.iter().chain(high).all(|&n| n == 0) {
             return Ok(x);
         }
-        let out = (0..shape.len()).map(|i| shape[i] + low[i] + high[i]).collect();
-        let dtype = self.dtype(x);
-        let op = Op::Pad { low: low.to_vec(), high: high.to_vec(), value: Scalar { value, dtype } };
-        Ok(self.push(op, vec![x], out, dtype))
+        let extent = |i: usize| shape[i].checked_add(low[i])?.checked_add(high[i]);
+        let Some(out) = (0..shape.len()).map(extent).collect() else {
+            return Err(self.shape_error("pad", &[shape, low, high], "more padding than a computer can address".into()));
+        };
+        let op = Op::Pad { low: low.to_vec(), high: high.to_vec(), value };
+        self.record("pad", op, vec![x], out, dtype)
     }
 
     /// Joins operands along an axis.
     ///
     /// # Errors
     /// If there is no operand, or types or other extents differ.
-    pub fn concat(&mut self, operands: &[Var], axis: usize) -> Result<Var> {
+    pub fn concat(&mut self, operands: &[Var], axis: impl Axis) -> Result<Var> {
+        let Some(&first) = operands.first() else {
+            return Err(self.shape_error("concat", &[], "there is nothing to join".into()));
+        };
+        self.check_own("concat", operands)?;
+        let axis = self.axis("concat", first, axis)?;
         let shapes: Vec<Vec<usize>> = operands.iter().map(|&v| self.shape(v).to_vec()).collect();
         let views: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
-        let Some(first) = shapes.first().filter(|s| axis < s.len()) else {
-            return Err(self.shape_error("concat", &views, format!("nothing to join along axis {axis}")));
-        };
+        let first = &shapes[0];
         let fits = |s: &Vec<usize>| s.len() == first.len() && (0..s.len()).all(|i| i == axis || s[i] == first[i]);
         if !shapes.iter().all(fits) {
             return Err(self.shape_error("concat", &views, format!("extents other than axis {axis} differ")));
@@ -152,18 +169,23 @@ impl Graph {
             return Ok(operands[0]);
         }
         let mut out = first.clone();
-        out[axis] = shapes.iter().map(|s| s[axis]).sum();
-        Ok(self.push(Op::Concat(axis), operands.to_vec(), out, dtypes[0]))
+        out[axis] = shapes.iter().fold(0, |sum: usize, s| sum.saturating_add(s[axis]));
+        self.record("concat", Op::Concat(axis), operands.to_vec(), out, dtypes[0])
     }
 
     /// Lays values out as the states of an arena are, zeros elsewhere: a flat vector of the arena's length.
     ///
     /// # Errors
-    /// If a value's shape or type differs from its state's.
+    /// If a value's shape or type differs from its state's, a state is named twice, or something is of another graph.
     pub fn pack(&mut self, arena: ArenaId, values: &[(StateId, Var)]) -> Result<Var> {
-        let (len, dtype) = (self.arenas()[arena.0].len, self.arenas()[arena.0].dtype);
+        let (len, dtype) = self.take_arena("pack", arena)?;
+        let mut named = std::collections::HashSet::new();
         for &(state, v) in values {
-            let want = &self.states()[state.0];
+            self.check_own("pack", &[v])?;
+            let want = self.state_info("pack", state)?;
+            if !named.insert(state) {
+                return Err(GraphError::DuplicateName(want.name.clone()));
+            }
             if want.shape != self.shape(v) || want.arena != arena {
                 return Err(self.shape_error("pack", &[&want.shape, self.shape(v)], format!("{} differs", want.name)));
             }

@@ -1,9 +1,11 @@
 //! Builder methods of normalisation and softmax.
 
+use crate::axis::Axis;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{GradientRule, MomentsAxis, Op};
+use crate::shape::{broadcast, count};
 
 impl Graph {
     /// Mean (row 0) and biased variance (row 1) of a matrix, by Chan's method; f32 whatever the matrix is stored in.
@@ -17,15 +19,22 @@ impl Graph {
     /// batch's mean and biased variance as `[2, C]`. Of 16-bit values statistics, scale and shift are f32.
     ///
     /// # Errors
-    /// If scale and shift are not `[C]`.
+    /// If scale and shift are not `[C]`, types do not fit, or eps is negative or no number.
     pub fn batch_norm(&mut self, x: Var, scale: Var, shift: Var, eps: f64) -> Result<(Var, Var)> {
+        self.check_floats("batch_norm", &[x])?;
+        self.check_own("batch_norm", &[scale, shift])?;
         let shape = self.shape(x).to_vec();
         let c = shape.last().copied().unwrap_or(0);
         if shape.len() < 2 || self.shape(scale) != [c] || self.shape(shift) != [c] {
             let shapes = [&shape[..], self.shape(scale), self.shape(shift)];
             return Err(self.shape_error("batch_norm", &shapes, "takes x [..., C], scale [C], shift [C]".into()));
         }
-        let rows = shape[..shape.len() - 1].iter().product();
+        let types = [scale, shift].map(|v| self.dtype(v));
+        if types != [self.dtype(x).compute(); 2] {
+            let want = format!("scale and shift must be {}", self.dtype(x).compute());
+            return Err(self.dtype_error("batch_norm", &[self.dtype(x), types[0], types[1]], want));
+        }
+        let rows = count(&shape[..shape.len() - 1]);
         // Only the statistics see a matrix: a reshape of computed values would keep them out of their neighbours' kernels.
         let matrix = self.reshape(x, &[rows, c])?;
         let moments = self.moments(matrix, MomentsAxis::Rows);
@@ -41,7 +50,7 @@ impl Graph {
     /// the type of the statistics, stored in that of x.
     ///
     /// # Errors
-    /// If shapes do not broadcast.
+    /// If shapes do not broadcast to that of x, types do not fit, or eps is negative or no number.
     pub fn normalise(
         &mut self,
         x: Var,
@@ -51,43 +60,73 @@ impl Graph {
         shift: Option<Var>,
         eps: f64,
     ) -> Result<Var> {
+        self.check_floats("normalise", &[x])?;
+        let statistics: Vec<Var> = [mean, variance].into_iter().chain(scale).chain(shift).collect();
+        self.check_floats("normalise", &statistics)?;
+        let grows = |&v: &Var| broadcast(self.shape(x), self.shape(v)).as_deref() != Some(self.shape(x));
+        if let Some(&v) = statistics.iter().find(|v| grows(v)) {
+            let shapes = [self.shape(x), self.shape(v)];
+            return Err(self.shape_error("normalise", &shapes, "statistics must broadcast to x".into()));
+        }
+        if !(0.0..f64::INFINITY).contains(&eps) {
+            return Err(self.shape_error("normalise", &[self.shape(x)], format!("eps cannot be {eps}")));
+        }
         let shifted = self.map_scalars(Elementwise::Add, variance, &[eps])?;
         let mut factor = self.unary(Elementwise::Rsqrt, shifted)?;
         if let Some(scale) = scale {
             factor = self.mul(factor, scale)?;
         }
-        let (stored, wide) = (self.dtype(x), self.cast(x, self.dtype(mean)));
+        let (stored, wide) = (self.dtype(x), self.cast(x, self.dtype(mean))?);
         let centred = self.sub(wide, mean)?;
         let mut y = self.mul(centred, factor)?;
         if let Some(shift) = shift {
             y = self.add(y, shift)?;
         }
-        Ok(self.cast(y, stored))
+        self.cast(y, stored)
     }
 
     /// Layer norm (arXiv:1607.06450) over the last `axes` axes; scale and shift have those extents.
     ///
     /// # Errors
-    /// If shapes do not fit.
+    /// If shapes or types do not fit, or eps is negative or no number.
     pub fn layer_norm(&mut self, x: Var, axes: usize, scale: Option<Var>, shift: Option<Var>, eps: f64) -> Result<Var> {
+        self.check_floats("layer_norm", &[x])?;
         let shape = self.shape(x).to_vec();
         if axes == 0 || axes > shape.len() {
             return Err(self.shape_error("layer_norm", &[&shape], format!("cannot take the last {axes} axes")));
         }
-        let mut y = self.standardize(x, axes, eps)?;
-        if let Some(scale) = scale {
-            y = self.mul(y, scale)?;
+        self.check_affine("layer_norm", x, [scale, shift], &shape[shape.len() - axes..])?;
+        let y = self.standardize(x, axes, eps)?;
+        self.affine(y, scale, shift)
+    }
+
+    /// Refuses a scale or shift of other extents than `want`.
+    fn check_affine(&self, op: &str, x: Var, parameters: [Option<Var>; 2], want: &[usize]) -> Result<()> {
+        for v in parameters.into_iter().flatten() {
+            self.check_floats(op, &[x, v])?;
+            if self.shape(v) != want {
+                let shapes = [self.shape(x), self.shape(v)];
+                return Err(self.shape_error(op, &shapes, format!("scale and shift must be {want:?}")));
+            }
         }
+        Ok(())
+    }
+
+    fn affine(&mut self, y: Var, scale: Option<Var>, shift: Option<Var>) -> Result<Var> {
+        let scaled = match scale {
+            Some(scale) => self.mul(y, scale)?,
+            None => y,
+        };
         match shift {
-            Some(shift) => self.add(y, shift),
-            None => Ok(y),
+            Some(shift) => self.add(scaled, shift),
+            None => Ok(scaled),
         }
     }
 
     /// Group norm (arXiv:1803.08494) of x `[N, ..., C]` over `groups` groups of neighbouring channels; scale and shift are `[C]`.
     ///
     /// # Errors
-    /// If the channels are no multiple of the groups or shapes do not fit.
+    /// If the channels are no multiple of the groups, shapes or types do not fit, or eps is negative or no number.
     pub fn group_norm(
         &mut self,
         x: Var,
@@ -96,6 +135,7 @@ impl Graph {
         shift: Option<Var>,
         eps: f64,
     ) -> Result<Var> {
+        self.check_floats("group_norm", &[x])?;
         let shape = self.shape(x).to_vec();
         let c = shape.last().copied().unwrap_or(0);
         if shape.len() < 2 || groups == 0 || c % groups != 0 {
@@ -105,27 +145,21 @@ impl Graph {
                 format!("{c} channels do not split into {groups} groups"),
             ));
         }
-        let (n, plane) = (shape[0], shape[1..shape.len() - 1].iter().product());
+        self.check_affine("group_norm", x, [scale, shift], &[c])?;
+        let (n, plane) = (shape[0], count(&shape[1..shape.len() - 1]));
         let split = self.reshape(x, &[n, plane, groups, c / groups])?;
         let grouped = self.transpose(split, &[0, 2, 1, 3])?;
         let standard = self.standardize(grouped, 2, eps)?;
         let back = self.transpose(standard, &[0, 2, 1, 3])?;
-        let mut y = self.reshape(back, &shape)?;
-        if let Some(scale) = scale {
-            y = self.mul(y, scale)?;
-        }
-        match shift {
-            Some(shift) => self.add(y, shift),
-            None => Ok(y),
-        }
+        let y = self.reshape(back, &shape)?;
+        self.affine(y, scale, shift)
     }
 
     /// The last `axes` axes shifted and scaled to mean 0 and variance 1.
     fn standardize(&mut self, x: Var, axes: usize, eps: f64) -> Result<Var> {
         let mut along = self.shape(x).to_vec();
         let lead = along.len() - axes;
-        let rows = along[..lead].iter().product();
-        let n = along[lead..].iter().product();
+        let (rows, n) = (count(&along[..lead]), count(&along[lead..]));
         along[lead..].fill(1);
         let matrix = self.reshape(x, &[rows, n])?;
         let moments = self.moments(matrix, MomentsAxis::Columns);
@@ -144,11 +178,10 @@ impl Graph {
     ///
     /// # Errors
     /// If the axis does not fit or x is no float.
-    pub fn softmax(&mut self, x: Var, axis: usize, log: bool) -> Result<Var> {
+    pub fn softmax(&mut self, x: Var, axis: impl Axis, log: bool) -> Result<Var> {
+        let axis = self.axis("softmax", x, axis)?;
+        self.check_floats("softmax", &[x])?;
         let shape = self.shape(x).to_vec();
-        if axis >= shape.len() || !self.dtype(x).is_float() {
-            return Err(self.shape_error("softmax", &[&shape], format!("no float along axis {axis}")));
-        }
         let last = shape.len() - 1;
         if axis != last {
             let mut perm: Vec<usize> = (0..shape.len()).collect();

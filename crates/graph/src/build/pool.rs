@@ -4,21 +4,41 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{AvgDivisor, Op, PoolSpec};
+use crate::shape::MAX_WINDOW;
 use crate::tensor::Tensor;
+
+/// Most elements of a constant that a builder method makes, 128 MiB: enough to resize an extent of 5792 to the same.
+const MAX_MADE: usize = 1 << 25;
+
+/// What an image is resized by.
+#[derive(Clone, Copy)]
+pub(crate) enum Resizing {
+    /// A matrix for each axis.
+    Matrices,
+    /// The indices of rows and columns.
+    Indices,
+}
 
 impl Graph {
     fn pooled_shape(&self, op: &str, x: Var, spec: &PoolSpec) -> Result<Vec<usize>> {
+        self.check_floats(op, &[x])?;
         let s = self.shape(x);
         let fail = |detail: &str| Err(self.shape_error(op, &[s], format!("{detail}: {spec:?}")));
         let &[n, h, w, c] = s else {
             return fail("takes [N,H,W,C]");
         };
         let numbers = spec.kernel.iter().chain(&spec.stride).chain(&spec.dilation);
-        if numbers.copied().any(|n| n == 0) || (0..2).any(|a| 2 * spec.padding[a] > spec.kernel[a]) {
+        if numbers.copied().any(|n| n == 0) || (0..2).any(|a| spec.padding[a] > spec.kernel[a] / 2) {
             return fail("needs positive numbers and padding of at most half the kernel");
         }
+        if [h, w].iter().chain(&spec.kernel).chain(&spec.stride).chain(&spec.dilation).any(|&n| n > MAX_WINDOW) {
+            return fail(&format!("extents, windows, strides and dilations may be at most {MAX_WINDOW}"));
+        }
         match (spec.output(0, h), spec.output(1, w)) {
-            (Some(oh), Some(ow)) => Ok(vec![n, oh, ow, c]),
+            (Some(oh), Some(ow)) => {
+                let shape = vec![n, oh, ow, c];
+                self.check_extents(op, &shape).map(|()| shape)
+            }
             _ => fail("the window is larger than the padded image"),
         }
     }
@@ -26,7 +46,7 @@ impl Graph {
     /// Largest element of each window.
     ///
     /// # Errors
-    /// If the window does not fit.
+    /// If the window does not fit or x is no float.
     pub fn max_pool2d(&mut self, x: Var, spec: &PoolSpec) -> Result<Var> {
         let shape = self.pooled_shape("max_pool2d", x, spec)?;
         let dtype = self.dtype(x);
@@ -36,7 +56,7 @@ impl Graph {
     /// Flat position in the H x W plane (i32) of each window's first largest element.
     ///
     /// # Errors
-    /// If the window does not fit.
+    /// If the window does not fit or x is no float.
     pub fn max_pool2d_index(&mut self, x: Var, spec: &PoolSpec) -> Result<Var> {
         let shape = self.pooled_shape("max_pool2d_index", x, spec)?;
         Ok(self.push(Op::MaxPool2dIndex(spec.clone()), vec![x], shape, DType::I32))
@@ -45,7 +65,7 @@ impl Graph {
     /// Mean of each window.
     ///
     /// # Errors
-    /// If the window does not fit or is dilated.
+    /// If the window does not fit or is dilated, the divisor is 0 or x is no float.
     pub fn avg_pool2d(&mut self, x: Var, spec: &PoolSpec, divisor: AvgDivisor) -> Result<Var> {
         let shape = self.pooled_shape("avg_pool2d", x, spec)?;
         if spec.dilation != [1, 1] || divisor == AvgDivisor::Fixed(0) {
@@ -62,8 +82,9 @@ impl Graph {
     /// Mean over the whole image: `[N,H,W,C]` to `[N,C]`.
     ///
     /// # Errors
-    /// If x has not four axes.
+    /// If x has not four axes or is no float.
     pub fn global_avg_pool2d(&mut self, x: Var) -> Result<Var> {
+        self.check_floats("global_avg_pool2d", &[x])?;
         if self.shape(x).len() != 4 {
             return Err(self.shape_error("global_avg_pool2d", &[self.shape(x)], "takes [N,H,W,C]".into()));
         }
@@ -74,9 +95,9 @@ impl Graph {
     /// ceil((i+1) H / OH). Regions are products of row and column ranges, so this is two small matrix products.
     ///
     /// # Errors
-    /// If x has not four axes or an output extent is 0.
+    /// If x has not four axes or is no float, or an extent is 0 or too large.
     pub fn adaptive_avg_pool2d(&mut self, x: Var, out: [usize; 2]) -> Result<Var> {
-        self.check_adaptive("adaptive_avg_pool2d", x, out)?;
+        self.check_resized("adaptive_avg_pool2d", x, out, Resizing::Matrices)?;
         if out == [1, 1] {
             return self.mean(x, &[1, 2], true);
         }
@@ -97,28 +118,46 @@ impl Graph {
     /// shorter ones repeating their last row or column, and pooled.
     ///
     /// # Errors
-    /// If x has not four axes or an output extent is 0.
+    /// If x has not four axes or is no float, or an extent is 0 or too large.
     pub fn adaptive_max_pool2d(&mut self, x: Var, out: [usize; 2]) -> Result<Var> {
-        self.check_adaptive("adaptive_max_pool2d", x, out)?;
+        self.check_floats("adaptive_max_pool2d", &[x])?;
+        self.check_resized("adaptive_max_pool2d", x, out, Resizing::Indices)?;
         let mut x = x;
         let mut kernel = [1; 2];
         for axis in 0..2 {
             let input = self.shape(x)[1 + axis];
-            let regions: Vec<(usize, usize)> = (0..out[axis]).map(|i| region(input, out[axis], i)).collect();
-            kernel[axis] = regions.iter().map(|(a, b)| b - a).max().unwrap_or(1);
+            let regions = || (0..out[axis]).map(|i| region(input, out[axis], i));
+            let longest = regions().map(|(a, b)| b - a).max().unwrap_or(1);
+            kernel[axis] = longest;
             let rows: Vec<f64> =
-                regions.iter().flat_map(|&(a, b)| (0..kernel[axis]).map(move |k| (a + k).min(b - 1) as f64)).collect();
+                regions().flat_map(|(a, b)| (0..longest).map(move |k| (a + k).min(b - 1) as f64)).collect();
             let index = self.host_constant(&[rows.len()], DType::I32, &rows)?;
             x = self.index_select(x, index, 1 + axis)?;
         }
         self.max_pool2d(x, &PoolSpec { kernel, stride: kernel, ..PoolSpec::square(1) })
     }
 
-    fn check_adaptive(&self, op: &str, x: Var, out: [usize; 2]) -> Result<()> {
-        if self.shape(x).len() == 4 && out[0] > 0 && out[1] > 0 {
-            return Ok(());
+    /// Refuses what cannot be resized, and constants beyond all reason.
+    pub(crate) fn check_resized(&self, op: &str, x: Var, out: [usize; 2], by: Resizing) -> Result<()> {
+        self.check_own(op, &[x])?;
+        let fail = |detail: String| Err(self.shape_error(op, &[self.shape(x), &out], detail));
+        let &[n, h, w, c] = self.shape(x) else {
+            return fail("takes [N,H,W,C]".into());
+        };
+        for (input, output) in [(h, out[0]), (w, out[1])] {
+            let made = match by {
+                Resizing::Matrices => input.checked_mul(output),
+                Resizing::Indices => output.checked_mul(2).and_then(|n| n.checked_add(input)),
+            };
+            if made.is_none_or(|n| n > MAX_MADE) {
+                return fail(format!("from {input} to {output} takes a constant of more than {MAX_MADE} elements"));
+            }
         }
-        Err(self.shape_error(op, &[self.shape(x), &out], "takes [N,H,W,C] and positive output extents".into()))
+        self.check_extents(op, &[n, out[0], out[1], c])?;
+        match by {
+            Resizing::Matrices => self.check_floats(op, &[x]),
+            Resizing::Indices => Ok(()),
+        }
     }
 
     /// A constant from 64-bit values.

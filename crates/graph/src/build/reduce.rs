@@ -1,21 +1,27 @@
 //! Builder methods of reductions.
 
+use crate::axis::Axis;
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{Op, ReduceKind};
-use crate::shape::count;
 
 impl Graph {
-    fn checked_axes(&self, op: &str, x: Var, axes: &[usize]) -> Result<Vec<usize>> {
-        let mut axes = axes.to_vec();
-        axes.sort_unstable();
-        let distinct = axes.windows(2).all(|w| w[0] != w[1]);
-        if !distinct || axes.last().is_some_and(|&a| a >= self.shape(x).len()) {
-            return Err(self.shape_error(op, &[self.shape(x)], format!("axes {axes:?} do not fit")));
+    /// Positions of axes, in order.
+    fn axes(&self, op: &str, x: Var, axes: &[impl Axis]) -> Result<Vec<usize>> {
+        let mut positions = axes.iter().map(|&a| self.axis(op, x, a)).collect::<Result<Vec<usize>>>()?;
+        self.check_own(op, &[x])?;
+        positions.sort_unstable();
+        if positions.windows(2).any(|w| w[0] == w[1]) {
+            return Err(self.shape_error(op, &[self.shape(x)], format!("an axis stands twice in {axes:?}")));
         }
-        Ok(axes)
+        Ok(positions)
+    }
+
+    /// Elements that axes of x hold together.
+    fn elements(&self, x: Var, axes: &[usize]) -> f64 {
+        axes.iter().map(|&a| self.shape(x)[a] as f64).product()
     }
 
     /// Extents with the axes removed, or set to 1.
@@ -31,8 +37,8 @@ impl Graph {
     ///
     /// # Errors
     /// If an axis is out of range or named twice, or x is a bool.
-    pub fn reduce(&mut self, kind: ReduceKind, x: Var, axes: &[usize], keepdim: bool) -> Result<Var> {
-        let axes = self.checked_axes("reduce", x, axes)?;
+    pub fn reduce(&mut self, kind: ReduceKind, x: Var, axes: &[impl Axis], keepdim: bool) -> Result<Var> {
+        let axes = self.axes("reduce", x, axes)?;
         if self.dtype(x) == DType::Bool {
             return Err(self.dtype_error("reduce", &[DType::Bool], "takes numbers".into()));
         }
@@ -46,7 +52,7 @@ impl Graph {
     ///
     /// # Errors
     /// If an axis does not fit.
-    pub fn sum(&mut self, x: Var, axes: &[usize], keepdim: bool) -> Result<Var> {
+    pub fn sum(&mut self, x: Var, axes: &[impl Axis], keepdim: bool) -> Result<Var> {
         self.reduce(ReduceKind::Sum, x, axes, keepdim)
     }
 
@@ -55,6 +61,7 @@ impl Graph {
     /// # Errors
     /// If x is a bool.
     pub fn sum_all(&mut self, x: Var) -> Result<Var> {
+        self.check_own("sum_all", &[x])?;
         let axes: Vec<usize> = (0..self.shape(x).len()).collect();
         self.sum(x, &axes, false)
     }
@@ -63,37 +70,44 @@ impl Graph {
     ///
     /// # Errors
     /// If an axis does not fit or x is no float.
-    pub fn mean(&mut self, x: Var, axes: &[usize], keepdim: bool) -> Result<Var> {
-        let n: usize = axes.iter().filter_map(|&a| self.shape(x).get(a)).product();
-        let stored = self.dtype(x);
-        let wide = self.cast(x, stored.compute());
-        let total = self.sum(wide, axes, keepdim)?;
-        let mean = self.map_scalars(Elementwise::Mul, total, &[1.0 / n as f64])?;
-        Ok(self.cast(mean, stored))
+    pub fn mean(&mut self, x: Var, axes: &[impl Axis], keepdim: bool) -> Result<Var> {
+        self.check_floats("mean", &[x])?;
+        let axes = self.axes("mean", x, axes)?;
+        let (n, stored) = (self.elements(x, &axes), self.dtype(x));
+        let wide = self.cast(x, stored.compute())?;
+        let total = self.sum(wide, &axes, keepdim)?;
+        let mean = self.map_scalars(Elementwise::Mul, total, &[1.0 / n])?;
+        self.cast(mean, stored)
     }
 
-    /// Variance over axes, divided by the number of elements less `correction`; the mean is subtracted first.
+    /// Variance over axes, divided by the number of elements less `correction`, or by 0 where that is larger; the mean is subtracted
+    /// first.
     ///
     /// # Errors
-    /// If an axis does not fit or x is no float.
-    pub fn var(&mut self, x: Var, axes: &[usize], keepdim: bool, correction: f64) -> Result<Var> {
-        let n: usize = axes.iter().filter_map(|&a| self.shape(x).get(a)).product();
-        let stored = self.dtype(x);
-        let wide = self.cast(x, stored.compute());
-        let mean = self.mean(wide, axes, true)?;
+    /// If an axis does not fit, x is no float or the correction NaN.
+    pub fn var(&mut self, x: Var, axes: &[impl Axis], keepdim: bool, correction: f64) -> Result<Var> {
+        self.check_floats("var", &[x])?;
+        let axes = self.axes("var", x, axes)?;
+        if correction.is_nan() {
+            return Err(self.shape_error("var", &[self.shape(x)], "the correction is NaN".into()));
+        }
+        let (n, stored) = (self.elements(x, &axes), self.dtype(x));
+        let wide = self.cast(x, stored.compute())?;
+        let mean = self.mean(wide, &axes, true)?;
         let deviation = self.sub(wide, mean)?;
         let square = self.unary(Elementwise::Square, deviation)?;
-        let total = self.sum(square, axes, keepdim)?;
-        let variance = self.map_scalars(Elementwise::Mul, total, &[1.0 / (n as f64 - correction)])?;
-        Ok(self.cast(variance, stored))
+        let total = self.sum(square, &axes, keepdim)?;
+        let variance = self.map_scalars(Elementwise::Mul, total, &[1.0 / (n - correction).max(0.0)])?;
+        self.cast(variance, stored)
     }
 
     /// Index (i32) of the first largest (`Max`) or smallest (`Min`) element along an axis.
     ///
     /// # Errors
     /// If the axis does not fit, the kind is `Sum` or x is a bool.
-    pub fn arg_reduce(&mut self, kind: ReduceKind, x: Var, axis: usize, keepdim: bool) -> Result<Var> {
-        let axes = self.checked_axes("arg_reduce", x, &[axis])?;
+    pub fn arg_reduce(&mut self, kind: ReduceKind, x: Var, axis: impl Axis, keepdim: bool) -> Result<Var> {
+        let axis = self.axis("arg_reduce", x, axis)?;
+        let axes = [axis];
         if kind == ReduceKind::Sum || self.dtype(x) == DType::Bool {
             return Err(self.dtype_error(
                 "arg_reduce",
@@ -110,7 +124,7 @@ impl Graph {
     ///
     /// # Errors
     /// If the axis does not fit.
-    pub fn argmax(&mut self, x: Var, axis: usize, keepdim: bool) -> Result<Var> {
+    pub fn argmax(&mut self, x: Var, axis: impl Axis, keepdim: bool) -> Result<Var> {
         self.arg_reduce(ReduceKind::Max, x, axis, keepdim)
     }
 
@@ -118,7 +132,8 @@ impl Graph {
     ///
     /// # Errors
     /// If the axis does not fit.
-    pub fn select_extreme(&mut self, kind: ReduceKind, x: Var, axis: usize, keepdim: bool) -> Result<Var> {
+    pub fn select_extreme(&mut self, kind: ReduceKind, x: Var, axis: impl Axis, keepdim: bool) -> Result<Var> {
+        let axis = self.axis("select_extreme", x, axis)?;
         let index = self.arg_reduce(kind, x, axis, true)?;
         let value = self.gather(x, index, axis)?;
         let out = self.reduced_shape(x, &[axis], keepdim);
@@ -134,7 +149,6 @@ impl Graph {
         let aligned = crate::shape::with_rank(shape, from.len());
         let axes: Vec<usize> = (0..from.len()).filter(|&i| aligned[i] != from[i]).collect();
         let summed = self.sum(x, &axes, true)?;
-        debug_assert_eq!(count(self.shape(summed)), count(shape));
         self.reshape(summed, shape)
     }
 }

@@ -1,5 +1,6 @@
 //! Builder methods that resize images `[N,H,W,C]`.
 
+use super::pool::Resizing;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
@@ -21,15 +22,14 @@ impl Graph {
     /// or two small matrix products.
     ///
     /// # Errors
-    /// If x has not four axes or an output extent is 0.
+    /// If x has not four axes, an extent is 0 or too large, or x is no float and the mode bilinear.
     pub fn resize2d(&mut self, x: Var, out: [usize; 2], mode: ResizeMode) -> Result<Var> {
-        let (&[_, h, w, _], true) = (self.shape(x), out[0] > 0 && out[1] > 0) else {
-            return Err(self.shape_error(
-                "resize2d",
-                &[self.shape(x), &out],
-                "takes [N,H,W,C] and positive extents".into(),
-            ));
+        let by = match mode {
+            ResizeMode::Nearest => Resizing::Indices,
+            ResizeMode::Bilinear { .. } => Resizing::Matrices,
         };
+        self.check_resized("resize2d", x, out, by)?;
+        let (h, w) = (self.shape(x)[1], self.shape(x)[2]);
         match mode {
             ResizeMode::Nearest => {
                 let mut y = x;

@@ -5,22 +5,31 @@
 
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
+use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
 
 impl Graph {
     /// A 16-bit value in 32 bits, with the digits that it had before it was rounded, where reshaping and adding alone lie between.
     /// So gradients of 16-bit copies of weights become those of the weights. A 32-bit value stays as it is.
-    pub fn widened(&mut self, x: Var) -> Var {
+    ///
+    /// # Errors
+    /// If x is of another graph.
+    pub fn widened(&mut self, x: Var) -> Result<Var> {
+        self.check_own("widened", &[x])?;
+        Ok(self.wide(x))
+    }
+
+    fn wide(&mut self, x: Var) -> Var {
         let node = self.node(x).clone();
         match node.op {
             _ if node.dtype != DType::F16 => x,
             Op::Cast(_) if self.dtype(node.inputs[0]) == DType::F32 => node.inputs[0],
             Op::Reshape | Op::Map(Elementwise::Add) => {
-                let inputs = node.inputs.iter().map(|&v| self.widened(v)).collect();
+                let inputs = node.inputs.iter().map(|&v| self.wide(v)).collect();
                 self.push(node.op, inputs, node.shape, DType::F32)
             }
-            _ => self.cast(x, DType::F32),
+            _ => self.converted(x, DType::F32),
         }
     }
 
@@ -31,6 +40,6 @@ impl Graph {
             return product;
         }
         let wide = self.push(node.op, node.inputs, node.shape, DType::F32);
-        self.cast(wide, DType::F16)
+        self.converted(wide, DType::F16)
     }
 }

@@ -67,12 +67,12 @@ impl<'g> E<'g> {
 
     /// A number of this value's type.
     pub(crate) fn number(self, value: f64) -> E<'g> {
-        self.with(|g, x| Ok(g.scalar(value, g.dtype(x))))
+        self.with(|g, x| g.scalar(value, g.dtype(x)))
     }
 
     /// A truth value as 0 or 1.
     pub(crate) fn float(self) -> E<'g> {
-        self.with(|g, x| Ok(g.cast(x, DType::F32)))
+        self.with(|g, x| g.cast(x, DType::F32))
     }
 
     /// This value where the condition holds, else 0.
@@ -140,7 +140,7 @@ impl<'g> E<'g> {
 
     /// Converted to the type of another value.
     pub(crate) fn like(self, other: E<'g>) -> E<'g> {
-        self.with(|g, x| Ok(g.cast(x, other.dtype_in(g))))
+        self.with(|g, x| g.cast(x, other.dtype_in(g)))
     }
 
     fn dtype_in(self, g: &Graph) -> DType {

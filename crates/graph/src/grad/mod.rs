@@ -13,9 +13,12 @@ impl Graph {
     /// Values on which y does not depend get zeros.
     ///
     /// # Errors
-    /// If y is no float, has more than one element and no cotangent, the cotangent's shape differs, or an op on the way has no
+    /// If a value is of another graph, y is no float, has more than one element and no cotangent, the cotangent's shape differs, or an op on the way has no
     /// gradient.
     pub fn grad(&mut self, y: Var, cotangent: Option<Var>, wrt: &[Var]) -> Result<Vec<Var>> {
+        self.check_own("grad", &[y])?;
+        self.check_own("grad", wrt)?;
+        self.check_own("grad", cotangent.as_slice())?;
         if !self.dtype(y).is_float() {
             return Err(GraphError::NotDifferentiable(format!("the result is {}", self.dtype(y))));
         }
@@ -36,7 +39,7 @@ impl Graph {
         for i in (0..=y.index()).rev() {
             let Some(d) = cotangents[i].filter(|_| needed[i]) else { continue };
             if self.nodes()[i].inputs.iter().any(|v| needed[v.index()]) {
-                self.backward(Var(i as u32), d, &needed, &mut cotangents)?;
+                self.backward(self.value(i), d, &needed, &mut cotangents)?;
             }
         }
         wrt.iter()

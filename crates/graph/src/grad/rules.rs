@@ -19,7 +19,7 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
             let n = node.inputs.len();
             rule(g, &values, |e| op.gradient(&e[..n], e[n], e[n + 1]))
         }
-        Op::Cast(_) => Ok(vec![Some(g.cast(d, g.dtype(x)))]),
+        Op::Cast(_) => one(g.cast(d, g.dtype(x))),
         Op::Reshape => one(g.reshape(d, &sx)),
         Op::Transpose(perm) => {
             let mut inverse = vec![0; perm.len()];
@@ -31,14 +31,14 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
         Op::Pad { low, .. } => one(g.slice(d, low, &sx, &vec![1; sx.len()])),
         Op::Concat(axis) => concat_gradient(g, &node.inputs, d, *axis),
         Op::Reduce(crate::op::ReduceKind::Sum, _) => {
-            let d = g.cast(d, g.dtype(x));
+            let d = g.cast(d, g.dtype(x))?;
             one(g.broadcast_to(d, &sx))
         }
         Op::Reduce(..) => extreme_gradient(g, x, v, d),
         Op::Moments(axis) => moments_gradient(g, x, v, d, *axis),
         // The result may have more digits than the operands, and with it the cotangent.
         Op::MatMul { ta, tb } => {
-            let d = g.cast(d, g.dtype(x));
+            let d = g.cast(d, g.dtype(x))?;
             matmul_gradient(g, [x, y], d, [*ta, *tb], needed)
         }
         Op::Conv2d(spec) => {
@@ -54,7 +54,7 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
         }
         Op::Conv2dWeightGrad(spec) => {
             let (sy, dtype) = (g.shape(y).to_vec(), g.dtype(y));
-            let d = g.cast(d, dtype);
+            let d = g.cast(d, dtype)?;
             let dx = needed(x).then(|| g.conv2d_input_grad(y, d, spec, &sx));
             Ok(vec![dx, needed(y).then(|| g.push(Op::Conv2d(spec.clone()), vec![x, d], sy, dtype))])
         }

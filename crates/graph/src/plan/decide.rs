@@ -99,7 +99,7 @@ fn decide_once(graph: &Graph, options: &PlanOptions, expected: Vec<bool>) -> Dec
     }
     for i in (0..n).rev() {
         if d.live[i] {
-            d.visit(Var(i as u32));
+            d.visit(graph.value(i));
         }
     }
     Decisions { live: d.live, located: d.located }

@@ -19,7 +19,7 @@ pub(super) fn lower(graph: &Graph, options: &PlanOptions, decisions: Decisions) 
     };
     for i in 0..graph.nodes().len() {
         if lowering.places.decisions.located[i] && lowering.places.decisions.live[i] && !lowering.done[i] {
-            lowering.lower_fully(Var(i as u32));
+            lowering.lower_fully(graph.value(i));
         }
     }
     let outputs = lowering.outputs();
