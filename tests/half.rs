@@ -277,7 +277,7 @@ fn a_fused_comparison_sees_what_is_stored() {
         let known = g.input("known", &[6, 8], DType::F16).expect("new");
         let y = g.matmul(a, b, false, false).expect("fits");
         let hit = g.map(Elementwise::Equal, &[y, known]).expect("one type");
-        let hit = g.cast(hit, DType::F32);
+        let hit = g.cast(hit, DType::F32).expect("owned");
         g.output("y", y).expect("new");
         g.output("hit", hit).expect("new");
         let values = |n: usize, step: usize| (0..n).map(|i| (i * step % 97) as f64 / 97.0 - 0.4).collect::<Vec<f64>>();

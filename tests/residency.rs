@@ -212,7 +212,7 @@ fn parts_that_leave_an_arena_are_refused() {
         let mut graph = Graph::new();
         let arena = graph.arena("data/x", chiaro::DType::U32).expect("an arena");
         let state = graph.state(arena, "x", &[ARENA_ALIGNMENT]).expect("a state");
-        let value = graph.state_value(state);
+        let value = graph.state_value(state).expect("owned");
         graph.output("x", value).expect("an output");
         backend.compile(&graph).expect("compiled");
         let part = |n: usize, dtype| Tensor::from_f64([n], dtype, &vec![7.0; n]).expect("a vector");

@@ -56,14 +56,14 @@ fn record(
     let arena = graph.arena(OPERANDS, DType::F32)?;
     // Counted in the operands' arena, so that they pass for changed in every call: nobody may keep a packed copy.
     let calls = graph.state(arena, "calls", &[1])?;
-    let before = graph.state_value(calls);
-    let one = graph.scalar(1.0, DType::F32);
+    let before = graph.state_value(calls)?;
+    let one = graph.scalar(1.0, DType::F32)?;
     let after = graph.add(before, one)?;
     graph.assign(Target::State(calls), after)?;
     let mut vars = vec![];
     for (name, shape, _) in &operands {
         let state = graph.state(arena, name, shape)?;
-        vars.push(graph.state_value(state));
+        vars.push(graph.state_value(state)?);
     }
     let result = op(&mut graph, vars[0], vars[1])?;
     graph.output("result", result)?;

@@ -27,7 +27,7 @@ impl Resident {
         let state = self.graph.state(arena, name, shape)?;
         let len = self.graph.arenas()[arena.0].len;
         self.arenas.push(Arena { name: name.to_string(), len, dtype, below });
-        Ok(self.graph.state_value(state))
+        self.graph.state_value(state)
     }
 
     /// Keeps a result on the device.

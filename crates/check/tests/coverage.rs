@@ -141,7 +141,7 @@ fn a_graph_is_compared_from_given_arenas() {
 #[test]
 fn a_wrong_gradient_is_found() {
     let case = Case::new("control/detached_factor", |g, v| {
-        let fixed = g.detach(v[0]);
+        let fixed = g.detach(v[0])?;
         g.mul(v[0], fixed)
     });
     let check = check_case(&case.float("x", &[3, 4], Draw::Normal)).expect("a case that runs");

@@ -15,7 +15,7 @@ fn counting(len: usize) -> Graph {
     let arena = g.arena("total", DType::F32).expect("new");
     let state = g.state(arena, "total", &[len]).expect("new");
     let x = g.input("x", &[len], DType::F32).expect("new");
-    let old: Var = g.state_value(state);
+    let old: Var = g.state_value(state).unwrap();
     let new = g.add(old, x).expect("one shape");
     g.assign(chiaro_graph::Target::State(state), new).expect("fits");
     g.output("new", new).expect("new");
@@ -121,7 +121,7 @@ fn an_adapter_without_16_bit_floats_says_so_and_runs_32_bits() {
     assert_eq!(backend.half_precision(), HalfPrecision::Missing);
     let mut g = Graph::new();
     let x = g.input("x", &[3], DType::F32).expect("new");
-    let half = g.cast(x, DType::F16);
+    let half = g.cast(x, DType::F16).unwrap();
     g.output("half", half).expect("new");
     let error = backend.compile(&g).expect_err("no 16 bits").to_string();
     assert!(error.contains("SHADER_F16") && error.contains("--precision f32"), "{error}");

@@ -62,7 +62,7 @@ fn views_of_every_kind_are_followed() {
         let chosen = g.where_(positive, back, turned).expect("one shape");
         let joined = g.concat(&[chosen, x, mixed], 2).expect("equal but for the axis");
         let padded = g.pad(joined, &[1, 0, 2], &[0, 1, 3], -1.5).expect("three axes");
-        let counted = g.cast(positive, DType::I32);
+        let counted = g.cast(positive, DType::I32).unwrap();
         for (name, v) in [("mixed", mixed), ("positive", positive), ("padded", padded), ("counted", counted)] {
             g.output(name, v).expect("new");
         }
@@ -94,7 +94,7 @@ fn reductions_along_any_axes_are_exact_in_one_pass_and_in_two() {
             let y = g.input("y", &shape, DType::F32).expect("new");
             let product = g.mul(x, y).expect("one shape");
             let whole = g.map_scalars(Elementwise::Mul, x, &[10.0]).expect("a float");
-            let whole = g.cast(whole, DType::I32);
+            let whole = g.cast(whole, DType::I32).unwrap();
             let sum = g.sum(product, axes, true).expect("axes");
             let scaled = g.map_scalars(Elementwise::Mul, sum, &[0.5]).expect("a float");
             let squares = g.unary(Elementwise::Square, x).expect("a float");
@@ -125,7 +125,7 @@ fn extremes_keep_nan_and_infinities() {
     let x = Tensor::f32([4, 700], values).expect("as many as the shape has");
     let mut g = Graph::new();
     let v = g.input("x", &[4, 700], DType::F32).expect("new");
-    let infinity = g.scalar(f64::INFINITY, DType::F32);
+    let infinity = g.scalar(f64::INFINITY, DType::F32).unwrap();
     let largest = g.reduce(ReduceKind::Max, v, &[1], false).expect("axes");
     let least = g.reduce(ReduceKind::Min, v, &[1], false).expect("axes");
     let bounded = g.map(Elementwise::Less, &[largest, infinity]).expect("numbers");
@@ -236,7 +236,7 @@ fn literals_arrive_with_every_bit() {
     let mut g = Graph::new();
     let x = g.input("x", &[3], DType::F32).expect("new");
     for (i, &value) in values.iter().enumerate() {
-        let scalar = g.scalar(f64::from(value), DType::F32);
+        let scalar = g.scalar(f64::from(value), DType::F32).unwrap();
         let y = g.add(x, scalar).expect("broadcasts");
         g.output(&format!("{i}"), y).expect("new");
     }

@@ -17,7 +17,7 @@ impl Model {
     fn state(&mut self, name: &str, shape: &[usize]) -> Var {
         let id = self.graph.state(self.params, name, shape).expect("a new name");
         self.states.push(id);
-        self.graph.state_value(id)
+        self.graph.state_value(id).unwrap()
     }
 
     fn block(&mut self, name: &str, x: Var, channels: usize, stride: usize) -> Var {
@@ -51,7 +51,7 @@ fn training_step() -> Graph {
     let Model { graph: mut g, states, .. } = model;
     let logits = g.linear(y, w, Some(b)).expect("shapes fit");
     let loss = g.cross_entropy(logits, labels, &Default::default()).expect("shapes fit");
-    let values: Vec<Var> = states.iter().map(|&s| g.state_value(s)).collect();
+    let values: Vec<Var> = states.iter().map(|&s| g.state_value(s).unwrap()).collect();
     let gradients = g.grad(loss, None, &values).expect("differentiable");
     let pairs: Vec<_> = states.into_iter().zip(gradients).collect();
     let packed = g.pack(params, &pairs).expect("all states");

@@ -20,11 +20,12 @@ fn every_source_of_shapes_refuses_an_extent_of_0() {
     refused(g.random(RandomKind::Uniform, &[0], key), "random");
     let arena = g.arena("a", DType::F32).expect("new");
     refused(g.arena_values(arena), "arena \"a\" without a state");
-    refused(g.arena_like(arena, "b"), "state \"b\"");
+    refused(g.arena_like(arena, "b"), "arena \"a\" without a state");
     refused(g.state(arena, "s", &[0]), "state \"s\"");
     let one = g.input("one", &[1], DType::F32).expect("an element");
     refused(g.broadcast_to(one, &[0]), "broadcast_to");
-    refused(g.one_hot(key, 0, DType::F32), "iota");
+    let label = g.cast(one, DType::I32).expect("a float");
+    refused(g.one_hot(label, 0, DType::F32), "iota");
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn conv_bn_relu(g: &mut Graph, x: Var, arena: chiaro_graph::ArenaId, name: &str,
     let w = g.state(arena, &format!("{name}.weight"), &[out, 3, 3, c]).unwrap();
     let scale = g.state(arena, &format!("{name}.scale"), &[out]).unwrap();
     let shift = g.state(arena, &format!("{name}.shift"), &[out]).unwrap();
-    let [w, scale, shift] = [w, scale, shift].map(|s| g.state_value(s));
+    let [w, scale, shift] = [w, scale, shift].map(|s| g.state_value(s).unwrap());
     let spec = ConvSpec { padding: [1; 4], ..ConvSpec::default() };
     let y = g.conv2d(x, w, &spec).unwrap();
     let (y, _) = g.batch_norm(y, scale, shift, 1e-5).unwrap();
@@ -27,11 +27,11 @@ fn training_graph() -> Graph {
     let y = g.add(y, x).unwrap();
     let y = g.global_avg_pool2d(y).unwrap();
     let w = g.state(arena, "fc.weight", &[10, 16]).unwrap();
-    let w = g.state_value(w);
+    let w = g.state_value(w).unwrap();
     let logits = g.linear(y, w, None).unwrap();
     let loss = g.cross_entropy(logits, t, &Default::default()).unwrap();
     let states = g.arenas()[arena.0].states.clone();
-    let values: Vec<Var> = states.iter().map(|&s| g.state_value(s)).collect();
+    let values: Vec<Var> = states.iter().map(|&s| g.state_value(s).unwrap()).collect();
     let grads = g.grad(loss, None, &values).unwrap();
     let pairs: Vec<_> = states.into_iter().zip(grads).collect();
     let packed = g.pack(arena, &pairs).unwrap();

@@ -13,7 +13,7 @@ pub const METRICS: &str = "metrics";
 
 /// The arena of this name, if the graph has it.
 pub fn arena_id(graph: &Graph, name: &str) -> Option<ArenaId> {
-    graph.arenas().iter().position(|a| a.name == name).map(ArenaId)
+    graph.find_arena(name)
 }
 
 fn states<'g>(graph: &'g Graph, name: &str) -> Result<(usize, Vec<&'g StateInfo>)> {

@@ -144,7 +144,7 @@ impl<'g> Context<'g> {
     pub fn parameter(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Var> {
         let state = self.declare_parameter(name, shape, init)?;
         self.declared.plain.push(state);
-        Ok(self.graph.state_value(state))
+        self.graph.state_value(state)
     }
 
     pub(crate) fn declare_parameter(&mut self, name: &str, shape: &[usize], init: Init) -> Result<StateId> {
@@ -200,8 +200,7 @@ impl<'g> Context<'g> {
         let scope = self.graph.scope().replace('/', ".");
         let name = if scope.is_empty() { name.to_string() } else { format!("{scope}.{name}") };
         let arena = self.graph.arena(arena, DType::F32)?;
-        let known = self.graph.states().iter().position(|s| s.name == name);
-        match known.map(StateId) {
+        match self.graph.find_state(&name) {
             Some(id) if self.graph.states()[id.0].shape == shape && self.graph.states()[id.0].arena == arena => Ok(id),
             Some(_) => Err(GraphError::DuplicateName(name)),
             None => self.graph.state(arena, &name, shape),

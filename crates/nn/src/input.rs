@@ -91,7 +91,7 @@ impl ImageInput {
         let index = graph.input("index", &[n], DType::I32)?;
         let arena = graph.arena(&resident.arena, DType::U32)?;
         let state = graph.state(arena, &resident.arena, &[resident.images, words])?;
-        Ok(Given { images: graph.state_value(state), index: Some(index) })
+        Ok(Given { images: graph.state_value(state)?, index: Some(index) })
     }
 
     /// Images f32 `[N,H,W,C]` of what was declared; random changes need a key.
@@ -143,7 +143,7 @@ impl Augment {
         let level = graph.map_scalars(Elementwise::Mul, uniform, &[LEVELS])?;
         let level = graph.unary(Elementwise::Floor, level)?;
         let chosen = graph.mul(level, range)?;
-        let chosen = graph.cast(chosen, DType::I32);
+        let chosen = graph.cast(chosen, DType::I32)?;
         Ok(graph.add(chosen, low)?)
     }
 }

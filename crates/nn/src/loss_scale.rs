@@ -103,7 +103,7 @@ impl Scaling {
 
     /// The gradients as if the loss had not been scaled, and whether all are finite; the scale of the next step is assigned.
     pub fn unscale(&self, graph: &mut Graph, scaled: Var) -> Result<(Var, Var)> {
-        let (zero, one) = (graph.scalar(0.0, DType::F32), graph.scalar(1.0, DType::F32));
+        let (zero, one) = (graph.scalar(0.0, DType::F32)?, graph.scalar(1.0, DType::F32)?);
         let finite = graph.unary(Elementwise::IsFinite, scaled)?;
         let wrong = graph.where_(finite, zero, one)?;
         let wrong = graph.sum_all(wrong)?;
@@ -118,7 +118,7 @@ impl Scaling {
         let number = |graph: &mut Graph, i: usize| graph.narrow(self.values, 0, i, i + 1);
         let [run, skipped] = [number(graph, 1)?, number(graph, 2)?];
         let scale = graph.reshape(self.scale, &[1])?;
-        let zero = graph.scalar(0.0, DType::F32);
+        let zero = graph.scalar(0.0, DType::F32)?;
         let run = graph.map_scalars(Elementwise::Add, run, &[1.0])?;
         let full = graph.map_scalars(Elementwise::GreaterEqual, run, &[f64::from(interval)])?;
         let larger = graph.map_scalars(Elementwise::Mul, scale, &[growth])?;

@@ -44,11 +44,11 @@ pub(crate) fn accumulate(graph: &mut Graph, logits: Var, labels: Var, loss_sum: 
     graph.state(arena, METRICS, &[LEN])?;
     let best = graph.argmax(logits, 1, false)?;
     let hit = graph.map(Elementwise::Equal, &[best, labels])?;
-    let hit = graph.cast(hit, DType::F32);
+    let hit = graph.cast(hit, DType::F32)?;
     let correct = graph.sum_all(hit)?;
     let samples = counted(graph, labels, ignore_index)?;
     let finite = graph.unary(Elementwise::IsFinite, loss_sum)?;
-    let (zero, one) = (graph.scalar(0.0, DType::F32), graph.scalar(1.0, DType::F32));
+    let (zero, one) = (graph.scalar(0.0, DType::F32)?, graph.scalar(1.0, DType::F32)?);
     let loss = graph.where_(finite, loss_sum, zero)?;
     let non_finite = graph.where_(finite, zero, one)?;
 
@@ -67,6 +67,6 @@ pub(crate) fn accumulate(graph: &mut Graph, logits: Var, labels: Var, loss_sum: 
 /// Number of labels that are not ignored, as one f32.
 pub(crate) fn counted(graph: &mut Graph, labels: Var, ignore_index: i32) -> Result<Var> {
     let counted = graph.map_scalars(Elementwise::NotEqual, labels, &[f64::from(ignore_index)])?;
-    let counted = graph.cast(counted, DType::F32);
+    let counted = graph.cast(counted, DType::F32)?;
     graph.sum_all(counted)
 }

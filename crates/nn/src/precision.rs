@@ -49,16 +49,16 @@ pub(crate) fn declare(
 }
 
 /// Each parameter in the forms in which layers took it: a 16-bit copy, itself, or both, one behind the other.
-pub(crate) fn parameters_as_taken(graph: &mut Graph, declarations: &Declarations) -> Vec<(StateId, Var)> {
+pub(crate) fn parameters_as_taken(graph: &mut Graph, declarations: &Declarations) -> Result<Vec<(StateId, Var)>> {
     let mut taken = vec![];
     for state in declarations.parameters.iter().map(|d| d.state) {
         let half = declarations.halves.iter().find(|h| h.state == state);
         taken.extend(half.map(|h| (state, h.value)));
         if half.is_none() || declarations.plain.contains(&state) {
-            taken.push((state, graph.state_value(state)));
+            taken.push((state, graph.state_value(state)?));
         }
     }
-    taken
+    Ok(taken)
 }
 
 /// A 16-bit copy of a parameter that layers took.
@@ -90,7 +90,7 @@ impl HalfWeights {
         }
         let copy = graph.scoped("weights", |g| {
             let all = g.arena_values(params)?;
-            Ok(g.cast(all, DType::F16))
+            g.cast(all, DType::F16)
         })?;
         Ok(HalfWeights { copy, taken: vec![] })
     }
@@ -123,15 +123,18 @@ impl Context<'_> {
         let (graph, half) = self.graph_and_half();
         match half {
             Some(half) => half.value(graph, state),
-            None => Ok(graph.state_value(state)),
+            None => graph.state_value(state),
         }
     }
 
     /// A value as products take it: rounded to 16 bits in 16-bit training.
-    pub fn operand(&mut self, x: Var) -> Var {
+    ///
+    /// # Errors
+    /// If x is of another graph.
+    pub fn operand(&mut self, x: Var) -> Result<Var> {
         match self.graph_and_half() {
             (graph, Some(_)) => graph.cast(x, DType::F16),
-            _ => x,
+            (_, None) => Ok(x),
         }
     }
 
@@ -141,9 +144,9 @@ impl Context<'_> {
     /// If the shapes do not broadcast.
     pub fn add_bias(&mut self, y: Var, bias: Var) -> Result<Var> {
         let graph = self.graph();
-        let (stored, wide) = (graph.dtype(y), graph.cast(y, graph.dtype(bias)));
+        let (stored, wide) = (graph.dtype(y), graph.cast(y, graph.dtype(bias))?);
         let sum = graph.add(wide, bias)?;
-        Ok(graph.cast(sum, stored))
+        graph.cast(sum, stored)
     }
 
     /// x + y of two layers, of which one may not have met a product yet and so still be 32-bit.
@@ -155,7 +158,7 @@ impl Context<'_> {
         if graph.dtype(x) == graph.dtype(y) {
             return graph.add(x, y);
         }
-        let (x, y) = (self.operand(x), self.operand(y));
+        let (x, y) = (self.operand(x)?, self.operand(y)?);
         self.graph().add(x, y)
     }
 }

@@ -198,12 +198,12 @@ fn packed_gradient(
     params: ArenaId,
     declarations: &Declarations,
 ) -> Result<Var> {
-    let taken = precision::parameters_as_taken(graph, declarations);
+    let taken = precision::parameters_as_taken(graph, declarations)?;
     let values: Vec<Var> = taken.iter().map(|(_, value)| *value).collect();
     let gradients = graph.grad(loss, start, &values)?;
     let mut pairs: Vec<(StateId, Var)> = vec![];
     for ((state, _), gradient) in taken.into_iter().zip(gradients) {
-        let gradient = graph.widened(gradient);
+        let gradient = graph.widened(gradient)?;
         match pairs.last_mut() {
             Some((last, sum)) if *last == state => *sum = graph.add(*sum, gradient)?,
             _ => pairs.push((state, gradient)),

@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
         .float("x", &[4, 3], Draw::Normal),
         Case::new("movement/iota", |g, v| {
             let i = g.iota(9)?;
-            let i = g.cast(i, DType::F32);
+            let i = g.cast(i, DType::F32)?;
             g.mul(v[0], i)
         })
         .float("x", &[2, 9], Draw::Normal),

@@ -8,7 +8,7 @@ pub(super) fn cases() -> Vec<Case> {
     let swap = Case::new("state/swap_and_accumulate", |g, v| {
         let arena = g.arena("case.swap", DType::F32)?;
         let (a, b) = (g.state(arena, "case.swap.a", &[3, 2])?, g.state(arena, "case.swap.b", &[3, 2])?);
-        let (old_a, old_b) = (g.state_value(a), g.state_value(b));
+        let (old_a, old_b) = (g.state_value(a)?, g.state_value(b)?);
         let sum = g.add(old_b, v[0])?;
         g.assign(Target::State(a), sum)?;
         g.assign(Target::State(b), old_a)?;
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
         let (a, b) = (g.state(arena, "case.pack.a", &[3])?, g.state(arena, "case.pack.b", &[2, 35])?);
         let packed = g.pack(arena, &[(a, v[0]), (b, v[1])])?;
         let old = g.arena_values(arena)?;
-        let scale = g.scalar(0.5, DType::F32);
+        let scale = g.scalar(0.5, DType::F32)?;
         let scaled = g.mul(packed, scale)?;
         let new = g.sub(old, scaled)?;
         g.assign(Target::Arena(arena), new)?;
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     let counter = Case::new("state/integer_counter", |g, v| {
         let arena = g.arena("case.counter", DType::I32)?;
         let count = g.state(arena, "case.counter.n", &[])?;
-        let old = g.state_value(count);
+        let old = g.state_value(count)?;
         let new = g.add(old, v[0])?;
         g.assign(Target::State(count), new)?;
         Ok(new)

@@ -59,7 +59,7 @@ pub(super) fn build(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Re
         }
         "where" => {
             let condition = operand(case, v, "condition")?;
-            let condition = g.cast(condition, DType::Bool);
+            let condition = g.cast(condition, DType::Bool)?;
             g.where_(condition, input()?, operand(case, v, "other")?)?.into()
         }
         "softmax" | "log_softmax" => {

@@ -9,7 +9,7 @@ fn swap() -> Result<Graph> {
     let x = g.input("x", &[2], DType::F32)?;
     let arena = g.arena("s", DType::F32)?;
     let (a, b) = (g.state(arena, "a", &[2])?, g.state(arena, "b", &[2])?);
-    let (old_a, old_b) = (g.state_value(a), g.state_value(b));
+    let (old_a, old_b) = (g.state_value(a).unwrap(), g.state_value(b).unwrap());
     let new = g.add(old_b, x)?;
     g.assign(Target::State(a), new)?;
     g.assign(Target::State(b), old_a)?;

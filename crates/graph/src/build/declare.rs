@@ -2,7 +2,9 @@
 
 use crate::dtype::DType;
 use crate::error::{GraphError, Result};
-use crate::graph::{ARENA_ALIGNMENT, ArenaId, ArenaInfo, ConstantId, Graph, InputId, InputInfo, StateId, StateInfo, Target, Var};
+use crate::graph::{
+    ARENA_ALIGNMENT, ArenaId, ArenaInfo, ConstantId, Graph, InputId, InputInfo, StateId, StateInfo, Target, Var,
+};
 use crate::op::Op;
 use crate::shape::{MAX_ELEMENTS, count};
 use crate::tensor::Tensor;

@@ -93,7 +93,13 @@ impl Graph {
         let shapes = [self.shape(logits), self.shape(target)];
         let (rows, c) = match shapes[0] {
             [rows @ .., c] if !rows.is_empty() => (rows.to_vec(), *c),
-            _ => return Err(self.shape_error(op, &shapes, "takes [..., C], class indices [...] or probabilities [..., C]".into())),
+            _ => {
+                return Err(self.shape_error(
+                    op,
+                    &shapes,
+                    "takes [..., C], class indices [...] or probabilities [..., C]".into(),
+                ));
+            }
         };
         let soft = self.dtype(target).is_float();
         let want = if soft { shapes[0] } else { &rows };
@@ -132,13 +138,7 @@ impl Graph {
     }
 
     /// Losses `[M]` under the extents of their rows, or as one number; the mean divides by the summed weight if there is one.
-    fn reduced_rows(
-        &mut self,
-        losses: Var,
-        rows: &[usize],
-        reduction: Reduction,
-        weight: Option<Var>,
-    ) -> Result<Var> {
+    fn reduced_rows(&mut self, losses: Var, rows: &[usize], reduction: Reduction, weight: Option<Var>) -> Result<Var> {
         match (reduction, weight) {
             (Reduction::None, _) => self.reshape(losses, rows),
             (Reduction::Mean, Some(weight)) => {

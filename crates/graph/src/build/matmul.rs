@@ -59,7 +59,11 @@ impl Graph {
         if let Some(bias) = bias {
             self.check_floats("linear", &[x, bias])?;
             if self.shape(bias) != [out] {
-                return Err(self.shape_error("linear", &[&shape, self.shape(bias)], format!("the bias must be [{out}]")));
+                return Err(self.shape_error(
+                    "linear",
+                    &[&shape, self.shape(bias)],
+                    format!("the bias must be [{out}]"),
+                ));
             }
         }
         let rows = count(&shape[..shape.len() - 1]);

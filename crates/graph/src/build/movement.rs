@@ -138,7 +138,11 @@ impl Graph {
         }
         let extent = |i: usize| shape[i].checked_add(low[i])?.checked_add(high[i]);
         let Some(out) = (0..shape.len()).map(extent).collect() else {
-            return Err(self.shape_error("pad", &[shape, low, high], "more padding than a computer can address".into()));
+            return Err(self.shape_error(
+                "pad",
+                &[shape, low, high],
+                "more padding than a computer can address".into(),
+            ));
         };
         let op = Op::Pad { low: low.to_vec(), high: high.to_vec(), value };
         self.record("pad", op, vec![x], out, dtype)

@@ -60,7 +60,11 @@ impl Graph {
     pub fn huber_loss(&mut self, x: Var, target: Var, delta: f64, reduction: Reduction) -> Result<Var> {
         self.check_target("huber_loss", x, target)?;
         if delta.is_nan() || delta <= 0.0 {
-            return Err(self.shape_error("huber_loss", &[self.shape(x)], format!("delta must be positive, not {delta}")));
+            return Err(self.shape_error(
+                "huber_loss",
+                &[self.shape(x)],
+                format!("delta must be positive, not {delta}"),
+            ));
         }
         let d = self.sub(x, target)?;
         let size = self.unary(Elementwise::Abs, d)?;

@@ -40,7 +40,7 @@ impl Module for BatchNorm2d {
         let mean = ctx.buffer("running_mean", &[c], Init::ZEROS)?;
         let variance = ctx.buffer("running_var", &[c], Init::ONES)?;
         if !ctx.training() {
-            let (mean, variance) = (ctx.graph().state_value(mean), ctx.graph().state_value(variance));
+            let (mean, variance) = (ctx.graph().state_value(mean)?, ctx.graph().state_value(variance)?);
             return ctx.graph().normalise(x, mean, variance, Some(scale), Some(shift), self.eps);
         }
         let rows: usize = shape[..rank - 1].iter().product();

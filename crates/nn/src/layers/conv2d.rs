@@ -75,7 +75,7 @@ impl Module for Conv2d {
             return Err(ctx.shape_error("conv2d", &[ctx.shape(x)], detail));
         }
         let shape = [self.out_channels, self.kernel[0], self.kernel[1], channels / self.spec.groups];
-        let (x, weight) = (ctx.operand(x), ctx.weight("weight", &shape, self.weight_init)?);
+        let (x, weight) = (ctx.operand(x)?, ctx.weight("weight", &shape, self.weight_init)?);
         let y = ctx.graph().conv2d(x, weight, &self.spec)?;
         if !self.bias {
             return Ok(y);

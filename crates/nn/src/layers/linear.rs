@@ -30,7 +30,7 @@ impl Module for Linear {
             return Err(ctx.shape_error("linear", &[&[]], "takes x [..., in]".into()));
         };
         let shape = [self.out_features, features];
-        let (x, weight) = (ctx.operand(x), ctx.weight("weight", &shape, self.weight_init)?);
+        let (x, weight) = (ctx.operand(x)?, ctx.weight("weight", &shape, self.weight_init)?);
         let y = ctx.graph().linear(x, weight, None)?;
         if !self.bias {
             return Ok(y);

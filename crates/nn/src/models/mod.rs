@@ -54,7 +54,7 @@ impl Model {
             let shapes = [ctx.shape(images), ctx.shape(logits)];
             return Err(ctx.shape_error(&self.name, &shapes, format!("the model must give {want:?}")));
         }
-        Ok(ctx.graph().cast(logits, DType::F32))
+        ctx.graph().cast(logits, DType::F32)
     }
 }
 
