@@ -30,18 +30,6 @@ fn data_that_is_missing_unknown_or_truncated() {
 }
 
 #[test]
-fn without_any_data_the_message_says_where_it_was_looked_for() {
-    let root = tempfile::tempdir().expect("a folder");
-    // The program finds the repository above itself, so it must lie elsewhere.
-    let program = root.path().join(format!("chiaro{}", std::env::consts::EXE_SUFFIX));
-    fs::copy(env!("CARGO_BIN_EXE_chiaro"), &program).expect("copied");
-    let output = std::process::Command::new(&program).arg("train").current_dir(root.path()).output().expect("runs");
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.starts_with("error: no data: ") && err.contains("--data") && err.contains("data/mnist"), "{err}");
-}
-
-#[test]
 fn corrupt_images_are_named_and_counted_or_refused() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, out) = (root.path().join("data"), root.path().join("run"));

@@ -185,6 +185,18 @@ fn more_epochs_can_be_added_to_a_finished_run() {
     assert_eq!(rows(&run).len(), 3);
 }
 
+/// A process that does not outlive a test that failed.
+#[cfg(unix)]
+struct Running(std::process::Child);
+
+#[cfg(unix)]
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_saves_and_ends_with_130() {
@@ -194,22 +206,24 @@ fn ctrl_c_saves_and_ends_with_130() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, run) = (root.path().join("data"), root.path().join("run"));
     idx_data(&data);
-    let mut child = program()
-        .args(["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1000000", "--out", arg(&run)])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    let mut child = Running(
+        program()
+            .args(["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1000000", "--out", arg(&run)])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started"),
+    );
+    let mut out = BufReader::new(child.0.stdout.take().expect("piped"));
     let mut line = String::new();
     while !line.starts_with("epoch 1: ") {
         line.clear();
         assert!(out.read_line(&mut line).expect("read") > 0, "the run ended early");
     }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let killed = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
     let mut rest = String::new();
     out.read_to_string(&mut rest).expect("read");
-    assert_eq!(child.wait().expect("ended").code(), Some(130), "{rest}");
+    assert_eq!(child.0.wait().expect("ended").code(), Some(130), "{rest}");
     assert!(rest.contains("interrupted and saved"), "{rest}");
     assert_eq!(names(&run), FILES);
 }

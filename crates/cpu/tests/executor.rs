@@ -30,6 +30,7 @@ fn every_golden_case_agrees_with_pytorch() {
     for &(family, cases) in FAMILIES {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/goldens/{family}.safetensors"));
         let golden = Golden::load(&path).expect("a golden file of the repository");
+        assert_eq!(golden.cases().len(), cases, "{family}");
         let mut backend = Cpu::new(Some(2)).expect("threads");
         let checks = run_family(&mut backend, family, &golden).expect("every case runs");
         assert!(checks.len() >= cases, "{family}: every case has at least its output checked");

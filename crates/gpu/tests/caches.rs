@@ -7,27 +7,10 @@ use std::path::{Path, PathBuf};
 use chiaro_gpu::{BackendOptions, GpuBackend, OpenOptions};
 use chiaro_graph::{Backend, DType, Graph, Tensor};
 
-/// A folder of one test, removed with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("chiaro-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-
-    fn files(&self, kind: &str) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(&self.0).expect("the folder is there");
-        let paths = entries.map(|entry| entry.expect("an entry").path());
-        paths.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(kind))).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn files(folder: &Path, kind: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(kind))).collect()
 }
 
 fn backend(cache: &Path) -> Option<GpuBackend> {
@@ -53,17 +36,20 @@ fn product(backend: &mut GpuBackend) -> Vec<f32> {
 
 #[test]
 fn compiled_kernels_are_kept_when_a_plan_is_compiled_and_change_no_result() {
-    let folder = Folder::new("kept");
-    let Some(mut first) = backend(&folder.0) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut first) = backend(folder.path()) else { return };
     let expected = product(&mut first);
     assert_eq!(first.gpu().notes().take(), Vec::<String>::new());
-    let files = folder.files("pipelines");
-    assert_eq!(files.len(), usize::from(first.gpu().features().pipeline_cache), "{files:?}");
-    assert!(folder.files("").iter().all(|file| file.extension().is_some_and(|e| e != "partial")), "no half file");
-    assert_eq!(product(&mut backend(&folder.0).expect("opens again")), expected, "from the cache");
-    for file in files {
+    let kept = files(folder.path(), "pipelines");
+    assert_eq!(kept.len(), usize::from(first.gpu().features().pipeline_cache), "{kept:?}");
+    assert!(
+        files(folder.path(), "").iter().all(|file| file.extension().is_some_and(|e| e != "partial")),
+        "no half file"
+    );
+    assert_eq!(product(&mut backend(folder.path()).expect("opens again")), expected, "from the cache");
+    for file in kept {
         std::fs::write(&file, b"chiaroP1 and then nothing that a driver wrote").expect("writes");
-        assert_eq!(product(&mut backend(&folder.0).expect("opens with a damaged cache")), expected);
+        assert_eq!(product(&mut backend(folder.path()).expect("opens with a damaged cache")), expected);
         let repaired = std::fs::read(&file).expect("the file is there");
         assert!(repaired.len() > 50, "the damaged file was replaced");
     }
@@ -71,9 +57,9 @@ fn compiled_kernels_are_kept_when_a_plan_is_compiled_and_change_no_result() {
 
 #[test]
 fn a_folder_that_takes_no_files_costs_a_note_and_nothing_else() {
-    let folder = Folder::new("closed");
+    let folder = tempfile::tempdir().expect("a folder");
     // A file where the folder should be: refused whoever runs the test, unlike a read-only folder, which root may write.
-    let blocked = folder.0.join("file");
+    let blocked = folder.path().join("file");
     std::fs::write(&blocked, b"").expect("writes");
     let Some(mut closed) = backend(&blocked.join("below")) else { return };
     let got = product(&mut closed);
@@ -82,5 +68,5 @@ fn a_folder_that_takes_no_files_costs_a_note_and_nothing_else() {
         assert!(notes.iter().any(|note| note.contains("not kept")), "{notes:?}");
     }
     assert_eq!(closed.gpu().notes().take(), Vec::<String>::new(), "told once");
-    assert_eq!(got, product(&mut backend(&folder.0).expect("opens")), "and the results are those of any other run");
+    assert_eq!(got, product(&mut backend(folder.path()).expect("opens")), "and the results are those of any other run");
 }

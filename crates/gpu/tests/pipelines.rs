@@ -251,14 +251,15 @@ fn immediate_data_reaches_the_kernel() {
 
 #[test]
 fn the_pipeline_cache_survives_on_disk_and_damage_to_it_does_no_harm() {
-    let folder = std::env::temp_dir().join(format!("chiaro-pipelines-{}", std::process::id()));
-    let open = || -> Option<Gpu> { support::open(OpenOptions { cache: Some(folder.clone()), ..Default::default() }) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = || Some(folder.path().to_owned());
+    let open = || -> Option<Gpu> { support::open(OpenOptions { cache: cache(), ..Default::default() }) };
     let Some(gpu) = open() else { return };
     assert_usable(&gpu);
     let saved = gpu.save_pipeline_cache().expect("writes");
     assert_eq!(saved, gpu.features().pipeline_cache);
     if saved {
-        let files: Vec<_> = std::fs::read_dir(&folder)
+        let files: Vec<_> = std::fs::read_dir(folder.path())
             .expect("the folder is there")
             .map(|entry| entry.expect("entry").path())
             .collect();
@@ -266,6 +267,5 @@ fn the_pipeline_cache_survives_on_disk_and_damage_to_it_does_no_harm() {
         assert_usable(&open().expect("opens with the cache"));
         std::fs::write(&files[0], b"chiaroP1 but nothing that a driver wrote").expect("writes");
         assert_usable(&open().expect("opens with a damaged cache"));
-        std::fs::remove_dir_all(&folder).expect("removes");
     }
 }

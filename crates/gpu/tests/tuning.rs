@@ -7,30 +7,21 @@ use std::time::Duration;
 
 use chiaro_gpu::{BackendOptions, GpuBackend, OpenOptions, Tuning};
 use chiaro_graph::{Backend, ConvSpec, DType, Graph, Tensor};
+use tempfile::TempDir;
 
-/// A folder of one test, removed with it.
-struct Folder(PathBuf);
+/// Longer than any search takes on any machine: what is found must not depend on what else the machine does.
+const UNTIL_DONE: Duration = Duration::MAX;
 
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("chiaro-tuning-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-
-    /// The file of tuned choices.
-    fn tuned(&self) -> PathBuf {
-        let entries = std::fs::read_dir(&self.0).expect("the folder is there");
-        let paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        let tuned = |path: &&PathBuf| path.extension().is_some_and(|e| e == "json");
-        paths.iter().find(tuned).unwrap_or_else(|| panic!("no choices in {paths:?}")).clone()
-    }
+fn new_folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// The file of tuned choices in a cache folder.
+fn tuned(folder: &TempDir) -> PathBuf {
+    let entries = std::fs::read_dir(folder.path()).expect("the folder is there");
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let tuned = |path: &&PathBuf| path.extension().is_some_and(|e| e == "json");
+    paths.iter().find(tuned).unwrap_or_else(|| panic!("no choices in {paths:?}")).clone()
 }
 
 fn backend(cache: &Path, tuning: Tuning) -> Option<GpuBackend> {
@@ -79,55 +70,55 @@ fn assert_close(got: &[Vec<f32>], wanted: &[Vec<f32>]) {
 
 #[test]
 fn what_is_found_is_kept_and_gives_the_same_bits_again_and_the_same_results_as_no_tuning() {
-    let folder = Folder::new("kept");
-    let Some(mut plain) = backend(&folder.0, Tuning::Off) else { return };
+    let folder = new_folder();
+    let Some(mut plain) = backend(folder.path(), Tuning::Off) else { return };
     let wanted = results(&mut plain);
-    let mut searching = backend(&folder.0, Tuning::Search(Duration::from_secs(20))).expect("opens");
+    let mut searching = backend(folder.path(), Tuning::Search(UNTIL_DONE)).expect("opens");
     let found = results(&mut searching);
     assert_close(&found, &wanted);
     assert_eq!(searching.gpu().notes().take(), Vec::<String>::new());
-    let text = std::fs::read_to_string(folder.tuned()).expect("choices were kept");
+    let text = std::fs::read_to_string(tuned(&folder)).expect("choices were kept");
     assert!(text.contains("Conv2d(") && text.contains("Conv2dWeightGrad("), "{text}");
 
     for _ in 0..2 {
         assert_eq!(
-            results(&mut backend(&folder.0, Tuning::Kept).expect("opens")),
+            results(&mut backend(folder.path(), Tuning::Kept).expect("opens")),
             found,
             "the same cache, the same bits"
         );
     }
-    assert_eq!(std::fs::read_to_string(folder.tuned()).expect("still there"), text, "nothing was searched again");
-    assert_eq!(results(&mut backend(&folder.0, Tuning::Off).expect("opens")), wanted, "no tuning ignores it");
+    assert_eq!(std::fs::read_to_string(tuned(&folder)).expect("still there"), text, "nothing was searched again");
+    assert_eq!(results(&mut backend(folder.path(), Tuning::Off).expect("opens")), wanted, "no tuning ignores it");
 }
 
 #[test]
 fn a_search_is_told_kernel_by_kernel_and_is_not_done_twice() {
-    let folder = Folder::new("twice");
-    let Some(mut searching) = backend(&folder.0, Tuning::Kept) else { return };
-    let outcomes = searching.tune(&graph(), Duration::from_secs(30)).expect("searches");
+    let folder = new_folder();
+    let Some(mut searching) = backend(folder.path(), Tuning::Kept) else { return };
+    let outcomes = searching.tune(&graph(), UNTIL_DONE).expect("searches");
     assert!(outcomes.len() >= 3, "{outcomes:?}");
     for outcome in &outcomes {
         assert!(outcome.tried > 0 && outcome.rejected == 0, "every variant of this project is right: {outcome:?}");
         assert!(outcome.best_seconds > 0.0 && outcome.best_seconds <= outcome.plain_seconds, "{outcome:?}");
     }
-    assert_eq!(searching.tune(&graph(), Duration::from_secs(30)).expect("knows all"), []);
+    assert_eq!(searching.tune(&graph(), UNTIL_DONE).expect("knows all"), []);
     assert_eq!(searching.tune(&graph(), Duration::ZERO).expect("knows all"), []);
 }
 
 #[test]
 fn a_damaged_file_or_no_folder_costs_a_note_and_the_shapes_decide() {
-    let folder = Folder::new("damaged");
-    let Some(mut plain) = backend(&folder.0, Tuning::Off) else { return };
+    let folder = new_folder();
+    let Some(mut plain) = backend(folder.path(), Tuning::Off) else { return };
     let wanted = results(&mut plain);
-    let mut empty = backend(&folder.0, Tuning::Search(Duration::ZERO)).expect("opens");
+    let mut empty = backend(folder.path(), Tuning::Search(Duration::ZERO)).expect("opens");
     assert_eq!(results(&mut empty), wanted, "no time, no choices");
-    std::fs::write(folder.tuned(), b"{ \"format\": 1, \"choices\": ").expect("writes");
-    let mut damaged = backend(&folder.0, Tuning::Kept).expect("opens");
+    std::fs::write(tuned(&folder), b"{ \"format\": 1, \"choices\": ").expect("writes");
+    let mut damaged = backend(folder.path(), Tuning::Kept).expect("opens");
     let notes = damaged.gpu().notes().take();
     assert!(notes.len() == 1 && notes[0].contains("ignored"), "{notes:?}");
     assert_eq!(results(&mut damaged), wanted);
 
-    let mut nowhere = backend(&folder.tuned().join("below"), Tuning::Search(Duration::ZERO)).expect("opens");
+    let mut nowhere = backend(&tuned(&folder).join("below"), Tuning::Search(Duration::ZERO)).expect("opens");
     assert_eq!(results(&mut nowhere), wanted);
     let notes = nowhere.gpu().notes().take();
     assert!(notes.iter().any(|note| note.contains("tuned choices are not kept")), "{notes:?}");

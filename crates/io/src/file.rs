@@ -126,16 +126,10 @@ fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
 mod tests {
     use super::*;
 
-    fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("chiaro-io-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        folder
-    }
-
     #[test]
     fn a_full_disk_is_named_and_leaves_the_old_file() {
-        let folder = folder("full");
-        let path = folder.join("weights");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("weights");
         std::fs::write(&path, b"old").expect("written");
         let error = replace(&path, 99, |out| {
             out.write_all(b"new")?;
@@ -143,19 +137,17 @@ mod tests {
         });
         assert!(matches!(error, Err(IoError::DiskFull { bytes: 99, .. })), "{error:?}");
         assert_eq!(std::fs::read(&path).expect("read"), b"old");
-        assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "nothing is left beside it");
-        std::fs::remove_dir_all(folder).expect("removed");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside it");
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn the_systems_own_full_device_is_recognised() {
-        let folder = folder("dev-full");
-        let path = folder.join("weights");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("weights");
         let error = replace(&path, 1, |_| File::create("/dev/full")?.write_all(b"x"));
         assert!(matches!(error, Err(IoError::DiskFull { .. })), "{error:?}");
         assert!(!path.exists());
-        std::fs::remove_dir_all(folder).expect("removed");
     }
 
     #[test]

@@ -12,23 +12,15 @@ use chiaro_nn::{
 use std::path::{Path, PathBuf};
 
 /// A folder that is removed when the test ends.
-struct Folder(PathBuf);
+struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("chiaro-files-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().expect("a folder"))
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("model.safetensors")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.path().join("model.safetensors")
     }
 }
 
@@ -77,7 +69,7 @@ fn saved(path: &Path) -> TrainStep {
 
 #[test]
 fn weights_come_back_bit_by_bit_with_what_was_said_about_the_model() {
-    let folder = Folder::new("round-trip");
+    let folder = Folder::new();
     let step = saved(&folder.file());
     let weights = load_weights(&folder.file()).expect("loaded");
     assert_eq!(weights.info, info());
@@ -94,12 +86,12 @@ fn weights_come_back_bit_by_bit_with_what_was_said_about_the_model() {
 
 #[test]
 fn the_same_values_give_the_same_bytes() {
-    let folder = Folder::new("bytes");
+    let folder = Folder::new();
     saved(&folder.file());
     let first = std::fs::read(folder.file()).expect("read");
     saved(&folder.file());
     assert_eq!(first, std::fs::read(folder.file()).expect("read"));
-    assert_eq!(std::fs::read_dir(&folder.0).expect("a folder").count(), 1, "nothing is left beside it");
+    assert_eq!(std::fs::read_dir(folder.0.path()).expect("a folder").count(), 1, "nothing is left beside it");
 }
 
 /// A step in 16 bits whose loss scale grows every two steps.
@@ -111,12 +103,12 @@ fn half_step() -> TrainStep {
 
 #[test]
 fn training_goes_on_from_a_checkpoint_as_if_never_stopped() {
-    goes_on("resume", step(adamw()));
+    goes_on(step(adamw()));
 }
 
 #[test]
 fn training_in_16_bits_goes_on_with_its_loss_scale() {
-    let ended = goes_on("resume-half", half_step());
+    let ended = goes_on(half_step());
     let scale = ended.iter().find(|(name, _)| name == LOSS_SCALE).expect("an arena");
     let want = LossScaleState { scale: 512.0, good_steps: 0.0, skipped: 0.0 };
     assert_eq!(LossScaleState::from_arena(&scale.1), Some(want), "three times two steps");
@@ -124,7 +116,7 @@ fn training_in_16_bits_goes_on_with_its_loss_scale() {
 
 #[test]
 fn a_checkpoint_of_another_precision_is_refused() {
-    let folder = Folder::new("precision");
+    let folder = Folder::new();
     let wide = step(adamw());
     save_checkpoint(&folder.file(), &info(), &Progress::default(), &wide.graph, &wide.initial_arenas(1))
         .expect("saved");
@@ -134,8 +126,8 @@ fn a_checkpoint_of_another_precision_is_refused() {
 }
 
 /// Trains three steps, saves, and compares three more with those of another backend that goes on from the file.
-fn goes_on(name: &str, step: TrainStep) -> Vec<(String, Tensor)> {
-    let folder = Folder::new(name);
+fn goes_on(step: TrainStep) -> Vec<(String, Tensor)> {
+    let folder = Folder::new();
     let mut through = Reference::new();
     let plan = through.compile(&step.graph).expect("compiles");
     write(&mut through, step.initial_arenas(5));
@@ -162,7 +154,7 @@ fn goes_on(name: &str, step: TrainStep) -> Vec<(String, Tensor)> {
 
 #[test]
 fn a_checkpoint_of_another_optimizer_is_refused() {
-    let folder = Folder::new("optimizer");
+    let folder = Folder::new();
     let sgd = step(Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }));
     save_checkpoint(&folder.file(), &info(), &Progress::default(), &sgd.graph, &sgd.initial_arenas(1)).expect("saved");
     let error = load_checkpoint(&folder.file()).expect("loaded").arenas(&step(adamw()).graph).expect_err("SGD");
@@ -176,7 +168,7 @@ fn a_checkpoint_of_another_optimizer_is_refused() {
 
 #[test]
 fn a_file_of_another_model_lists_the_first_differences() {
-    let folder = Folder::new("other");
+    let folder = Folder::new();
     saved(&folder.file());
     let weights = load_weights(&folder.file()).expect("loaded");
     let resnet = EvalStep::build(&by_name("resnet20", 3, [8, 8, 1]).expect("fits"), 1).expect("recorded");
@@ -190,11 +182,11 @@ fn a_file_of_another_model_lists_the_first_differences() {
 
 #[test]
 fn missing_and_damaged_files_are_typed_errors_that_name_the_file() {
-    let folder = Folder::new("damaged");
+    let folder = Folder::new();
     let path = folder.file();
     let error = load_weights(&path).expect_err("missing");
     assert!(matches!(error, IoError::Read { .. }) && error.to_string().contains("model.safetensors"), "{error}");
-    assert!(matches!(load_weights(&folder.0), Err(IoError::Read { .. })), "a folder");
+    assert!(matches!(load_weights(folder.0.path()), Err(IoError::Read { .. })), "a folder");
 
     saved(&path);
     let whole = std::fs::read(&path).expect("read");
@@ -210,7 +202,7 @@ fn missing_and_damaged_files_are_typed_errors_that_name_the_file() {
 
 #[test]
 fn files_of_other_programs_and_later_versions_are_refused() {
-    let folder = Folder::new("foreign");
+    let folder = Folder::new();
     let path = folder.file();
     saved(&path);
     let whole = std::fs::read(&path).expect("read");
@@ -232,8 +224,8 @@ fn files_of_other_programs_and_later_versions_are_refused() {
 
 #[test]
 fn a_folder_that_does_not_exist_is_an_error_of_writing() {
-    let folder = Folder::new("nowhere");
-    let path = folder.0.join("missing").join("model.safetensors");
+    let folder = Folder::new();
+    let path = folder.0.path().join("missing").join("model.safetensors");
     let step = step(adamw());
     let error = save_weights(&path, &info(), &step.graph, &step.initial_arenas(1)).expect_err("no folder");
     assert!(matches!(error, IoError::Write { .. }), "{error}");

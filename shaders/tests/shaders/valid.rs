@@ -65,9 +65,8 @@ fn spirv_val_accepts_every_variant() {
         eprintln!("not checked: there is no program spirv-val");
         return;
     }
-    let folder = std::env::temp_dir().join(format!("chiaro-spirv-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a temporary folder");
-    let file = folder.join("module.spv");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("module.spv");
     for (label, kernel) in variants::all() {
         let source = kernel.source.build().expect(&label);
         let words = validate::check(&source, &[]).and_then(|c| c.spirv()).expect(&label);
@@ -77,7 +76,6 @@ fn spirv_val_accepts_every_variant() {
         let out = out.expect("spirv-val");
         assert!(out.status.success(), "{label}: {}", String::from_utf8_lossy(&out.stderr));
     }
-    std::fs::remove_dir_all(&folder).expect("the temporary folder");
 }
 
 #[test]

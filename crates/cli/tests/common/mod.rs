@@ -12,9 +12,12 @@ pub const COUNTS: [usize; 2] = [48, 18];
 /// Their classes.
 pub const CLASSES: [&str; 3] = ["rows", "columns", "checks"];
 
-/// The program.
+/// The program. It keeps nothing between runs: what another test, or the user, left in the cache folder must make no
+/// difference.
 pub fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_chiaro"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_chiaro"));
+    program.env("CHIARO_CACHE_DIR", "off");
+    program
 }
 
 /// Runs the program with these arguments.

@@ -133,13 +133,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let path = std::env::temp_dir().join(format!("chiaro-tuned-{}.json", std::process::id()));
-        let (file, notes) = (TuneFile { path, ..file() }, Notes::default());
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, notes) = (TuneFile { path: folder.path().join("tuned.json"), ..file() }, Notes::default());
         let choice = Choice { tile: Some(Tile::LARGE), parts: Some(3), threads: None };
         let (choices, trusted) = (BTreeMap::from([("a product".to_owned(), choice)]), [Tile::COOPERATIVE[0]]);
         file.save(&choices, Some(&trusted), &notes);
         let known = file.load(&notes);
-        let _ = std::fs::remove_file(&file.path);
         assert_eq!((known.choices, known.cooperative), (choices, Some(trusted.to_vec())));
         assert!(notes.take().is_empty());
     }

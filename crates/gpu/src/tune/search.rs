@@ -35,6 +35,20 @@ pub struct Outcome {
     pub chosen: String,
 }
 
+/// When a search ends; never, where its time is longer than clocks count.
+#[derive(Debug, Clone, Copy)]
+struct Deadline(Option<Instant>);
+
+impl Deadline {
+    fn after(limit: Duration) -> Deadline {
+        Deadline(Instant::now().checked_add(limit))
+    }
+
+    fn passed(self) -> bool {
+        self.0.is_some_and(|end| Instant::now() >= end)
+    }
+}
+
 impl Tuned {
     /// Searches for the kernels of `steps` that nothing is known about, for `limit` at most, and keeps what was found.
     ///
@@ -42,7 +56,7 @@ impl Tuned {
     /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`].
     pub fn search(&mut self, gpu: &Gpu, steps: &[Step], limit: Duration) -> Result<Vec<Outcome>, GpuError> {
         self.check_cooperative(gpu, steps)?;
-        let deadline = Instant::now() + limit;
+        let deadline = Deadline::after(limit);
         let mut order: Vec<&Step> = steps.iter().collect();
         order.sort_by_key(|step| std::cmp::Reverse((step.kernel.flops(), step.bytes())));
         let mut seen = BTreeSet::new();
@@ -57,7 +71,7 @@ impl Tuned {
         let clock = Clock::new(gpu)?;
         let mut outcomes = vec![];
         for (key, step) in unknown {
-            if Instant::now() >= deadline {
+            if deadline.passed() {
                 break;
             }
             match self.search_step(gpu, step, &clock, deadline) {
@@ -81,7 +95,7 @@ impl Tuned {
         gpu: &Gpu,
         step: &Step,
         clock: &Clock,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Option<(Choice, Outcome)>, GpuError> {
         let candidates = candidates::of(step, &self.base, gpu.limits(), &self.cooperative_for(step));
         if candidates.len() < 2 {
@@ -99,7 +113,7 @@ impl Tuned {
             if !fits(step, &variants) {
                 continue;
             }
-            if found.tried > 0 && Instant::now() >= deadline {
+            if found.tried > 0 && deadline.passed() {
                 break;
             }
             let right = |got: &[Vec<u8>]| trial.agree(got, &wanted, tolerance);
