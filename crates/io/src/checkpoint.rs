@@ -3,7 +3,7 @@
 use crate::error::{IoError, Result};
 use crate::file::{self, Contents};
 use crate::info::{ModelInfo, number};
-use crate::weights::{Weights, check, state_shapes, values, weight_tensors};
+use crate::weights::{Weights, check, check_finite, state_shapes, values, weight_tensors};
 use chiaro_graph::{Graph, Tensor};
 use chiaro_nn::{BUFFERS, LOSS_SCALE, METRICS, PARAMS, is_data_arena, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
@@ -33,8 +33,6 @@ pub struct Checkpoint {
     slots: BTreeMap<String, Tensor>,
 }
 
-const EXTRA: &str = "extra.";
-
 /// The arenas beside weights, metrics and data, each with the arena whose layout it has: those of the optimizer have the
 /// parameters', the loss scale of a 16-bit training has its own.
 fn slots(graph: &Graph) -> impl Iterator<Item = (&str, &str)> {
@@ -43,46 +41,51 @@ fn slots(graph: &Graph) -> impl Iterator<Item = (&str, &str)> {
     names.map(|name| (name, if name == LOSS_SCALE { LOSS_SCALE } else { PARAMS }))
 }
 
-/// Saves everything that a training needs to go on; `arenas` as [`crate::read_arenas`] gives them. A parameter's part of an
+/// Saves everything that a training needs to go on, and keeps the checkpoint that was there before as `previous`; `arenas` as [`crate::read_arenas`] gives them. A parameter's part of an
 /// optimizer vector is named `<arena>/<parameter>`, the loss scale `loss_scale/loss_scale`.
 ///
 /// # Errors
-/// If `arenas` does not fit the graph, or the file cannot be written; then a file that was there before is unchanged.
+/// If `arenas` does not fit the graph, a weight is not finite, or the file cannot be written; then a file that was there before
+/// is unchanged.
 pub fn save_checkpoint(
     path: &Path,
+    previous: Option<&Path>,
     info: &ModelInfo,
     progress: &Progress,
     graph: &Graph,
     arenas: &[(String, Tensor)],
 ) -> Result<()> {
     let mut tensors = weight_tensors(graph, arenas)?;
+    check_finite(path, &tensors)?;
     for (slot, layout) in slots(graph) {
         let parts = unpack_arena(graph, layout, values(arenas, slot)?)?;
         tensors.extend(parts.into_iter().map(|(name, part)| (format!("{slot}/{name}"), part)));
     }
-    let mut metadata = info.to_metadata();
+    let mut metadata = info.to_metadata(&progress.extra);
     for (key, value) in [("step", progress.step), ("epoch", progress.epoch), ("seed", progress.seed)] {
         metadata.insert(key.to_string(), value.to_string());
     }
-    metadata.extend(progress.extra.iter().map(|(key, value)| (format!("{EXTRA}{key}"), value.clone())));
-    file::write(path, &Contents { tensors, metadata })
+    file::write(path, previous, &Contents { tensors, metadata })
 }
 
 /// Reads a checkpoint.
 ///
 /// # Errors
-/// If the file cannot be read, is damaged, or holds weights alone.
+/// If the file cannot be read, is damaged, holds weights alone, or has no checksum.
 pub fn load_checkpoint(path: &Path) -> Result<Checkpoint> {
-    let (weights, Contents { tensors: slots, metadata }) = Weights::from_contents(path, file::read(path)?)?;
+    let (contents, checksum) = file::read(path)?;
+    let (weights, Contents { tensors: slots, metadata }) = Weights::from_contents(path, contents, checksum)?;
     if !metadata.contains_key("step") {
         return Err(IoError::format(path, "it holds weights alone, so a training cannot go on from it"));
     }
-    let extra = metadata.iter().filter_map(|(k, v)| Some((k.strip_prefix(EXTRA)?.to_string(), v.clone())));
+    if !weights.checked {
+        return Err(IoError::format(path, "it has no checksum, so a training cannot trust it"));
+    }
     let progress = Progress {
         step: number(path, &metadata, "step")?,
         epoch: number(path, &metadata, "epoch")?,
         seed: number(path, &metadata, "seed")?,
-        extra: extra.collect(),
+        extra: weights.extra.clone(),
     };
     Ok(Checkpoint { weights, progress, path: path.to_path_buf(), slots })
 }

@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum IoError {
     /// The file does not exist or cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {cause}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file cannot be written; one that was there before is unchanged.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {cause}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The disk is full; a file that was there before is unchanged.
     #[error("cannot write {}: the disk is full, {bytes} bytes are needed", path.display())]
@@ -37,6 +37,22 @@ pub enum IoError {
         path: PathBuf,
         /// What is wrong.
         detail: String,
+    },
+    /// The file's bytes are not those that were written.
+    #[error("{} is damaged: its bytes do not give the checksum that it holds", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Weights that are infinite or NaN, read or to be written: no model works with them.
+    #[error("{} is not usable: {tensor} has a value that is {value}", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The first tensor with such a value.
+        tensor: String,
+        /// The value.
+        value: f32,
     },
     /// The file's tensors are not those of the model.
     #[error("{} does not fit the model: {detail}", path.display())]

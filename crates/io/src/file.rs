@@ -1,15 +1,16 @@
-//! Safetensors files: written whole or not at all, with the same bytes for the same values, and read with every field checked.
+//! Safetensors files: the same bytes for the same values, with a checksum in the metadata, and read with every field checked.
 
+use crate::checksum::{self, Checksum, Summer, ZEROS};
 use crate::error::{IoError, Result};
+use crate::replace::replace;
 use chiaro_graph::shape::count;
 use chiaro_graph::{Data, Tensor};
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 /// A file's named tensors and its metadata, both sorted by name.
 #[derive(Clone, Debug, Default)]
@@ -18,23 +19,41 @@ pub(crate) struct Contents {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Replaces a file by these f32 tensors. It appears complete under its name, or not at all.
-pub(crate) fn write(path: &Path, contents: &Contents) -> Result<()> {
-    let header = header(contents);
+/// Replaces a file by these f32 tensors. It appears complete under its name, or not at all; the old one is kept as `previous`.
+pub(crate) fn write(path: &Path, previous: Option<&Path>, contents: &Contents) -> Result<()> {
+    let failed = |cause| IoError::Write { path: path.to_path_buf(), cause };
+    let header = header(contents).map_err(failed)?;
     let data: usize = contents.tensors.values().map(|t| 4 * count(t.shape())).sum();
-    let bytes = (8 + header.len() + data) as u64;
-    replace(path, bytes, |out| {
-        out.write_all(&(header.len() as u64).to_le_bytes())?;
-        out.write_all(&header)?;
-        let values = contents.tensors.values().filter_map(Tensor::as_f32).flatten();
-        values.copied().try_for_each(|v| out.write_all(&v.to_le_bytes()))
-    })
+    replace(path, previous, (8 + header.len() + data) as u64, |out| write_to(out, &header, contents))
+}
+
+fn write_to(out: &mut dyn Write, header: &[u8], contents: &Contents) -> std::io::Result<()> {
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(header)?;
+    for values in contents.tensors.values().filter_map(Tensor::as_f32) {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        out.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+/// The JSON header with the checksum of the whole file in it.
+fn header(contents: &Contents) -> std::io::Result<Vec<u8>> {
+    let mut header = header_without_sum(contents);
+    let mut sum = Summer::default();
+    write_to(&mut sum, &header, contents)?;
+    let place =
+        checksum::place(&header).ok_or_else(|| std::io::Error::other("its header has no place for a checksum"))?;
+    header[place].copy_from_slice(sum.digits().as_bytes());
+    Ok(header)
 }
 
 /// The JSON header, filled up to whole words with spaces as the format asks.
-fn header(contents: &Contents) -> Vec<u8> {
+fn header_without_sum(contents: &Contents) -> Vec<u8> {
+    let mut metadata = contents.metadata.clone();
+    metadata.insert(checksum::KEY.into(), ZEROS.into());
     let mut map = Map::new();
-    map.insert("__metadata__".into(), json!(contents.metadata));
+    map.insert("__metadata__".into(), json!(metadata));
     let mut start = 0;
     for (name, tensor) in &contents.tensors {
         let end = start + 4 * count(tensor.shape());
@@ -46,57 +65,22 @@ fn header(contents: &Contents) -> Vec<u8> {
     text
 }
 
-/// Writes beside the file, waits until the disk has it, and renames, so that a crash leaves the old file or the new one.
-fn replace(path: &Path, bytes: u64, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    let beside = temporary(path);
-    let written = write_and_sync(&beside, fill).and_then(|()| std::fs::rename(&beside, path));
-    if let Err(source) = written {
-        // The failure to write is the one to report, whether or not there was something to remove.
-        let _ = std::fs::remove_file(&beside);
-        let path = path.to_path_buf();
-        return Err(match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => IoError::DiskFull { path, bytes },
-            _ => IoError::Write { path, source },
-        });
-    }
-    sync_folder(path).map_err(|source| IoError::Write { path: path.to_path_buf(), source })
+/// Reads a file and looks whether its checksum is right.
+pub(crate) fn read(path: &Path) -> Result<(Contents, Checksum)> {
+    parse(path, &bytes(path)?)
 }
 
-fn write_and_sync(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    fill(&mut out)?;
-    out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
-}
-
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
-}
-
-/// Makes the rename itself durable; only Unix lets a folder be opened for that.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
-/// Reads a file; floats of any width become f32.
-pub(crate) fn read(path: &Path) -> Result<Contents> {
-    let bytes = std::fs::read(path).map_err(|source| IoError::Read { path: path.to_path_buf(), source })?;
+/// What the bytes of a file mean; floats of any width become f32.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Contents, Checksum)> {
     let broken = |e: safetensors::SafeTensorError| {
         let detail = format!("it is truncated or no safetensors file ({e}, {} bytes)", bytes.len());
         IoError::format(path, detail)
     };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
-    let file = SafeTensors::deserialize(&bytes).map_err(broken)?;
-    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let (header_len, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+    let file = SafeTensors::deserialize(bytes).map_err(broken)?;
+    let mut metadata: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let stated = metadata.remove(checksum::KEY);
+    let checksum = checksum::check(bytes, 8 + header_len, stated.as_deref());
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
         let tensor = floats(view.dtype(), view.data())
@@ -104,7 +88,17 @@ pub(crate) fn read(path: &Path) -> Result<Contents> {
             .ok_or_else(|| IoError::format(path, format!("{name} has elements of type {:?}", view.dtype())))?;
         tensors.insert(name, tensor);
     }
-    Ok(Contents { tensors, metadata })
+    Ok((Contents { tensors, metadata }, checksum))
+}
+
+/// The bytes of a file; of a pipe or a device there might be no end.
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let failed = |cause| IoError::Read { path: path.to_path_buf(), cause };
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if !about.is_file() && !about.is_dir() {
+        return Err(IoError::format(path, "it is a pipe or a device, not a file"));
+    }
+    std::fs::read(path).map_err(failed)
 }
 
 fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
@@ -125,29 +119,42 @@ fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::info::ModelInfo;
+    use crate::weights::Weights;
 
     #[test]
-    fn a_full_disk_is_named_and_leaves_the_old_file() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("weights");
-        std::fs::write(&path, b"old").expect("written");
-        let error = replace(&path, 99, |out| {
-            out.write_all(b"new")?;
-            Err(ErrorKind::StorageFull.into())
-        });
-        assert!(matches!(error, Err(IoError::DiskFull { bytes: 99, .. })), "{error:?}");
-        assert_eq!(std::fs::read(&path).expect("read"), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside it");
+    fn every_flipped_bit_is_seen() {
+        let info = ModelInfo {
+            model: "lenet5".into(),
+            image: [8, 8, 1],
+            classes: vec!["\"checksum\":\"00000000\"".into(), "ä\u{1b}".into()],
+            mean: vec![0.5],
+            std: vec![0.25],
+        };
+        let values = |n: usize| Tensor::f32([n], (0..n).map(|i| i as f32 - 1.5).collect()).expect("a tensor");
+        let tensors = [("checksum", values(3)), ("z", values(4))].map(|(name, t)| (name.to_string(), t));
+        let contents = Contents { tensors: tensors.into(), metadata: info.to_metadata(&BTreeMap::new()) };
+        let mut whole = vec![];
+        write_to(&mut whole, &header(&contents).expect("a header"), &contents).expect("written");
+        let load = |bytes: &[u8]| {
+            let path = Path::new("weights");
+            parse(path, bytes).and_then(|(contents, checksum)| Weights::from_contents(path, contents, checksum))
+        };
+        let (weights, _) = load(&whole).expect("as it was written");
+        assert!(weights.checked && weights.info == info);
+        for bit in 0..8 * whole.len() {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let error = load(&bytes).map(|_| ()).expect_err("damaged");
+            assert!(error.to_string().starts_with("weights is "), "bit {bit}: {error}");
+        }
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     #[test]
-    fn the_systems_own_full_device_is_recognised() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("weights");
-        let error = replace(&path, 1, |_| File::create("/dev/full")?.write_all(b"x"));
-        assert!(matches!(error, Err(IoError::DiskFull { .. })), "{error:?}");
-        assert!(!path.exists());
+    fn a_device_without_an_end_is_not_read() {
+        let error = read(Path::new("/dev/zero")).expect_err("refused");
+        assert!(error.to_string().contains("a pipe or a device"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a file says about its model, beside the weights.
 
+use crate::checksum::Checksum;
 use crate::error::{IoError, Result};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -21,13 +22,17 @@ pub struct ModelInfo {
 }
 
 /// Version of the metadata; a reader refuses later ones.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+/// From this version on a file holds a checksum.
+const CHECKED: u64 = 2;
+/// What the keys begin with that the training loop adds.
+const EXTRA: &str = "extra.";
 /// Order of the axes of convolution weights.
 const LAYOUT: &str = "OHWI";
 
 impl ModelInfo {
-    pub(crate) fn to_metadata(&self) -> BTreeMap<String, String> {
-        let pairs = [
+    pub(crate) fn to_metadata(&self, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let own = [
             ("chiaro", VERSION.to_string()),
             ("layout", LAYOUT.to_string()),
             ("model", self.model.clone()),
@@ -36,15 +41,11 @@ impl ModelInfo {
             ("mean", json!(self.mean).to_string()),
             ("std", json!(self.std).to_string()),
         ];
-        pairs.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+        let own = own.into_iter().map(|(key, value)| (key.to_string(), value));
+        own.chain(extra.iter().map(|(key, value)| (format!("{EXTRA}{key}"), value.clone()))).collect()
     }
 
     pub(crate) fn from_metadata(path: &Path, metadata: &BTreeMap<String, String>) -> Result<ModelInfo> {
-        let version: u64 = number(path, metadata, "chiaro")?;
-        if version > VERSION {
-            let detail = format!("its format is version {version}, this program knows up to {VERSION}");
-            return Err(IoError::format(path, detail));
-        }
         let layout = text(path, metadata, "layout")?;
         if layout != LAYOUT {
             return Err(IoError::format(path, format!("its weights are laid out as {layout}, not {LAYOUT}")));
@@ -64,6 +65,27 @@ impl ModelInfo {
             return Err(IoError::format(path, detail));
         }
         Ok(info)
+    }
+}
+
+/// What the training loop added to the metadata.
+pub(crate) fn extra(metadata: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    metadata.iter().filter_map(|(k, v)| Some((k.strip_prefix(EXTRA)?.to_string(), v.clone()))).collect()
+}
+
+/// Looks whether a file is as it was written, as far as it tells; whether it tells.
+pub(crate) fn verify(path: &Path, metadata: &BTreeMap<String, String>, checksum: Checksum) -> Result<bool> {
+    let version = number(path, metadata, "chiaro");
+    match (version, checksum) {
+        (Ok(version), _) if version > VERSION => {
+            let detail = format!("its format is version {version}, this program knows up to {VERSION}");
+            Err(IoError::format(path, detail))
+        }
+        (_, Checksum::Wrong) => Err(IoError::Damaged { path: path.to_path_buf() }),
+        (Ok(version), Checksum::Absent) if version >= CHECKED => {
+            Err(IoError::format(path, "its checksum is missing, so it was damaged or changed"))
+        }
+        (version, checksum) => version.map(|_| checksum == Checksum::Right),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Weight files: parameters and running statistics of a model.
 
+use crate::checksum::Checksum;
 use crate::error::{IoError, Result};
 use crate::file::{self, Contents};
-use crate::info::ModelInfo;
+use crate::info::{ModelInfo, extra, verify};
 use chiaro_graph::{Backend, BackendError, Graph, Tensor};
 use chiaro_nn::{BUFFERS, METRICS, PARAMS, arena_id, is_data_arena, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
@@ -13,6 +14,10 @@ use std::path::{Path, PathBuf};
 pub struct Weights {
     /// What the file says about its model.
     pub info: ModelInfo,
+    /// Whether the file holds a checksum, which is right then: files that other programs wrote may have none.
+    pub checked: bool,
+    /// What else the file tells.
+    pub extra: BTreeMap<String, String>,
     path: PathBuf,
     tensors: BTreeMap<String, Tensor>,
 }
@@ -30,30 +35,44 @@ pub fn read_arenas(
     names.map(|name| Ok((name.clone(), backend.read_arena(name)?))).collect()
 }
 
-/// Saves parameters and running statistics as f32. `arenas` holds flat vectors by arena name; others are ignored.
+/// Saves parameters and running statistics as f32. `arenas` holds flat vectors by arena name; others are ignored. `extra` is what
+/// else the file shall tell.
 ///
 /// # Errors
-/// If `arenas` does not fit the graph, or the file cannot be written; then a file that was there before is unchanged.
-pub fn save_weights(path: &Path, info: &ModelInfo, graph: &Graph, arenas: &[(String, Tensor)]) -> Result<()> {
+/// If `arenas` does not fit the graph, a value is not finite, or the file cannot be written; then a file that was there before
+/// is unchanged.
+pub fn save_weights(
+    path: &Path,
+    info: &ModelInfo,
+    extra: &BTreeMap<String, String>,
+    graph: &Graph,
+    arenas: &[(String, Tensor)],
+) -> Result<()> {
     let tensors = weight_tensors(graph, arenas)?;
-    file::write(path, &Contents { tensors, metadata: info.to_metadata() })
+    check_finite(path, &tensors)?;
+    file::write(path, None, &Contents { tensors, metadata: info.to_metadata(extra) })
 }
 
 /// Reads a weight file, or the weights of a checkpoint.
 ///
 /// # Errors
-/// If the file cannot be read, is damaged, or was not written by this program.
+/// If the file cannot be read, is damaged, was not written by this program, or holds weights that are not finite.
 pub fn load_weights(path: &Path) -> Result<Weights> {
-    Ok(Weights::from_contents(path, file::read(path)?)?.0)
+    let (contents, checksum) = file::read(path)?;
+    Ok(Weights::from_contents(path, contents, checksum)?.0)
 }
 
 impl Weights {
     /// Splits a file into its weights and the rest: tensors of the optimizer, and the metadata.
-    pub(crate) fn from_contents(path: &Path, contents: Contents) -> Result<(Weights, Contents)> {
+    pub(crate) fn from_contents(path: &Path, contents: Contents, checksum: Checksum) -> Result<(Weights, Contents)> {
         let Contents { tensors, metadata } = contents;
+        let checked = verify(path, &metadata, checksum)?;
         let info = ModelInfo::from_metadata(path, &metadata)?;
         let (slots, tensors) = tensors.into_iter().partition(|(name, _)| name.contains('/'));
-        Ok((Weights { info, path: path.to_path_buf(), tensors }, Contents { tensors: slots, metadata }))
+        check_finite(path, &tensors)?;
+        let extra = extra(&metadata);
+        let weights = Weights { info, checked, extra, path: path.to_path_buf(), tensors };
+        Ok((weights, Contents { tensors: slots, metadata }))
     }
 
     /// The tensors by name.
@@ -72,6 +91,16 @@ impl Weights {
         let flat = |arena: &&str| Ok((arena.to_string(), pack_arena(graph, arena, |name| self.tensors.get(name))?));
         present.iter().map(flat).collect()
     }
+}
+
+/// Refuses weights that are infinite or NaN.
+pub(crate) fn check_finite(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    for (name, values) in tensors.iter().filter_map(|(name, tensor)| Some((name, tensor.as_f32()?))) {
+        if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(IoError::NotFinite { path: path.to_path_buf(), tensor: name.clone(), value });
+        }
+    }
+    Ok(())
 }
 
 /// Names and shapes of an arena's states.

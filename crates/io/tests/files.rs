@@ -9,6 +9,7 @@ use chiaro_nn::models::by_name;
 use chiaro_nn::{
     AdamW, EvalStep, LOSS_SCALE, LossScale, LossScaleState, Model, Optimizer, Precision, Sgd, TrainOptions, TrainStep,
 };
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A folder that is removed when the test ends.
@@ -38,6 +39,11 @@ fn info() -> ModelInfo {
     }
 }
 
+/// What a training loop adds.
+fn extra() -> BTreeMap<String, String> {
+    [("epoch".to_string(), "3".to_string())].into()
+}
+
 fn step(optimizer: Optimizer) -> TrainStep {
     TrainStep::build(&model(), TrainOptions::new(4, optimizer)).expect("recorded")
 }
@@ -63,7 +69,7 @@ fn write(backend: &mut Reference, arenas: Vec<(String, Tensor)>) {
 
 fn saved(path: &Path) -> TrainStep {
     let step = step(adamw());
-    save_weights(path, &info(), &step.graph, &step.initial_arenas(1)).expect("saved");
+    save_weights(path, &info(), &extra(), &step.graph, &step.initial_arenas(1)).expect("saved");
     step
 }
 
@@ -73,6 +79,8 @@ fn weights_come_back_bit_by_bit_with_what_was_said_about_the_model() {
     let step = saved(&folder.file());
     let weights = load_weights(&folder.file()).expect("loaded");
     assert_eq!(weights.info, info());
+    assert_eq!(weights.extra, extra());
+    assert!(weights.checked);
     assert_eq!(weights.tensors().len(), 11 + 6);
     assert_eq!(weights.tensors()["conv2.weight"].shape(), [32, 3, 3, 16]);
     let eval = EvalStep::build(&model(), 2).expect("recorded");
@@ -118,7 +126,7 @@ fn training_in_16_bits_goes_on_with_its_loss_scale() {
 fn a_checkpoint_of_another_precision_is_refused() {
     let folder = Folder::new();
     let wide = step(adamw());
-    save_checkpoint(&folder.file(), &info(), &Progress::default(), &wide.graph, &wide.initial_arenas(1))
+    save_checkpoint(&folder.file(), None, &info(), &Progress::default(), &wide.graph, &wide.initial_arenas(1))
         .expect("saved");
     let checkpoint = load_checkpoint(&folder.file()).expect("loaded");
     let text = checkpoint.arenas(&half_step().graph).expect_err("32 bits").to_string();
@@ -136,7 +144,7 @@ fn goes_on(step: TrainStep) -> Vec<(String, Tensor)> {
     // Saving rounds the reference's 64-bit states, so the uninterrupted run goes on from the rounded ones too.
     write(&mut through, arenas.clone());
     let progress = Progress { step: 3, epoch: 1, seed: 5, extra: [("best".into(), "0.97".into())].into() };
-    save_checkpoint(&folder.file(), &info(), &progress, &step.graph, &arenas).expect("saved");
+    save_checkpoint(&folder.file(), None, &info(), &progress, &step.graph, &arenas).expect("saved");
     train(&mut through, plan, &step, 3..6);
 
     let checkpoint = load_checkpoint(&folder.file()).expect("loaded");
@@ -156,7 +164,8 @@ fn goes_on(step: TrainStep) -> Vec<(String, Tensor)> {
 fn a_checkpoint_of_another_optimizer_is_refused() {
     let folder = Folder::new();
     let sgd = step(Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }));
-    save_checkpoint(&folder.file(), &info(), &Progress::default(), &sgd.graph, &sgd.initial_arenas(1)).expect("saved");
+    save_checkpoint(&folder.file(), None, &info(), &Progress::default(), &sgd.graph, &sgd.initial_arenas(1))
+        .expect("saved");
     let error = load_checkpoint(&folder.file()).expect("loaded").arenas(&step(adamw()).graph).expect_err("SGD");
     let text = error.to_string();
     assert!(matches!(error, IoError::Mismatch { .. }));
@@ -200,6 +209,115 @@ fn missing_and_damaged_files_are_typed_errors_that_name_the_file() {
     assert!(matches!(load_weights(&path), Err(IoError::Format { .. })));
 }
 
+/// A file of the same tensors whose header is another program's.
+fn rewritten(whole: &[u8], change: impl Fn(&mut serde_json::Value)) -> Vec<u8> {
+    let end = 8 + u64::from_le_bytes(whole[..8].try_into().expect("eight bytes")) as usize;
+    let mut header = serde_json::from_slice(&whole[8..end]).expect("JSON");
+    change(&mut header);
+    let header = header.to_string().into_bytes();
+    [&(header.len() as u64).to_le_bytes(), &header[..], &whole[end..]].concat()
+}
+
+/// Without the checksum, as a program writes that knows the first version of the format.
+fn unchecked(header: &mut serde_json::Value) {
+    let metadata = header["__metadata__"].as_object_mut().expect("metadata");
+    assert!(metadata.remove("checksum").is_some());
+    metadata.insert("chiaro".into(), "1".into());
+}
+
+#[test]
+fn weights_without_a_checksum_are_taken_and_said_to_be_so() {
+    let folder = Folder::new("unchecked");
+    let path = folder.file();
+    let step = saved(&path);
+    let whole = std::fs::read(&path).expect("read");
+    std::fs::write(&path, rewritten(&whole, unchecked)).expect("written");
+    let weights = load_weights(&path).expect("taken");
+    assert!(!weights.checked && weights.info == info());
+    // A file of today's format has lost it.
+    std::fs::write(
+        &path,
+        rewritten(&whole, |h| drop(h["__metadata__"].as_object_mut().expect("metadata").remove("checksum"))),
+    )
+    .expect("written");
+    let error = load_weights(&path).expect_err("refused").to_string();
+    assert!(error.contains("its checksum is missing"), "{error}");
+    // Another program that changed the values but kept the metadata.
+    std::fs::write(&path, rewritten(&whole, |h| h["__metadata__"]["extra.epoch"] = "4".into())).expect("written");
+    assert!(matches!(load_weights(&path), Err(IoError::Damaged { .. })));
+    // A training goes on from nothing that it cannot trust.
+    save_checkpoint(&path, None, &info(), &Progress::default(), &step.graph, &step.initial_arenas(1)).expect("saved");
+    let whole = std::fs::read(&path).expect("read");
+    std::fs::write(&path, rewritten(&whole, unchecked)).expect("written");
+    let error = load_checkpoint(&path).expect_err("refused").to_string();
+    assert!(error.contains("it has no checksum"), "{error}");
+}
+
+#[test]
+fn damage_is_seen_in_weights_and_checkpoints_and_the_file_before_is_kept() {
+    let folder = Folder::new("flipped");
+    let (path, previous) = (folder.file(), folder.0.join("previous"));
+    let step = saved(&path);
+    let whole = std::fs::read(&path).expect("read");
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        bytes
+    };
+    for at in [whole.len() - 1, whole.len() - 4001, 9000] {
+        std::fs::write(&path, flipped(at)).expect("written");
+        assert!(matches!(load_weights(&path), Err(IoError::Damaged { .. })), "byte {at}");
+    }
+    for steps in [1, 2] {
+        let progress = Progress { step: steps, ..Progress::default() };
+        save_checkpoint(&path, Some(&previous), &info(), &progress, &step.graph, &step.initial_arenas(1))
+            .expect("saved");
+    }
+    let steps = |path: &Path| load_checkpoint(path).expect("loaded").progress.step;
+    assert_eq!((steps(&path), steps(&previous)), (2, 1));
+    let mut bytes = std::fs::read(&path).expect("read");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let error = load_checkpoint(&path).expect_err("damaged").to_string();
+    assert!(error.contains("model.safetensors is damaged"), "{error}");
+}
+
+#[test]
+fn weights_that_are_not_finite_are_neither_written_nor_read() {
+    let folder = Folder::new("not-finite");
+    let path = folder.file();
+    let step = saved(&path);
+    let whole = std::fs::read(&path).expect("read");
+    for (value, text) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        let mut arenas = step.initial_arenas(1);
+        let params = arenas.iter_mut().find(|(name, _)| name == "params").expect("parameters");
+        let mut values = params.1.as_f32().expect("floats").to_vec();
+        values[0] = value;
+        params.1 = Tensor::f32(params.1.shape().to_vec(), values).expect("as many");
+        let checkpoint = save_checkpoint(&path, None, &info(), &Progress::default(), &step.graph, &arenas);
+        for error in [save_weights(&path, &info(), &extra(), &step.graph, &arenas), checkpoint] {
+            let error = error.expect_err("refused").to_string();
+            assert!(error.contains("weight") && error.contains(text), "{error}");
+        }
+        assert_eq!(std::fs::read(&path).expect("read"), whole, "the old file is as it was");
+        let mut bytes = rewritten(&whole, unchecked);
+        let last = bytes.len() - 4;
+        bytes[last..].copy_from_slice(&value.to_le_bytes());
+        std::fs::write(&path, bytes).expect("written");
+        let error = load_weights(&path).expect_err("refused");
+        assert!(matches!(error, IoError::NotFinite { .. }) && error.to_string().contains(text), "{error}");
+        std::fs::write(&path, &whole).expect("written");
+    }
+}
+
+#[test]
+fn the_cause_of_an_error_stands_in_it_once() {
+    let error = load_weights(Path::new("/nowhere/weights")).expect_err("missing");
+    assert_eq!(error.to_string().matches("os error").count(), 1, "{error}");
+    assert!(std::error::Error::source(&error).is_none(), "whoever prints the chain would print it twice");
+}
+
 #[test]
 fn files_of_other_programs_and_later_versions_are_refused() {
     let folder = Folder::new();
@@ -207,10 +325,12 @@ fn files_of_other_programs_and_later_versions_are_refused() {
     saved(&path);
     let whole = std::fs::read(&path).expect("read");
     let patched = |from: &str, to: &str| {
-        assert_eq!(from.len(), to.len());
-        let mut bytes = whole.clone();
-        let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).expect("the field");
-        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        let bytes = rewritten(&whole, |header| {
+            unchecked(header);
+            let text = header.to_string();
+            assert!(text.contains(from), "{from}");
+            *header = serde_json::from_str(&text.replacen(from, to, 1)).expect("JSON");
+        });
         std::fs::write(&path, bytes).expect("written");
         load_weights(&path).expect_err("refused").to_string()
     };
@@ -220,6 +340,10 @@ fn files_of_other_programs_and_later_versions_are_refused() {
     assert!(patched("[8,8,1]", "[8,8,x]").contains("image"));
     assert!(patched("[8,8,1]", "[8,8,3]").contains("channel"));
     assert!(patched("\"F32\"", "\"I32\"").contains("I32"));
+    // A later version may have another checksum.
+    let later = rewritten(&whole, |header| header["__metadata__"]["chiaro"] = "9".into());
+    std::fs::write(&path, later).expect("written");
+    assert!(load_weights(&path).expect_err("refused").to_string().contains("version 9"));
 }
 
 #[test]
@@ -227,9 +351,9 @@ fn a_folder_that_does_not_exist_is_an_error_of_writing() {
     let folder = Folder::new();
     let path = folder.0.path().join("missing").join("model.safetensors");
     let step = step(adamw());
-    let error = save_weights(&path, &info(), &step.graph, &step.initial_arenas(1)).expect_err("no folder");
+    let error = save_weights(&path, &info(), &extra(), &step.graph, &step.initial_arenas(1)).expect_err("no folder");
     assert!(matches!(error, IoError::Write { .. }), "{error}");
     let values = vec![("params".to_string(), Tensor::zeros([3], DType::F32))];
-    let error = save_weights(&folder.file(), &info(), &step.graph, &values).expect_err("too short");
+    let error = save_weights(&folder.file(), &info(), &extra(), &step.graph, &values).expect_err("too short");
     assert!(matches!(error, IoError::Values(_)) && !folder.file().exists(), "{error}");
 }
