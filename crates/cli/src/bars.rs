@@ -3,10 +3,14 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use chiaro::train::{EpochRecord, Event, Observer, Progress, Stop};
+use chiaro::train::{EpochRecord, Event, Observer, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::{duration, line};
+use crate::progress_line;
+
+/// Columns of a terminal that does not tell.
+const USUAL_WIDTH: usize = 80;
 
 /// Shows a run's events on the standard output.
 pub struct Bars {
@@ -21,7 +25,9 @@ pub struct Bars {
 impl Bars {
     /// Bars where the output is a terminal. `started` is when the program began.
     pub fn new(started: Instant, interrupt_after: Option<u64>, stop: Stop) -> Bars {
-        let bar = std::io::stdout().is_terminal().then(|| ProgressBar::new(0));
+        // The line is made here, to fit; the library draws it and keeps it below other output.
+        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = std::io::stdout().is_terminal().then(|| ProgressBar::no_length().with_style(style));
         Bars { started, bar, interrupt_after, stop, steps: 0 }
     }
 
@@ -40,31 +46,12 @@ impl Bars {
         }
     }
 
-    fn step(&self, at: Progress) {
+    /// Draws a line in the place of the one before it.
+    fn draw(&self, line: impl Fn(usize) -> String) {
         let Some(bar) = &self.bar else { return };
-        if at.step == 1 || bar.length() != Some(at.steps as u64) {
-            bar.reset();
-            bar.set_length(at.steps as u64);
-            bar.set_style(style("{prefix} [{bar:30}] {pos}/{len}  {msg}  {eta} left"));
-            bar.set_prefix(format!("epoch {}/{}", at.epoch, at.epochs));
-        }
-        bar.set_message(format!(
-            "loss {:.4}  accuracy {:.2} %  {:.0} images/s",
-            at.loss,
-            at.accuracy * 100.0,
-            at.images_per_second
-        ));
-        bar.set_position(at.step as u64);
-    }
-
-    fn evaluating(&self, batch: usize, batches: usize) {
-        let Some(bar) = &self.bar else { return };
-        if batch == 1 {
-            bar.reset();
-            bar.set_length(batches as u64);
-            bar.set_style(style("  testing [{bar:30}] {pos}/{len}"));
-        }
-        bar.set_position(batch as u64);
+        let width = console::Term::stdout().size_checked().map_or(USUAL_WIDTH, |(_, width)| width.into());
+        bar.set_message(line(width));
+        bar.tick();
     }
 }
 
@@ -73,13 +60,15 @@ impl Observer for Bars {
         match event {
             Event::FirstStep => self.say(&format!("first step after {}", duration(self.started.elapsed()))),
             Event::Step(progress) => {
-                self.step(*progress);
+                self.draw(|width| progress_line::training(progress, width));
                 self.steps += 1;
                 if self.interrupt_after == Some(self.steps) {
                     self.stop.request();
                 }
             }
-            Event::Evaluating { batch, batches } => self.evaluating(*batch, *batches),
+            Event::Evaluating { batch, batches, seconds_left } => {
+                self.draw(|width| progress_line::evaluating(*batch, *batches, *seconds_left, width));
+            }
             Event::Epoch { record, best } => self.say(&epoch_line(record, *best)),
             _ => {}
         }
@@ -98,8 +87,4 @@ fn epoch_line(r: &EpochRecord, best: bool) -> String {
         r.images_per_second,
         r.seconds
     )
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }

@@ -7,12 +7,15 @@ mod device;
 mod devices;
 mod eval;
 mod find_data;
+#[cfg(unix)]
+mod ignored;
 mod interrupt;
 mod models;
 mod output;
 mod overrides;
 mod predict;
 mod profile;
+mod progress_line;
 mod summary;
 mod train;
 mod tune;
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
         // Whoever reads the output has seen enough (`chiaro models | head -1`).
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::note(&format!("error: {error:#}"));
+            output::note(&format!("error: {}", output::message(&error)));
             ExitCode::from(if usage::is_usage(&error) { 2 } else { 1 })
         }
     }

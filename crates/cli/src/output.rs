@@ -18,6 +18,17 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// An error with its causes, each of which is told once: some errors have their cause in their own text.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text
+}
+
 /// Whether an error says that the reader of the output has gone.
 pub fn is_closed(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
@@ -52,6 +63,15 @@ pub fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || io::Error::other("os error 2");
+        let plain = anyhow::Error::new(cause()).context("cannot read a");
+        assert_eq!(message(&plain), "cannot read a: os error 2");
+        let doubled = anyhow::Error::new(cause()).context("cannot read a: os error 2").context("no run");
+        assert_eq!(message(&doubled), "no run: cannot read a: os error 2");
+    }
 
     #[test]
     fn numbers_have_units() {

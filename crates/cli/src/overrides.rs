@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use chiaro::train::{Augmentation, OptimizerName, PrecisionName, Residency, ScheduleName, TrainConfig};
 use clap::ValueEnum;
 
+use crate::usage::Usage;
+
 /// The choice of optimizer.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Optimizer {
@@ -158,19 +160,38 @@ impl Overrides {
         config.limit = self.limit.or(config.limit);
     }
 
+    /// Refuses options that would mean nothing beside each other, or nothing with these settings.
+    pub fn check(&self, config: &TrainConfig) -> Result<(), Usage> {
+        let has_momentum = matches!(config.optimizer, OptimizerName::Sgd | OptimizerName::Nesterov);
+        let wrong = [
+            (
+                self.augment.contains(&Change::None) && self.augment.iter().any(|change| *change != Change::None),
+                "--augment: none goes with nothing else".to_string(),
+            ),
+            (
+                self.warmup.is_some() && config.schedule == ScheduleName::OneCycle,
+                "--warmup means nothing with --schedule onecycle, which has its own rise over three tenths of the run"
+                    .to_string(),
+            ),
+            (
+                self.momentum.is_some() && !has_momentum,
+                "--momentum means nothing here: only --optimizer sgd and nesterov have it".to_string(),
+            ),
+        ];
+        wrong.into_iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, message)| Err(Usage(message)))
+    }
+
     /// The first option given that would change a run which goes on.
     pub fn changing_option(&self) -> Option<&'static str> {
         let given = [
             ("--model", self.model.is_some()),
             ("--batch-size", self.batch_size.is_some()),
-            ("--lr", self.lr.is_some()),
             ("--optimizer", self.optimizer.is_some()),
             ("--schedule", self.schedule.is_some()),
             ("--warmup", self.warmup.is_some()),
             ("--momentum", self.momentum.is_some()),
             ("--weight-decay", self.weight_decay.is_some()),
             ("--label-smoothing", self.label_smoothing.is_some()),
-            ("--clip", self.clip.is_some()),
             ("--augment", !self.augment.is_empty()),
             ("--precision", self.precision.is_some()),
             ("--size", self.size.is_some()),

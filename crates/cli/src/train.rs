@@ -7,11 +7,12 @@ use std::time::Instant;
 use chiaro::data::{FolderNotes, OpenOptions, limit_threads};
 use chiaro::nn::Summary;
 use chiaro::train::{
-    Augmentation, Data, DataPlace, Ending, PrecisionName, RunConfig, RunFolder, TrainConfig, Trainer, model_for,
+    Augmentation, Data, DataPlace, Ending, PrecisionName, RunConfig, RunFolder, TrainConfig, TrainError, Trainer,
+    model_for, short,
 };
 
 use crate::bars::Bars;
-use crate::interrupt::{EXIT_CODE, stop_on_ctrl_c};
+use crate::interrupt::stop_on_signals;
 use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
 use crate::profile::{Profiled, Subject};
@@ -71,7 +72,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     notes.take().iter().for_each(|text| note(&format!("note: {text}")));
     let folder = match (resumed, &args.out) {
         (Some(folder), _) => {
-            trainer.resume(&folder)?;
+            trainer.resume(&folder)?.iter().for_each(|text| note(&format!("note: {text}")));
             folder
         }
         (None, Some(path)) => RunFolder::create(path)?,
@@ -79,6 +80,11 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     };
     // Where the precision was left to the device, the run goes on in what it chose.
     let config = trainer.config().clone();
+    if trainer.epochs_done() >= config.epochs {
+        line(&format!("all {} epochs are done; --epochs with a larger number adds more", trainer.epochs_done()))?;
+        report_end(&trainer, &folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     folder.write_config(&RunConfig::new(&config, &data, &name))?;
 
     line(Summary::of(&model)?.to_string().trim_end())?;
@@ -88,6 +94,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         data.train.len(),
         data.test.len()
     ))?;
+    line(&steps_line(&trainer))?;
     line(&format!("device: {name} ({why})"))?;
     if config.precision == PrecisionName::F16 {
         line("precision: f16, weights and sums in f32")?;
@@ -102,7 +109,8 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     // Images that are on the device need not be here too.
     drop(data);
 
-    let stop = stop_on_ctrl_c()?;
+    let interrupt = stop_on_signals()?;
+    let stop = interrupt.stop.clone();
     let mut bars = Bars::new(started, args.interrupt_after, stop.clone());
     let ending = match &args.profile {
         None => trainer.fit(Some(&folder), &mut bars, &stop),
@@ -116,21 +124,53 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         }
     };
     bars.close();
-    if ending? == Ending::Interrupted {
-        let path = folder.path().display();
-        line(&format!("interrupted and saved; go on with: chiaro train --resume {path}"))?;
-        return Ok(ExitCode::from(EXIT_CODE));
-    }
-    let best = trainer.records().iter().max_by(|a, b| a.eval_accuracy.total_cmp(&b.eval_accuracy));
-    if let Some(best) = best {
-        let percent = best.eval_accuracy * 100.0;
-        line(&format!(
-            "best test accuracy {percent:.2} % in epoch {}; saved in {}",
-            best.epoch,
-            folder.path().display()
-        ))?;
+    match ending.map_err(|error| with_remedy(error, folder.path()))? {
+        Ending::Finished => report_end(&trainer, &folder)?,
+        Ending::Interrupted => {
+            // Where the terminal has gone there is nobody to tell it to.
+            let _ = line(&format!("interrupted and saved; go on with: chiaro train --resume {}", shell(folder.path())));
+            return Ok(interrupt.exit_code());
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What came out, and what to do with it.
+fn report_end(trainer: &Trainer<'_>, folder: &RunFolder) -> anyhow::Result<()> {
+    let path = folder.path();
+    if let Some(best) = trainer.best() {
+        let percent = best.accuracy * 100.0;
+        line(&format!("best test accuracy {percent:.2} % in epoch {}; saved in {}", best.epoch, path.display()))?;
+    }
+    line(&format!("evaluate it with: chiaro eval {}", shell(path)))?;
+    line(&format!("classify images with: chiaro predict {} FILES", shell(path)))
+}
+
+/// A loss that is not finite with the command that follows the advice.
+fn with_remedy(error: TrainError, folder: &Path) -> anyhow::Error {
+    match &error {
+        TrainError::NonFinite { try_lr, .. } => {
+            anyhow::anyhow!("{error}: chiaro train --resume {} --lr {}", shell(folder), short(*try_lr))
+        }
+        _ => error.into(),
+    }
+}
+
+/// A path as a shell takes it.
+fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\:._-+~@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// One line on the steps of an epoch, and the images that they leave out.
+fn steps_line(trainer: &Trainer<'_>) -> String {
+    let (steps, left) = (trainer.steps_per_epoch(), trainer.left_out());
+    let line = format!("steps: {steps} an epoch, of {} images each", trainer.config().batch_size);
+    match left {
+        0 => line,
+        _ => format!("{line}; {left} more fill no batch and are left out, others in each epoch"),
+    }
 }
 
 /// Steps before the one that is profiled: the first ones allocate and compile.
@@ -156,6 +196,7 @@ fn new(args: &Args) -> anyhow::Result<Run> {
     let mut config = TrainConfig::suited_to(folder.clone(), &*data.train);
     config.augment = Augmentation::usual(data.layout);
     given.apply(&mut config);
+    given.check(&config)?;
     config.data = folder;
     if let Some(device) = &args.device {
         config.device.clone_from(device);
@@ -166,21 +207,19 @@ fn new(args: &Args) -> anyhow::Result<Run> {
 
 fn resumed(args: &Args, path: &Path) -> anyhow::Result<Run> {
     if let Some(option) = args.overrides.changing_option() {
-        let message = format!("{option} cannot be changed when a run goes on (--epochs, --data and --device can)");
+        let message =
+            format!("{option} cannot be changed when a run goes on (--epochs, --lr, --clip, --data and --device can)");
         return Err(Usage(message).into());
     }
     let folder = RunFolder::open(path)?;
+    folder.claim()?.iter().for_each(|text| note(&format!("note: {text}")));
     let recorded = folder.config()?;
     let (info, mut config) = (recorded.model_info(), recorded.settings);
-    let epochs = config.epochs;
     args.overrides.apply(&mut config);
     if let Some(device) = &args.device {
         config.device.clone_from(device);
     }
     config.check()?;
-    if config.epochs != epochs {
-        note(&format!("the run was for {epochs} epochs; its learning rates are now those of {} epochs", config.epochs));
-    }
     let data = Data::open_like(&config.data, config.strict, config.limit, &info)?;
     Ok(Run { config, data, resumed: Some(folder) })
 }

@@ -49,7 +49,7 @@ fn names_and_numbers_of_the_command_line() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, out) = (root.path().join("data"), root.path().join("run"));
     idx_data(&data);
-    let cases: [(&[&str], &[&str]); 8] = [
+    let cases: [(&[&str], &[&str]); 11] = [
         (&["--model", "resnet999"], &["resnet999", "resnet20", "small-cnn"]),
         (&["--lr", "-1"], &["learning rate"]),
         (&["--lr", "NaN"], &["learning rate"]),
@@ -58,6 +58,9 @@ fn names_and_numbers_of_the_command_line() {
         (&["--label-smoothing", "1.5"], &["label smoothing"]),
         (&["--clip", "0"], &["clip"]),
         (&["--warmup", "9"], &["warm-up"]),
+        (&["--augment", "crop,none"], &["--augment", "none"]),
+        (&["--warmup", "0.5", "--schedule", "onecycle"], &["--warmup", "onecycle"]),
+        (&["--momentum", "0.5", "--optimizer", "adam"], &["--momentum", "sgd"]),
     ];
     for (option, parts) in cases {
         let given = [option, &["--out", arg(&out)]].concat();
@@ -100,7 +103,7 @@ fn runs_and_weights_that_are_none() {
         expect_error(2, command, &["nowhere", "no such folder"]);
     }
     expect_error(2, &["train", "--resume", arg(&data)], &["config.json"]);
-    expect_error(2, &["train", "--resume", arg(&run), "--lr", "0.1"], &["--lr", "cannot be changed"]);
+    expect_error(2, &["train", "--resume", arg(&run), "--batch-size", "4"], &["--batch-size", "cannot be changed"]);
     let weights = run.join("best.safetensors");
     let whole = fs::read(&weights).expect("read");
     fs::write(&weights, &whole[..whole.len() - 100]).expect("written");

@@ -14,7 +14,7 @@ fn three_epochs_on_the_cpu_reach_99_percent_on_mnist() {
         serde_json::from_slice(&std::fs::read(run.join("config.json")).expect("read")).expect("JSON");
     assert_eq!(config["settings"]["epochs"], 3);
     assert_eq!(config["data"]["train_images"], 60_000);
-    assert_eq!(config["data"]["test_images"], 10_000);
+    assert_eq!(config["data"]["eval_images"], 10_000);
     let table = std::fs::read_to_string(run.join("metrics.csv")).expect("a table");
     let accuracy = |line: &str| line.split(',').nth(5).and_then(|field| field.parse::<f64>().ok());
     let accuracies: Vec<f64> = table.lines().skip(1).filter_map(accuracy).collect();

@@ -7,8 +7,16 @@ use std::path::Path;
 
 use common::{arg, expect, expect_error, idx_data, program, trained};
 
-const FILES: [&str; 5] =
-    ["best.safetensors", "checkpoint.safetensors", "config.json", "last.safetensors", "metrics.csv"];
+/// The files of a run of two epochs or more.
+const FILES: [&str; 7] = [
+    ".lock",
+    "best.safetensors",
+    "checkpoint.previous.safetensors",
+    "checkpoint.safetensors",
+    "config.json",
+    "last.safetensors",
+    "metrics.csv",
+];
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
@@ -67,7 +75,7 @@ fn a_piped_run_prints_one_line_an_epoch_and_no_bars() {
         let lines = out.lines().filter(|line| line.starts_with(&format!("epoch {epoch}: loss "))).count();
         assert_eq!(lines, 1, "{out}");
     }
-    for text in ["total ", "device: ", "memory: ", "first step after ", "best test accuracy "] {
+    for text in ["total ", "steps: ", "device: ", "memory: ", "first step after ", "best test accuracy "] {
         assert_eq!(out.lines().filter(|line| line.starts_with(text)).count(), 1, "{text}: {out}");
     }
     assert!(!out.contains(['\r', '\u{1b}']) && err.is_empty(), "{out}{err}");
@@ -250,9 +258,14 @@ fn a_file_that_cannot_be_written_is_named_and_what_was_saved_stays() {
     fs::write(run.join("last.safetensors/in the way"), "").expect("written");
     expect_error(1, &["train", "--resume", arg(&run), "--epochs", "3"], &["cannot write", "last.safetensors"]);
     assert_eq!(rows(&run).len(), 2, "the table is as it was");
-    assert!(fs::read(run.join("checkpoint.safetensors")).expect("read") == checkpoint);
+    // The checkpoint is written first: the third epoch is not lost, and what it lacks is made up for.
+    assert!(fs::read(run.join("checkpoint.previous.safetensors")).expect("read") == checkpoint);
     let best = fs::read(run.join("best.safetensors")).expect("read");
     assert!(best.len() == before.len());
+    fs::remove_dir_all(run.join("last.safetensors")).expect("removed");
+    let (out, _) = expect(0, &["train", "--resume", arg(&run), "--epochs", "3"]);
+    assert!(out.contains("all 3 epochs are done") && rows(&run).len() == 3, "{out}");
+    assert_eq!(names(&run), FILES);
 }
 
 #[test]
@@ -263,5 +276,10 @@ fn a_loss_that_is_not_finite_ends_the_run_with_a_hint() {
     let run = root.path().join("run");
     let settings = ["--lr", "1e30", "--warmup", "0", "--optimizer", "sgd", "--model", "lenet5", "--size", "32"];
     let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "2", "--out", arg(&run)];
-    expect_error(1, &[&args[..], &settings].concat(), &["not finite", "epoch 1", "--lr ", "--clip"]);
+    let remedy = format!("chiaro train --resume {} --lr 1e29", run.display());
+    expect_error(1, &[&args[..], &settings].concat(), &["not finite in epoch 1", "clipped to norm 1", &remedy]);
+    // No epoch has ended, so the advice begins the run again.
+    let (out, err) = expect(0, &["train", "--resume", arg(&run), "--lr", "0.01", "--clip", "1"]);
+    assert!(err.contains("it starts over") && out.contains("epoch 1: "), "{out}{err}");
+    assert_eq!(rows(&run).len(), 2);
 }

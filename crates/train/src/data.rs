@@ -103,9 +103,18 @@ impl Data {
             mean: self.normalize.mean().to_vec(),
             std: self.normalize.std().to_vec(),
             train_images: self.train.len(),
-            test_images: self.test.len(),
+            eval_images: self.test.len(),
+            train_labels: labels(&*self.train),
+            eval_labels: labels(&*self.test),
         }
     }
+}
+
+/// CRC-32 of the labels in their order.
+fn labels(dataset: &dyn Dataset) -> String {
+    let mut sum = crc32fast::Hasher::new();
+    (0..dataset.len()).for_each(|i| sum.update(&dataset.label(i).to_le_bytes()));
+    format!("{:08x}", sum.finalize())
 }
 
 fn shortened(classes: &[String]) -> String {

@@ -7,6 +7,8 @@ use chiaro_data::DataError;
 use chiaro_graph::{BackendError, GraphError};
 use chiaro_nn::NnError;
 
+use crate::number::short;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,8 +28,8 @@ pub enum TrainError {
     /// A setting outside its range.
     #[error("{0}")]
     Setting(String),
-    /// A file of the run folder cannot be written. What was saved before is unharmed: every file is replaced whole.
-    #[error("cannot write {}: {cause}; what was saved before is unharmed", path.display())]
+    /// A run folder cannot be made or written to.
+    #[error("cannot write {}: {cause}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -64,9 +66,14 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
-    /// The loss became infinite or NaN.
-    #[error("the loss is not finite in epoch {epoch}, between steps {first} and {last}, at learning rate {lr}; {hint}")]
+    /// Loss or weights became infinite or NaN.
+    #[error(
+        "{what} not finite in epoch {epoch}, {}, at learning rate {}; try a learning rate of {}{}",
+        steps(*first, *last), short(*lr), short(*try_lr), if *clipped { "" } else { ", or gradients clipped to norm 1" }
+    )]
     NonFinite {
+        /// `the loss is` or `the weights are`.
+        what: &'static str,
         /// Epoch, from 1.
         epoch: usize,
         /// First step of the epoch it may have happened in, from 1.
@@ -75,8 +82,26 @@ pub enum TrainError {
         last: usize,
         /// Learning rate at the last step.
         lr: f64,
-        /// What to try.
-        hint: String,
+        /// A base rate to try instead.
+        try_lr: f64,
+        /// Whether gradients were clipped.
+        clipped: bool,
+    },
+    /// Another process writes to the run folder.
+    #[error("{} is in use by {}; wait for its end, or stop it", path.display(), holder(*process))]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process, where it can be told.
+        process: Option<u32>,
+    },
+    /// Neither the last checkpoint nor the one before it can be used.
+    #[error("{first}; nor can the checkpoint before it be used: {second}")]
+    NoCheckpoint {
+        /// What is wrong with the last one.
+        first: String,
+        /// What is wrong with the one before it.
+        second: String,
     },
     /// The data set's images or classes differ from those the model was trained on.
     #[error("the data has {found}, but the run was trained on {expected}")]
@@ -86,6 +111,14 @@ pub enum TrainError {
         /// What the run needs.
         expected: String,
     },
+}
+
+fn steps(first: usize, last: usize) -> String {
+    if first >= last { format!("at step {last}") } else { format!("between steps {first} and {last}") }
+}
+
+fn holder(process: Option<u32>) -> String {
+    process.map_or("another process".to_string(), |number| format!("process {number}"))
 }
 
 impl From<GraphError> for TrainError {

@@ -160,3 +160,15 @@ pub(crate) fn add(a: Metrics, b: Metrics) -> Metrics {
         non_finite: a.non_finite + b.non_finite,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::largest;
+
+    #[test]
+    fn of_equal_logits_the_first_is_the_class() {
+        assert_eq!(largest(&[1.0, 1.0]), 0);
+        assert_eq!(largest(&[-3.0, 2.0, 1.0, 2.0]), 1);
+        assert_eq!(largest(&[f32::NAN, f32::NAN]), 0);
+    }
+}

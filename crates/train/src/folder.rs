@@ -1,35 +1,48 @@
-//! The run folder: its name and the places of its files.
+//! The run folder: its name, the places of its files, and who may write to it.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::date::today;
+use chiaro_io::{remove_leftovers, write_whole};
+
 use crate::error::{Result, TrainError};
-use crate::file::write_whole;
+use crate::lock::Lock;
 use crate::observer::EpochRecord;
 use crate::run_config::RunConfig;
 use crate::table;
 
-/// A folder with `config.json`, `metrics.csv`, `best.safetensors`, `last.safetensors` and `checkpoint.safetensors`.
+/// A folder with `config.json`, `metrics.csv`, `best.safetensors`, `last.safetensors`, `checkpoint.safetensors` and the checkpoint
+/// before it. Clones are the same folder: what one has claimed, all have.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    lock: Arc<Mutex<Option<Lock>>>,
 }
 
 impl RunFolder {
-    /// Makes a new folder under `parent`, named by today's date and the first free number.
+    fn at(path: &Path) -> RunFolder {
+        RunFolder { path: path.to_path_buf(), lock: Arc::default() }
+    }
+
+    /// Makes a new folder under `parent`, named by today's date and the first free number, and claims it.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn create_in(parent: &Path) -> Result<RunFolder> {
         fs::create_dir_all(parent).map_err(|cause| TrainError::write(parent, cause))?;
-        let date = today();
+        // Of this user's clock: the day that a person would call it.
+        let date = jiff::ZonedDateTime::now().date();
         let mut number = 1;
         loop {
             let path = parent.join(format!("{date}-{number}"));
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(RunFolder { path }),
+                Ok(()) => {
+                    let folder = RunFolder::at(&path);
+                    folder.claim()?;
+                    return Ok(folder);
+                }
                 // Another run may be making its folder at the same time: whoever comes second takes the next number.
                 Err(cause) if cause.kind() == ErrorKind::AlreadyExists => number += 1,
                 Err(cause) => return Err(TrainError::write(&path, cause)),
@@ -37,14 +50,15 @@ impl RunFolder {
         }
     }
 
-    /// Makes this folder, which may exist already but hold no run.
+    /// Makes this folder, which may exist already but hold no run, and claims it.
     ///
     /// # Errors
-    /// [`TrainError::RunExists`], or if it cannot be made.
+    /// [`TrainError::RunExists`], [`TrainError::InUse`], or if it cannot be made.
     pub fn create(path: &Path) -> Result<RunFolder> {
         fs::create_dir_all(path).map_err(|cause| TrainError::write(path, cause))?;
-        let folder = RunFolder { path: path.to_path_buf() };
-        if folder.config_path().exists() {
+        let folder = RunFolder::at(path);
+        // Asked again once it is claimed: another process may have begun a run meanwhile.
+        if folder.config_path().exists() || folder.claim().map(|_| folder.config_path().exists())? {
             return Err(TrainError::RunExists { path: path.to_path_buf() });
         }
         Ok(folder)
@@ -55,7 +69,7 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::NotARun`] if it does not.
     pub fn open(path: &Path) -> Result<RunFolder> {
-        let folder = RunFolder { path: path.to_path_buf() };
+        let folder = RunFolder::at(path);
         let cause = if !path.is_dir() {
             "no such folder"
         } else if !folder.config_path().is_file() {
@@ -64,6 +78,25 @@ impl RunFolder {
             return Ok(folder);
         };
         Err(TrainError::NotARun { path: path.to_path_buf(), cause: cause.to_string() })
+    }
+
+    /// Makes this process the one that writes to the folder, until it ends or the last clone of this is dropped, and removes the
+    /// half-written files of processes that were killed. Claiming again does nothing. Where the file system has no locks, why
+    /// comes back, and nothing keeps other processes away.
+    ///
+    /// # Errors
+    /// [`TrainError::InUse`], or if the folder cannot be written to.
+    pub fn claim(&self) -> Result<Option<String>> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            let taken = lock.insert(Lock::take(&self.path)?);
+            if let Some(cause) = &taken.unavailable {
+                let path = self.path.display();
+                return Ok(Some(format!("{path} cannot be locked ({cause}): let no other process write to it")));
+            }
+            remove_leftovers(&self.path)?;
+        }
+        Ok(None)
     }
 
     /// The folder.
@@ -81,7 +114,7 @@ impl RunFolder {
         self.path.join("metrics.csv")
     }
 
-    /// The weights of the epoch with the best test accuracy.
+    /// The weights of the epoch with the best accuracy, of equal ones the first.
     pub fn best_path(&self) -> PathBuf {
         self.path.join("best.safetensors")
     }
@@ -94,6 +127,11 @@ impl RunFolder {
     /// Everything that is needed to go on.
     pub fn checkpoint_path(&self) -> PathBuf {
         self.path.join("checkpoint.safetensors")
+    }
+
+    /// The checkpoint before that one, for the case that it is damaged.
+    pub fn previous_path(&self) -> PathBuf {
+        self.path.join("checkpoint.previous.safetensors")
     }
 
     /// Reads the record of settings.
@@ -126,7 +164,12 @@ impl RunFolder {
     }
 
     pub(crate) fn write_metrics(&self, records: &[EpochRecord]) -> Result<()> {
-        write_whole(&self.metrics_path(), table::to_csv(records).as_bytes())
+        Ok(write_whole(&self.metrics_path(), table::to_csv(records).as_bytes())?)
+    }
+
+    pub(crate) fn write_metrics_if_changed(&self, records: &[EpochRecord]) -> Result<()> {
+        let there = fs::read_to_string(self.metrics_path());
+        if there.is_ok_and(|text| text == table::to_csv(records)) { Ok(()) } else { self.write_metrics(records) }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Progress {
     pub accuracy: f64,
     /// Training images a second in this epoch, the first step after a start left out; 0 before the second.
     pub images_per_second: f64,
+    /// Seconds to the end of the run, evaluations included; `None` before the second step after a start.
+    pub seconds_left: Option<f64>,
 }
 
 /// What happened.
@@ -59,8 +61,10 @@ pub enum Event<'a> {
     Evaluating {
         /// Batches so far.
         batch: usize,
-        /// Batches of the test set.
+        /// Batches of the set.
         batches: usize,
+        /// Seconds to the end of the run; `None` where no step was timed yet.
+        seconds_left: Option<f64>,
     },
     /// An epoch has ended, was evaluated, and was saved where there is a run folder.
     Epoch {

@@ -63,6 +63,25 @@ mod tests {
     }
 
     #[test]
+    fn the_steps_options_are_those_of_the_settings() {
+        let settings = TrainConfig {
+            optimizer: OptimizerName::Nesterov,
+            momentum: 0.8,
+            weight_decay: 0.02,
+            clip: Some(2.0),
+            label_smoothing: 0.1,
+            batch_size: 3,
+            ..config(ScheduleName::Constant)
+        };
+        let options = train_options(&settings);
+        // Biases and the scales and shifts of normalisation do not decay.
+        assert_eq!(options.decay, Decay::Weights);
+        assert_eq!(options.optimizer, Optimizer::Sgd(Sgd { momentum: 0.8, nesterov: true, weight_decay: 0.02 }));
+        assert_eq!((options.clip_norm, options.label_smoothing, options.batch), (Some(2.0), 0.1, 3));
+        assert_eq!(options.precision, settings.precision.option());
+    }
+
+    #[test]
     fn every_schedule_reaches_the_rate_after_warm_up_and_ends_as_its_name_says() {
         let cases = [
             (ScheduleName::Constant, 50, 0.1),

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use chiaro_io::ModelInfo;
+use chiaro_io::{ModelInfo, write_whole};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
-use crate::file::write_whole;
 
 /// What a run trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,8 +22,14 @@ pub struct DataInfo {
     pub std: Vec<f32>,
     /// Number of training images.
     pub train_images: usize,
-    /// Number of test images.
-    pub test_images: usize,
+    /// Number of images that epochs are evaluated on.
+    pub eval_images: usize,
+    /// Checksum of the training images' labels in their order, which tells a changed set from the same one.
+    #[serde(default)]
+    pub train_labels: String,
+    /// The same of the images that epochs are evaluated on.
+    #[serde(default)]
+    pub eval_labels: String,
 }
 
 /// The content of `config.json`.
@@ -62,7 +67,7 @@ impl RunConfig {
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(|cause| TrainError::corrupt(path, cause))?;
-        write_whole(path, text.as_bytes())
+        Ok(write_whole(path, text.as_bytes())?)
     }
 }
 

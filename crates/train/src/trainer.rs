@@ -1,26 +1,24 @@
-//! The training loop: batches told by number or made by background threads, one run of the step's plan each, and few readings.
-
-use std::time::Instant;
+//! A model with its data on a device, and the loop over epochs; `epoch.rs`, `save.rs` and `resume.rs` have its parts.
 
 use chiaro_data::LoaderOptions;
-use chiaro_graph::{Backend, BackendError, PlanId, Tensor};
-use chiaro_io::{ModelInfo, read_arenas, save_weights};
-use chiaro_nn::{Model, NnError, Schedule, TrainOptions, TrainStep};
+use chiaro_graph::{Backend, PlanId, Tensor};
+use chiaro_io::ModelInfo;
+use chiaro_nn::{Model, Schedule, TrainStep};
 
-use crate::config::{PrecisionName, Residency, TrainConfig};
+use crate::compile::{TRAIN, compile};
+use crate::config::TrainConfig;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
-use crate::evaluate::{EvalOptions, Evaluation, Evaluator, take_metrics};
+use crate::evaluate::{EvalOptions, Evaluator};
 use crate::feed::Feed;
 use crate::folder::RunFolder;
-use crate::observer::{EpochRecord, Event, Observer, Progress};
-use crate::place::{DataPlace, pixels};
-use crate::position::Position;
+use crate::observer::{EpochRecord, Observer};
+use crate::pace::Pace;
+use crate::place::DataPlace;
+use crate::position::{Best, Position};
+use crate::run_config::DataInfo;
 use crate::stop::Stop;
 use crate::{recipe, weights};
-
-/// The training set's name on the device.
-const TRAIN: &str = "train";
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,20 +31,23 @@ pub enum Ending {
 
 /// A model with its data on a device, ready to be trained.
 pub struct Trainer<'b> {
-    backend: &'b mut dyn Backend,
-    config: TrainConfig,
-    info: ModelInfo,
-    step: TrainStep,
-    plan: PlanId,
-    evaluator: Evaluator,
-    feed: Feed,
+    pub(crate) backend: &'b mut dyn Backend,
+    pub(crate) config: TrainConfig,
+    pub(crate) info: ModelInfo,
+    pub(crate) data: DataInfo,
+    pub(crate) step: TrainStep,
+    pub(crate) plan: PlanId,
+    pub(crate) evaluator: Evaluator,
+    pub(crate) feed: Feed,
     place: DataPlace,
-    schedule: Schedule,
-    at: Position,
-    records: Vec<EpochRecord>,
-    ran: bool,
+    pub(crate) schedule: Schedule,
+    pub(crate) at: Position,
+    pub(crate) records: Vec<EpochRecord>,
+    pub(crate) pace: Pace,
+    /// Whether a step has run since the start of the program: the first compiles kernels.
+    pub(crate) ran: bool,
     /// Steps until one is profiled.
-    profile_in: Option<usize>,
+    pub(crate) profile_in: Option<usize>,
 }
 
 impl<'b> Trainer<'b> {
@@ -78,6 +79,7 @@ impl<'b> Trainer<'b> {
             backend,
             config: config.clone(),
             info: data.model_info(&model.name),
+            data: data.info(),
             step,
             plan,
             place: place.with(evaluator.data_place()),
@@ -86,26 +88,10 @@ impl<'b> Trainer<'b> {
             schedule,
             at: Position::default(),
             records: vec![],
+            pace: Pace::default(),
             ran: false,
             profile_in: None,
         })
-    }
-
-    /// Goes on where the checkpoint of a run folder was written.
-    ///
-    /// # Errors
-    /// If the checkpoint cannot be read or is of another model or optimizer.
-    pub fn resume(&mut self, folder: &RunFolder) -> Result<()> {
-        let at = weights::load(&folder.checkpoint_path(), &self.info, self.backend, &self.step)?;
-        if at.step_in_epoch > self.feed.batches() {
-            let found = format!("{} steps an epoch", self.feed.batches());
-            let expected = format!("at least {}", at.step_in_epoch);
-            return Err(TrainError::OtherData { found, expected });
-        }
-        self.records = folder.metrics()?;
-        self.records.retain(|record| record.epoch <= at.epoch);
-        self.at = at;
-        Ok(())
     }
 
     /// The settings, with the precision that the device decided on.
@@ -149,6 +135,16 @@ impl<'b> Trainer<'b> {
         self.at.epoch
     }
 
+    /// The epoch whose weights are kept as the best; of equal ones the first.
+    pub fn best(&self) -> Option<Best> {
+        self.at.best
+    }
+
+    /// Training images of each epoch that fill no batch and are left out, others every time.
+    pub fn left_out(&self) -> usize {
+        self.data.train_images - self.feed.batches() * self.config.batch_size
+    }
+
     /// The epochs so far.
     pub fn records(&self) -> &[EpochRecord] {
         &self.records
@@ -166,15 +162,18 @@ impl<'b> Trainer<'b> {
     /// files are those of the last epoch that was saved.
     ///
     /// # Errors
-    /// If data cannot be loaded, the device fails, the loss stops being finite, or a file cannot be written.
+    /// If data cannot be loaded, the device fails, loss or weights stop being finite, another process writes to the folder, or a
+    /// file cannot be written.
     pub fn fit(&mut self, folder: Option<&RunFolder>, observer: &mut dyn Observer, stop: &Stop) -> Result<Ending> {
+        if let Some(folder) = folder {
+            folder.claim()?;
+        }
         while self.at.epoch < self.config.epochs {
             let trained = self.train_epoch(observer, stop)?;
             let evaluated = if trained { self.evaluate(observer, stop)? } else { None };
             let Some(evaluation) = evaluated else {
                 if let Some(folder) = folder {
-                    let arenas = read_arenas(self.backend, &self.step.graph)?;
-                    self.save_checkpoint(folder, &arenas)?;
+                    self.save_here(folder)?;
                 }
                 return Ok(Ending::Interrupted);
             };
@@ -182,195 +181,4 @@ impl<'b> Trainer<'b> {
         }
         Ok(Ending::Finished)
     }
-
-    /// Whether the epoch was trained to its end.
-    fn train_epoch(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<bool> {
-        let steps = self.feed.batches();
-        let every = self.config.report_every.unwrap_or_else(|| steps.div_ceil(50)).max(1);
-        let (started, seconds_before) = (Instant::now(), self.at.seconds);
-        let mut step_started = started;
-        let mut last_read = self.at.step_in_epoch;
-        for batch in self.feed.epoch(self.at.epoch as u64, self.at.step_in_epoch)? {
-            if stop.requested() {
-                break;
-            }
-            let [images, labels] = batch?.into_tensors()?;
-            let inputs = self.step.inputs(images, labels, self.config.seed, self.at.step, self.rate(self.at.step));
-            self.run_step(&inputs, observer)?;
-            self.at.step += 1;
-            self.at.step_in_epoch += 1;
-            if !self.ran || self.at.step_in_epoch.is_multiple_of(every) {
-                self.read_metrics(last_read)?;
-                last_read = self.at.step_in_epoch;
-            }
-            let now = Instant::now();
-            if self.ran || steps == 1 {
-                self.at.timed_steps += 1;
-                self.at.timed_seconds += (now - step_started).as_secs_f64();
-            }
-            step_started = now;
-            if !std::mem::replace(&mut self.ran, true) {
-                observer.event(&Event::FirstStep);
-            }
-            observer.event(&Event::Step(self.progress(steps)));
-        }
-        if last_read < self.at.step_in_epoch {
-            self.read_metrics(last_read)?;
-            self.at.timed_seconds += step_started.elapsed().as_secs_f64();
-        }
-        self.at.seconds = seconds_before + started.elapsed().as_secs_f64();
-        Ok(self.at.step_in_epoch == steps)
-    }
-
-    /// Runs a step, with its kernels timed where that was asked for.
-    fn run_step(&mut self, inputs: &[Tensor], observer: &mut dyn Observer) -> Result<()> {
-        match self.profile_in.take() {
-            None => self.backend.run(self.plan, inputs)?,
-            Some(0) => {
-                let profile = self.backend.profile(self.plan, inputs)?;
-                observer.event(&Event::Profiled(&profile));
-            }
-            Some(before) => {
-                self.backend.run(self.plan, inputs)?;
-                self.profile_in = Some(before - 1);
-            }
-        }
-        Ok(())
-    }
-
-    fn rate(&self, step: u64) -> f64 {
-        self.schedule.rate(self.config.lr, step)
-    }
-
-    fn progress(&self, steps: usize) -> Progress {
-        let metrics = self.at.metrics();
-        Progress {
-            epoch: self.at.epoch + 1,
-            epochs: self.config.epochs,
-            step: self.at.step_in_epoch,
-            steps,
-            loss: metrics.loss(),
-            accuracy: metrics.accuracy(),
-            images_per_second: self.images_per_second(),
-        }
-    }
-
-    fn images_per_second(&self) -> f64 {
-        (self.at.timed_steps * self.config.batch_size) as f64 / self.at.timed_seconds.max(1e-9)
-    }
-
-    fn read_metrics(&mut self, last_read: usize) -> Result<()> {
-        let metrics = take_metrics(self.backend)?;
-        // In 16 bits a batch may overflow; its step was left out. Only where none is left does the run not go on.
-        let steps = (self.at.step_in_epoch - last_read) as f64;
-        let bearable = if self.config.precision == PrecisionName::F16 { steps - 1.0 } else { 0.0 };
-        if metrics.non_finite > bearable {
-            let lr = self.rate(self.at.step.saturating_sub(1));
-            return Err(TrainError::NonFinite {
-                epoch: self.at.epoch + 1,
-                first: last_read + 1,
-                last: self.at.step_in_epoch,
-                lr,
-                hint: non_finite_hint(&self.config, self.at.epoch),
-            });
-        }
-        self.at.add(metrics);
-        Ok(())
-    }
-
-    fn evaluate(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<Option<Evaluation>> {
-        let (started, batches) = (Instant::now(), self.evaluator.batches());
-        let evaluation = self.evaluator.run(self.backend, |batch| {
-            observer.event(&Event::Evaluating { batch, batches });
-            batch == batches || !stop.requested()
-        })?;
-        self.at.seconds += started.elapsed().as_secs_f64();
-        Ok(evaluation)
-    }
-
-    fn end_epoch(
-        &mut self,
-        folder: Option<&RunFolder>,
-        observer: &mut dyn Observer,
-        evaluation: Evaluation,
-    ) -> Result<()> {
-        let metrics = self.at.metrics();
-        self.records.push(EpochRecord {
-            epoch: self.at.epoch + 1,
-            step: self.at.step,
-            train_loss: metrics.loss(),
-            train_accuracy: metrics.accuracy(),
-            eval_loss: evaluation.loss,
-            eval_accuracy: evaluation.accuracy,
-            lr: self.rate(self.at.step.saturating_sub(1)),
-            seconds: self.at.seconds,
-            images_per_second: self.images_per_second(),
-        });
-        let best = self.at.best_accuracy.is_none_or(|best| evaluation.accuracy > best);
-        if best {
-            self.at.best_accuracy = Some(evaluation.accuracy);
-        }
-        self.at.next_epoch();
-        if let Some(folder) = folder {
-            let arenas = read_arenas(self.backend, &self.step.graph)?;
-            if best {
-                save_weights(&folder.best_path(), &self.info, &self.step.graph, &arenas)?;
-            }
-            save_weights(&folder.last_path(), &self.info, &self.step.graph, &arenas)?;
-            // The checkpoint last: where it is older than the table, resuming leaves out the rows after it.
-            folder.write_metrics(&self.records)?;
-            self.save_checkpoint(folder, &arenas)?;
-        }
-        if let Some(record) = self.records.last() {
-            observer.event(&Event::Epoch { record, best });
-        }
-        Ok(())
-    }
-
-    fn save_checkpoint(&self, folder: &RunFolder, arenas: &[(String, Tensor)]) -> Result<()> {
-        let path = folder.checkpoint_path();
-        weights::save(&path, &self.info, self.config.seed, &self.at, &self.step.graph, arenas)
-    }
-}
-
-/// Records and compiles the training step, with the training set on the device if it has the room for both.
-fn compile(
-    backend: &mut dyn Backend,
-    model: &Model,
-    data: &Data,
-    config: &TrainConfig,
-) -> Result<(TrainStep, PlanId, DataPlace)> {
-    let augment = recipe::augment(config, model.image);
-    let attempt = |backend: &mut dyn Backend, place: DataPlace| -> Result<_> {
-        let images = pixels(&data.normalize, augment, place.resident(&*data.train, TRAIN));
-        let step = TrainStep::build(model, TrainOptions { images, ..recipe::train_options(config) })?;
-        let plan = backend.compile(&step.graph)?;
-        Ok((step, plan, place))
-    };
-    let room = backend.room();
-    let place = DataPlace::of(&*data.train, backend, config.resident == Residency::Auto);
-    match (attempt(backend, place), place) {
-        (Err(TrainError::Backend(BackendError::OutOfMemory { .. })), DataPlace::Device { bytes }) => {
-            attempt(backend, DataPlace::TooLarge { bytes, room })
-        }
-        (done, _) => done,
-    }
-}
-
-fn non_finite_hint(config: &TrainConfig, epochs_done: usize) -> String {
-    let lower = config.lr / 10.0;
-    let clip = if config.clip.is_none() { " or --clip 1" } else { "" };
-    let kept = match epochs_done {
-        0 => String::new(),
-        n => format!("; the weights of the first {n} epochs are kept in the run folder"),
-    };
-    format!("try --lr {lower}{clip}, or a longer warm-up{kept}")
-}
-
-/// The model of a run by its name.
-///
-/// # Errors
-/// If the name is unknown or the model does not fit the images.
-pub fn model_for(config: &TrainConfig, data: &Data) -> std::result::Result<Model, NnError> {
-    chiaro_nn::models::by_name(&config.model, data.classes(), data.train.image_shape())
 }

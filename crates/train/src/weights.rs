@@ -1,17 +1,10 @@
-//! Weights and checkpoints: values of the device's arenas to files and back.
-
-use std::collections::BTreeMap;
-use std::path::Path;
+//! Values of the device's arenas: to names, and from files.
 
 use chiaro_graph::{Backend, Graph, Tensor};
-use chiaro_io::{ModelInfo, Progress, Weights, load_checkpoint, save_checkpoint};
-use chiaro_nn::{BUFFERS, PARAMS, TrainStep, arena_id, unpack_arena};
+use chiaro_io::Weights;
+use chiaro_nn::{BUFFERS, PARAMS, arena_id, unpack_arena};
 
-use crate::error::{Result, TrainError};
-use crate::position::Position;
-
-/// Key of the position within a checkpoint's metadata.
-const POSITION: &str = "position";
+use crate::error::Result;
 
 /// Parameters and running statistics by name.
 pub(crate) fn read(backend: &mut dyn Backend, graph: &Graph) -> Result<Vec<(String, Tensor)>> {
@@ -30,33 +23,8 @@ pub(crate) fn load_into(weights: &Weights, backend: &mut dyn Backend, graph: &Gr
     Ok(())
 }
 
-/// Saves all arenas and the position.
-pub(crate) fn save(
-    path: &Path,
-    info: &ModelInfo,
-    seed: u64,
-    at: &Position,
-    graph: &Graph,
-    arenas: &[(String, Tensor)],
-) -> Result<()> {
-    let position = serde_json::to_string(at).map_err(|cause| TrainError::corrupt(path, cause))?;
-    let extra = BTreeMap::from([(POSITION.to_string(), position)]);
-    let progress = Progress { step: at.step, epoch: at.epoch as u64, seed, extra };
-    Ok(save_checkpoint(path, info, &progress, graph, arenas)?)
-}
-
-/// Loads all arenas into the backend and gives the position.
-pub(crate) fn load(path: &Path, info: &ModelInfo, backend: &mut dyn Backend, step: &TrainStep) -> Result<Position> {
-    let checkpoint = load_checkpoint(path)?;
-    if checkpoint.weights.info != *info {
-        let message = "it is a checkpoint of another model or other data than config.json beside it tells";
-        return Err(TrainError::corrupt(path, message));
-    }
-    let missing = || TrainError::corrupt(path, "it does not tell where in the epoch the run stood");
-    let position = checkpoint.progress.extra.get(POSITION).ok_or_else(missing)?;
-    let at = serde_json::from_str(position).map_err(|cause| TrainError::corrupt(path, cause))?;
-    for (arena, values) in checkpoint.arenas(&step.graph)? {
-        backend.write_arena(&arena, &values)?;
-    }
-    Ok(at)
+/// Whether no parameter and no running statistic is infinite or NaN.
+pub(crate) fn finite(arenas: &[(String, Tensor)]) -> bool {
+    let weights = arenas.iter().filter(|(name, _)| [PARAMS, BUFFERS].contains(&name.as_str()));
+    weights.filter_map(|(_, values)| values.as_f32()).flatten().all(|value| value.is_finite())
 }

@@ -1,0 +1,45 @@
+//! Recording and compiling the training step, with the training set on the device if it has the room for both.
+
+use chiaro_graph::{Backend, BackendError, PlanId};
+use chiaro_nn::{Model, NnError, TrainOptions, TrainStep};
+
+use crate::config::{Residency, TrainConfig};
+use crate::data::Data;
+use crate::error::{Result, TrainError};
+use crate::place::{DataPlace, pixels};
+use crate::recipe;
+
+/// The training set's name on the device.
+pub(crate) const TRAIN: &str = "train";
+
+/// The step of these settings for this data.
+pub(crate) fn compile(
+    backend: &mut dyn Backend,
+    model: &Model,
+    data: &Data,
+    config: &TrainConfig,
+) -> Result<(TrainStep, PlanId, DataPlace)> {
+    let augment = recipe::augment(config, model.image);
+    let attempt = |backend: &mut dyn Backend, place: DataPlace| -> Result<_> {
+        let images = pixels(&data.normalize, augment, place.resident(&*data.train, TRAIN));
+        let step = TrainStep::build(model, TrainOptions { images, ..recipe::train_options(config) })?;
+        let plan = backend.compile(&step.graph)?;
+        Ok((step, plan, place))
+    };
+    let room = backend.room();
+    let place = DataPlace::of(&*data.train, backend, config.resident == Residency::Auto);
+    match (attempt(backend, place), place) {
+        (Err(TrainError::Backend(BackendError::OutOfMemory { .. })), DataPlace::Device { bytes }) => {
+            attempt(backend, DataPlace::TooLarge { bytes, room })
+        }
+        (done, _) => done,
+    }
+}
+
+/// The model of a run by its name.
+///
+/// # Errors
+/// If the name is unknown or the model does not fit the images.
+pub fn model_for(config: &TrainConfig, data: &Data) -> std::result::Result<Model, NnError> {
+    chiaro_nn::models::by_name(&config.model, data.classes(), data.train.image_shape())
+}

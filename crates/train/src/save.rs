@@ -1,0 +1,116 @@
+//! What is written at the end of an epoch, and when a run is interrupted.
+
+use std::collections::BTreeMap;
+
+use chiaro_graph::{Graph, Tensor};
+use chiaro_io::{ModelInfo, read_arenas, save_weights};
+
+use crate::error::Result;
+use crate::evaluate::Evaluation;
+use crate::folder::RunFolder;
+use crate::observer::{EpochRecord, Event, Observer};
+use crate::position::Best;
+use crate::state::RunState;
+use crate::trainer::Trainer;
+use crate::weights;
+
+/// What weights tell about themselves: the epoch whose end they are of.
+pub(crate) const EPOCH: &str = "epoch";
+/// And for the best ones: its accuracy.
+pub(crate) const ACCURACY: &str = "accuracy";
+
+impl Trainer<'_> {
+    /// Adds an epoch to the table and saves it.
+    pub(crate) fn end_epoch(
+        &mut self,
+        folder: Option<&RunFolder>,
+        observer: &mut dyn Observer,
+        evaluation: Evaluation,
+    ) -> Result<()> {
+        let arenas = match folder {
+            // Weights that are not finite would show in the loss.
+            None if evaluation.loss.is_finite() => vec![],
+            _ => self.arenas()?,
+        };
+        let metrics = self.at.metrics();
+        self.records.push(EpochRecord {
+            epoch: self.at.epoch + 1,
+            step: self.at.step,
+            train_loss: metrics.loss(),
+            train_accuracy: metrics.accuracy(),
+            eval_loss: evaluation.loss,
+            eval_accuracy: evaluation.accuracy,
+            lr: self.rate(self.at.step.saturating_sub(1)),
+            seconds: self.at.seconds,
+            images_per_second: self.images_per_second(),
+        });
+        let best = self.at.end_epoch(evaluation.accuracy);
+        if let Some(folder) = folder {
+            self.save_epoch(folder, best, &arenas)?;
+        }
+        if let Some(record) = self.records.last() {
+            observer.event(&Event::Epoch { record, best });
+        }
+        Ok(())
+    }
+
+    /// The checkpoint first: whatever a kill keeps from being written after it is made from it when the run goes on.
+    fn save_epoch(&self, folder: &RunFolder, best: bool, arenas: &[(String, Tensor)]) -> Result<()> {
+        self.save_checkpoint(folder, arenas)?;
+        if let Some(best) = self.at.best.filter(|_| best) {
+            save_best(folder, &self.info, best, &self.step.graph, arenas)?;
+        }
+        save_last(folder, &self.info, self.at.epoch, &self.step.graph, arenas)?;
+        folder.write_metrics(&self.records)
+    }
+
+    /// Saves what is needed to go on from here.
+    pub(crate) fn save_here(&mut self, folder: &RunFolder) -> Result<()> {
+        let arenas = self.arenas()?;
+        self.save_checkpoint(folder, &arenas)
+    }
+
+    fn save_checkpoint(&self, folder: &RunFolder, arenas: &[(String, Tensor)]) -> Result<()> {
+        let state = RunState {
+            position: self.at.clone(),
+            records: self.records.clone(),
+            settings: self.config.clone(),
+            data: self.data.clone(),
+        };
+        state.save(folder, &self.info, &self.step.graph, arenas)
+    }
+
+    /// All arenas that are saved; weights that are infinite or NaN are an error.
+    fn arenas(&mut self) -> Result<Vec<(String, Tensor)>> {
+        let arenas = read_arenas(self.backend, &self.step.graph)?;
+        if weights::finite(&arenas) {
+            return Ok(arenas);
+        }
+        Err(self.non_finite("the weights are", self.at.step_in_epoch.saturating_sub(1)))
+    }
+}
+
+/// Saves the weights of the best epoch, which they name.
+pub(crate) fn save_best(
+    folder: &RunFolder,
+    info: &ModelInfo,
+    best: Best,
+    graph: &Graph,
+    arenas: &[(String, Tensor)],
+) -> Result<()> {
+    let told = [(EPOCH, best.epoch.to_string()), (ACCURACY, best.accuracy.to_string())];
+    let told = told.map(|(key, value)| (key.to_string(), value));
+    Ok(save_weights(&folder.best_path(), info, &BTreeMap::from(told), graph, arenas)?)
+}
+
+/// Saves the weights of the last epoch, which they name.
+pub(crate) fn save_last(
+    folder: &RunFolder,
+    info: &ModelInfo,
+    epoch: usize,
+    graph: &Graph,
+    arenas: &[(String, Tensor)],
+) -> Result<()> {
+    let told = BTreeMap::from([(EPOCH.to_string(), epoch.to_string())]);
+    Ok(save_weights(&folder.last_path(), info, &told, graph, arenas)?)
+}
