@@ -37,6 +37,7 @@ fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<Kernel>, ShaderE
         padding: [[1, 1]; 2],
         dilation: [1, 1],
         groups: 1,
+        out: None,
         x: elem,
         w: elem,
         y: elem,

@@ -1,4 +1,5 @@
-// The largest element of each window, per channel. Of several NaNs or equal elements the first in row-major order counts.
+// The largest element of each window, per channel; minus infinity where the window lies wholly in the padding. Of several NaNs
+// or equal elements the first in row-major order counts.
 
 alias Elem = f32;
 alias OutElem = f32;
@@ -39,7 +40,9 @@ fn main(
     let ow = i / CHANNELS % OUT_W;
     let oh = i / (CHANNELS * OUT_W) % OUT_H;
     let n = i / (CHANNELS * OUT_W * OUT_H);
-    var best = -3.4028234e38;
+    // Minus infinity, which WGSL has no literal for and forbids as a constant.
+    var infinity = 0xff800000u;
+    var best = bitcast<f32>(infinity);
     var found = false;
     for (var kh = 0u; kh < KERNEL_H; kh++) {
         // Rows above the image wrap around to large numbers.

@@ -77,6 +77,21 @@ fn generated_shapes_equal_naive_loops() {
 }
 
 #[test]
+fn outputs_of_fewer_windows_than_fit_equal_naive_loops() {
+    let mut g = Generator(8);
+    for i in 0..100 {
+        let mut s = any_shape(&mut g);
+        if i % 4 == 0 {
+            (s.channels_out, s.groups) = (s.channels_in, s.channels_in);
+        }
+        s.out = Some([g.range(1, s.out_height()), g.range(1, s.out_width())]);
+        check(&s, &mut g);
+    }
+    let winograd = ConvShape::square([2, 14, 13, 32], 32, 3, 1, 1);
+    check(&ConvShape { out: Some([9, 12]), ..winograd }, &mut g);
+}
+
+#[test]
 fn depthwise_shapes_equal_naive_loops() {
     let mut g = Generator(2);
     for _ in 0..100 {

@@ -40,6 +40,7 @@ fn shapes() -> [Shapes; 2] {
         padding: [[1; 2]; 2],
         dilation: [1; 2],
         groups: 1,
+        out: None,
         x: Elem::F16,
         w: Elem::F16,
         y: Elem::F16,

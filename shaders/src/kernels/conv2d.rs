@@ -26,6 +26,9 @@ pub struct Conv2d {
     pub dilation: [u32; 2],
     /// Groups of channels that do not mix.
     pub groups: u32,
+    /// Height and width of y where they are less than the windows that fit: the input of a transposed convolution whose output
+    /// padding is at least its stride.
+    pub out: Option<[u32; 2]>,
     /// The element type of x.
     pub x: Elem,
     /// The element type of w.
@@ -50,7 +53,7 @@ impl Conv2d {
     /// Height and width of y.
     ///
     /// # Errors
-    /// A stride, dilation or extent of 0, or a window larger than the padded image.
+    /// A stride, dilation or extent of 0, a window larger than the padded image, or more windows than fit.
     pub fn output(&self) -> Result<[u32; 2], ShaderError> {
         let mut out = [0; 2];
         for (d, out) in out.iter_mut().enumerate() {
@@ -62,7 +65,11 @@ impl Conv2d {
             if zero || padded < window {
                 return Err(self.shape_error("a window that does not fit, or a stride of 0"));
             }
-            *out = (padded - window) / self.stride[d] + 1;
+            let fitting = (padded - window) / self.stride[d] + 1;
+            *out = self.out.map_or(fitting, |out| out[d]);
+            if *out > fitting {
+                return Err(self.shape_error("more windows than fit"));
+            }
         }
         Ok(out)
     }

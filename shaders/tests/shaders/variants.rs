@@ -146,6 +146,7 @@ pub fn convs(elem: Elem) -> Vec<Conv2d> {
         padding: [[1, 1], [1, 1]],
         dilation: [1, 1],
         groups: 1,
+        out: None,
         x: elem,
         w: elem,
         y: elem,
@@ -163,6 +164,8 @@ pub fn convs(elem: Elem) -> Vec<Conv2d> {
         Conv2d { kernel: [1, 1], stride: [3, 2], padding: [[0, 0]; 2], ..base },
         Conv2d { kernel: [7, 7], stride: [2, 2], padding: [[3, 3]; 2], in_channels: 3, ..base },
         Conv2d { groups: 8, out_channels: 8, ..base },
+        Conv2d { dilation: [2, 1], out: Some([3, 4]), ..base },
+        Conv2d { groups: 8, out_channels: 8, stride: [2, 1], out: Some([2, 3]), ..base },
         Conv2d { groups: 8, out_channels: 24, stride: [2, 1], dilation: [1, 2], padding: [[0, 1], [2, 0]], ..base },
         Conv2d { input: [13, 11], kernel: [3, 2], stride: [3, 4], padding: [[0, 0]; 2], dilation: [3, 2], ..base },
     ]

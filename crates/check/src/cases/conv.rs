@@ -49,6 +49,11 @@ const TRANSPOSED: &[Transposed] = &[
     ("uneven", [1, 4, 3, 4], [4, 3, 2, 3], [3, 2], [1, 0, 0, 1], [1, 2], [2, 1], 1),
     ("groups_2", [2, 4, 4, 6], [6, 3, 3, 2], [2, 2], [1; 4], [1, 1], [0, 0], 2),
     ("depthwise", [1, 4, 4, 5], [5, 3, 3, 1], [2, 2], [1; 4], [1, 1], [1, 0], 5),
+    ("output_padding_beyond_the_stride", [1, 3, 3, 2], [2, 3, 3, 3], [1, 1], [0; 4], [2, 2], [1, 1], 1),
+    ("output_padding_twice_the_stride", [2, 3, 4, 18], [18, 2, 3, 17], [1, 2], [1, 0, 0, 1], [3, 5], [2, 4], 1),
+    ("output_padding_beyond_the_stride_below", [2, 4, 3, 3], [3, 3, 2, 4], [1, 2], [1; 4], [2, 1], [1, 1], 1),
+    ("output_padding_beyond_the_stride_groups", [2, 4, 3, 6], [6, 3, 2, 2], [2, 1], [1; 4], [3, 2], [2, 1], 2),
+    ("output_padding_beyond_the_stride_depthwise", [1, 4, 4, 5], [5, 3, 3, 1], [1, 2], [1; 4], [2, 3], [1, 2], 5),
 ];
 
 pub(super) fn cases() -> Vec<Case> {

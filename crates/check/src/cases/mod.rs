@@ -2,6 +2,7 @@
 
 mod conv;
 mod elementwise;
+mod first_part;
 mod half;
 mod image;
 mod index;
@@ -27,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         matmul::cases(),
         conv::cases(),
         pool::cases(),
+        first_part::cases(),
         norm::cases(),
         loss::cases(),
         index::cases(),

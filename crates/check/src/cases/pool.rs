@@ -47,6 +47,18 @@ pub(super) fn cases() -> Vec<Case> {
         }
     }
     all.push(
+        // Taps at -1 and 3 of a row of three: minus infinity, as PyTorch gives.
+        Case::new("max_pool2d/window_wholly_in_padding", |g, v| {
+            let spec = PoolSpec { padding: [1; 2], dilation: [4; 2], stride: [1; 2], ..PoolSpec::square(2) };
+            let y = g.max_pool2d(v[0], &spec)?;
+            let x = g.slice(v[0], &[0; 4], &[1, 3, 2, 2], &[1; 4])?;
+            g.concat(&[x, y], 2)
+        })
+        .float("x", &[1, 5, 3, 2], Draw::Normal)
+        .exact()
+        .kink(Kink::Convention),
+    );
+    all.push(
         Case::new("avg_pool2d/global", |g, v| g.global_avg_pool2d(v[0]))
             .float("x", &[3, 5, 7, 6], Draw::Normal)
             .terms(35),

@@ -56,6 +56,7 @@ fn sizes(shape: &ConvShape) -> kernels::ConvShape {
         padding: shape.spec.padding,
         dilation: shape.spec.dilation,
         groups: shape.spec.groups,
+        out: Some([shape.y[1], shape.y[2]]),
     }
 }
 

@@ -9,7 +9,7 @@ use super::scratch::Scratches;
 use super::{Action, Builder, Context};
 use crate::kernels::{Epilogue, Level, NoEpilogue};
 use chiaro_graph::DType;
-use chiaro_graph::plan::{Instr, Program};
+use chiaro_graph::plan::{Instr, Program, Store};
 
 /// The end of a kernel that writes a matrix of floats.
 pub(crate) struct Ending {
@@ -27,27 +27,27 @@ enum Kind {
 impl Ending {
     /// For a kernel whose result has `rows` rows of `cols` floats.
     pub fn new(program: &Program, operands: &[Bound], rows: usize, cols: usize, builder: &mut Builder) -> Ending {
-        let whole = |i: usize| operands[program.stores[i].operand];
-        if program.is_plain() && whole(0).dtype == DType::F32 {
-            return Ending { out: whole(0).region, kind: Kind::Plain };
+        let bytes = 4 * rows * cols;
+        // A row-major result may be the first part of a longer operand: of joined tensors, for example.
+        let place = |store: &Store| operands[store.operand].region.part(0, bytes);
+        if program.is_plain() && operands[program.stores[0].operand].dtype == DType::F32 {
+            return Ending { out: place(&program.stores[0]), kind: Kind::Plain };
         }
         let Some(program) = with_columns(program, cols) else {
-            let out = builder.allocate(4 * rows * cols);
+            let out = builder.allocate(bytes);
             let after = Pointwise::new(program, operands, &Values::Regions(vec![out]));
             return Ending { out, kind: Kind::After(after) };
         };
-        let loaded = |operand: usize| {
-            program.instrs.iter().any(|i| matches!(i, Instr::Load { operand: o, .. } if *o == operand))
+        let loaded = |out: Region| {
+            let of = |i: &Instr| matches!(i, Instr::Load { operand, .. } if operands[*operand].region.overlaps(out));
+            program.instrs.iter().any(of)
         };
         // The kernel's raw result may not overwrite what the program is going to read.
         let first = program
             .stores
             .iter()
-            .position(|s| s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(s.operand));
-        let out = match first {
-            Some(i) => whole(i).region,
-            None => builder.allocate(4 * rows * cols),
-        };
+            .position(|s| s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(place(s)));
+        let out = first.map_or_else(|| builder.allocate(bytes), |i| place(&program.stores[i]));
         Ending { out, kind: Kind::InTile(Code::new(&program, operands, &Values::Tile, first)) }
     }
 

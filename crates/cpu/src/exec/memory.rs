@@ -162,6 +162,12 @@ impl Region {
         unsafe { *self.base.cast::<f16>().add(at) = value }
     }
 
+    /// Whether some byte is in both.
+    pub fn overlaps(self, other: Region) -> bool {
+        let (a, b) = (self.base as usize, other.base as usize);
+        a < b + other.bytes && b < a + self.bytes
+    }
+
     /// A part, in bytes.
     pub fn part(self, offset: usize, bytes: usize) -> Region {
         assert!(offset + bytes <= self.bytes);

@@ -10,6 +10,7 @@ use super::{
 };
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Kernel, Step};
+use chiaro_graph::shape::count;
 use std::sync::Arc;
 
 /// An operand of a step with the block that holds it.
@@ -55,8 +56,10 @@ impl Operands<'_> {
 
     /// Adds the action of a kernel without an epilogue; `make` gets where it writes.
     fn plain<A: Action + 'static>(&mut self, make: impl FnOnce(&mut Self, Region) -> A) {
-        let to = &self.sources[self.step.program.stores[0].operand];
-        let (region, len, half) = (to.bound.region, to.len, to.bound.dtype == DType::F16);
+        let to = self.bounds[self.step.program.stores[0].operand];
+        let (len, half) = (count(&self.step.program.domain), to.dtype == DType::F16);
+        // A result may be the first part of a longer operand.
+        let region = to.region.part(0, to.dtype.size() * len);
         let out = if half { self.builder.allocate(4 * len) } else { region };
         let action = make(self, out);
         self.actions.push(Box::new(action));

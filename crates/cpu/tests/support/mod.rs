@@ -90,6 +90,7 @@ pub fn any_shape(g: &mut Generator) -> ConvShape {
             padding: [g.range(0, 3), g.range(0, 3), g.range(0, 3), g.range(0, 3)],
             dilation: [g.range(1, 2), g.range(1, 2)],
             groups,
+            out: None,
         };
         if shape.output_len() > 0 && shape.flops() < 40_000_000 {
             return shape;

@@ -111,6 +111,7 @@ fn conv(shape: &ConvShape) -> Result<Conv2d, ShaderError> {
         padding: [[top, bottom], [left, right]],
         dilation: extents(spec.dilation)?,
         groups: extent(spec.groups)?,
+        out: Some(extents([shape.y[1], shape.y[2]])?),
         x: Elem::F32,
         w: Elem::F32,
         y: Elem::F32,

@@ -23,6 +23,9 @@ pub struct ConvShape {
     pub dilation: [usize; 2],
     /// Groups of channels that do not mix.
     pub groups: usize,
+    /// Rows and pixels of an output image where they are fewer than the windows that fit: the input of a transposed
+    /// convolution whose output padding is at least its stride.
+    pub out: Option<[usize; 2]>,
 }
 
 impl ConvShape {
@@ -40,13 +43,17 @@ impl ConvShape {
             padding: [padding; 4],
             dilation: [1; 2],
             groups: 1,
+            out: None,
         }
     }
 
     fn out(&self, axis: usize, size: usize) -> usize {
         let padded = size + self.padding[2 * axis] + self.padding[2 * axis + 1];
         let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
-        padded.checked_sub(reach).map_or(0, |rest| rest / self.stride[axis] + 1)
+        let fitting = padded.checked_sub(reach).map_or(0, |rest| rest / self.stride[axis] + 1);
+        let out = self.out.map_or(fitting, |out| out[axis]);
+        assert!(out <= fitting, "{out} windows where {fitting} fit: {self:?}");
+        out
     }
 
     /// Rows of an output image.
