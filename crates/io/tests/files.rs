@@ -227,7 +227,7 @@ fn unchecked(header: &mut serde_json::Value) {
 
 #[test]
 fn weights_without_a_checksum_are_taken_and_said_to_be_so() {
-    let folder = Folder::new("unchecked");
+    let folder = Folder::new();
     let path = folder.file();
     let step = saved(&path);
     let whole = std::fs::read(&path).expect("read");
@@ -255,8 +255,8 @@ fn weights_without_a_checksum_are_taken_and_said_to_be_so() {
 
 #[test]
 fn damage_is_seen_in_weights_and_checkpoints_and_the_file_before_is_kept() {
-    let folder = Folder::new("flipped");
-    let (path, previous) = (folder.file(), folder.0.join("previous"));
+    let folder = Folder::new();
+    let (path, previous) = (folder.file(), folder.0.path().join("previous"));
     let step = saved(&path);
     let whole = std::fs::read(&path).expect("read");
     let flipped = |at: usize| {
@@ -285,7 +285,7 @@ fn damage_is_seen_in_weights_and_checkpoints_and_the_file_before_is_kept() {
 
 #[test]
 fn weights_that_are_not_finite_are_neither_written_nor_read() {
-    let folder = Folder::new("not-finite");
+    let folder = Folder::new();
     let path = folder.file();
     let step = saved(&path);
     let whole = std::fs::read(&path).expect("read");
