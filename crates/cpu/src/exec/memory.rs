@@ -56,8 +56,9 @@ impl Block {
     /// `bytes` bytes from `offset` on.
     pub fn region(&self, offset: usize, bytes: usize) -> Region {
         let base = self.words.cast::<u8>();
-        let start = base.align_offset(LINE) + offset;
-        assert!(start + bytes <= self.bytes(), "a region leaves its buffer");
+        let start = base.align_offset(LINE).checked_add(offset).unwrap_or(usize::MAX);
+        let end = start.checked_add(bytes);
+        assert!(end.is_some_and(|end| end <= self.bytes()), "a region leaves its buffer");
         Region { base: base.wrapping_add(start), bytes }
     }
 }
@@ -108,8 +109,10 @@ impl Region {
         halves halves_mut f16;
     }
 
+    /// In every build, without wrapping: all slices of regions rest on it.
     fn check<T>(self, start: usize, len: usize) {
-        assert!((start + len) * size_of::<T>() <= self.bytes, "elements {start}.. ({len}) of {} bytes", self.bytes);
+        let end = start.checked_add(len).and_then(|end| end.checked_mul(size_of::<T>()));
+        assert!(end.is_some_and(|end| end <= self.bytes), "elements {start}.. ({len}) of {} bytes", self.bytes);
     }
 
     /// All floats.
@@ -170,7 +173,8 @@ impl Region {
 
     /// A part, in bytes.
     pub fn part(self, offset: usize, bytes: usize) -> Region {
-        assert!(offset + bytes <= self.bytes);
+        let end = offset.checked_add(bytes);
+        assert!(end.is_some_and(|end| end <= self.bytes), "bytes {offset}.. ({bytes}) of {} bytes", self.bytes);
         Region { base: self.base.wrapping_add(offset), bytes }
     }
 }
@@ -190,8 +194,20 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "leaves its buffer")]
-    fn a_region_outside_is_refused() {
-        Block::new(8).region(0, 4096);
+    fn regions_and_slices_outside_are_refused_where_sums_wrap_too() {
+        let refused = |f: fn(Region) -> usize| {
+            let block = Block::new(64);
+            std::panic::catch_unwind(|| f(block.region(0, 64))).is_err()
+        };
+        for bytes in [4096, usize::MAX, usize::MAX - 8] {
+            assert!(std::panic::catch_unwind(|| Block::new(8).region(64, bytes)).is_err(), "{bytes} bytes");
+            assert!(std::panic::catch_unwind(|| Block::new(8).region(bytes, 64)).is_err(), "from {bytes}");
+        }
+        assert!(refused(|r| r.lanes(usize::MAX, 2).len()));
+        assert!(refused(|r| r.lanes(1 << 62, 1).len()), "its bytes wrap to 4");
+        assert!(refused(|r| r.floats_mut(usize::MAX - 1, 3).len()));
+        assert!(refused(|r| r.lane(usize::MAX) as usize));
+        assert!(refused(|r| r.part(usize::MAX, 2).bytes));
+        assert!(!refused(|r| r.lanes(8, 8).len() + r.part(60, 4).bytes));
     }
 }

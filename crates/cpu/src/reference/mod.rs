@@ -57,7 +57,7 @@ impl Reference {
     /// Runs one step with inputs in 64-bit floats, in the graph's order of declaration; integers and truth values as whole numbers.
     ///
     /// # Errors
-    /// If the plan is unknown, or the number of inputs or of their elements differs.
+    /// If the plan is unknown, the number of inputs or of their elements differs, or an index selects nothing.
     pub fn run_f64(&mut self, plan: PlanId, inputs: &[Vec<f64>]) -> Result<(), BackendError> {
         let Reference { plans, arenas, stats, round_half } = self;
         let plan = plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
@@ -67,6 +67,12 @@ impl Reference {
         if declared.len() != inputs.len() || !declared.iter().zip(inputs).all(fits) {
             let lengths: Vec<usize> = inputs.iter().map(Vec::len).collect();
             return Err(BackendError::Unknown(format!("inputs of {lengths:?} elements for {declared:?}")));
+        }
+        for (info, given) in declared.iter().zip(inputs).filter(|(info, _)| !info.indices.is_empty()) {
+            let whole = Tensor::from_f64(info.shape.clone(), info.dtype, given);
+            if let Some(detail) = whole.and_then(|t| info.indices.iter().find_map(|bound| bound.violation(&t))) {
+                return Err(BackendError::Index { name: info.name.clone(), detail });
+            }
         }
         let values = step(plan, arenas, inputs, *round_half)?;
         let read = |v: chiaro_graph::Var| values[v.index()].clone();

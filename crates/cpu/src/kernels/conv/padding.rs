@@ -7,9 +7,17 @@ use rayon::prelude::*;
 /// Channels up to which a filter row is one run instead of one tap a pixel.
 const FEW: usize = 16; // measured: benches/kernels.rs
 
+/// Pixels of padding that any image may get in memory, beside twice its own.
+const MARGIN: usize = 1 << 14;
+
 /// Whether a shape is better off with filter rows merged.
 pub(crate) fn needs_merging(shape: &ConvShape) -> bool {
-    shape.groups == 1 && shape.channels_in <= FEW && shape.dilation[1] == 1 && shape.taps() > 1
+    let few = shape.groups == 1 && shape.channels_in <= FEW && shape.dilation[1] == 1 && shape.taps() > 1;
+    // Padding costs memory here, and a filter may ask for any amount of it. Kernels count elements in 32 bits.
+    let [height, width] = padded_size(shape);
+    let fits = height * width <= 2 * shape.height * shape.width + MARGIN
+        && shape.batch.saturating_mul(height * width * shape.channels_in) < 1 << 31;
+    few && fits
 }
 
 /// Height and width with the padding.
