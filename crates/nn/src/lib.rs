@@ -36,6 +36,6 @@ pub use metrics::Metrics;
 pub use models::Model;
 pub use optim::{Adagrad, Adam, AdamW, Decay, Optimizer, RmsProp, Sgd, Slot, clip_by_global_norm};
 pub use precision::Precision;
-pub use schedule::{Plateau, Schedule};
+pub use schedule::{Plateau, Schedule, Threshold};
 pub use summary::{Summary, SummaryRow};
 pub use train_step::{TrainOptions, TrainStep};

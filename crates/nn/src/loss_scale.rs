@@ -141,3 +141,48 @@ impl Scaling {
         Ok(graph.assign(Target::Arena(arena), new)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chiaro_cpu::reference::Reference;
+    use chiaro_graph::Backend;
+
+    /// The state after each step whose gradients are these.
+    fn states(settings: LossScale, gradients: &[f32]) -> Vec<LossScaleState> {
+        let mut g = Graph::new();
+        let scaling = Scaling::declare(&mut g, settings).expect("settings");
+        let scaled = g.input("scaled", &[2], DType::F32).expect("new");
+        scaling.unscale(&mut g, scaled).expect("floats");
+        let mut backend = Reference::new();
+        let plan = backend.compile(&g).expect("compiles");
+        let len = g.arenas()[0].len;
+        let initial = Tensor::f32([len], settings.initial_values(len)).expect("as long as the arena");
+        backend.write_arena(LOSS_SCALE, &initial).expect("arena");
+        let step = |&gradient: &f32| {
+            backend.run(plan, &[Tensor::f32([2], vec![1.0, gradient]).expect("two")]).expect("runs");
+            LossScaleState::from_arena(&backend.read_arena(LOSS_SCALE).expect("arena")).expect("three values")
+        };
+        gradients.iter().map(step).collect()
+    }
+
+    const NARROW: LossScale = LossScale { initial: 4.0, growth: 2.0, interval: 2, backoff: 0.25, bounds: [2.0, 12.0] };
+
+    fn scales(gradients: &[f32]) -> Vec<f64> {
+        states(NARROW, gradients).iter().map(|s| s.scale).collect()
+    }
+
+    #[test]
+    fn overflows_in_a_row_stop_at_the_smallest_scale() {
+        let bad = [f32::INFINITY, f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
+        assert_eq!(scales(&bad), [2.0; 4], "a quarter of 4 and less is below the bound");
+        assert_eq!(states(NARROW, &bad).last().map(|s| s.skipped), Some(4.0));
+    }
+
+    #[test]
+    fn growth_comes_after_a_run_of_good_steps_and_stops_at_the_largest_scale() {
+        assert_eq!(scales(&[1.0; 8]), [4.0, 8.0, 8.0, 12.0, 12.0, 12.0, 12.0, 12.0]);
+        // A bad step ends the run.
+        assert_eq!(scales(&[1.0, f32::INFINITY, 1.0, 1.0, 1.0, 1.0]), [4.0, 2.0, 2.0, 4.0, 4.0, 8.0]);
+    }
+}

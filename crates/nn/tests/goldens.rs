@@ -3,7 +3,7 @@
 mod common;
 
 use chiaro_cpu::reference::Reference;
-use chiaro_nn::{Optimizer, Plateau, Schedule};
+use chiaro_nn::{Optimizer, Plateau, Schedule, Threshold};
 use common::{golden, golden_path, optimizers, trajectory};
 use serde_json::Value;
 
@@ -72,14 +72,7 @@ fn rates(case: &Value, base: f64, steps: usize) -> Vec<f64> {
     let kind = case["scheduler"].as_str().expect("a scheduler");
     let attrs = &case["attrs"];
     if kind == "ReduceLROnPlateau" {
-        let mut plateau = Plateau {
-            factor: number(attrs, "factor"),
-            patience: number(attrs, "patience") as u64,
-            threshold: number(attrs, "threshold"),
-            cooldown: number(attrs, "cooldown") as u64,
-            min: number(attrs, "min_lr"),
-            ..Plateau::new(base)
-        };
+        let mut plateau = plateau(attrs, base);
         let metrics = case["metrics"].as_array().expect("metrics").iter().map(|m| m.as_f64().expect("a metric"));
         return [base].into_iter().chain(metrics.map(|m| plateau.observe(m))).take(steps).collect();
     }
@@ -87,6 +80,39 @@ fn rates(case: &Value, base: f64, steps: usize) -> Vec<f64> {
     let base = if kind == "OneCycleLR" { number(attrs, "max_lr") } else { base };
     let schedule = schedule(kind, attrs);
     (0..steps).map(|t| schedule.rate(base, t as u64)).collect()
+}
+
+fn plateau(attrs: &Value, base: f64) -> Plateau {
+    let amount = number(attrs, "threshold");
+    let plain = Plateau::new(base);
+    Plateau {
+        factor: number(attrs, "factor"),
+        patience: number(attrs, "patience") as u64,
+        threshold: match attrs["threshold_mode"].as_str() {
+            Some("abs") => Threshold::Absolute(amount),
+            Some("rel") | None => Threshold::Relative(amount),
+            Some(other) => panic!("unknown threshold_mode {other}"),
+        },
+        cooldown: number(attrs, "cooldown") as u64,
+        min: number(attrs, "min_lr"),
+        least_change: attrs["eps"].as_f64().unwrap_or(plain.least_change),
+        maximize: attrs["mode"] == "max",
+        ..plain
+    }
+}
+
+#[test]
+fn a_plateau_of_absolute_thresholds_can_be_written_as_a_case() {
+    let case = serde_json::json!({
+        "scheduler": "ReduceLROnPlateau",
+        "attrs": {"mode": "max", "factor": 0.1, "patience": 0, "threshold": 0.5, "threshold_mode": "abs", "cooldown": 1,
+            "min_lr": 0.0, "eps": 0.0},
+        "metrics": [1.0, 1.4, 1.45, 2.0, 2.5],
+    });
+    // 1.4 is bad, the cooldown forgives 1.45, 2.0 is better by more than 0.5, 2.5 is not.
+    let want = [1.0, 1.0, 0.1, 0.1, 0.1, 0.01];
+    let got = rates(&case, 1.0, want.len());
+    assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-12), "{got:?}");
 }
 
 fn number(attrs: &Value, key: &str) -> f64 {

@@ -71,11 +71,13 @@ impl Data {
     /// Data that is in memory already.
     ///
     /// # Errors
-    /// If the splits differ in shape or classes, or the training set is empty.
+    /// If the splits differ in shape or classes, a label is none of the classes, or the training set is empty.
     pub fn new(train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> Result<Data> {
         if train.image_shape() != test.image_shape() || train.classes() != test.classes() {
             return Err(TrainError::setting("training and test set differ in image shape or classes"));
         }
+        check_labels("training", &*train)?;
+        check_labels("test", &*test)?;
         let normalize = Normalize::measure(&*train)?;
         Ok(Data { train, test, normalize, notes: FolderNotes::default(), layout: None })
     }
@@ -115,6 +117,19 @@ fn labels(dataset: &dyn Dataset) -> String {
     let mut sum = crc32fast::Hasher::new();
     (0..dataset.len()).for_each(|i| sum.update(&dataset.label(i).to_le_bytes()));
     format!("{:08x}", sum.finalize())
+}
+
+/// Refuses a label that no class has: data sets of other crates can hold any.
+fn check_labels(split: &str, set: &dyn Dataset) -> Result<()> {
+    let classes = set.classes().len();
+    match (0..set.len()).find(|&i| set.label(i) as usize >= classes) {
+        None => Ok(()),
+        Some(i) => Err(TrainError::setting(format!(
+            "image {i} of the {split} set has label {}, but labels are 0 to {} for {classes} classes",
+            set.label(i),
+            classes.saturating_sub(1)
+        ))),
+    }
 }
 
 fn shortened(classes: &[String]) -> String {
@@ -165,5 +180,45 @@ impl Dataset for Limited {
 
     fn in_memory(&self) -> bool {
         self.dataset.in_memory()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two images of which the second has this label.
+    struct Labelled(u32, Vec<String>);
+
+    impl Dataset for Labelled {
+        fn len(&self) -> usize {
+            2
+        }
+
+        fn image_shape(&self) -> [usize; 3] {
+            [1, 1, 1]
+        }
+
+        fn classes(&self) -> &[String] {
+            &self.1
+        }
+
+        fn label(&self, index: usize) -> u32 {
+            if index == 1 { self.0 } else { 0 }
+        }
+
+        fn write_image(&self, _index: usize, out: &mut [u8]) -> std::result::Result<(), chiaro_data::DataError> {
+            out.fill(7);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_label_that_no_class_has_is_refused_with_the_image_that_has_it() {
+        let set = |label| Arc::new(Labelled(label, vec!["a".into(), "b".into()])) as Arc<dyn Dataset>;
+        assert!(Data::new(set(1), set(0)).is_ok());
+        let message = |train, test| Data::new(set(train), set(test)).err().expect("a wrong label").to_string();
+        assert_eq!(message(1, 9), "image 1 of the test set has label 9, but labels are 0 to 1 for 2 classes");
+        assert!(message(2, 0).starts_with("image 1 of the training set has label 2"));
     }
 }

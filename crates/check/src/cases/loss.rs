@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::Draw;
-use chiaro_graph::{CrossEntropyOptions, DType, Reduction};
+use chiaro_graph::{CrossEntropyOptions, DType, Graph, Reduction, Result, Var};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut all = cross_entropies();
@@ -40,6 +40,7 @@ fn cross_entropies() -> Vec<Case> {
             all.push(if weighted { case.fixed("class_weight", &[7], DType::F32, weights) } else { case });
         }
     }
+    all.extend(pixels());
     let wide = Case::new("cross_entropy/wide", |g, v| g.cross_entropy(v[0], v[1], &CrossEntropyOptions::default()));
     let wide = wide.float("logits", &[3, 300], Draw::NormalAround(0.0, 3.0));
     all.push(wide.fixed("target", &[3], DType::I32, Draw::Integers(0, 300)));
@@ -55,6 +56,29 @@ fn cross_entropies() -> Vec<Case> {
         let case = case.float("logits", &[8, 5], Draw::Normal).float("target", &[8, 5], Draw::Probabilities);
         all.push(if weighted { case.float("class_weight", &[5], Draw::Uniform(0.2, 3.0)) } else { case });
     }
+    all
+}
+
+/// Losses of every pixel of an image.
+fn pixels() -> Vec<Case> {
+    let mut all = vec![];
+    for reduction in REDUCTIONS {
+        type Loss = fn(&mut Graph, Var, Var, &CrossEntropyOptions) -> Result<Var>;
+        let losses: [(&str, Loss); 2] = [("cross_entropy", Graph::cross_entropy), ("nll_loss", Graph::nll_loss)];
+        for (name, loss) in losses {
+            let case = Case::new(format!("{name}/pixels_{reduction:?}").to_lowercase(), move |g, v| {
+                let class_weight = Some(v[2]);
+                let options = CrossEntropyOptions { class_weight, ignore_index: 3, reduction, ..Default::default() };
+                loss(g, v[0], v[1], &options)
+            });
+            let case = case.float("x", &[2, 3, 4, 5], Draw::Uniform(-4.0, -0.1));
+            let case = case.fixed("target", &[2, 3, 4], DType::I32, Draw::Integers(0, 5));
+            all.push(case.fixed("class_weight", &[5], DType::F32, Draw::Uniform(0.2, 3.0)));
+        }
+    }
+    let soft = Case::new("cross_entropy/pixels_soft", |g, v| g.cross_entropy(v[0], v[1], &Default::default()));
+    let soft = soft.float("logits", &[2, 3, 4, 5], Draw::Normal);
+    all.push(soft.float("target", &[2, 3, 4, 5], Draw::Probabilities));
     all
 }
 

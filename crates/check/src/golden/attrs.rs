@@ -1,6 +1,7 @@
 //! PyTorch's arguments of a golden case, with typed access.
 
 use super::GoldenError;
+use chiaro_graph::Axis;
 use serde_json::Value;
 
 /// Arguments by PyTorch's names; `null` means "not given".
@@ -98,10 +99,9 @@ impl Attrs {
     /// An axis of a tensor of `rank` axes, negative ones counted from the end.
     ///
     /// # Errors
-    /// If it is absent or another type.
+    /// If it is absent, another type or no axis.
     pub fn axis(&self, key: &str, rank: usize) -> Result<usize, GoldenError> {
         let axis = self.integer(key)?;
-        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-        usize::try_from(from_front).map_err(|_| self.error(format!("{key} = {axis}")))
+        axis.position(rank).ok_or_else(|| self.error(format!("{key} = {axis} of {rank} axes")))
     }
 }

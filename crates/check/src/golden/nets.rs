@@ -163,18 +163,8 @@ fn interpolate(g: &mut Graph, case: &GoldenCase, x: Var) -> Result<Results, Gold
 }
 
 fn cross_entropy(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Results, GoldenError> {
-    let (mut x, mut target) = (operand(case, v, "input")?, operand(case, v, "target")?);
-    let shape = g.shape(x).to_vec();
-    if let [rows @ .., c] = &shape[..]
-        && rows.len() > 1
-    {
-        // Dense prediction: every pixel is a row.
-        let n = rows.iter().product();
-        x = g.reshape(x, &[n, *c])?;
-        target = g.reshape(target, &[n])?;
-    }
     let options = loss_options(&case.attrs, v, case.attrs.number("label_smoothing")?)?;
-    Ok(g.cross_entropy(x, target, &options)?.into())
+    Ok(g.cross_entropy(operand(case, v, "input")?, operand(case, v, "target")?, &options)?.into())
 }
 
 fn loss_options(a: &Attrs, v: &Operands, label_smoothing: f64) -> Result<CrossEntropyOptions, GoldenError> {

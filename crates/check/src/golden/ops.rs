@@ -62,11 +62,7 @@ pub(super) fn build(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Re
             let condition = g.cast(condition, DType::Bool)?;
             g.where_(condition, input()?, operand(case, v, "other")?)?.into()
         }
-        "softmax" | "log_softmax" => {
-            let x = input()?;
-            let axis = a.axis("dim", g.shape(x).len())?;
-            g.softmax(x, axis, case.op == "log_softmax")?.into()
-        }
+        "softmax" | "log_softmax" => g.softmax(input()?, a.integer("dim")?, case.op == "log_softmax")?.into(),
         _ => match movement(g, case, v)? {
             Some(y) => y.into(),
             None => reduction(g, case, input()?)?,
@@ -81,11 +77,10 @@ fn movement(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Option<Var
     Ok(Some(match case.op.as_str() {
         "cat" => {
             let parts: Vec<Var> = v.iter().filter(|(role, _)| role.starts_with("input")).map(|(_, v)| *v).collect();
-            let axis = a.axis("dim", g.shape(parts[0]).len())?;
-            g.concat(&parts, axis)?
+            g.concat(&parts, a.integer("dim")?)?
         }
         "permute_reshape" => {
-            let moved = g.transpose(input()?, &a.sizes("dims")?)?;
+            let moved = g.transpose(input()?, &a.integers("dims")?)?;
             g.reshape(moved, &a.sizes("shape")?)?
         }
         "transpose" => {
@@ -104,11 +99,7 @@ fn movement(g: &mut Graph, case: &GoldenCase, v: &Operands) -> Result<Option<Var
             let axis = a.axis("dim", g.shape(x).len())?;
             gather(g, x, operand(case, v, "index")?, axis)?
         }
-        "index_select" => {
-            let x = input()?;
-            let axis = a.axis("dim", g.shape(x).len())?;
-            g.index_select(x, operand(case, v, "index")?, axis)?
-        }
+        "index_select" => g.index_select(input()?, operand(case, v, "index")?, a.integer("dim")?)?,
         "embedding" => {
             let padding = if a.given("padding_idx") { Some(a.integer("padding_idx")? as usize) } else { None };
             g.embedding(operand(case, v, "weight")?, operand(case, v, "index")?, padding)?
@@ -152,19 +143,19 @@ fn reduction(g: &mut Graph, case: &GoldenCase, x: Var) -> Result<Results, Golden
     let rank = g.shape(x).len();
     let keepdim = a.flag("keepdim")?;
     let kind = if case.op.ends_with("max") { ReduceKind::Max } else { ReduceKind::Min };
-    let axes = || if a.given("dim") { a.sizes("dim") } else { Ok((0..rank).collect()) };
+    let axes = || if a.given("dim") { a.integers("dim") } else { Ok((0..rank as i64).collect()) };
     Ok(match case.op.as_str() {
         "sum" => g.sum(x, &axes()?, keepdim)?.into(),
         "mean" => g.mean(x, &axes()?, keepdim)?.into(),
         "var" => g.var(x, &axes()?, keepdim, a.number("correction")?)?.into(),
         "amax" | "amin" => g.reduce(kind, x, &axes()?, keepdim)?.into(),
         "max" | "min" => {
-            let axis = a.axis("dim", rank)?;
+            let axis = a.integer("dim")?;
             let value = g.select_extreme(kind, x, axis, keepdim)?;
             let index = g.arg_reduce(kind, x, axis, keepdim)?;
             Results { values: vec![("output", value), ("indices", index)], inner: 1 }
         }
-        "argmax" | "argmin" if a.given("dim") => g.arg_reduce(kind, x, a.axis("dim", rank)?, keepdim)?.into(),
+        "argmax" | "argmin" if a.given("dim") => g.arg_reduce(kind, x, a.integer("dim")?, keepdim)?.into(),
         "argmax" | "argmin" => {
             let count = g.shape(x).iter().product();
             let flat = g.reshape(x, &[count])?;

@@ -68,30 +68,15 @@ impl Golden {
     pub fn load(path: &Path) -> Result<Golden, GoldenError> {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|source| GoldenError::Io { path: name.clone(), source })?;
-        Golden::parse(&bytes).map_err(|detail| GoldenError::Format { path: name, detail })
+        Golden::parse(&name, &bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Golden, String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-        let listed = header.metadata().as_ref().and_then(|m| m.get("cases")).ok_or("no list of cases")?;
-        let listed: Vec<serde_json::Value> = serde_json::from_str(listed).map_err(|e| e.to_string())?;
-        let text = |v: &serde_json::Value, key: &str| {
-            v[key].as_str().map(str::to_string).ok_or_else(|| format!("a case without {key}"))
-        };
-        let mut cases = vec![];
-        for v in &listed {
-            let (name, op) = (text(v, "name")?, text(v, "op")?);
-            cases.push(GoldenCase { attrs: Attrs::new(&name, v["attrs"].clone()), name, op });
-        }
-        let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
-        let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
-            let tensor = decode(view.dtype(), view.data())
-                .and_then(|data| Tensor::new(view.shape().to_vec(), data))
-                .ok_or_else(|| format!("{name} has an unknown type or a wrong size"))?;
-            tensors.insert(name, tensor);
-        }
-        Ok(Golden { tensors, cases })
+    /// Reads the bytes of a file; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// If they are not of the format.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Golden, GoldenError> {
+        decode_file(bytes).map_err(|detail| GoldenError::Format { path: name.to_string(), detail })
     }
 
     /// The cases, in the file's order.
@@ -118,6 +103,29 @@ impl Golden {
         let strip = move |name: &'a String| name.strip_prefix(prefix)?.strip_prefix('/');
         self.tensors.iter().filter_map(move |(name, t)| Some((strip(name)?, t)))
     }
+}
+
+fn decode_file(bytes: &[u8]) -> Result<Golden, String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+    let listed = header.metadata().as_ref().and_then(|m| m.get("cases")).ok_or("no list of cases")?;
+    let listed: Vec<serde_json::Value> = serde_json::from_str(listed).map_err(|e| e.to_string())?;
+    let text = |v: &serde_json::Value, key: &str| {
+        v[key].as_str().map(str::to_string).ok_or_else(|| format!("a case without {key}"))
+    };
+    let mut cases = vec![];
+    for v in &listed {
+        let (name, op) = (text(v, "name")?, text(v, "op")?);
+        cases.push(GoldenCase { attrs: Attrs::new(&name, v["attrs"].clone()), name, op });
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let tensor = decode(view.dtype(), view.data())
+            .and_then(|data| Tensor::new(view.shape().to_vec(), data))
+            .ok_or_else(|| format!("{name} has an unknown type or a wrong size"))?;
+        tensors.insert(name, tensor);
+    }
+    Ok(Golden { tensors, cases })
 }
 
 fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Data> {

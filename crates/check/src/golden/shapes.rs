@@ -13,15 +13,21 @@ const CHANNEL_OPS: &[&str] = &[
     "batch_norm",
     "group_norm",
     "interpolate",
-    "cross_entropy",
 ];
+
+/// Losses over classes, whose axis is the second of the logits, but which their targets, losses and cotangents lack.
+const CLASS_OPS: &[&str] = &["cross_entropy", "nll_loss"];
 
 /// A tensor of a case in the layout of the engine. Weights move their axis 1 too: it holds the input channels of
 /// `conv2d` (the output channels of `conv_transpose2d`), which are innermost here.
 pub(super) fn channels_last(op: &str, role: &str, tensor: &Tensor) -> Tensor {
-    // Targets of dense predictions have no channel axis.
-    let plain = tensor.shape().len() < 3 || !CHANNEL_OPS.contains(&op) || (op == "cross_entropy" && role == "target");
-    if plain { tensor.clone() } else { second_axis_last(tensor) }
+    let of_classes = match role.strip_prefix("grad_").unwrap_or(role) {
+        "input" => true,
+        "target" => tensor.dtype().is_float(),
+        _ => false,
+    };
+    let has_channels = CHANNEL_OPS.contains(&op) || (CLASS_OPS.contains(&op) && of_classes);
+    if has_channels && tensor.shape().len() > 2 { second_axis_last(tensor) } else { tensor.clone() }
 }
 
 /// Moves axis 1 behind all others.

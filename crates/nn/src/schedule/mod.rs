@@ -2,7 +2,7 @@
 
 mod plateau;
 
-pub use plateau::Plateau;
+pub use plateau::{Plateau, Threshold};
 
 use std::f64::consts::PI;
 
