@@ -56,7 +56,7 @@ impl Block {
     /// `bytes` bytes from `offset` on.
     pub fn region(&self, offset: usize, bytes: usize) -> Region {
         let base = self.words.cast::<u8>();
-        let start = base.align_offset(LINE).checked_add(offset).unwrap_or(usize::MAX);
+        let start = base.align_offset(LINE).saturating_add(offset);
         let end = start.checked_add(bytes);
         assert!(end.is_some_and(|end| end <= self.bytes()), "a region leaves its buffer");
         Region { base: base.wrapping_add(start), bytes }
