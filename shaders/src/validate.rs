@@ -65,12 +65,14 @@ impl Checked {
         self.module.global_variables.iter().filter(|(_, v)| is_storage(v.space)).count()
     }
 
-    /// The module as SPIR-V 1.3 words, without bounds checks, loop bounds or zero-initialised workgroup memory.
+    /// The module as SPIR-V 1.3 words, without bounds checks, loop bounds, checked divisions or zero-initialised workgroup
+    /// memory: what wgpu hands a Vulkan driver for a trusted module.
     pub fn spirv(&self) -> Result<Vec<u32>, ShaderError> {
         let options = spv::Options {
             lang_version: (1, 3),
             zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
             force_loop_bounding: false,
+            emit_int_div_checks: false,
             ..Default::default()
         };
         let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: self.entry.clone() };

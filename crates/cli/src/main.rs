@@ -5,6 +5,7 @@ mod bench;
 mod check_model;
 mod device;
 mod devices;
+mod dump;
 mod eval;
 mod find_data;
 #[cfg(unix)]

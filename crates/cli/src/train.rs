@@ -12,6 +12,7 @@ use chiaro::train::{
 };
 
 use crate::bars::Bars;
+use crate::dump::Dump;
 use crate::interrupt::stop_on_signals;
 use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
@@ -42,6 +43,10 @@ pub struct Args {
     /// Write a trace of one step, for Perfetto or chrome://tracing, and show where its time goes
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// Write every kernel of the training and the evaluation step as WGSL and SPIR-V into this folder and run nothing;
+    /// works on any adapter
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["resume", "out", "profile"])]
+    dump_kernels: Option<PathBuf>,
     /// Stop as by Ctrl-C after so many steps
     #[arg(long, value_name = "STEPS", hide = true)]
     interrupt_after: Option<u64>,
@@ -66,6 +71,12 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     let Run { config, data, resumed } = run;
     report_notes(&data.notes);
     let model = model_for(&config, &data)?;
+    if let Some(path) = &args.dump_kernels {
+        let mut dump = Dump::new(path, &config.device, args.no_tune, &["train", "eval"])?;
+        Trainer::new(&mut dump, &model, &data, &config)?;
+        dump.finish()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut device = device::open(&config.device, args.threads, args.no_tune)?;
     let (name, why, notes) = (device.name(), device.why().to_string(), device.notes().clone());
     let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;

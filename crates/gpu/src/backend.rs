@@ -13,6 +13,7 @@ use crate::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::executor::Executor;
 use crate::half;
 use crate::kernels::{self, Variants};
+use crate::planned::{self, PlannedKernel};
 use crate::tune::{Outcome, Tuned, Tuning};
 use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError, peaks};
 
@@ -101,6 +102,17 @@ impl GpuBackend {
     /// Dispatches of one step of a compiled graph; 0 if there is no such graph.
     pub fn dispatches(&self, plan: PlanId) -> usize {
         self.plans.get(plan.0).map_or(0, Executor::dispatches)
+    }
+
+    /// The kernels that a graph would be compiled to here, in order; nothing is compiled and nothing allocated.
+    ///
+    /// # Errors
+    /// Those of planning, and the loss of the device.
+    pub fn planned(&mut self, graph: &Graph) -> Result<Vec<PlannedKernel>, BackendError> {
+        half::check(graph, self.gpu.summary())?;
+        let plan = Plan::new(graph, &self.plan_options())?;
+        let checked = self.tuned.check_cooperative(&self.gpu, &plan.steps);
+        checked.and_then(|()| planned::kernels(&plan, &self.tuned)).map_err(|e| self.error(e))
     }
 
     /// Searches for the best variants of a graph's kernels, for `limit` at most, and keeps them in the cache folder. Kernels

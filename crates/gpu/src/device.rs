@@ -30,6 +30,9 @@ pub struct OpenOptions {
     pub cooperative_matrix: bool,
     /// Leave out 16-bit floats even where the adapter has them, as on one that has none.
     pub without_f16: bool,
+    /// Do not try the device before it is used, and take its cooperative matrices on trust: for drivers that compile but
+    /// run nothing, whose results would fail every check. Such a device is good for [`crate::GpuBackend::planned`].
+    pub without_probe: bool,
     /// The most bytes of buffers alive at once. `None`: no limit of our own on a GPU; on a software adapter three
     /// quarters of the memory that is free, because such a driver promises more than there is.
     pub budget_bytes: Option<u64>,
@@ -92,7 +95,9 @@ impl Gpu {
     /// Opens an adapter that was already chosen. See [`Gpu::open`] for the errors.
     pub fn open_choice(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
         let gpu = Self::open_unprobed(choice, options)?;
-        probe::loops(&gpu)?;
+        if !gpu.inner.options.without_probe {
+            probe::loops(&gpu)?;
+        }
         Ok(gpu)
     }
 
@@ -163,6 +168,11 @@ impl Gpu {
     /// Whether kernels are built with every runtime check.
     pub fn checked(&self) -> bool {
         self.inner.options.checked
+    }
+
+    /// Whether nothing of this device was tried.
+    pub(crate) fn unprobed(&self) -> bool {
+        self.inner.options.without_probe
     }
 
     /// The most bytes of buffers that may be alive at once.

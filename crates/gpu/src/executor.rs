@@ -7,8 +7,9 @@ use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as 
 use chiaro_graph::{ArenaInfo, Call, DType, Graph, InputInfo, Tensor};
 
 use crate::bytes::{tensor_bytes, tensor_from_bytes};
-use crate::kernels::{self, Dispatch, Part};
-use crate::profile::{self, HostTimes};
+use crate::kernels::{Dispatch, Part};
+use crate::planned;
+use crate::profile::HostTimes;
 use crate::tune::Tuned;
 use crate::{
     BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline, ReadTicket, Step, StepQueue, StepSizes,
@@ -210,12 +211,7 @@ fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
 
 /// Compiles every kernel of a plan, all at once, and binds its buffers.
 fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Result<Vec<Command>, GpuError> {
-    let mut dispatches: Vec<(&PlanStep, Call, Dispatch)> = vec![];
-    for step in &plan.steps {
-        let made = kernels::dispatches(step, &tuned.variants(step))
-            .map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })?;
-        dispatches.extend(made.into_iter().enumerate().map(|(i, d)| (step, profile::call(step, i, &d), d)));
-    }
+    let dispatches = planned::dispatches(plan, tuned)?;
     let sources: Vec<KernelSource> =
         dispatches.iter().map(|(step, _, d)| KernelSource::new(label(step), d.wgsl.as_str())).collect();
     let pipelines = gpu.pipelines(&sources)?;

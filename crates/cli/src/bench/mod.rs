@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chiaro::graph::{BackendError, DType, Peaks};
+use chiaro::graph::{Backend, BackendError, DType, HalfPrecision, Peaks};
 use chiaro_bench::{Group, Session, Workload, workloads};
 
 use crate::device::DeviceArgs;
+use crate::dump::Dump;
 use crate::output::{line, save};
 use crate::profile;
 use crate::usage::Usage;
@@ -43,6 +44,9 @@ pub struct Args {
     /// Write a trace of one run of the row that --filter names, for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// Write every kernel of the rows as WGSL and SPIR-V into this folder and run nothing; works on any adapter
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "profile", "json"])]
+    dump_kernels: Option<PathBuf>,
 }
 
 /// Runs the subcommand.
@@ -51,6 +55,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let cases = chosen(args)?;
     if args.list {
         table::list(&cases)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(folder) = &args.dump_kernels {
+        let mut dump = Dump::new(folder, &args.device.device, args.device.no_tune, &[])?;
+        for case in &cases {
+            if case.dtype == DType::F16 && dump.half_precision() == HalfPrecision::Missing {
+                line(&table::left_out(case, "the device does not compute in f16"))?;
+            } else {
+                dump.write(&case.name, case.graph())?;
+            }
+        }
+        dump.finish()?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = &args.profile {

@@ -80,6 +80,11 @@ pub(super) fn scratch(shape: &ConvShape, variants: &Variants) -> usize {
     split(shape, variants).1 as usize * shape.w.iter().product::<usize>()
 }
 
+/// The tile of a weight gradient.
+pub(super) fn weight_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
+    split(shape, variants).0
+}
+
 /// The tile, and the parts in which terms are summed: at most as many as without any choice, since scratch is planned so.
 fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
     let groups = shape.spec.groups;

@@ -15,7 +15,7 @@ mod variants;
 
 use chiaro_graph::plan::{Columns, Kernel, PlanOptions, Step};
 use chiaro_graph::{DType, shape::count};
-use chiaro_shaders::{Elem, ShaderError, dispatch};
+use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
 use crate::codegen;
 pub(crate) use columns::of as reduced_columns;
@@ -79,6 +79,38 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
         | Kernel::IndexSelect(_)
         | Kernel::IndexAdd(_) => axis::dispatches(step),
         Kernel::LoadImages(shape) => images::dispatches(step, shape),
+    }
+}
+
+/// The tile that a step's matrix product or convolution gets; none for other kernels.
+pub(crate) fn tile(step: &Step, variants: &Variants) -> Option<Tile> {
+    match &step.kernel {
+        Kernel::MatMul(shape) => (shape.k > 0).then(|| gemm::tile(shape, variants)),
+        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) | Kernel::Conv2dWeightGrad(shape)
+            if conv::is_depthwise(shape) =>
+        {
+            None
+        }
+        Kernel::Conv2d(shape) => Some(conv::forward_tile(shape, variants)),
+        Kernel::Conv2dInputGrad(shape) => Some(conv::input_grad_tile(shape, variants)),
+        Kernel::Conv2dWeightGrad(shape) => Some(conv::weight_grad_tile(shape, variants)),
+        Kernel::Pointwise
+        | Kernel::Reduce { .. }
+        | Kernel::MaxPool2d(_)
+        | Kernel::MaxPool2dIndex(_)
+        | Kernel::MaxPool2dGrad(_)
+        | Kernel::AvgPool2d(..)
+        | Kernel::AvgPool2dGrad(..)
+        | Kernel::Softmax { .. }
+        | Kernel::CrossEntropy { .. }
+        | Kernel::CrossEntropyGrad { .. }
+        | Kernel::Moments { .. }
+        | Kernel::ArgReduce(..)
+        | Kernel::Gather(_)
+        | Kernel::ScatterAdd(_)
+        | Kernel::IndexSelect(_)
+        | Kernel::IndexAdd(_)
+        | Kernel::LoadImages(_) => None,
     }
 }
 

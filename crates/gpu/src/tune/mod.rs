@@ -109,7 +109,8 @@ impl Tuned {
         }
     }
 
-    fn check_cooperative(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
+    /// Learns whether cooperative matrices can be trusted, where a step could use them.
+    pub fn check_cooperative(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
         if self.cooperative.is_none() && steps.iter().any(takes_cooperative) {
             self.cooperative = Some(cooperative::trusted(gpu)?);
             self.save(gpu);

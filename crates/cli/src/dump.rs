@@ -1,0 +1,172 @@
+//! `--dump-kernels`: the kernels of a plan as WGSL and SPIR-V in a folder, for reading and for compilers that run nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning, user_cache_folder};
+use chiaro::graph::{Backend, BackendError, Graph, HalfPrecision, PlanId, Stats, Tensor};
+use serde_json::{Value, json};
+
+use crate::output::{line, save};
+use crate::usage::Usage;
+
+/// A GPU on which graphs are planned and nothing is run: as a backend it writes the kernels of each graph it is to compile.
+pub struct Dump {
+    gpu: GpuBackend,
+    folder: PathBuf,
+    /// Names of the graphs to come; those that have none are numbered.
+    names: Vec<String>,
+    plans: usize,
+    kernels: usize,
+}
+
+impl Dump {
+    /// Opens the GPU of this name without trying it, since an adapter that only compiles would fail.
+    pub fn new(folder: &Path, device: &str, no_tune: bool, names: &[&str]) -> anyhow::Result<Dump> {
+        let lower = device.trim().to_lowercase();
+        if ["cpu", "reference"].contains(&lower.as_str()) {
+            return Err(Usage(format!("only GPUs have kernels to dump, not '{device}'")).into());
+        }
+        let selection: Selection = if lower == "auto" { "gpu" } else { &lower }.parse()?;
+        let cache = user_cache_folder().filter(|_| !no_tune);
+        let open = OpenOptions { cooperative_matrix: true, without_probe: true, cache, ..OpenOptions::default() };
+        let gpu = Gpu::open(&selection, open)?;
+        line(&format!("device: {} ({})", gpu.summary(), gpu.why()))?;
+        let tuning = if no_tune { Tuning::Off } else { Tuning::Kept };
+        let gpu = GpuBackend::new(gpu, BackendOptions { tuning, ..BackendOptions::default() });
+        let names = names.iter().map(|name| name.to_string()).collect();
+        Ok(Dump { gpu, folder: folder.to_owned(), names, plans: 0, kernels: 0 })
+    }
+
+    /// Writes the kernels of a graph into a folder of this name.
+    pub fn write(&mut self, name: &str, graph: &Graph) -> anyhow::Result<()> {
+        let folder = self.folder.join(file_name(name));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let planned = self.gpu.planned(graph)?;
+        let mut list = vec![];
+        for (number, kernel) in planned.iter().enumerate() {
+            let file = format!("{number:03}-{}", file_name(&kernel.call.kernel));
+            save(&folder.join(format!("{file}.wgsl")), &kernel.wgsl)?;
+            let words = kernel.spirv()?;
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let path = folder.join(format!("{file}.spv"));
+            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            list.push(described(&file, kernel));
+        }
+        let about = json!({ "name": name, "adapter": self.adapter(), "kernels": list });
+        save(&folder.join("kernels.json"), &serde_json::to_string_pretty(&about)?)?;
+        self.kernels += planned.len();
+        self.plans += 1;
+        Ok(())
+    }
+
+    /// Says what was written.
+    pub fn finish(&self) -> anyhow::Result<()> {
+        let (kernels, plans) = (self.kernels, self.plans);
+        let s = if plans == 1 { "" } else { "s" };
+        line(&format!("{kernels} kernels of {plans} plan{s} in {}; nothing was run", self.folder.display()))
+    }
+
+    fn adapter(&self) -> Value {
+        let summary = self.gpu.gpu().summary();
+        json!({
+            "name": summary.name,
+            "driver": summary.driver,
+            "f16": summary.features.f16,
+            "subgroups": summary.features.subgroups,
+            "cooperative_matrix": summary.features.cooperative_matrix,
+            "workgroup_bytes": summary.limits.workgroup_bytes,
+            "workgroup_invocations": summary.limits.workgroup_invocations,
+        })
+    }
+}
+
+fn described(file: &str, kernel: &PlannedKernel) -> Value {
+    let call = &kernel.call;
+    json!({
+        "file": file,
+        "kernel": call.kernel,
+        "label": call.label,
+        "shape": call.shape,
+        "flop": call.flops,
+        "bytes": call.bytes,
+        "tile": kernel.tile,
+        "workgroups": kernel.workgroups,
+    })
+}
+
+/// A name as a file may have it: letters and digits, all else a dash.
+fn file_name(name: &str) -> String {
+    let dashed: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+impl Dump {
+    fn refused(&self) -> BackendError {
+        let detail = "kernels are written, nothing is run".to_owned();
+        BackendError::Device { device: self.gpu.name(), detail }
+    }
+}
+
+impl Backend for Dump {
+    fn name(&self) -> String {
+        self.gpu.name()
+    }
+
+    fn half_precision(&self) -> HalfPrecision {
+        self.gpu.half_precision()
+    }
+
+    fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
+        let plan = PlanId(self.plans);
+        let name = self.names.get(plan.0).cloned().unwrap_or_else(|| format!("plan {}", plan.0));
+        let written = self.write(&name, graph);
+        written.map_err(|error| match error.downcast() {
+            Ok(error) => error,
+            Err(error) => BackendError::Device { device: self.gpu.name(), detail: format!("{error:#}") },
+        })?;
+        Ok(plan)
+    }
+
+    fn run(&mut self, _plan: PlanId, _inputs: &[Tensor]) -> Result<(), BackendError> {
+        Err(self.refused())
+    }
+
+    fn read(&mut self, _plan: PlanId, _output: usize) -> Result<Tensor, BackendError> {
+        Err(self.refused())
+    }
+
+    fn write_arena(&mut self, _name: &str, _values: &Tensor) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn write_arena_part(&mut self, _name: &str, _first: usize, _values: &Tensor) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn room(&self) -> u64 {
+        self.gpu.room()
+    }
+
+    fn read_arena(&mut self, _name: &str) -> Result<Tensor, BackendError> {
+        Err(self.refused())
+    }
+
+    fn stats(&self) -> Stats {
+        self.gpu.stats()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn names_become_names_of_files() {
+        assert_eq!(file_name("step resnet18 batch 128 f16"), "step-resnet18-batch-128-f16");
+        assert_eq!(file_name("conv 224x224 3-64 7x7/2 fwd"), "conv-224x224-3-64-7x7-2-fwd");
+        assert_eq!(file_name("Reduce+Pointwise"), "reduce-pointwise");
+    }
+}
