@@ -51,7 +51,6 @@ impl Bars {
         let Some(bar) = &self.bar else { return };
         let width = console::Term::stdout().size_checked().map_or(USUAL_WIDTH, |(_, width)| width.into());
         bar.set_message(line(width));
-        bar.tick();
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chiaro::train::{Confusion, Data, EvalOptions, Evaluator, Saved};
 
 use crate::device::DeviceArgs;
-use crate::output::line;
+use crate::output::{line, note};
 use crate::train::report_notes;
 use crate::usage::Usage;
 
@@ -36,6 +36,7 @@ pub struct Args {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let saved = Saved::load(&args.run)?;
+    saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let settings = saved.config.as_ref().map(|config| &config.settings);
     let folder =
         args.data.as_ref().or(settings.map(|s| &s.data)).ok_or_else(|| {

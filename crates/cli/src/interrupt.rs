@@ -38,15 +38,15 @@ fn heard(signal: u8, stop: &Stop, first: &AtomicU8) {
     }
 }
 
-/// A stop that Ctrl-C, a request to terminate, or the end of the terminal asks for. Signals that whoever started the program has
-/// it ignore (`nohup`) stay ignored.
+/// A stop that Ctrl-C, a request to terminate, or the end of the terminal asks for; not the last where the program was started
+/// to outlive its terminal (`nohup`).
 #[cfg(unix)]
 pub fn stop_on_signals() -> anyhow::Result<Interrupt> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
     let interrupt = Interrupt { stop: Stop::default(), signal: Arc::default() };
     let (stop, first) = (interrupt.stop.clone(), Arc::clone(&interrupt.signal));
-    let listened = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !crate::ignored::is_ignored(*signal));
+    let listened = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&s| s != SIGHUP || !crate::ignored::is_ignored(s));
     let mut signals = signal_hook::iterator::Signals::new(listened)?;
     std::thread::Builder::new().name("signals".to_string()).spawn(move || {
         signals.forever().for_each(|signal| heard(u8::try_from(signal).unwrap_or(0), &stop, &first));

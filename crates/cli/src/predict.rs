@@ -26,6 +26,7 @@ pub struct Args {
 /// Runs the subcommand. Files that cannot be read are named, the others classified, and the exit code is 1.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let saved = Saved::load(&args.run)?;
+    saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let mut device = args.device.open()?;
     let mut classifier = Classifier::new(device.backend(), &saved)?;
     let mut failed = 0;

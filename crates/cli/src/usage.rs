@@ -28,6 +28,7 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
                     TrainError::Setting(_)
                         | TrainError::RunExists { .. }
                         | TrainError::NotARun { .. }
+                        | TrainError::NoWeights { .. }
                         | TrainError::Nn(NnError::UnknownModel { .. } | NnError::Option(_))
                 )
             )

@@ -60,6 +60,12 @@ pub enum TrainError {
         /// What is missing.
         cause: String,
     },
+    /// A run without weights yet.
+    #[error("{}: no epoch of this run has ended yet, so it has no weights; `chiaro train --resume` goes on with it", path.display())]
+    NoWeights {
+        /// The run folder.
+        path: PathBuf,
+    },
     /// A new run would overwrite another.
     #[error("{} holds a run already; choose another --out, or go on with it by --resume", path.display())]
     RunExists {

@@ -25,9 +25,11 @@ impl Saved {
     /// Loads the best weights of a run folder (the last where none are the best yet), or a file of weights.
     ///
     /// # Errors
-    /// [`TrainError::NotARun`] says what is missing; or a file cannot be read.
+    /// [`TrainError::NotARun`] says what is missing, [`TrainError::NoWeights`] that no epoch has ended; or a file cannot be read,
+    /// or is damaged.
     pub fn load(run_or_weights: &Path) -> Result<Saved> {
-        if run_or_weights.is_file() {
+        // Of what is neither file nor folder, such as a pipe, reading tells.
+        if run_or_weights.exists() && !run_or_weights.is_dir() {
             // The parent of a bare file name is the empty path, which is no folder to the system.
             let parent = run_or_weights.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let config = RunFolder::open(parent).ok().map(|folder| folder.config()).transpose()?;
@@ -35,10 +37,7 @@ impl Saved {
         }
         let folder = RunFolder::open(run_or_weights)?;
         let found = [folder.best_path(), folder.last_path()].into_iter().find(|path| path.is_file());
-        let path = found.ok_or_else(|| TrainError::NotARun {
-            path: run_or_weights.to_path_buf(),
-            cause: "no epoch has been saved yet".to_string(),
-        })?;
+        let path = found.ok_or_else(|| TrainError::NoWeights { path: run_or_weights.to_path_buf() })?;
         let weights = load_weights(&path)?;
         Ok(Saved { path, config: Some(folder.config()?), weights })
     }
@@ -46,6 +45,12 @@ impl Saved {
     /// What the weights tell about their model and its data.
     pub fn info(&self) -> &ModelInfo {
         &self.weights.info
+    }
+
+    /// What is to be told of the weights: files that other programs wrote hold no checksum, so that damage would not be seen.
+    pub fn note(&self) -> Option<String> {
+        let unseen = "holds no checksum, as this program writes it; damage would not be seen";
+        (!self.weights.checked).then(|| format!("{} {unseen}", self.path.display()))
     }
 
     /// The model, without its weights.
