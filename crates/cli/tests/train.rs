@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{arg, expect, expect_error, idx_data, program, trained};
+use common::{arg, expect, expect_error, idx_data, names, rows, trained};
 
 /// The files of a run of two epochs or more.
 const FILES: [&str; 7] = [
@@ -17,21 +17,6 @@ const FILES: [&str; 7] = [
     "last.safetensors",
     "metrics.csv",
 ];
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
-/// The table's fields that do not depend on the clock, row by row.
-fn rows(run: &Path) -> Vec<Vec<f64>> {
-    let text = fs::read_to_string(run.join("metrics.csv")).expect("a table");
-    let row = |line: &str| line.split(',').take(7).map(|field| field.parse().expect("a number")).collect();
-    text.lines().skip(1).map(row).collect()
-}
 
 #[test]
 fn a_run_leaves_settings_metrics_and_weights() {
@@ -191,49 +176,6 @@ fn more_epochs_can_be_added_to_a_finished_run() {
     let (out, _) = expect(0, &["train", "--resume", arg(&run), "--epochs", "3"]);
     assert!(out.contains("epoch 3: ") && !out.contains("epoch 2: "), "{out}");
     assert_eq!(rows(&run).len(), 3);
-}
-
-/// A process that does not outlive a test that failed.
-#[cfg(unix)]
-struct Running(std::process::Child);
-
-#[cfg(unix)]
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_saves_and_ends_with_130() {
-    use std::io::{BufRead, BufReader, Read};
-    use std::process::{Command, Stdio};
-
-    let root = tempfile::tempdir().expect("a folder");
-    let (data, run) = (root.path().join("data"), root.path().join("run"));
-    idx_data(&data);
-    let mut child = Running(
-        program()
-            .args(["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1000000", "--out", arg(&run)])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("started"),
-    );
-    let mut out = BufReader::new(child.0.stdout.take().expect("piped"));
-    let mut line = String::new();
-    while !line.starts_with("epoch 1: ") {
-        line.clear();
-        assert!(out.read_line(&mut line).expect("read") > 0, "the run ended early");
-    }
-    let killed = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
-    let mut rest = String::new();
-    out.read_to_string(&mut rest).expect("read");
-    assert_eq!(child.0.wait().expect("ended").code(), Some(130), "{rest}");
-    assert!(rest.contains("interrupted and saved"), "{rest}");
-    assert_eq!(names(&run), FILES);
 }
 
 #[test]

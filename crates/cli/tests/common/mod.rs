@@ -45,6 +45,22 @@ pub fn expect_error(code: i32, args: &[&str], parts: &[&str]) {
     }
 }
 
+/// Names of a folder's files.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The fields of a run's table that do not depend on the clock, row by row.
+pub fn rows(run: &Path) -> Vec<Vec<f64>> {
+    let text = fs::read_to_string(run.join("metrics.csv")).expect("a table");
+    let row = |line: &str| line.split(',').take(7).map(|field| field.parse().expect("a number")).collect();
+    text.lines().skip(1).map(row).collect()
+}
+
 /// A path as an argument.
 pub fn arg(path: &Path) -> &str {
     path.to_str().expect("a readable path")
@@ -66,9 +82,22 @@ pub fn pixels(class: usize, number: usize) -> Vec<u8> {
 
 /// Writes a data set in IDX files.
 pub fn idx_data(folder: &Path) {
+    write_idx(folder, COUNTS, |i| i % 3);
+}
+
+/// Training and test images of the noisy set: neither fills batches of 8.
+pub const NOISY: [usize; 2] = [50, 21];
+
+/// Writes a data set that no model gets all of: every fifth image has a wrong label.
+pub fn noisy_data(folder: &Path) {
+    write_idx(folder, NOISY, |i| if i % 5 == 4 { (i + 1) % 3 } else { i % 3 });
+}
+
+/// Images of the classes in turn, labelled as `label` says of their numbers.
+pub fn write_idx(folder: &Path, counts: [usize; 2], label: impl Fn(usize) -> usize) {
     fs::create_dir_all(folder).expect("made");
     fs::write(folder.join("classes.txt"), CLASSES.join("\n")).expect("written");
-    for (split, count) in ["train", "t10k"].iter().zip(COUNTS) {
+    for (split, count) in ["train", "t10k"].iter().zip(counts) {
         let head = |magic: u32, sizes: &[usize]| {
             let sizes = sizes.iter().flat_map(|&size| (size as u32).to_be_bytes());
             magic.to_be_bytes().into_iter().chain(sizes).collect::<Vec<u8>>()
@@ -77,7 +106,7 @@ pub fn idx_data(folder: &Path) {
         let mut labels = head(0x0801, &[count]);
         for i in 0..count {
             images.extend(pixels(i % 3, i + 1000 * split.len()));
-            labels.push((i % 3) as u8);
+            labels.push(label(i) as u8);
         }
         fs::write(folder.join(format!("{split}-images-idx3-ubyte")), images).expect("written");
         fs::write(folder.join(format!("{split}-labels-idx1-ubyte")), labels).expect("written");
