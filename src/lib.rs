@@ -8,7 +8,7 @@
 //! use chiaro::{Device, DeviceOptions};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let data = Data::open("data/mnist".as_ref(), &OpenOptions::default(), None)?;
+//! let data = Data::open("data/mnist".as_ref(), &OpenOptions::default())?;
 //! let config = TrainConfig::suited_to("data/mnist", &*data.train);
 //! let model = model_for(&config, &data)?;
 //! let mut device = Device::auto(&DeviceOptions::default())?;

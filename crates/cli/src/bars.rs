@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use chiaro::data::Split;
 use chiaro::train::{EpochRecord, Event, Observer, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -15,6 +16,8 @@ const USUAL_WIDTH: usize = 80;
 /// Shows a run's events on the standard output.
 pub struct Bars {
     started: Instant,
+    /// What the model is evaluated on.
+    split: Split,
     bar: Option<ProgressBar>,
     /// Steps after which the run is stopped as by Ctrl-C, for tests.
     interrupt_after: Option<u64>,
@@ -24,11 +27,11 @@ pub struct Bars {
 
 impl Bars {
     /// Bars where the output is a terminal. `started` is when the program began.
-    pub fn new(started: Instant, interrupt_after: Option<u64>, stop: Stop) -> Bars {
+    pub fn new(started: Instant, split: Split, interrupt_after: Option<u64>, stop: Stop) -> Bars {
         // The line is made here, to fit; the library draws it and keeps it below other output.
         let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = std::io::stdout().is_terminal().then(|| ProgressBar::no_length().with_style(style));
-        Bars { started, bar, interrupt_after, stop, steps: 0 }
+        Bars { started, split, bar, interrupt_after, stop, steps: 0 }
     }
 
     /// Removes the bar.
@@ -68,15 +71,15 @@ impl Observer for Bars {
             Event::Evaluating { batch, batches, seconds_left } => {
                 self.draw(|width| progress_line::evaluating(*batch, *batches, *seconds_left, width));
             }
-            Event::Epoch { record, best } => self.say(&epoch_line(record, *best)),
+            Event::Epoch { record, best } => self.say(&epoch_line(record, self.split, *best)),
             _ => {}
         }
     }
 }
 
-fn epoch_line(r: &EpochRecord, best: bool) -> String {
+fn epoch_line(r: &EpochRecord, split: Split, best: bool) -> String {
     format!(
-        "epoch {}: loss {:.4}, accuracy {:.2} %, test loss {:.4}, test accuracy {:.2} %{}, {:.0} images/s, {:.1} s",
+        "epoch {}: loss {:.4}, accuracy {:.2} %, {split} loss {:.4}, {split} accuracy {:.2} %{}, {:.0} images/s, {:.1} s",
         r.epoch,
         r.train_loss,
         r.train_accuracy * 100.0,

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chiaro::train::{Confusion, Data, EvalOptions, Evaluator, Saved};
+use chiaro::data::Split;
+use chiaro::train::{Confusion, EvalData, EvalOptions, Evaluator, LikeOptions, Saved};
 
 use crate::device::DeviceArgs;
+use crate::notes;
 use crate::output::{line, note};
-use crate::train::report_notes;
 use crate::usage::Usage;
+use crate::waiting::Waiting;
 
 /// The most classes whose confusion matrix is printed.
 const MATRIX_CLASSES: usize = 20;
@@ -20,13 +22,16 @@ const BATCH: usize = 64;
 pub struct Args {
     /// A run folder, or weights in one
     run: PathBuf,
-    /// Folder of the data set whose test images are used; that of the run if absent
+    /// Folder of the data set; that of the run if absent
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The images to use: train, val or test; val if there are any, else test, if absent
+    #[arg(long, value_name = "NAME")]
+    split: Option<Split>,
     /// Refuse corrupt images, where otherwise they are skipped
     #[arg(long)]
     strict: bool,
-    /// Use only so many test images
+    /// Use only so many images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     #[command(flatten)]
@@ -48,19 +53,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (None, Some(settings)) if *folder == settings.data => settings.limit,
         _ => None,
     };
-    let data = Data::open_like(folder, args.strict, limit, saved.info())?;
-    report_notes(&data.notes);
+    let opening = Waiting::opening(folder);
+    let options = LikeOptions { strict: args.strict, limit, progress: Some(opening.progress()) };
+    let data = EvalData::open(folder, args.split, &options, saved.info())?;
+    drop(opening);
+    notes::left_out(&data.notes);
+    notes::without_images(&*data.set, data.split);
     let mut device = args.device.open()?;
     let (name, why) = (device.name(), device.why().to_string());
     let model = saved.model()?;
-    let batch = settings.map_or(BATCH, |s| s.batch_size).min(data.test.len());
+    let batch = settings.map_or(BATCH, |s| s.batch_size).min(data.set.len());
     let backend = device.backend();
     let options = EvalOptions { batch, threads: None, resident: false };
-    let evaluator = Evaluator::new(backend, &model, &data.test, &data.normalize, options)?;
+    let evaluator = Evaluator::new(backend, &model, &data.set, &data.normalize, options)?;
     saved.load_into(backend, &evaluator.step().graph)?;
     let (evaluation, confusion) = evaluator.confusion(backend, |_| ())?;
 
-    line(&format!("{} on {} test images of {}", saved.info().model, evaluation.samples, folder.display()))?;
+    let (model, samples, word) = (&saved.info().model, evaluation.samples, data.split.word());
+    line(&format!("{model} on {samples} {word} images of {}", folder.display()))?;
     line(&format!("weights: {}", saved.path.display()))?;
     line(&format!("device: {name} ({why})"))?;
     line(&format!("loss {:.4}, accuracy {:.2} %", evaluation.loss, evaluation.accuracy * 100.0))?;

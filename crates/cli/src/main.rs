@@ -12,6 +12,7 @@ mod find_data;
 mod ignored;
 mod interrupt;
 mod models;
+mod notes;
 mod output;
 mod overrides;
 mod predict;
@@ -22,6 +23,7 @@ mod train;
 mod tune;
 mod usage;
 mod verify;
+mod waiting;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -1,5 +1,6 @@
 //! Writing lines without the panic of `println!` where the reader has gone, and numbers as people read them.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -9,13 +10,24 @@ use anyhow::Context;
 /// Writes a line to the standard output; a reader that has gone is an error that ends the command quietly.
 pub fn line(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush())?;
+    writeln!(out, "{}", printable(text)).and_then(|()| out.flush())?;
     Ok(())
 }
 
 /// Writes a line to the standard error. There is nowhere to tell that this failed.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", printable(text));
+}
+
+/// The text with its control characters written out, but for tabs and ends of lines: names of files and classes come from
+/// anywhere, and a terminal obeys what they say.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let written = |c: char| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(written).collect())
 }
 
 /// An error with its causes, each of which is told once: some errors have their cause in their own text.
@@ -71,6 +83,12 @@ mod tests {
         assert_eq!(message(&plain), "cannot read a: os error 2");
         let doubled = anyhow::Error::new(cause()).context("cannot read a: os error 2").context("no run");
         assert_eq!(message(&doubled), "no run: cannot read a: os error 2");
+    }
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(printable("a\tb\nc \u{e9}"), "a\tb\nc \u{e9}");
+        assert_eq!(printable("a\u{1b}[31mb\rc\u{9b}2J"), "a\\u{1b}[31mb\\rc\\u{9b}2J");
     }
 
     #[test]

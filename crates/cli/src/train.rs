@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use chiaro::data::{FolderNotes, OpenOptions, limit_threads};
+use chiaro::data::{OpenOptions, Split, limit_threads};
 use chiaro::nn::Summary;
 use chiaro::train::{
-    Augmentation, Data, DataPlace, Ending, PrecisionName, RunConfig, RunFolder, TrainConfig, TrainError, Trainer,
-    model_for, short,
+    Augmentation, Data, DataPlace, Ending, LikeOptions, PrecisionName, RunConfig, RunFolder, TrainConfig, TrainError,
+    Trainer, model_for, short,
 };
 
 use crate::bars::Bars;
@@ -18,7 +18,8 @@ use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
 use crate::profile::{Profiled, Subject};
 use crate::usage::Usage;
-use crate::{device, find_data};
+use crate::waiting::Waiting;
+use crate::{device, find_data, notes};
 
 /// Train a model: with no arguments, the small CNN on MNIST
 #[derive(clap::Args)]
@@ -62,14 +63,14 @@ struct Run {
 /// Runs the subcommand.
 pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     if let Some(threads) = args.threads {
-        limit_threads(threads.into());
+        limit_threads(threads.into())?;
     }
     let run = match &args.resume {
         Some(folder) => resumed(args, folder)?,
         None => new(args)?,
     };
     let Run { config, data, resumed } = run;
-    report_notes(&data.notes);
+    notes::report(&data);
     let model = model_for(&config, &data)?;
     if let Some(path) = &args.dump_kernels {
         let mut dump = Dump::new(path, &config.device, args.no_tune, &["train", "eval"])?;
@@ -78,9 +79,9 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut device = device::open(&config.device, args.threads, args.no_tune)?;
-    let (name, why, notes) = (device.name(), device.why().to_string(), device.notes().clone());
+    let (name, why, device_notes) = (device.name(), device.why().to_string(), device.notes().clone());
     let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
-    notes.take().iter().for_each(|text| note(&format!("note: {text}")));
+    device_notes.take().iter().for_each(|text| note(&format!("note: {text}")));
     let folder = match (resumed, &args.out) {
         (Some(folder), _) => {
             trainer.resume(&folder)?.iter().for_each(|text| note(&format!("note: {text}")));
@@ -93,18 +94,20 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     let config = trainer.config().clone();
     if trainer.epochs_done() >= config.epochs {
         line(&format!("all {} epochs are done; --epochs with a larger number adds more", trainer.epochs_done()))?;
-        report_end(&trainer, &folder)?;
+        report_end(&trainer, data.split, &folder)?;
         return Ok(ExitCode::SUCCESS);
     }
     folder.write_config(&RunConfig::new(&config, &data, &name))?;
 
     line(Summary::of(&model)?.to_string().trim_end())?;
     line(&format!(
-        "data: {}, {} training and {} test images",
+        "data: {}, {} training and {} {} images",
         config.data.display(),
         data.train.len(),
-        data.test.len()
+        data.eval.len(),
+        data.split.word()
     ))?;
+    line(&notes::classes(&*data.train))?;
     line(&steps_line(&trainer))?;
     line(&format!("device: {name} ({why})"))?;
     if config.precision == PrecisionName::F16 {
@@ -117,12 +120,13 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     ))?;
     line(&place_line(trainer.data_place()))?;
     line(&format!("run folder: {}", folder.path().display()))?;
+    let split = data.split;
     // Images that are on the device need not be here too.
     drop(data);
 
     let interrupt = stop_on_signals()?;
     let stop = interrupt.stop.clone();
-    let mut bars = Bars::new(started, args.interrupt_after, stop.clone());
+    let mut bars = Bars::new(started, split, args.interrupt_after, stop.clone());
     let ending = match &args.profile {
         None => trainer.fit(Some(&folder), &mut bars, &stop),
         Some(path) => {
@@ -136,7 +140,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     };
     bars.close();
     match ending.map_err(|error| with_remedy(error, folder.path()))? {
-        Ending::Finished => report_end(&trainer, &folder)?,
+        Ending::Finished => report_end(&trainer, split, &folder)?,
         Ending::Interrupted => {
             // Where the terminal has gone there is nobody to tell it to.
             let _ = line(&format!("interrupted and saved; go on with: chiaro train --resume {}", shell(folder.path())));
@@ -147,11 +151,11 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
 }
 
 /// What came out, and what to do with it.
-fn report_end(trainer: &Trainer<'_>, folder: &RunFolder) -> anyhow::Result<()> {
+fn report_end(trainer: &Trainer<'_>, split: Split, folder: &RunFolder) -> anyhow::Result<()> {
     let path = folder.path();
     if let Some(best) = trainer.best() {
         let percent = best.accuracy * 100.0;
-        line(&format!("best test accuracy {percent:.2} % in epoch {}; saved in {}", best.epoch, path.display()))?;
+        line(&format!("best {split} accuracy {percent:.2} % in epoch {}; saved in {}", best.epoch, path.display()))?;
     }
     line(&format!("evaluate it with: chiaro eval {}", shell(path)))?;
     line(&format!("classify images with: chiaro predict {} FILES", shell(path)))
@@ -200,8 +204,11 @@ fn new(args: &Args) -> anyhow::Result<Run> {
         Some(folder) => folder.clone(),
         None => find_data::mnist()?,
     };
-    let options = OpenOptions { size: given.size, strict: given.strict, ..OpenOptions::default() };
-    let data = Data::open(&folder, &options, given.limit)?;
+    let (size, strict, limit) = (given.size, given.strict, given.limit);
+    let opening = Waiting::opening(&folder);
+    let progress = Some(opening.progress());
+    let data = Data::open(&folder, &OpenOptions { size, strict, limit, progress, ..OpenOptions::default() })?;
+    drop(opening);
     // Whoever goes on with the run may be in another folder.
     let folder = folder.canonicalize().unwrap_or(folder);
     let mut config = TrainConfig::suited_to(folder.clone(), &*data.train);
@@ -231,7 +238,11 @@ fn resumed(args: &Args, path: &Path) -> anyhow::Result<Run> {
         config.device.clone_from(device);
     }
     config.check()?;
-    let data = Data::open_like(&config.data, config.strict, config.limit, &info)?;
+    let opening = Waiting::opening(&config.data);
+    let progress = Some(opening.progress());
+    let options = LikeOptions { strict: config.strict, limit: config.limit, progress };
+    let data = Data::open_like(&config.data, &options, &info)?;
+    drop(opening);
     Ok(Run { config, data, resumed: Some(folder) })
 }
 
@@ -254,22 +265,4 @@ fn known_model(name: &str) -> anyhow::Result<()> {
     }
     let known = chiaro::nn::models::NAMES.iter().map(ToString::to_string).collect();
     Err(chiaro::nn::NnError::UnknownModel { name: name.to_string(), known }.into())
-}
-
-/// Names the files that were left out, the first of many.
-pub fn report_notes(notes: &FolderNotes) {
-    const SHOWN: usize = 10;
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
-    if !notes.skipped.is_empty() {
-        let count = notes.skipped.len();
-        note(&format!("warning: skipped {count} corrupt image{} (--strict refuses them):", plural(count)));
-        notes.skipped.iter().take(SHOWN).for_each(|error| note(&format!("  {error}")));
-        if count > SHOWN {
-            note(&format!("  and {} more", count - SHOWN));
-        }
-    }
-    if !notes.ignored.is_empty() {
-        let count = notes.ignored.len();
-        note(&format!("note: left out {count} file{} that are no JPEG or PNG by name", plural(count)));
-    }
 }

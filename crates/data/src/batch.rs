@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::DataError;
+use crate::memory::zeroed;
+
 /// A batch of images. Dropping it hands its buffers back to the loader it came from.
 pub struct Batch {
     /// Pixels, `[N, words]`: each image `[H, W, C]`, four pixels to a word, the first in the lowest byte.
@@ -59,20 +62,24 @@ impl Pool {
     }
 
     /// An empty batch, `valid` being 0: its content is whatever was there before.
-    pub(crate) fn take(self: &Arc<Self>) -> Batch {
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Batch, DataError> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let buffers = free.unwrap_or_else(|| Buffers {
-            pixels: vec![0; self.batch_size * self.words],
-            labels: vec![0; self.batch_size],
-            indices: vec![0; self.batch_size],
-        });
-        Batch {
+        let purpose = "a batch of images";
+        let buffers = match free {
+            Some(buffers) => buffers,
+            None => Buffers {
+                pixels: zeroed(purpose, &[self.batch_size, self.words])?,
+                labels: zeroed(purpose, &[self.batch_size])?,
+                indices: zeroed(purpose, &[self.batch_size])?,
+            },
+        };
+        Ok(Batch {
             pixels: buffers.pixels,
             labels: buffers.labels,
             indices: buffers.indices,
             valid: 0,
             pool: Arc::clone(self),
-        }
+        })
     }
 
     fn give(&self, buffers: Buffers) {

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::dataset::check_length;
+use crate::memory::zeroed;
 use crate::resize::{convert_channels, resize};
 use crate::{Channels, DataError, Dataset, InMemory, OpenOptions};
 
-/// `set` in the size and with the channels of `options`: converted at once where the result fits
+/// `set`, thinned to the limit, in the size and with the channels of `options`: converted at once where the result fits
 /// `cache` bytes (which it then uses up), else image by image when asked for.
 pub(crate) fn converted(set: InMemory, options: &OpenOptions, cache: &mut u64) -> Result<Arc<dyn Dataset>, DataError> {
+    let set = match options.limit {
+        Some(limit) => set.thinned(limit)?,
+        None => set,
+    };
     let from = set.image_shape();
     let [height, width] = options.size.unwrap_or([from[0], from[1]]);
     let shape = [height, width, options.channels.map_or(from[2], Channels::count)];
@@ -24,8 +29,12 @@ pub(crate) fn converted(set: InMemory, options: &OpenOptions, cache: &mut u64) -
         return Ok(Arc::new(view));
     }
     *cache -= bytes;
-    let mut pixels = vec![0; bytes as usize];
-    pixels.par_chunks_mut(image_len).enumerate().try_for_each(|(i, out)| view.write_image(i, out))?;
+    let mut pixels = zeroed("resized images", &[view.len(), image_len])?;
+    options.tell("resized", view.len());
+    pixels.par_chunks_mut(image_len).enumerate().try_for_each(|(i, out)| {
+        options.advance(1);
+        view.write_image(i, out)
+    })?;
     let labels = (0..view.len()).map(|i| view.label(i)).collect();
     let classes = view.classes().to_vec();
     Ok(Arc::new(InMemory::new(pixels, labels, shape, classes)?))

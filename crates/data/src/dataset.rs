@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::DataError;
+use crate::memory::zeroed;
 
 /// A set of labelled 8-bit images, all of one shape.
 pub trait Dataset: Send + Sync {
@@ -36,6 +37,18 @@ pub trait Dataset: Send + Sync {
     fn in_memory(&self) -> bool {
         false
     }
+}
+
+/// How many images each class has.
+pub fn class_counts(dataset: &dyn Dataset) -> Vec<usize> {
+    let mut counts = vec![0; dataset.classes().len()];
+    for index in 0..dataset.len() {
+        // A data set of somebody else's may break its promise; the loss says so when it meets the label.
+        if let Some(count) = counts.get_mut(dataset.label(index) as usize) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 /// How many channels images shall have.
@@ -80,8 +93,24 @@ impl InMemory {
                 labels.len()
             )));
         }
-        check_labels(Path::new("labels"), &labels, classes.len())?;
+        check_labels(Path::new("labels"), &labels, classes.len(), "")?;
         Ok(Self { pixels, labels, shape, classes })
+    }
+
+    /// `limit` of the images, spread evenly over all.
+    pub(crate) fn thinned(self, limit: usize) -> Result<Self, DataError> {
+        let len = self.labels.len();
+        if limit >= len {
+            return Ok(self);
+        }
+        let place = |i: usize| i * len / limit;
+        let image_len = self.shape.iter().product();
+        let mut pixels = zeroed("a part of the images", &[limit, image_len])?;
+        for (i, image) in pixels.chunks_exact_mut(image_len).enumerate() {
+            image.copy_from_slice(self.image(place(i))?);
+        }
+        let labels = (0..limit).map(|i| self.labels[place(i)]).collect();
+        Ok(Self { pixels, labels, ..self })
     }
 
     pub(crate) fn image(&self, index: usize) -> Result<&[u8], DataError> {
@@ -134,12 +163,13 @@ pub(crate) fn check_length(shape: [usize; 3], out: &[u8]) -> Result<(), DataErro
     Err(DataError::invalid(format!("a buffer of {} bytes for an image of shape {shape:?}", out.len())))
 }
 
-/// Refuses the first label that is not below `classes`.
-pub(crate) fn check_labels(path: &Path, labels: &[u32], classes: usize) -> Result<(), DataError> {
+/// Refuses the first label that is not below `classes`; `hint` ends the message.
+pub(crate) fn check_labels(path: &Path, labels: &[u32], classes: usize, hint: &str) -> Result<(), DataError> {
     match labels.iter().position(|&label| label as usize >= classes) {
         None => Ok(()),
         Some(index) => {
-            Err(DataError::LabelOutOfRange { path: path.to_path_buf(), index, label: labels[index], classes })
+            let (path, hint) = (path.to_path_buf(), hint.to_string());
+            Err(DataError::LabelOutOfRange { path, index, label: labels[index], classes, hint })
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::Split;
+
 /// Why a data set could not be opened, decoded or loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -21,13 +23,45 @@ pub enum DataError {
         /// The system's error.
         cause: io::Error,
     },
+    /// What should be a regular file is something else.
+    #[error("{}: is {kind}, not a file", path.display())]
+    NotAFile {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A file is larger than such a file can be.
+    #[error("{}: {}, more than the {} that such a file may have", path.display(), size(*bytes), size(*limit))]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The largest that is read.
+        limit: u64,
+    },
     /// A folder matches none of the known layouts.
-    #[error("{}: no known data set here; looked for {looked_for}", path.display())]
+    #[error("{}: no known data set here{hint}; looked for {looked_for}", path.display())]
     UnknownLayout {
         /// The folder.
         path: PathBuf,
+        /// What there seems to be; empty, or begins with a separator.
+        hint: String,
         /// The names that would have been recognised.
         looked_for: String,
+    },
+    /// A data set has not the split that was asked for.
+    #[error("{}: no {} images: {cause}; what is there: {found}", path.display(), split.word())]
+    NoSplit {
+        /// The folder of the data set.
+        path: PathBuf,
+        /// The split.
+        split: Split,
+        /// The file or folder that would have it.
+        cause: String,
+        /// The splits that are there.
+        found: String,
     },
     /// An IDX file does not start with the magic number of its kind.
     #[error("{}: wrong magic number {found:#010x}, expected {expected:#010x}", path.display())]
@@ -57,13 +91,15 @@ pub enum DataError {
         /// Bytes that are there.
         found: u64,
     },
-    /// A file goes on after the end that its header gives.
-    #[error("{}: more bytes than the {expected} that its header calls for", path.display())]
+    /// A file goes on after its end. Sizes count bytes after decompression.
+    #[error("{}: too long: expected {expected} bytes, found {found} or more", path.display())]
     TrailingBytes {
         /// The file.
         path: PathBuf,
-        /// Bytes that its header calls for.
+        /// Bytes that its header or its layout calls for.
         expected: u64,
+        /// Bytes that were seen.
+        found: u64,
     },
     /// Compressed data that cannot be unpacked, or fails its checksum.
     #[error("{}: corrupt gzip data: {cause}", path.display())]
@@ -103,7 +139,7 @@ pub enum DataError {
     },
     /// A label names a class that does not exist.
     #[error(
-        "{}: label {label} of image {index} is out of range: there are {classes} classes",
+        "{}: label {label} of image {index} is out of range: there are {classes} classes{hint}",
         path.display()
     )]
     LabelOutOfRange {
@@ -115,6 +151,8 @@ pub enum DataError {
         label: u32,
         /// The number of classes.
         classes: usize,
+        /// What to do; empty, or begins with a separator.
+        hint: String,
     },
     /// A list of class names that cannot be used.
     #[error("{}: bad list of classes: {cause}", path.display())]
@@ -137,17 +175,67 @@ pub enum DataError {
         /// Classes that only this split has.
         extra: Vec<String>,
     },
+    /// The name of a class folder is no text.
+    #[error("{}: the name of this class folder is not UTF-8, and names are kept as text: rename it", path.display())]
+    NameNotUtf8 {
+        /// The class folder.
+        path: PathBuf,
+    },
+    /// Two class folders have one name in two spellings of Unicode.
+    #[error(
+        "{}: two class folders are named '{name}', in two spellings of Unicode ({:?} and {:?}): make them one",
+        path.display(), paths[0].file_name().unwrap_or_default(), paths[1].file_name().unwrap_or_default()
+    )]
+    SameClassTwice {
+        /// The split's folder.
+        path: PathBuf,
+        /// The name, composed.
+        name: String,
+        /// The two folders.
+        paths: [PathBuf; 2],
+    },
     /// A training class without a single image file.
     #[error("{}: a class folder without any JPEG or PNG file", path.display())]
     EmptyClass {
         /// The class folder.
         path: PathBuf,
     },
+    /// Images that lie in no class folder.
+    #[error(
+        "{}: {images} image{} straight in it; each belongs into a folder named as its class, as in {}",
+        path.display(), if *images == 1 { " lies" } else { "s lie" }, path.join("cat").join("1.jpg").display()
+    )]
+    NoClassFolders {
+        /// The split's folder.
+        path: PathBuf,
+        /// How many there are.
+        images: usize,
+    },
+    /// A training split with a single class folder.
+    #[error("{}: '{class}' is the only class folder, and a classifier needs two at least{}", path.display(), nested(below))]
+    OneClassFolder {
+        /// The split's folder.
+        path: PathBuf,
+        /// The only class.
+        class: String,
+        /// The folders in the class folder.
+        below: Vec<String>,
+    },
+    /// All training images are of one class.
+    #[error("all {images} training images are of the class '{class}', and a classifier needs two classes at least")]
+    OneClass {
+        /// The class.
+        class: String,
+        /// How many images there are.
+        images: usize,
+    },
     /// A split without a single usable image.
-    #[error("{}: no usable image", path.display())]
+    #[error("{}: no usable image: {cause}", path.display())]
     EmptySplit {
         /// The file or folder.
         path: PathBuf,
+        /// Why there is none.
+        cause: String,
     },
     /// An image file that cannot be decoded, or not to its end.
     #[error("{}: corrupt image: {cause}", path.display())]
@@ -155,6 +243,45 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
         /// The decoder's reason.
+        cause: String,
+    },
+    /// An image in a format that is not read.
+    #[error("{} holds {format}, which chiaro does not read yet; convert it to PNG or JPEG", path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        format: &'static str,
+    },
+    /// An image that would take too much memory.
+    #[error(
+        "{}: too large: decoding its {width}x{height} pixels takes {}, and {} is the most; make it smaller",
+        path.display(), size(*bytes), size(*limit)
+    )]
+    ImageTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+        /// Memory that decoding would take.
+        bytes: u64,
+        /// The most that it may take.
+        limit: u64,
+    },
+    /// The system gives no more memory.
+    #[error("no memory for {purpose}: {} are needed", size(*bytes))]
+    NoMemory {
+        /// What it was for.
+        purpose: String,
+        /// How much was asked for.
+        bytes: u64,
+    },
+    /// The system gives no more threads.
+    #[error("the system does not start {cause}; ask for fewer, as --threads 1")]
+    NoThreads {
+        /// How many were to be started, and the system's reason.
         cause: String,
     },
     /// An argument or option that cannot be honoured.
@@ -187,7 +314,36 @@ impl DataError {
         Self::CorruptImage { path: path.to_path_buf(), cause }
     }
 
+    pub(crate) fn no_memory(purpose: impl Into<String>, bytes: u64) -> Self {
+        Self::NoMemory { purpose: purpose.into(), bytes }
+    }
+
+    /// Whether the fault is in one image alone, so that a data set can do without it.
+    pub fn is_of_one_image(&self) -> bool {
+        matches!(self, Self::CorruptImage { .. } | Self::OtherFormat { .. } | Self::ImageTooLarge { .. })
+            || matches!(self, Self::FileTooLarge { .. })
+    }
+
     pub(crate) fn invalid(cause: impl Into<String>) -> Self {
         Self::Invalid { cause: cause.into() }
+    }
+}
+
+/// A size as people read it.
+fn size(bytes: u64) -> String {
+    let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let unit = units.into_iter().find(|(one, _)| bytes as f64 >= *one);
+    unit.map_or_else(|| format!("{bytes} bytes"), |(one, name)| format!("{:.1} {name}", bytes as f64 / one))
+}
+
+/// A hint at classes that lie a level too deep.
+fn nested(below: &[String]) -> String {
+    match below {
+        [] => String::new(),
+        [only] => format!("; if '{only}' in it is meant as one, move it a level up"),
+        [first, second, rest @ ..] => {
+            let more = if rest.is_empty() { "" } else { ", ..." };
+            format!("; if the folders in it are the classes ('{first}', '{second}'{more}), move them a level up")
+        }
     }
 }

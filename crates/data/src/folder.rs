@@ -5,19 +5,30 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::dataset::{check_length, image_at, no_such_image};
-use crate::{Channels, DataError, Dataset, OpenOptions, decode_file};
+use crate::listing::Listing;
+use crate::memory::zeroed;
+use crate::{Channels, DataError, Dataset, OpenOptions, decode_file, threads};
 
 /// Height and width of folder images where none is asked for.
 const DEFAULT_SIZE: [usize; 2] = [64, 64];
-const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 
 /// What was left out of an image folder.
 #[derive(Debug, Default)]
 pub struct FolderNotes {
-    /// Corrupt images, each with its file and cause. Empty in strict mode, which refuses the first.
+    /// Images that cannot be used, each with its file and cause. Empty in strict mode, which refuses the first.
     pub skipped: Vec<DataError>,
-    /// Files in class folders that are no JPEG or PNG by name, and folders in class folders.
+    /// Files in class folders that are no JPEG or PNG by name, and folders in them that a link leads back to.
     pub ignored: Vec<PathBuf>,
+    /// Images that lie beside the class folders.
+    pub stray: Vec<PathBuf>,
+}
+
+impl FolderNotes {
+    pub(crate) fn add(&mut self, other: FolderNotes) {
+        self.skipped.extend(other.skipped);
+        self.ignored.extend(other.ignored);
+        self.stray.extend(other.stray);
+    }
 }
 
 /// The images of a folder that has a folder for each class.
@@ -32,16 +43,30 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Opens `root`, whose folders, in the order of their names, are the classes.
+    /// Opens `root`, whose folders, in the order of their names, are the classes; a class's images may lie in folders of its
+    /// folder. Names are kept in Unicode's composed form.
     ///
-    /// Every image is decoded once, in parallel, to know the corrupt ones; what was decoded is
-    /// kept if it fits `options.cache_bytes`, else images are decoded again when asked for.
+    /// Every image (or as many as `options.limit` says, spread evenly) is decoded once, in parallel, to know the corrupt ones;
+    /// what was decoded is kept if it fits `options.cache_bytes`, else images are decoded again when asked for.
     ///
     /// # Errors
-    /// An unreadable folder or file, no usable image, and in strict mode the first corrupt image.
+    /// An unreadable folder or file, no usable image, a class whose name is not UTF-8 or occurs twice, and in strict mode the
+    /// first corrupt image.
     pub fn open(root: &Path, options: &OpenOptions) -> Result<(Self, FolderNotes), DataError> {
         options.check()?;
-        Self::load(Listing::new(root)?, options)
+        threads::ready()?;
+        let listing = Self::list(root, options)?;
+        options.tell("decoded", listing.files.len());
+        Self::load(listing, options)
+    }
+
+    /// The files of a folder that `options` ask for.
+    pub(crate) fn list(root: &Path, options: &OpenOptions) -> Result<Listing, DataError> {
+        let mut listing = Listing::new(root)?;
+        if let Some(limit) = options.limit {
+            listing.thin(limit);
+        }
+        Ok(listing)
     }
 
     pub(crate) fn load(listing: Listing, options: &OpenOptions) -> Result<(Self, FolderNotes), DataError> {
@@ -49,15 +74,11 @@ impl ImageFolder {
         let shape = [height, width, options.channels.unwrap_or(Channels::Rgb).count()];
         let image_len: usize = shape.iter().product();
         let total = image_len as u64 * listing.files.len() as u64;
-        let mut pixels = vec![0; if total <= options.cache_bytes { total } else { 0 } as usize];
-        let paths = listing.files.par_iter().map(|(path, _)| path.as_path());
-        let checks: Vec<Result<(), DataError>> = if pixels.is_empty() {
-            paths.map_init(|| vec![0; image_len], |out, path| decode_file(path, shape, out)).collect()
-        } else {
-            paths.zip(pixels.par_chunks_mut(image_len)).map(|(path, out)| decode_file(path, shape, out)).collect()
-        };
+        let cached = if total <= options.cache_bytes { listing.files.len() } else { 0 };
+        let mut pixels = zeroed("decoded images", &[cached, image_len])?;
+        let checks = check(&listing.files, shape, &mut pixels, options);
 
-        let mut notes = FolderNotes { skipped: Vec::new(), ignored: listing.ignored };
+        let mut notes = FolderNotes { skipped: Vec::new(), ignored: listing.ignored, stray: listing.stray };
         let (mut files, mut labels) = (Vec::new(), Vec::new());
         for (i, ((path, label), check)) in listing.files.into_iter().zip(checks).enumerate() {
             match check {
@@ -69,12 +90,14 @@ impl ImageFolder {
                     files.push(path);
                     labels.push(label);
                 }
-                Err(e @ DataError::CorruptImage { .. }) if !options.strict => notes.skipped.push(e),
+                Err(e) if e.is_of_one_image() && !options.strict => notes.skipped.push(e),
                 Err(e) => return Err(e),
             }
         }
         if files.is_empty() {
-            return Err(DataError::EmptySplit { path: listing.root });
+            let first = notes.skipped.first().map(|e| format!(" ({e})")).unwrap_or_default();
+            let cause = format!("none of {} can be decoded{first}", notes.skipped.len());
+            return Err(DataError::EmptySplit { path: listing.root, cause });
         }
         let cached = !pixels.is_empty();
         pixels.truncate(files.len() * image_len);
@@ -91,6 +114,31 @@ impl ImageFolder {
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
+}
+
+/// Decodes every file, into `pixels` where it has room for all.
+fn check(
+    files: &[(PathBuf, u32)],
+    shape: [usize; 3],
+    pixels: &mut [u8],
+    options: &OpenOptions,
+) -> Vec<Result<(), DataError>> {
+    let image_len: usize = shape.iter().product();
+    let decode = |path: &Path, out: &mut [u8]| {
+        let decoded = decode_file(path, shape, out);
+        options.advance(1);
+        decoded
+    };
+    let paths = files.par_iter().map(|(path, _)| path.as_path());
+    if pixels.is_empty() {
+        let one = || zeroed("a decoded image", &[image_len]);
+        let decode = |out: &mut Result<Vec<u8>, DataError>, path: &Path| match out {
+            Ok(out) => decode(path, out),
+            Err(_) => Err(DataError::no_memory("a decoded image", image_len as u64)),
+        };
+        return paths.map_init(one, decode).collect();
+    }
+    paths.zip(pixels.par_chunks_mut(image_len)).map(|(path, out)| decode(path, out)).collect()
 }
 
 impl Dataset for ImageFolder {
@@ -123,83 +171,4 @@ impl Dataset for ImageFolder {
     fn in_memory(&self) -> bool {
         self.pixels.is_some()
     }
-}
-
-/// The class folders of a split and their image files, before anything is decoded.
-pub(crate) struct Listing {
-    root: PathBuf,
-    pub(crate) classes: Vec<String>,
-    files: Vec<(PathBuf, u32)>,
-    ignored: Vec<PathBuf>,
-}
-
-impl Listing {
-    pub(crate) fn new(root: &Path) -> Result<Self, DataError> {
-        let mut listing =
-            Self { root: root.to_path_buf(), classes: Vec::new(), files: Vec::new(), ignored: Vec::new() };
-        for folder in sorted_entries(root)?.into_iter().filter(|p| p.is_dir()) {
-            let label = listing.classes.len() as u32;
-            listing.classes.push(name(&folder));
-            for path in sorted_entries(&folder)? {
-                if path.is_file() && has_image_name(&path) {
-                    listing.files.push((path, label));
-                } else {
-                    listing.ignored.push(path);
-                }
-            }
-        }
-        if listing.files.is_empty() {
-            return Err(DataError::EmptySplit { path: listing.root });
-        }
-        Ok(listing)
-    }
-
-    /// Refuses a class that has no file at all.
-    pub(crate) fn check_no_class_is_empty(&self) -> Result<(), DataError> {
-        let mut has_file = vec![false; self.classes.len()];
-        for (_, label) in &self.files {
-            has_file[*label as usize] = true;
-        }
-        match has_file.iter().position(|has| !has) {
-            None => Ok(()),
-            Some(label) => Err(DataError::EmptyClass { path: self.root.join(&self.classes[label]) }),
-        }
-    }
-
-    /// Refuses a split whose classes are not those of `train`.
-    pub(crate) fn check_same_classes(&self, train: &Listing) -> Result<(), DataError> {
-        if self.classes == train.classes {
-            return Ok(());
-        }
-        let without = |these: &[String], those: &[String]| -> Vec<String> {
-            let lacking = these.iter().filter(|class| !those.contains(class));
-            lacking.cloned().collect()
-        };
-        Err(DataError::ClassesDiffer {
-            path: self.root.clone(),
-            missing: without(&train.classes, &self.classes),
-            extra: without(&self.classes, &train.classes),
-        })
-    }
-}
-
-/// Everything in a folder but hidden files, by name.
-fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let failed = |e| DataError::io(folder, e);
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        paths.push(entry.map_err(failed)?.path());
-    }
-    paths.retain(|path| !name(path).starts_with('.'));
-    paths.sort();
-    Ok(paths)
-}
-
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
-fn has_image_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }

@@ -1,7 +1,7 @@
 //! Image data sets for Chiaro: IDX, CIFAR-10, image folders, background loading.
 //!
-//! [`open`] recognises what lies in a folder and gives a training and a test [`Dataset`] of 8-bit
-//! images; [`Normalize`] measures what centres them; a [`Loader`] shuffles, decodes and batches in
+//! [`open`] recognises what lies in a folder and gives a training and an evaluation [`Dataset`] of 8-bit
+//! images, [`open_split`] one of a [`Split`]; [`Normalize`] measures what centres them; a [`Loader`] shuffles, decodes and batches in
 //! background threads, a [`Sampler`] shuffles alone.
 //!
 //! ```no_run
@@ -25,27 +25,40 @@ mod dataset;
 mod decode;
 mod error;
 mod folder;
+mod format;
 mod idx;
 mod jpeg;
+mod layout;
+mod listing;
 mod loader;
+mod memory;
+mod names;
 mod normalize;
 mod open;
 mod pack;
+mod partial_scans;
+mod pixels;
+mod progress;
 mod queue;
+mod regular;
 mod resize;
 mod sampler;
 mod shuffle;
+mod split;
 mod threads;
 
 pub use batch::Batch;
-pub use dataset::{Channels, Dataset, InMemory};
+pub use dataset::{Channels, Dataset, InMemory, class_counts};
 pub use decode::decode_file;
 pub use error::DataError;
 pub use folder::{FolderNotes, ImageFolder};
+pub use layout::Layout;
 pub use loader::{Epoch, Loader, LoaderOptions};
 pub use normalize::Normalize;
-pub use open::{Layout, OpenOptions, Opened, open};
+pub use open::{OpenOptions, Opened, OpenedSplit, open, open_split};
 pub use pack::{packed, packed_len};
+pub use progress::Progress;
 pub use sampler::Sampler;
 pub use shuffle::shuffled;
+pub use split::Split;
 pub use threads::limit_threads;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::batch::Pool;
+use crate::memory::zeroed;
 use crate::pack::{pack, packed_len};
 use crate::queue::OrderedQueue;
-use crate::{Batch, DataError, Dataset, Sampler};
+use crate::{Batch, DataError, Dataset, Sampler, threads};
 
 /// The most threads chosen where none are asked for: training wants the same cores.
 const MAX_DEFAULT_THREADS: usize = 4;
@@ -100,11 +101,11 @@ impl Loader {
         let mut running = Epoch { job: Arc::clone(&job), threads: Vec::new() };
         for _ in 0..self.threads.min(batches) {
             let job = Arc::clone(&job);
-            let mut image = vec![0; self.dataset.image_shape().iter().product()];
+            let mut image = zeroed("an image of a batch", &self.dataset.image_shape())?;
             let thread = std::thread::Builder::new()
                 .name("chiaro-data".to_string())
                 .spawn(move || job.work(&mut image))
-                .map_err(|e| DataError::invalid(format!("no thread for loading data: {e}")))?;
+                .map_err(|e| DataError::NoThreads { cause: format!("a thread that loads data: {e}") })?;
             running.threads.push(thread);
         }
         Ok(running)
@@ -119,7 +120,7 @@ fn default_threads(dataset: &dyn Dataset) -> usize {
     if dataset.in_memory() {
         return 1;
     }
-    (rayon::current_num_threads() / 2).clamp(1, MAX_DEFAULT_THREADS)
+    (threads::count() / 2).clamp(1, MAX_DEFAULT_THREADS)
 }
 
 /// The batches of one epoch, in order. After an error there are no more.
@@ -180,7 +181,7 @@ impl Job {
 
     /// Makes batch `number`, with `image` as room for one image's pixels.
     fn make(&self, number: usize, image: &mut [u8]) -> Result<Batch, DataError> {
-        let mut batch = self.pool.take();
+        let mut batch = self.pool.take()?;
         let words = packed_len(self.dataset.image_shape());
         let first = number * self.batch_size;
         let order = &self.order[first..self.order.len().min(first + self.batch_size)];

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::{DataError, Dataset};
+use crate::memory::zeroed;
+use crate::{DataError, Dataset, Progress, threads};
 
 /// Images a thread counts at a time when measuring.
 const MEASURE_CHUNK: usize = 256;
@@ -56,14 +57,24 @@ impl Normalize {
     /// # Errors
     /// An empty data set, or an image that cannot be decoded.
     pub fn measure(dataset: &dyn Dataset) -> Result<Self, DataError> {
+        Self::measure_telling(dataset, &Progress::default())
+    }
+
+    /// The same, telling how far it has come.
+    ///
+    /// # Errors
+    /// As [`Normalize::measure`].
+    pub fn measure_telling(dataset: &dyn Dataset, progress: &Progress) -> Result<Self, DataError> {
+        threads::ready()?;
         let [height, width, channels] = dataset.image_shape();
         if dataset.is_empty() || height * width * channels == 0 {
             return Err(DataError::invalid("can't measure an empty data set"));
         }
+        progress.begin("measured", dataset.len());
         let chunks = dataset.len().div_ceil(MEASURE_CHUNK);
         let counts = (0..chunks)
             .into_par_iter()
-            .map(|chunk| count_values(dataset, chunk))
+            .map(|chunk| count_values(dataset, chunk, progress))
             .try_reduce(|| vec![[0; 256]; channels], |a, b| Ok(added(a, &b)))?;
         let pixels = (dataset.len() * height * width) as f64;
         let (mut mean, mut std) = (Vec::new(), Vec::new());
@@ -134,13 +145,14 @@ type Counts = Vec<[u64; 256]>;
 /// Tables that neighbouring pixels are counted in: the next pixel, which is often equal, need not wait for the last count.
 const TABLES: usize = 4;
 
-fn count_values(dataset: &dyn Dataset, chunk: usize) -> Result<Counts, DataError> {
+fn count_values(dataset: &dyn Dataset, chunk: usize, progress: &Progress) -> Result<Counts, DataError> {
     let shape = dataset.image_shape();
     let mut counts = vec![[[0; 256]; TABLES]; shape[2]];
-    let mut image = vec![0; shape.iter().product()];
+    let mut image = zeroed("an image", &shape)?;
     let first = chunk * MEASURE_CHUNK;
     for index in first..dataset.len().min(first + MEASURE_CHUNK) {
         dataset.write_image(index, &mut image)?;
+        progress.advance(1);
         for (place, pixel) in image.chunks_exact(shape[2]).enumerate() {
             for (counts, &value) in counts.iter_mut().zip(pixel) {
                 counts[place % TABLES][usize::from(value)] += 1;

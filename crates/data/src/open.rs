@@ -1,14 +1,11 @@
-//! Recognises the layout of a folder and opens its training and test sets.
+//! Recognises the layout of a folder and opens its splits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::convert::converted;
-use crate::folder::Listing;
-use crate::{Channels, DataError, Dataset, FolderNotes, ImageFolder, InMemory, cifar, idx};
-
-const TRAIN_FOLDER: &str = "train";
-const TEST_FOLDERS: [&str; 2] = ["val", "test"];
+use crate::layout::Layout;
+use crate::{Channels, DataError, Dataset, FolderNotes, ImageFolder, InMemory, Progress, Split, cifar, idx, threads};
 
 /// The longest side that images are resized to: a batch of larger ones would fit no memory.
 const MAX_SIDE: usize = 4096;
@@ -26,125 +23,158 @@ pub struct OpenOptions {
     /// The most memory, in bytes, for images decoded or resized ahead; both splits count. What does
     /// not fit is decoded or resized each time it is asked for.
     pub cache_bytes: u64,
+    /// Use only so many images of each split, spread evenly over it (folders come sorted by class). Others are not decoded.
+    pub limit: Option<usize>,
+    /// Is told how far opening has come.
+    pub progress: Option<Arc<Progress>>,
 }
 
 impl Default for OpenOptions {
-    /// The images' own size and channels, not strict, 1 GiB of cache.
+    /// The images' own size and channels, not strict, 1 GiB of cache, all images, nobody told.
     fn default() -> Self {
-        Self { size: None, channels: None, strict: false, cache_bytes: 1 << 30 }
+        Self { size: None, channels: None, strict: false, cache_bytes: 1 << 30, limit: None, progress: None }
     }
 }
 
 impl OpenOptions {
     pub(crate) fn check(&self) -> Result<(), DataError> {
+        if self.limit == Some(0) {
+            return Err(DataError::invalid("the limit must be at least 1 image"));
+        }
         let sides = self.size.unwrap_or([1, 1]);
         if sides.iter().all(|side| (1..=MAX_SIDE).contains(side)) {
             return Ok(());
         }
         Err(DataError::invalid(format!("image size {}x{}: sides go from 1 to {MAX_SIDE} pixels", sides[0], sides[1])))
     }
+
+    pub(crate) fn tell(&self, stage: &'static str, images: usize) {
+        if let Some(progress) = &self.progress {
+            progress.begin(stage, images);
+        }
+    }
+
+    pub(crate) fn advance(&self, images: usize) {
+        if let Some(progress) = &self.progress {
+            progress.advance(images);
+        }
+    }
 }
 
-/// How a data set lies on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// Four IDX files, as MNIST and Fashion-MNIST have them.
-    Idx,
-    /// CIFAR-10's binary files.
-    Cifar10,
-    /// A folder for each split with a folder for each class.
-    Folders,
-}
-
-/// A training and a test set, and what was left out of them.
+/// A training set and one to evaluate on, and what was left out of them.
 pub struct Opened {
     /// The training images.
     pub train: Arc<dyn Dataset>,
-    /// The test (or validation) images, of the same shape and classes.
-    pub test: Arc<dyn Dataset>,
+    /// The images to evaluate on, of the same shape and classes.
+    pub eval: Arc<dyn Dataset>,
+    /// Which split `eval` is: the validation images where there are any, else the test images.
+    pub split: Split,
     /// The layout that was recognised.
     pub layout: Layout,
     /// Files of an image folder that were left out, of both splits.
     pub notes: FolderNotes,
 }
 
-/// Opens the data set in `folder`: IDX files (MNIST's four names, plain or gzip; class names from
-/// `classes.txt` where there is one, else 0 to 9), CIFAR-10's binary files, or `train/` and `val/`
-/// (or `test/`) with a folder for each class.
+/// One split of a data set, and what was left out of it.
+pub struct OpenedSplit {
+    /// The images.
+    pub set: Arc<dyn Dataset>,
+    /// Which split it is.
+    pub split: Split,
+    /// The layout that was recognised.
+    pub layout: Layout,
+    /// Files of an image folder that were left out.
+    pub notes: FolderNotes,
+}
+
+/// Opens the data set in `folder` for training: IDX files (MNIST's four names, plain or gzip; class names from
+/// `classes.txt` where there is one, else 0 to 9), CIFAR-10's binary files, or `train/` and `val/` (also `valid/` or
+/// `validation/`; `test/` where there is none) with a folder for each class.
 ///
 /// # Errors
-/// [`DataError::UnknownLayout`] tells what was looked for; everything else names file and cause.
+/// [`DataError::UnknownLayout`] tells what was looked for; everything else names file and cause. Fewer than two classes are
+/// refused.
 pub fn open(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
     options.check()?;
-    std::fs::read_dir(folder).map_err(|e| DataError::io(folder, e))?;
-    if is_idx(folder) {
-        open_idx(folder, options)
-    } else if is_cifar(folder) {
-        let (train, test) = cifar::open(folder)?;
-        in_memory(Layout::Cifar10, train, test, options)
-    } else if folder.join(TRAIN_FOLDER).is_dir() {
-        open_folders(folder, options)
-    } else {
-        Err(DataError::UnknownLayout {
-            path: folder.to_path_buf(),
-            looked_for: "train-images-idx3-ubyte and its three companions (IDX, .gz or not); \
-                data_batch_1.bin to data_batch_5.bin, test_batch.bin and batches.meta.txt \
-                (CIFAR-10); train/ and val/ or test/ with a folder for each class (images)"
-                .to_string(),
-        })
+    threads::ready()?;
+    let layout = Layout::of(folder)?;
+    layout.check_has(folder, Split::Train)?;
+    let split = layout.to_evaluate(folder)?;
+    match layout {
+        Layout::Idx => {
+            let (train, eval) =
+                rayon::join(|| idx::open_split(folder, Split::Train), || idx::open_split(folder, split));
+            let (train, eval) = (train?, eval?);
+            check_sizes(folder, &train, &eval, options)?;
+            in_memory(layout, train, eval, options)
+        }
+        Layout::Cifar10 => {
+            in_memory(layout, cifar::open_split(folder, Split::Train)?, cifar::open_split(folder, split)?, options)
+        }
+        Layout::Folders => open_folders(folder, split, options),
     }
 }
 
-fn is_idx(folder: &Path) -> bool {
-    idx::SPLITS.iter().any(|split| {
-        let found = |kind| idx::find(folder, split, kind).is_some();
-        found("images") || found("labels")
-    })
+/// Opens one split of the data set in `folder`, laid out as [`open`] says, and nothing else of it. Without a `split` it is the
+/// validation images where there are any, else the test images.
+///
+/// # Errors
+/// As [`open`]; [`DataError::NoSplit`] where there is no such split.
+pub fn open_split(folder: &Path, split: Option<Split>, options: &OpenOptions) -> Result<OpenedSplit, DataError> {
+    options.check()?;
+    threads::ready()?;
+    let layout = Layout::of(folder)?;
+    let split = match split {
+        Some(split) => split,
+        None => layout.to_evaluate(folder)?,
+    };
+    layout.check_has(folder, split)?;
+    let mut cache = options.cache_bytes;
+    let (set, notes) = match layout {
+        Layout::Idx => (converted(idx::open_split(folder, split)?, options, &mut cache)?, FolderNotes::default()),
+        Layout::Cifar10 => (converted(cifar::open_split(folder, split)?, options, &mut cache)?, FolderNotes::default()),
+        Layout::Folders => {
+            let listing = ImageFolder::list(&layout.folder_of(folder, split)?, options)?;
+            options.tell("decoded", listing.files.len());
+            let (set, notes) = ImageFolder::load(listing, options)?;
+            (Arc::new(set) as Arc<dyn Dataset>, notes)
+        }
+    };
+    Ok(OpenedSplit { set, split, layout, notes })
 }
 
-fn is_cifar(folder: &Path) -> bool {
-    let mut names = cifar::TRAIN_FILES.into_iter().chain([cifar::TEST_FILE]);
-    names.any(|name| folder.join(name).is_file())
-}
-
-fn open_idx(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
-    let [train, test] = idx::SPLITS;
-    let (train, test) = rayon::join(|| idx::open_split(folder, train), || idx::open_split(folder, test));
-    let (train, test) = (train?, test?);
+fn check_sizes(folder: &Path, train: &InMemory, eval: &InMemory, options: &OpenOptions) -> Result<(), DataError> {
     let size = |set: &InMemory| {
         let [height, width, _] = set.image_shape();
         [height, width]
     };
-    if options.size.is_none() && size(&train) != size(&test) {
-        return Err(DataError::ShapesDiffer { path: folder.to_path_buf(), train: size(&train), test: size(&test) });
+    if options.size.is_none() && size(train) != size(eval) {
+        return Err(DataError::ShapesDiffer { path: folder.to_path_buf(), train: size(train), test: size(eval) });
     }
-    in_memory(Layout::Idx, train, test, options)
+    Ok(())
 }
 
-fn in_memory(layout: Layout, train: InMemory, test: InMemory, options: &OpenOptions) -> Result<Opened, DataError> {
+fn in_memory(layout: Layout, train: InMemory, eval: InMemory, options: &OpenOptions) -> Result<Opened, DataError> {
     let mut cache = options.cache_bytes;
     Ok(Opened {
         train: converted(train, options, &mut cache)?,
-        test: converted(test, options, &mut cache)?,
+        eval: converted(eval, options, &mut cache)?,
+        split: Split::Test,
         layout,
         notes: FolderNotes::default(),
     })
 }
 
-fn open_folders(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
-    let train = Listing::new(&folder.join(TRAIN_FOLDER))?;
-    let test = Listing::new(&test_folder(folder)?)?;
-    test.check_same_classes(&train)?;
-    train.check_no_class_is_empty()?;
+fn open_folders(folder: &Path, split: Split, options: &OpenOptions) -> Result<Opened, DataError> {
+    let layout = Layout::Folders;
+    let train = ImageFolder::list(&layout.folder_of(folder, Split::Train)?, options)?;
+    let eval = ImageFolder::list(&layout.folder_of(folder, split)?, options)?;
+    train.check_for_training()?;
+    eval.check_same_classes(&train)?;
+    options.tell("decoded", train.files.len() + eval.files.len());
     let (train, mut notes) = ImageFolder::load(train, options)?;
     let left = OpenOptions { cache_bytes: options.cache_bytes.saturating_sub(train.cached_bytes()), ..options.clone() };
-    let (test, test_notes) = ImageFolder::load(test, &left)?;
-    notes.skipped.extend(test_notes.skipped);
-    notes.ignored.extend(test_notes.ignored);
-    Ok(Opened { train: Arc::new(train), test: Arc::new(test), layout: Layout::Folders, notes })
-}
-
-fn test_folder(folder: &Path) -> Result<PathBuf, DataError> {
-    let mut candidates = TEST_FOLDERS.iter().map(|name| folder.join(name));
-    candidates.find(|path| path.is_dir()).ok_or_else(|| DataError::Missing { path: folder.join("val (or test)") })
+    let (eval, eval_notes) = ImageFolder::load(eval, &left)?;
+    notes.add(eval_notes);
+    Ok(Opened { train: Arc::new(train), eval: Arc::new(eval), split, layout, notes })
 }

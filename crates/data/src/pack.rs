@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::{DataError, Dataset};
+use crate::memory::zeroed;
+use crate::{DataError, Dataset, threads};
 
 const PER_WORD: usize = 4;
 
@@ -31,15 +32,16 @@ pub(crate) fn pack(pixels: &[u8], words: &mut [u32]) {
 pub fn packed(dataset: &dyn Dataset, range: Range<usize>) -> Result<Vec<u32>, DataError> {
     let shape = dataset.image_shape();
     let len = packed_len(shape);
-    let mut words = vec![0; len * range.len()];
-    words.par_chunks_mut(len.max(1)).zip(range).try_for_each_init(
-        || vec![0; shape.iter().product()],
-        |image, (words, index)| {
-            dataset.write_image(index, image)?;
-            pack(image, words);
-            Ok(())
-        },
-    )?;
+    threads::ready()?;
+    let mut words = zeroed("packed images", &[len, range.len()])?;
+    words.par_chunks_mut(len.max(1)).zip(range).try_for_each_init(Vec::new, |image, (words, index)| {
+        if image.is_empty() {
+            *image = zeroed("an image", &shape)?;
+        }
+        dataset.write_image(index, image)?;
+        pack(image, words);
+        Ok(())
+    })?;
     Ok(words)
 }
 

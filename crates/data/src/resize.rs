@@ -67,7 +67,7 @@ pub(crate) fn convert_channels(image: &[u8], from: usize, to: usize) -> Cow<'_, 
     }
 }
 
-fn luma(&[red, green, blue]: &[u8; 3]) -> u8 {
+pub(crate) fn luma(&[red, green, blue]: &[u8; 3]) -> u8 {
     let sum = 2126 * u32::from(red) + 7152 * u32::from(green) + 722 * u32::from(blue);
     ((sum + 5000) / 10000) as u8
 }

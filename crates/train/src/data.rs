@@ -1,20 +1,25 @@
-//! The data of a run: both splits opened, thinned to the limit, with the normalisation that goes with them.
+//! The data of a run: a training set and one to evaluate on, with the normalisation that goes with them; and one split alone.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use chiaro_data::{Channels, Dataset, FolderNotes, Layout, Normalize, OpenOptions, open};
+use chiaro_data::{
+    Channels, DataError, Dataset, FolderNotes, Layout, Normalize, OpenOptions, Progress, Split, class_counts, open,
+    open_split,
+};
 use chiaro_io::ModelInfo;
 
 use crate::error::{Result, TrainError};
 use crate::run_config::DataInfo;
 
-/// A training and a test set with their normalisation.
+/// A training set and one to evaluate on with their normalisation.
 pub struct Data {
     /// The training images.
     pub train: Arc<dyn Dataset>,
-    /// The test images.
-    pub test: Arc<dyn Dataset>,
+    /// The images that the model is evaluated on.
+    pub eval: Arc<dyn Dataset>,
+    /// Which split `eval` is: validation images where there are any, else test images.
+    pub split: Split,
     /// How pixels become the model's input.
     pub normalize: Normalize,
     /// Files that were left out.
@@ -23,63 +28,58 @@ pub struct Data {
     pub layout: Option<Layout>,
 }
 
+/// How a data set is opened for a model that was trained before, whose image shape is given.
+#[derive(Clone, Debug, Default)]
+pub struct LikeOptions {
+    /// Refuse corrupt images, where otherwise they are skipped.
+    pub strict: bool,
+    /// Use only so many images of each split.
+    pub limit: Option<usize>,
+    /// Is told how far opening has come.
+    pub progress: Option<Arc<Progress>>,
+}
+
 impl Data {
-    /// Opens a folder, keeps `limit` images of each split, spread evenly over it, and measures the training images.
+    /// Opens a folder and measures the training images.
     ///
     /// # Errors
-    /// Those of [`chiaro_data::open`].
-    pub fn open(folder: &Path, options: &OpenOptions, limit: Option<usize>) -> Result<Data> {
-        if limit == Some(0) {
-            return Err(TrainError::setting("the limit must be at least 1 image"));
-        }
+    /// Those of [`chiaro_data::open`], and training images of one class alone.
+    pub fn open(folder: &Path, options: &OpenOptions) -> Result<Data> {
         let opened = open(folder, options)?;
-        let train = limited(opened.train, limit);
-        let normalize = Normalize::measure(&*train)?;
-        let test = limited(opened.test, limit);
-        Ok(Data { train, test, normalize, notes: opened.notes, layout: Some(opened.layout) })
+        check_classes(&*opened.train)?;
+        let unseen = Progress::default();
+        let normalize = Normalize::measure_telling(&*opened.train, options.progress.as_deref().unwrap_or(&unseen))?;
+        let (train, eval, layout) = (opened.train, opened.eval, Some(opened.layout));
+        Ok(Data { train, eval, split: opened.split, normalize, notes: opened.notes, layout })
     }
 
     /// Opens a folder for a model that was trained before: same image shape and normalisation.
     ///
     /// # Errors
-    /// Those of [`chiaro_data::open`]; [`TrainError::OtherData`] if shapes or classes differ.
-    pub fn open_like(folder: &Path, strict: bool, limit: Option<usize>, like: &ModelInfo) -> Result<Data> {
-        let [height, width, channels] = like.image;
-        let channels = match channels {
-            1 => Some(Channels::Grey),
-            3 => Some(Channels::Rgb),
-            _ => None,
-        };
-        let options = OpenOptions { size: Some([height, width]), channels, strict, ..OpenOptions::default() };
-        let opened = open(folder, &options)?;
-        let classes = opened.train.classes();
-        if classes != like.classes {
-            return Err(TrainError::OtherData {
-                found: format!("the {} classes {}", classes.len(), shortened(classes)),
-                expected: format!("the {} classes {}", like.classes.len(), shortened(&like.classes)),
-            });
-        }
-        Ok(Data {
-            train: limited(opened.train, limit),
-            test: limited(opened.test, limit),
-            normalize: Normalize::new(like.mean.clone(), like.std.clone())?,
-            notes: opened.notes,
-            layout: Some(opened.layout),
-        })
+    /// Those of [`chiaro_data::open`]; [`TrainError::OtherData`] if classes differ.
+    pub fn open_like(folder: &Path, options: &LikeOptions, like: &ModelInfo) -> Result<Data> {
+        let opened = open(folder, &options.with_shape_of(like))?;
+        check_same_classes(opened.train.classes(), like)?;
+        let (train, eval, layout) = (opened.train, opened.eval, Some(opened.layout));
+        Ok(Data { train, eval, split: opened.split, normalize: normalize_of(like)?, notes: opened.notes, layout })
     }
 
     /// Data that is in memory already.
     ///
     /// # Errors
-    /// If the splits differ in shape or classes, a label is none of the classes, or the training set is empty.
-    pub fn new(train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> Result<Data> {
-        if train.image_shape() != test.image_shape() || train.classes() != test.classes() {
-            return Err(TrainError::setting("training and test set differ in image shape or classes"));
+    /// If the sets differ in shape or classes, a label is none of the classes, or the training set is empty or of one class
+    /// alone.
+    pub fn new(train: Arc<dyn Dataset>, eval: Arc<dyn Dataset>) -> Result<Data> {
+        if train.image_shape() != eval.image_shape() || train.classes() != eval.classes() {
+            return Err(TrainError::setting(
+                "the training set and the one to evaluate on differ in image shape or classes",
+            ));
         }
         check_labels("training", &*train)?;
-        check_labels("test", &*test)?;
+        check_labels("evaluation", &*eval)?;
+        check_classes(&*train)?;
         let normalize = Normalize::measure(&*train)?;
-        Ok(Data { train, test, normalize, notes: FolderNotes::default(), layout: None })
+        Ok(Data { train, eval, split: Split::Val, normalize, notes: FolderNotes::default(), layout: None })
     }
 
     /// Number of classes.
@@ -105,11 +105,74 @@ impl Data {
             mean: self.normalize.mean().to_vec(),
             std: self.normalize.std().to_vec(),
             train_images: self.train.len(),
-            eval_images: self.test.len(),
+            eval_images: self.eval.len(),
+            eval_split: self.split.name().to_string(),
             train_labels: labels(&*self.train),
-            eval_labels: labels(&*self.test),
+            eval_labels: labels(&*self.eval),
         }
     }
+}
+
+/// One split of a data set, opened for a model that was trained before.
+pub struct EvalData {
+    /// The images.
+    pub set: Arc<dyn Dataset>,
+    /// Which split they are.
+    pub split: Split,
+    /// How pixels become the model's input.
+    pub normalize: Normalize,
+    /// Files that were left out.
+    pub notes: FolderNotes,
+}
+
+impl EvalData {
+    /// Opens one split of a folder and nothing else; absent, it is the validation images where there are any, else the test
+    /// images.
+    ///
+    /// # Errors
+    /// Those of [`chiaro_data::open_split`]; [`TrainError::OtherData`] if classes differ.
+    pub fn open(folder: &Path, split: Option<Split>, options: &LikeOptions, like: &ModelInfo) -> Result<EvalData> {
+        let opened = open_split(folder, split, &options.with_shape_of(like))?;
+        check_same_classes(opened.set.classes(), like)?;
+        Ok(EvalData { set: opened.set, split: opened.split, normalize: normalize_of(like)?, notes: opened.notes })
+    }
+}
+
+impl LikeOptions {
+    fn with_shape_of(&self, like: &ModelInfo) -> OpenOptions {
+        let [height, width, channels] = like.image;
+        let channels = match channels {
+            1 => Some(Channels::Grey),
+            3 => Some(Channels::Rgb),
+            _ => None,
+        };
+        let LikeOptions { strict, limit, progress } = self.clone();
+        OpenOptions { size: Some([height, width]), channels, strict, limit, progress, ..OpenOptions::default() }
+    }
+}
+
+fn normalize_of(like: &ModelInfo) -> Result<Normalize> {
+    Ok(Normalize::new(like.mean.clone(), like.std.clone())?)
+}
+
+/// Refuses a training set of one class alone: nothing could be learnt, and everything would be right.
+fn check_classes(train: &dyn Dataset) -> Result<()> {
+    let counts = class_counts(train);
+    let mut with_images = counts.iter().zip(train.classes()).filter(|(count, _)| **count > 0);
+    match (with_images.next(), with_images.next()) {
+        (Some((_, class)), None) => Err(DataError::OneClass { class: class.clone(), images: train.len() }.into()),
+        _ => Ok(()),
+    }
+}
+
+fn check_same_classes(classes: &[String], like: &ModelInfo) -> Result<()> {
+    if classes == like.classes {
+        return Ok(());
+    }
+    Err(TrainError::OtherData {
+        found: format!("the {} classes {}", classes.len(), shortened(classes)),
+        expected: format!("the {} classes {}", like.classes.len(), shortened(&like.classes)),
+    })
 }
 
 /// CRC-32 of the labels in their order.
@@ -136,51 +199,6 @@ fn shortened(classes: &[String]) -> String {
     let some: Vec<&str> = classes.iter().take(5).map(String::as_str).collect();
     let more = if classes.len() > some.len() { ", …" } else { "" };
     format!("({}{more})", some.join(", "))
-}
-
-fn limited(dataset: Arc<dyn Dataset>, limit: Option<usize>) -> Arc<dyn Dataset> {
-    match limit {
-        Some(limit) if limit < dataset.len() => Arc::new(Limited { dataset, limit }),
-        _ => dataset,
-    }
-}
-
-/// `limit` images of a data set, spread evenly over it: folders come sorted by class.
-struct Limited {
-    dataset: Arc<dyn Dataset>,
-    limit: usize,
-}
-
-impl Limited {
-    fn place(&self, index: usize) -> usize {
-        index * self.dataset.len() / self.limit
-    }
-}
-
-impl Dataset for Limited {
-    fn len(&self) -> usize {
-        self.limit
-    }
-
-    fn image_shape(&self) -> [usize; 3] {
-        self.dataset.image_shape()
-    }
-
-    fn classes(&self) -> &[String] {
-        self.dataset.classes()
-    }
-
-    fn label(&self, index: usize) -> u32 {
-        self.dataset.label(self.place(index))
-    }
-
-    fn write_image(&self, index: usize, out: &mut [u8]) -> std::result::Result<(), chiaro_data::DataError> {
-        self.dataset.write_image(self.place(index), out)
-    }
-
-    fn in_memory(&self) -> bool {
-        self.dataset.in_memory()
-    }
 }
 
 #[cfg(test)]
@@ -218,7 +236,7 @@ mod tests {
         let set = |label| Arc::new(Labelled(label, vec!["a".into(), "b".into()])) as Arc<dyn Dataset>;
         assert!(Data::new(set(1), set(0)).is_ok());
         let message = |train, test| Data::new(set(train), set(test)).err().expect("a wrong label").to_string();
-        assert_eq!(message(1, 9), "image 1 of the test set has label 9, but labels are 0 to 1 for 2 classes");
+        assert_eq!(message(1, 9), "image 1 of the evaluation set has label 9, but labels are 0 to 1 for 2 classes");
         assert!(message(2, 0).starts_with("image 1 of the training set has label 2"));
     }
 }

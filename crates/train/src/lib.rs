@@ -36,7 +36,7 @@ pub use classifier::{Classifier, Guess};
 pub use compile::model_for;
 pub use config::{Augmentation, OptimizerName, PrecisionName, Residency, ScheduleName, TrainConfig};
 pub use confusion::Confusion;
-pub use data::Data;
+pub use data::{Data, EvalData, LikeOptions};
 pub use error::{Result, TrainError};
 pub use evaluate::{EvalOptions, Evaluation, Evaluator};
 pub use folder::RunFolder;

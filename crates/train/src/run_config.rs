@@ -24,6 +24,9 @@ pub struct DataInfo {
     pub train_images: usize,
     /// Number of images that epochs are evaluated on.
     pub eval_images: usize,
+    /// Which split they are: `val` or `test`.
+    #[serde(default)]
+    pub eval_split: String,
     /// Checksum of the training images' labels in their order, which tells a changed set from the same one.
     #[serde(default)]
     pub train_labels: String,

@@ -70,7 +70,7 @@ impl<'b> Trainer<'b> {
         let resident = place.resident(&*data.train, TRAIN);
         let feed = Feed::new(backend, &data.train, options, resident.as_ref())?;
         let options = EvalOptions { batch, threads, resident: resident.is_some() };
-        let evaluator = Evaluator::new(backend, model, &data.test, &data.normalize, options)?;
+        let evaluator = Evaluator::new(backend, model, &data.eval, &data.normalize, options)?;
         for (name, values) in step.initial_arenas(config.seed) {
             backend.write_arena(&name, &values)?;
         }

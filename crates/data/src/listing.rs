@@ -1,0 +1,160 @@
+//! The class folders of a split and their image files, before anything is decoded.
+
+use std::path::{Path, PathBuf};
+
+use crate::{DataError, names};
+
+/// How the names of image files end.
+const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "jpe", "jfif", "png"];
+/// Files that systems leave in folders of images.
+const SYSTEM_FILES: [&str; 2] = ["Thumbs.db", "desktop.ini"];
+
+/// What a split's folder holds.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub root: PathBuf,
+    /// Names of the classes, in their order.
+    pub classes: Vec<String>,
+    /// Image files with their classes' numbers, class by class, by path.
+    pub files: Vec<(PathBuf, u32)>,
+    /// Files in class folders that are no images by their names.
+    pub ignored: Vec<PathBuf>,
+    /// Images that lie beside the class folders.
+    pub stray: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Listing {
+    /// Looks through a folder whose folders are the classes. A class's images may lie in folders of its folder, at any depth.
+    pub fn new(root: &Path) -> Result<Self, DataError> {
+        let mut listing = Self {
+            root: root.to_path_buf(),
+            classes: Vec::new(),
+            files: Vec::new(),
+            ignored: Vec::new(),
+            stray: Vec::new(),
+            folders: Vec::new(),
+        };
+        let entries = sorted_entries(root)?;
+        listing.stray.extend(entries.iter().filter(|path| path.is_file() && has_image_name(path)).cloned());
+        for (name, folder) in class_folders(&entries)? {
+            if let Some(twice) = listing.classes.iter().position(|class| *class == name) {
+                let paths = [listing.folders[twice].clone(), folder];
+                return Err(DataError::SameClassTwice { name, path: listing.root, paths });
+            }
+            let label = listing.classes.len() as u32;
+            let mut above = vec![];
+            listing.walk(&folder, label, &mut above)?;
+            listing.classes.push(name);
+            listing.folders.push(folder);
+        }
+        if listing.files.is_empty() {
+            return Err(listing.nothing());
+        }
+        Ok(listing)
+    }
+
+    /// Adds what lies in a folder of a class; `above` are the real places of the folders it lies in, since a link may lead
+    /// back to one of them.
+    fn walk(&mut self, folder: &Path, label: u32, above: &mut Vec<PathBuf>) -> Result<(), DataError> {
+        let place = folder.canonicalize().map_err(|e| DataError::io(folder, e))?;
+        if above.contains(&place) {
+            self.ignored.push(folder.to_path_buf());
+            return Ok(());
+        }
+        above.push(place);
+        for path in sorted_entries(folder)? {
+            if path.is_dir() {
+                self.walk(&path, label, above)?;
+            } else if path.is_file() && has_image_name(&path) {
+                self.files.push((path, label));
+            } else {
+                self.ignored.push(path);
+            }
+        }
+        above.pop();
+        Ok(())
+    }
+
+    /// Why a folder without any image in a class folder is refused.
+    fn nothing(&self) -> DataError {
+        let path = self.root.clone();
+        match self.stray.len() {
+            0 => DataError::EmptySplit { path, cause: "there is no JPEG or PNG file in it".to_string() },
+            images => DataError::NoClassFolders { path, images },
+        }
+    }
+
+    /// Refuses a training split of one class, and a class that has no file at all.
+    pub fn check_for_training(&self) -> Result<(), DataError> {
+        if let ([class], [folder]) = (self.classes.as_slice(), self.folders.as_slice()) {
+            let below = sorted_entries(folder)?.into_iter().filter(|path| path.is_dir());
+            let below = below.filter_map(|path| path.file_name()?.to_str().map(str::to_string)).collect();
+            return Err(DataError::OneClassFolder { path: self.root.clone(), class: class.clone(), below });
+        }
+        let mut has_file = vec![false; self.classes.len()];
+        for (_, label) in &self.files {
+            has_file[*label as usize] = true;
+        }
+        match has_file.iter().position(|has| !has) {
+            None => Ok(()),
+            Some(label) => Err(DataError::EmptyClass { path: self.folders[label].clone() }),
+        }
+    }
+
+    /// Refuses a split whose classes are not those of `train`.
+    pub fn check_same_classes(&self, train: &Listing) -> Result<(), DataError> {
+        if self.classes == train.classes {
+            return Ok(());
+        }
+        let without = |these: &[String], those: &[String]| -> Vec<String> {
+            let lacking = these.iter().filter(|class| !those.contains(class));
+            lacking.cloned().collect()
+        };
+        Err(DataError::ClassesDiffer {
+            path: self.root.clone(),
+            missing: without(&train.classes, &self.classes),
+            extra: without(&self.classes, &train.classes),
+        })
+    }
+
+    /// Keeps `limit` files, spread evenly over all: they are sorted by class.
+    pub fn thin(&mut self, limit: usize) {
+        let len = self.files.len();
+        if limit < len {
+            self.files = (0..limit).map(|i| self.files[i * len / limit].clone()).collect();
+        }
+    }
+}
+
+/// Folders with the names of their classes, by these names.
+fn class_folders(entries: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, DataError> {
+    let folders = entries.iter().filter(|path| path.is_dir());
+    let named = folders.map(|path| Ok((names::of_folder(path)?, path.clone())));
+    let mut named = named.collect::<Result<Vec<_>, DataError>>()?;
+    // By name and not by path: the two spellings of a letter stand in different places.
+    named.sort();
+    Ok(named)
+}
+
+/// Everything in a folder but hidden files, by path.
+pub(crate) fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let failed = |e| DataError::io(folder, e);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        paths.push(entry.map_err(failed)?.path());
+    }
+    paths.retain(|path| !is_hidden(path));
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".") || SYSTEM_FILES.iter().any(|file| name.eq_ignore_ascii_case(file))
+}
+
+/// Whether a file is an image by its name.
+pub(crate) fn has_image_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
