@@ -16,7 +16,7 @@ const CLASS_FILE: &str = "classes.txt";
 const MOST_RESERVED: u64 = 64 << 20;
 
 /// The largest file, and the most that one may unpack to.
-const MOST_BYTES: u64 = 64 << 30;
+const MOST_BYTES: u64 = 16 << 30;
 
 /// What the names of a split's files begin with; there is no validation split.
 fn stem(split: Split) -> Option<&'static str> {
@@ -85,11 +85,14 @@ fn read<const D: usize>(path: &Path, magic: u32) -> Result<([usize; D], Vec<u8>)
     let content = sizes
         .iter()
         .try_fold(1u64, |product, &size| product.checked_mul(u64::from(size)))
-        .filter(|&bytes| bytes > 0 && bytes <= MOST_BYTES)
+        .filter(|&bytes| bytes > 0 && bytes <= isize::MAX as u64)
         .ok_or_else(|| DataError::BadHeader { path: path.to_path_buf(), cause: format!("sizes {sizes:?}") })?;
     // One byte more than there should be, so that a longer file is noticed, and never more than
     // that, whatever a compressed file would unpack to.
-    let bytes = read_up_to(path, &mut source, content + 1)?;
+    let bytes = read_up_to(path, &mut source, content.min(MOST_BYTES) + 1)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(DataError::FileTooLarge { path: path.to_path_buf(), bytes: content, limit: MOST_BYTES });
+    }
     check_end(path, header_len + content, header_len + bytes.len() as u64)?;
     Ok((sizes.map(|size| size as usize), bytes))
 }

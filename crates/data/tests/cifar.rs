@@ -34,7 +34,7 @@ fn planes_become_pixels_and_batches_follow_each_other() {
     assert_eq!(sets.layout, Layout::Cifar10);
     assert_eq!(sets.train.image_shape(), [32, 32, 3]);
     assert_eq!(labels(&*sets.train), [1, 9, 2, 9, 3, 9, 4, 9, 5, 9]);
-    assert_eq!(labels(&*sets.test), [7]);
+    assert_eq!(labels(&*sets.eval), [7]);
     assert_eq!(sets.train.classes()[6], "frog");
     assert_eq!(sets.train.classes().len(), 10);
     let image = pixels(&*sets.train, 4);
@@ -44,7 +44,14 @@ fn planes_become_pixels_and_batches_follow_each_other() {
 
 #[test]
 fn every_fault_of_a_file_is_named() {
-    let cases: [(&str, Option<Vec<u8>>, &str); 6] = [
+    let cases: [(&str, Option<Vec<u8>>, &str); 8] = [
+        // A byte too many, and a whole record: of the five files this one is to blame.
+        (
+            "data_batch_3.bin",
+            Some([record(1), record(1), vec![0]].concat()),
+            "too long: expected 6146 bytes, found 6147 or more",
+        ),
+        ("data_batch_4.bin", Some(record(1).repeat(3)), "too long: expected 6146 bytes, found 9219 or more"),
         ("data_batch_3.bin", None, "no such file or folder"),
         ("batches.meta.txt", None, "no such file or folder"),
         ("data_batch_2.bin", Some(record(1)), "truncated: expected 6146 bytes, found 3073"),
@@ -53,7 +60,7 @@ fn every_fault_of_a_file_is_named() {
         (
             "data_batch_5.bin",
             Some([record(1), record(10)].concat()),
-            "label 10 of image 1 is out of range: there are 10 classes",
+            "label 10 of image 1 is out of range: there are 10 classes in batches.meta.txt",
         ),
     ];
     for (name, bytes, expected) in cases {

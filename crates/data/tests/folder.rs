@@ -27,7 +27,7 @@ fn folders_are_classes_and_sizes_become_one() {
     assert_eq!(sets.train.classes(), ["blue", "red"]);
     assert_eq!(sets.train.image_shape(), [64, 64, 3]);
     assert_eq!(labels(&*sets.train), [0, 0, 1, 1]);
-    assert_eq!(labels(&*sets.test), [0, 1]);
+    assert_eq!(labels(&*sets.eval), [0, 1]);
     let colours = [[0, 0, 255], [0, 0, 200], [250, 0, 0], [100, 0, 0]];
     for (i, colour) in colours.into_iter().enumerate() {
         assert!(is_flat(&pixels(&*sets.train, i), colour, 3), "image {i}");
@@ -44,7 +44,7 @@ fn cached_and_lazy_folders_give_the_same_pixels() {
     // Room for the training images alone: 5 of 9*14 bytes.
     options.cache_bytes = 5 * 9 * 14;
     let half = open(folder.path(), &options).unwrap();
-    assert!(half.train.in_memory() && !half.test.in_memory());
+    assert!(half.train.in_memory() && !half.eval.in_memory());
     options.cache_bytes -= 1;
     let lazy = open(folder.path(), &options).unwrap();
     assert!(cached.train.in_memory() && !lazy.train.in_memory());
@@ -69,7 +69,7 @@ fn corrupt_images_are_named_and_skipped_or_refused() {
         // The good ones moved up in place of the skipped.
         assert!(is_flat(&pixels(&*sets.train, 0), [0, 0, 255], 3));
         assert!(is_flat(&pixels(&*sets.train, 3), [100, 0, 0], 0));
-        assert!(is_flat(&pixels(&*sets.test, 1), [55, 0, 0], 0));
+        assert!(is_flat(&pixels(&*sets.eval, 1), [55, 0, 0], 0));
         let skipped: Vec<String> = sets.notes.skipped.iter().map(|e| e.to_string()).collect();
         assert_eq!(skipped.len(), 3, "{skipped:?}");
         assert!(skipped[0].contains("0-cut.jpg: corrupt image: truncated"), "{skipped:?}");
@@ -207,11 +207,13 @@ fn missing_and_empty_folders_are_named() {
     assert!(matches!(&error, DataError::EmptyClass { path } if *path == green), "{error}");
 
     let folder = Folder::new();
-    folder.write("train/red/bad.png", b"bad");
-    folder.write("val/red/bad.png", b"bad");
+    for class in ["red", "blue"] {
+        folder.write(&format!("train/{class}/bad.png"), b"bad");
+        folder.write(&format!("val/{class}/bad.png"), b"bad");
+    }
     let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
     let train = folder.path().join("train");
-    assert!(matches!(&error, DataError::EmptySplit { path } if *path == train), "{error}");
+    assert!(matches!(&error, DataError::EmptySplit { path, .. } if *path == train), "{error}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn four_plain_files_open() {
     assert_eq!(sets.layout, Layout::Idx);
     assert_eq!(sets.train.image_shape(), [2, 3, 1]);
     assert_eq!(labels(&*sets.train), [5, 0, 4]);
-    assert_eq!(labels(&*sets.test), [7, 2]);
+    assert_eq!(labels(&*sets.eval), [7, 2]);
     assert_eq!(pixels(&*sets.train, 2), [12, 13, 14, 15, 16, 17]);
     assert_eq!(sets.train.classes()[9], "9");
 }
@@ -42,7 +42,7 @@ fn names_with_dots_and_gz_open_and_content_decides_on_gzip() {
     folder.write("t10k-labels.idx1-ubyte", &labels_file);
     let sets = open(folder.path(), &OpenOptions::default()).unwrap();
     assert_eq!(pixels(&*sets.train, 0), [8, 9]);
-    assert_eq!(labels(&*sets.test), [3]);
+    assert_eq!(labels(&*sets.eval), [3]);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn class_names_come_from_a_file() {
     folder.write("classes.txt", (names.join("\r\n") + "\n").as_bytes());
     folder.write("train-labels-idx1-ubyte", &idx(&[3], &[46, 0, 4]));
     let sets = open(folder.path(), &OpenOptions::default()).unwrap();
-    assert_eq!(sets.test.classes(), names);
+    assert_eq!(sets.eval.classes(), names);
     assert_eq!(labels(&*sets.train), [46, 0, 4]);
     folder.write("classes.txt", b"\n");
     assert!(matches!(open_err(&folder), DataError::BadClassList { .. }));
@@ -66,7 +66,7 @@ fn size_and_channels_can_be_asked_for_with_or_without_a_cache() {
     options.cache_bytes = 0;
     let lazy = open(folder.path(), &options).unwrap();
     assert!(cached.train.in_memory() && !lazy.train.in_memory());
-    assert_eq!(lazy.test.image_shape(), [4, 3, 3]);
+    assert_eq!(lazy.eval.image_shape(), [4, 3, 3]);
     assert_eq!(labels(&*lazy.train), [5, 0, 4]);
     let image = pixels(&*lazy.train, 1);
     assert_eq!(image, pixels(&*cached.train, 1));
@@ -85,14 +85,16 @@ fn every_fault_of_a_file_is_named() {
     let labels = "train-labels-idx1-ubyte";
     let mut doubles = idx(&[3, 2, 3], &[0; 18]);
     doubles[2] = 0x0E;
+    const HINTED: &str = "label 10 of image 2 is out of range: there are 10 classes, 0 to 9; for others put their names, \
+                          one a line, into ";
     let cases: [(&str, Vec<u8>, &str); 9] = [
         (images, doubles, "wrong magic number 0x00000e03, expected 0x00000803"),
         (labels, idx(&[3, 1, 1], &[0; 3]), "wrong magic number 0x00000803, expected 0x00000801"),
         (images, idx(&[3, 2, 3], &[0; 17]), "truncated: expected 34 bytes, found 33"),
         (images, idx(&[3, 2, 3], &[])[..9].into(), "truncated: expected 16 bytes, found 9"),
         (images, vec![], "truncated: expected 16 bytes, found 0"),
-        (labels, idx(&[3], &[0; 4]), "more bytes than the 11 that its header calls for"),
-        (labels, idx(&[3], &[1, 2, 10]), "label 10 of image 2 is out of range: there are 10 classes"),
+        (labels, idx(&[3], &[0; 4]), "too long: expected 11 bytes, found 12 or more"),
+        (labels, idx(&[3], &[1, 2, 10]), HINTED),
         (images, idx(&[3, 0, 3], &[]), "bad header: sizes [3, 0, 3]"),
         (images, idx(&[u32::MAX; 3], &[]), "bad header: sizes [4294967295, 4294967295, 4294967295]"),
     ];
@@ -100,7 +102,9 @@ fn every_fault_of_a_file_is_named() {
         let folder = idx_folder();
         folder.write(name, &bytes);
         let error = open_err(&folder);
-        assert_eq!(message(&folder, &error), format!("{name}: {expected}"));
+        let list = folder.path().join("classes.txt");
+        let hinted = if expected == HINTED { list.display().to_string() } else { String::new() };
+        assert_eq!(message(&folder, &error), format!("{name}: {expected}{hinted}"));
     }
 }
 
@@ -166,10 +170,10 @@ fn an_empty_or_missing_folder_tells_what_was_looked_for() {
 fn the_mnist_of_the_repository_is_read_right() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/mnist");
     let sets = open(&folder, &OpenOptions::default()).unwrap();
-    assert_eq!((sets.train.len(), sets.test.len()), (60_000, 10_000));
+    assert_eq!((sets.train.len(), sets.eval.len()), (60_000, 10_000));
     assert_eq!(sets.train.image_shape(), [28, 28, 1]);
     assert_eq!(labels(&*sets.train)[..5], [5, 0, 4, 1, 9]);
-    assert_eq!(labels(&*sets.test)[..5], [7, 2, 1, 0, 4]);
+    assert_eq!(labels(&*sets.eval)[..5], [7, 2, 1, 0, 4]);
     let first: u64 = pixels(&*sets.train, 0).into_iter().map(u64::from).sum();
     assert_eq!(first, 27_525);
     let normalize = Normalize::measure(&*sets.train).unwrap();
