@@ -40,8 +40,8 @@ fn corrupt_images_are_named_and_counted_or_refused() {
     let args = train_args(arg(&data), &["--size", "8", "--model", "small-cnn", "--out", arg(&out)]);
     expect_error(1, &[&args[..], &["--strict"]].concat(), &["1.jpg", "corrupt image"]);
     let (text, err) = expect(0, &args);
-    assert!(err.contains("skipped 1 corrupt image ") && err.contains("1.jpg"), "{err}");
-    assert!(text.contains("29 training and 12 test images"), "{text}");
+    assert!(err.contains("skipped 1 unreadable image ") && err.contains("1.jpg"), "{err}");
+    assert!(text.contains("29 training and 12 validation images"), "{text}");
 }
 
 #[test]
