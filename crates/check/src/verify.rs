@@ -82,11 +82,24 @@ impl std::fmt::Display for Report {
 /// Runs cases on both backends, those of 16 bits only where the first has these. A case on which either backend fails is
 /// reported as failed.
 pub fn verify(backend: &mut dyn Backend, reference: &mut dyn Backend, cases: &[Case], options: &Options) -> Report {
+    verify_telling(backend, reference, cases, options, &mut |_, _, _| ())
+}
+
+/// The same, calling `told` before each case with its name, its number from 1, and how many there are.
+pub fn verify_telling(
+    backend: &mut dyn Backend,
+    reference: &mut dyn Backend,
+    cases: &[Case],
+    options: &Options,
+    told: &mut dyn FnMut(&str, usize, usize),
+) -> Report {
     let half = backend.half_precision() != HalfPrecision::Missing;
     let runs = |c: &Case| half || c.tolerance != Tolerance::Half;
     let wanted = |c: &&Case| runs(c) && options.filter.as_ref().is_none_or(|f| c.name.contains(f));
     let mut report = Report { backend: backend.name(), reference: reference.name(), cases: vec![] };
+    let count = cases.iter().filter(wanted).count();
     for (i, case) in cases.iter().filter(wanted).enumerate() {
+        told(&case.name, i + 1, count);
         report.cases.push(verify_case(backend, reference, case, options.corrupt == Some(i)));
     }
     report

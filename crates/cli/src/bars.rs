@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::{duration, line};
 use crate::progress_line;
+use crate::waiting::Waiting;
 
 /// Columns of a terminal that does not tell.
 const USUAL_WIDTH: usize = 80;
@@ -19,6 +20,8 @@ pub struct Bars {
     /// What the model is evaluated on.
     split: Split,
     bar: Option<ProgressBar>,
+    /// What is told until the first step is done.
+    beginning: Option<Waiting>,
     /// Steps after which the run is stopped as by Ctrl-C, for tests.
     interrupt_after: Option<u64>,
     stop: Stop,
@@ -31,11 +34,13 @@ impl Bars {
         // The line is made here, to fit; the library draws it and keeps it below other output.
         let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = std::io::stdout().is_terminal().then(|| ProgressBar::no_length().with_style(style));
-        Bars { started, split, bar, interrupt_after, stop, steps: 0 }
+        let beginning = Some(Waiting::new("first step"));
+        Bars { started, split, bar, beginning, interrupt_after, stop, steps: 0 }
     }
 
     /// Removes the bar.
-    pub fn close(&self) {
+    pub fn close(&mut self) {
+        self.beginning = None;
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -60,7 +65,10 @@ impl Bars {
 impl Observer for Bars {
     fn event(&mut self, event: &Event<'_>) {
         match event {
-            Event::FirstStep => self.say(&format!("first step after {}", duration(self.started.elapsed()))),
+            Event::FirstStep => {
+                self.beginning = None;
+                self.say(&format!("first step after {}", duration(self.started.elapsed())));
+            }
             Event::Step(progress) => {
                 self.draw(|width| progress_line::training(progress, width));
                 self.steps += 1;

@@ -59,15 +59,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     drop(opening);
     notes::left_out(&data.notes);
     notes::without_images(&*data.set, data.split);
+    let waiting = Waiting::new("opening the device");
     let mut device = args.device.open()?;
     let (name, why) = (device.name(), device.why().to_string());
     let model = saved.model()?;
+    waiting.says(format!("preparing {} for {name}", model.name));
     let batch = settings.map_or(BATCH, |s| s.batch_size).min(data.set.len());
     let backend = device.backend();
     let options = EvalOptions { batch, threads: None, resident: false };
     let evaluator = Evaluator::new(backend, &model, &data.set, &data.normalize, options)?;
     saved.load_into(backend, &evaluator.step().graph)?;
-    let (evaluation, confusion) = evaluator.confusion(backend, |_| ())?;
+    let batches = evaluator.batches();
+    let (evaluation, confusion) =
+        evaluator.confusion(backend, |batch| waiting.says(format!("evaluating: {batch} of {batches} batches")))?;
+    drop(waiting);
 
     let (model, samples, word) = (&saved.info().model, evaluation.samples, data.split.word());
     line(&format!("{model} on {samples} {word} images of {}", folder.display()))?;

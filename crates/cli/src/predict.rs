@@ -7,6 +7,7 @@ use chiaro::train::{Classifier, Saved};
 
 use crate::device::DeviceArgs;
 use crate::output::{line, note};
+use crate::waiting::Waiting;
 
 /// The most probable classes of JPEG or PNG files
 #[derive(clap::Args)]
@@ -27,8 +28,11 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let saved = Saved::load(&args.run)?;
     saved.note().iter().for_each(|text| note(&format!("note: {text}")));
+    let waiting = Waiting::new("opening the device");
     let mut device = args.device.open()?;
+    waiting.says(format!("preparing {} for {}", saved.info().model, device.name()));
     let mut classifier = Classifier::new(device.backend(), &saved)?;
+    drop(waiting);
     let mut failed = 0;
     for file in &args.files {
         match classifier.classify(file) {

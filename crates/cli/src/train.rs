@@ -78,9 +78,12 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         dump.finish()?;
         return Ok(ExitCode::SUCCESS);
     }
+    let preparing = Waiting::new("opening the device");
     let mut device = device::open(&config.device, args.threads, args.no_tune)?;
     let (name, why, device_notes) = (device.name(), device.why().to_string(), device.notes().clone());
+    preparing.says(format!("preparing {} for {name}", config.model));
     let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+    drop(preparing);
     device_notes.take().iter().for_each(|text| note(&format!("note: {text}")));
     let folder = match (resumed, &args.out) {
         (Some(folder), _) => {

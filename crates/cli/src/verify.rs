@@ -7,12 +7,13 @@ use chiaro::cpu::reference::Reference;
 use chiaro::gpu::{Adapters, GpuError, Selection};
 use chiaro::nn::models;
 use chiaro::{Device, DeviceError, DeviceKind};
-use chiaro_check::verify::{Options, Report, verify};
+use chiaro_check::verify::{Options, Report, verify_telling};
 use serde_json::{Value, json};
 
 use crate::models::usual_image;
 use crate::output::{line, note, save};
 use crate::usage::Usage;
+use crate::waiting::Waiting;
 use crate::{check_model, device};
 
 /// Compare every op and a whole model, forward and backward, with a float64 reference
@@ -42,16 +43,22 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let cases = chiaro_check::cases();
     let options = Options { filter: args.filter.clone(), corrupt: args.corrupt };
     let whole = args.filter.as_ref().is_none_or(|text| format!("whole model/{}", model.name).contains(text));
+    let opening = Waiting::new("opening the devices");
     let (devices, broken) = devices_to_check(&args.device)?;
+    drop(opening);
 
     let mut reports = vec![];
     for mut device in devices {
         note(&format!("checking {} ({})", device.name(), device.why()));
         let mut reference = Reference::new();
-        let mut report = verify(device.backend(), &mut reference, &cases, &options);
+        let waiting = Waiting::new("the first case");
+        let mut told = |case: &str, i, n| waiting.says(format!("case {i} of {n}, {case}"));
+        let mut report = verify_telling(device.backend(), &mut reference, &cases, &options, &mut told);
         if whole {
+            waiting.says(format!("the whole model {}", model.name));
             report.cases.push(check_model::check(device.backend(), &mut reference, &model)?);
         }
+        drop(waiting);
         if report.cases.is_empty() {
             return Err(Usage(format!("no case is named like '{}'", args.filter.as_deref().unwrap_or(""))).into());
         }

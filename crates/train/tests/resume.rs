@@ -200,9 +200,9 @@ fn training_data_that_changed_is_refused_and_other_changed_data_told() {
     let folder = root.path().join("run");
     train(&folder, 1, ALL).expect("trained");
     let before: Vec<Vec<u8>> = FILES.iter().map(|name| content(&folder, name)).collect();
-    let with = |train: Arc<dyn Dataset>, test: Arc<dyn Dataset>| {
+    let with = |train: Arc<dyn Dataset>, eval: Arc<dyn Dataset>| {
         let normalize = data().normalize;
-        Data { train, test, normalize, ..data() }
+        Data { train, eval, normalize, ..data() }
     };
     let fewer = train_on(&folder, &with(noisy(48, 0), noisy(21, 1000)), &config(2), ALL).expect_err("refused");
     assert!(fewer.to_string().contains("48 training images") && fewer.to_string().contains("trained on 50"), "{fewer}");

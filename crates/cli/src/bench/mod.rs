@@ -17,6 +17,7 @@ use crate::dump::Dump;
 use crate::output::{line, save};
 use crate::profile;
 use crate::usage::Usage;
+use crate::waiting::Waiting;
 use measure::{Limits, measure};
 use predict::Predictor;
 use report::{Missing, Report};
@@ -29,6 +30,9 @@ pub struct Args {
     /// Only rows whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// Only the row whose name is the whole of --filter
+    #[arg(long, requires = "filter")]
+    exact: bool,
     /// Write the figures to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -41,7 +45,7 @@ pub struct Args {
     /// List the rows with their work and run nothing
     #[arg(long)]
     list: bool,
-    /// Write a trace of one run of the row that --filter names, for Perfetto or chrome://tracing
+    /// Write a trace of one run of the row that --filter (and --exact) names, for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     /// Write every kernel of the rows as WGSL and SPIR-V into this folder and run nothing; works on any adapter
@@ -72,12 +76,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.profile {
         return traced(args, &cases, path);
     }
+    let opening = Waiting::new("opening the device");
     let mut first = args.device.open()?;
+    drop(opening);
     line(&format!("device: {} ({})", first.name(), first.why()))?;
+    let measuring = Waiting::new("measuring the roofline");
     // A device that cannot measure its own peaks still runs rows.
     let peaks = first.backend().peaks().ok();
     let mut report = Report::new(first.name(), peaks);
     drop(first);
+    drop(measuring);
     table::peaks(peaks.as_ref())?;
     let mut predictor = Predictor::new(peaks, limits.most, args.device.device.contains("software"));
     let mut section = None;
@@ -97,13 +105,14 @@ fn seconds(option: &str, value: f64) -> anyhow::Result<Duration> {
     Ok(Duration::try_from_secs_f64(value).map_err(|_| Usage(message()))?)
 }
 
-/// The rows whose name contains the filter's text.
+/// The rows whose name contains the filter's text, or is it.
 fn chosen(args: &Args) -> anyhow::Result<Vec<Workload>> {
     let mut cases = workloads()?;
-    let wanted = |name: &str| args.filter.as_ref().is_none_or(|text| name.contains(text));
-    cases.retain(|case| wanted(&case.name));
+    let fits = |name: &str, text: &str| if args.exact { name == text } else { name.contains(text) };
+    cases.retain(|case| args.filter.as_ref().is_none_or(|text| fits(&case.name, text)));
     if cases.is_empty() {
-        return Err(Usage(format!("no row is named like '{}'", args.filter.as_deref().unwrap_or(""))).into());
+        let (named, text) = (if args.exact { "" } else { "like " }, args.filter.as_deref().unwrap_or_default());
+        return Err(Usage(format!("no row is named {named}'{text}'; --list shows the names")).into());
     }
     Ok(cases)
 }
@@ -127,11 +136,13 @@ fn one(
         report.left_out.push(Missing::new(case, reason));
         return Ok(());
     }
+    let waiting = Waiting::new(format!("measuring {}", case.name));
     // A device of its own for each row: buffers of earlier rows would count into its memory.
     let measured = args.device.open().and_then(|mut device| {
         let peaks = report.peaks;
         Ok(measure(device.backend(), case, limits, peaks.as_ref())?)
     });
+    drop(waiting);
     match measured {
         Ok(row) => {
             predictor.learn(case.group, &row);
@@ -151,7 +162,10 @@ fn traced(args: &Args, cases: &[Workload], path: &Path) -> anyhow::Result<ExitCo
     let [case] = cases else {
         let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
         let some = names[..names.len().min(3)].join(", ");
-        let message = format!("--profile is of one row, and --filter leaves {}: {some}, ...", names.len());
+        let message = format!(
+            "--profile is of one row, and --filter leaves {}: {some}, ...; --exact takes one by its whole name",
+            names.len()
+        );
         return Err(Usage(message).into());
     };
     let mut device = args.device.open()?;
