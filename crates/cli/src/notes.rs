@@ -1,7 +1,7 @@
 //! What is told about data before it is used: what was left out of it, and how many images each class has.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chiaro::data::{Dataset, FolderNotes, Split, class_counts};
 use chiaro::train::Data;
@@ -39,7 +39,7 @@ pub fn left_out(notes: &FolderNotes) {
     if !ignored.is_empty() {
         let files = count(ignored.len(), "file");
         let advice =
-            if ignored.iter().any(is_other_image) { "; convert images to PNG or JPEG to use them" } else { "" };
+            if ignored.iter().any(|path| is_other_image(path)) { "; convert images to PNG or JPEG to use them" } else { "" };
         note(&format!("note: left out {files} not named as JPEG or PNG ({}){advice}:", endings(ignored)));
         list(&paths(ignored));
     }
@@ -92,7 +92,7 @@ fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{ending}")
 }
 
-fn is_other_image(path: &PathBuf) -> bool {
+fn is_other_image(path: &Path) -> bool {
     path.extension().is_some_and(|e| OTHER_IMAGES.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
