@@ -38,8 +38,11 @@ pub fn left_out(notes: &FolderNotes) {
     }
     if !ignored.is_empty() {
         let files = count(ignored.len(), "file");
-        let advice =
-            if ignored.iter().any(|path| is_other_image(path)) { "; convert images to PNG or JPEG to use them" } else { "" };
+        let advice = if ignored.iter().any(|path| is_other_image(path)) {
+            "; convert images to PNG or JPEG to use them"
+        } else {
+            ""
+        };
         note(&format!("note: left out {files} not named as JPEG or PNG ({}){advice}:", endings(ignored)));
         list(&paths(ignored));
     }

@@ -45,6 +45,9 @@ impl Data {
     /// # Errors
     /// Those of [`chiaro_data::open`], and training images of one class alone.
     pub fn open(folder: &Path, options: &OpenOptions) -> Result<Data> {
+        if options.limit == Some(0) {
+            return Err(TrainError::setting("the limit must be at least 1 image"));
+        }
         let opened = open(folder, options)?;
         check_classes(&*opened.train)?;
         let unseen = Progress::default();
