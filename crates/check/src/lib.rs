@@ -7,6 +7,7 @@ mod draw;
 pub mod golden;
 pub mod gradient;
 pub mod models;
+pub mod plans;
 pub mod verify;
 
 pub use case::{Case, CaseInput, Kink, Tolerance};

@@ -7,7 +7,7 @@ use chiaro_check::compare::compare;
 use chiaro_cpu::reference::Reference;
 use chiaro_gpu::{BackendOptions, GpuBackend, KernelChoice, OpenOptions};
 use chiaro_graph::plan::Plan;
-use chiaro_graph::{Backend, DType, Tensor};
+use chiaro_graph::{Backend, DType, Graph, Tensor, evaluate};
 use chiaro_nn::{
     Activation, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Model, Optimizer, Precision, Residual, Sequential, Sgd,
     TrainOptions, TrainStep,
@@ -75,5 +75,33 @@ fn a_step_in_16_bits_by_the_kernels_of_gpus_equals_the_reference() {
         for (device, result) in [("GPU", &got), ("CPU", &cpu)] {
             assert!(error(result, &want) <= allowed, "{name}, {device}: {:e}", error(result, &want));
         }
+    }
+}
+
+#[test]
+fn every_number_is_rounded_to_what_sixteen_bits_hold_of_it() {
+    let Some(gpu) = support::open(OpenOptions::default()) else {
+        return;
+    };
+    // Every half but NaN, what lies just beside it, and the middle between it and the next.
+    let halves = (0..=u16::MAX).map(half::f16::from_bits).filter(|h| !h.is_nan());
+    let near = |h: half::f16| {
+        let x = h.to_f32();
+        let next = half::f16::from_bits(h.to_bits() + 1).to_f32();
+        let middle = x + (next - x) / 2.0;
+        [x, f32::from_bits(x.to_bits() + 1), middle, f32::from_bits(middle.to_bits() + 1)]
+    };
+    let values: Vec<f32> = halves.flat_map(near).chain([65519.9, 65520.0, 1e9, f32::MAX, 1e-9, 1e-30]).collect();
+    let mut g = Graph::new();
+    let x = g.input("x", &[values.len()], DType::F32).expect("new");
+    let h = g.cast(x, DType::F16);
+    let wide = g.cast(h, DType::F32);
+    g.output("wide", wide).expect("new");
+    let mut backend = GpuBackend::new(gpu, BackendOptions::default());
+    let input = Tensor::f32(vec![values.len()], values.clone()).expect("as many");
+    let got = evaluate(&mut backend, &g, &[input]).expect("it runs");
+    for (x, got) in values.iter().zip(got[0].to_f64()) {
+        let want = half::f16::from_f32(*x).to_f64();
+        assert!(got == want || got.is_nan() && want.is_nan(), "{x:e}: {got:e}, not {want:e}");
     }
 }

@@ -68,6 +68,14 @@ pub enum GraphError {
         /// What the user can do.
         hint: String,
     },
+    /// The planner broke one of its invariants: a fault of this library, found before anything ran.
+    #[error("the plan is wrong after `{pass}`: {detail}; this is a fault of chiaro: please report it with the model")]
+    Plan {
+        /// The pass after which it was found.
+        pass: &'static str,
+        /// The invariant, the calls and the buffers.
+        detail: String,
+    },
 }
 
 fn place(path: &str) -> String {

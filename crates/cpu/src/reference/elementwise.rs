@@ -39,7 +39,8 @@ fn wrap(v: i64, dtype: DType) -> Option<f64> {
 /// for non-zero. Floats of every width stay 64-bit here.
 pub(super) fn cast(x: Value<'_>, to: DType) -> Vec<f64> {
     let convert = |v: f64| match to {
-        DType::F32 | DType::F16 => v,
+        DType::F32 => v,
+        DType::F16 => half::f16::from_f64(v).to_f64(),
         DType::Bool => f64::from(u8::from(v != 0.0)),
         DType::I32 if x.dtype.is_float() => f64::from(v as i32),
         DType::U32 if x.dtype.is_float() => f64::from(v as u32),

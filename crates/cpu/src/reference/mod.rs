@@ -21,8 +21,8 @@ use half::f16;
 use std::collections::HashMap;
 use value::Value;
 
-/// Runs graphs in 64-bit floats. Nothing is rounded between ops, 16-bit nodes included unless that is asked for; integers are
-/// exact.
+/// Runs graphs in 64-bit floats. A cast to 16 bits rounds; nothing else is rounded between ops, other 16-bit nodes included
+/// unless that is asked for. Integers are exact.
 #[derive(Default)]
 pub struct Reference {
     plans: Vec<Plan>,

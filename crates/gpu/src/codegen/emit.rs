@@ -145,6 +145,7 @@ impl<'a> Emitter<'a> {
             Instr::Cast(to, from) => {
                 let (source, x) = (program.types[*from], self.registers[*from].clone());
                 let each = matches!(x, Lanes::Each(_));
+                self.functions.half |= *to == DType::F16;
                 self.define(reg, |lane| cast(*to, source, x.lane(lane)), each)
             }
             Instr::Map(op, regs) => {
@@ -287,7 +288,7 @@ fn stored(dtype: DType, value: &str) -> String {
 
 fn cast(to: DType, from: DType, value: &str) -> String {
     match (to.compute(), from) {
-        _ if to == DType::F16 => format!("f32(f16({value}))"),
+        _ if to == DType::F16 => format!("as_half({value})"),
         (DType::Bool, DType::F32 | DType::F16) => format!("({value} != 0.0)"),
         (DType::Bool, DType::I32) => format!("({value} != 0)"),
         (DType::Bool, DType::U32) => format!("({value} != 0u)"),

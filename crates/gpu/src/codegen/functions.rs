@@ -9,6 +9,8 @@ use chiaro_graph::{Class, DType, Elementwise, Scalar};
 pub(crate) struct Functions {
     code: BTreeMap<String, String>,
     pub(super) random: bool,
+    /// Rounding to 16 bits.
+    pub(super) half: bool,
 }
 
 impl Functions {
@@ -71,7 +73,8 @@ impl Functions {
     /// The text of all functions in use.
     pub(crate) fn text(&self) -> String {
         let random = if self.random { include_str!("random.wgsl") } else { "" };
-        let code: Vec<&str> = self.code.values().map(String::as_str).chain([random]).collect();
+        let half = if self.half { include_str!("as_half.wgsl") } else { "" };
+        let code: Vec<&str> = self.code.values().map(String::as_str).chain([random, half]).collect();
         code.concat()
     }
 }

@@ -89,6 +89,17 @@ impl Draft {
         self.program.stores.iter().chain(columns).map(|s| &self.operands[s.operand])
     }
 
+    /// Its programs, to be read.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        let prologue = match &self.kernel {
+            Kernel::Reduce { prologue, .. } => Some(prologue),
+            _ => None,
+        };
+        let loads = self.loads.iter().flatten().map(|l| &l.program);
+        let columns = self.columns.as_ref().map(|c| &c.program);
+        loads.chain(prologue).chain([&self.program]).chain(columns)
+    }
+
     /// Its programs: what a kernel runs at its inputs, before, at and after its results.
     pub fn programs_mut(&mut self) -> impl Iterator<Item = &mut Program> {
         let prologue = match &mut self.kernel {

@@ -6,8 +6,9 @@ use super::draft::{Draft, Drafts, Region};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Reg, Store, View};
 use super::schedule::Dependencies;
-use super::{hoist, inline};
+use super::{hoist, inline, verify};
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::shape::count;
 
 /// Points of a call that is small enough to be joined with others.
@@ -16,16 +17,35 @@ const SMALL: usize = 4096;
 /// Results of one reduction kernel at the most.
 const MAX_RESULTS: usize = 2;
 
-pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) {
-    merge_all(drafts, options, Dependencies::sharers, merged_reductions);
-    merge_all(drafts, options, Dependencies::producers, merged_consumer);
-    merge_all(drafts, options, Dependencies::producers, merged_columns);
-    if hoist::hoist(drafts) {
-        // Calls with fewer operands than before.
-        merge_all(drafts, options, Dependencies::producers, merged_consumer);
+/// The passes that merge calls, in their order.
+const PASSES: [(&str, fn(&mut Drafts, &PlanOptions)); 6] = [
+    ("reductions", |drafts, options| merge_all(drafts, options, Dependencies::sharers, merged_reductions)),
+    ("consumers", consumers),
+    ("columns", |drafts, options| merge_all(drafts, options, Dependencies::producers, merged_columns)),
+    ("hoist", |drafts, options| {
+        if hoist::hoist(drafts) {
+            // Calls with fewer operands than before.
+            consumers(drafts, options);
+        }
+    }),
+    ("inline", inline::inline),
+    ("small", |drafts, options| merge_all(drafts, options, Dependencies::companions, merged_small)),
+];
+
+/// Runs all passes, each verified.
+///
+/// # Errors
+/// [`GraphError::Plan`](crate::GraphError::Plan) if a pass breaks an invariant.
+pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) -> Result<()> {
+    for (name, pass) in PASSES {
+        pass(drafts, options);
+        verify::calls(drafts, name)?;
     }
-    inline::inline(drafts, options);
-    merge_all(drafts, options, Dependencies::companions, merged_small);
+    Ok(())
+}
+
+fn consumers(drafts: &mut Drafts, options: &PlanOptions) {
+    merge_all(drafts, options, Dependencies::producers, merged_consumer);
 }
 
 type Partners = fn(&Dependencies, &Drafts, usize) -> Vec<usize>;

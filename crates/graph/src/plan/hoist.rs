@@ -25,12 +25,14 @@ pub(super) fn hoist(drafts: &mut Drafts) -> bool {
             any = true;
         }
     }
-    for storage in rows.into_iter().flatten() {
-        let len = drafts.storages[storage].len;
-        let regions = drafts.calls.iter_mut().flat_map(|c| &mut c.operands);
-        regions.filter(|r| r.storage == storage).for_each(|r| r.len = len);
-    }
     any
+}
+
+/// Regions of a storage that has grown by rows are the whole of it again.
+fn widen(drafts: &mut Drafts, storage: usize) {
+    let len = drafts.storages[storage].len;
+    let regions = drafts.calls.iter_mut().flat_map(|c| &mut c.operands);
+    regions.filter(|r| r.storage == storage).for_each(|r| r.len = len);
 }
 
 fn new_storage(drafts: &mut Drafts) -> usize {
@@ -143,7 +145,7 @@ fn move_register(drafts: &mut Drafts, call: usize, host: usize, reg: Reg, storag
     }
     let sources = drafts.calls[call].operands.clone();
     let row = add_row(drafts, host, &code, place[reg], &sources, storage);
-    let region = Region { storage, offset: 0, len: 0 };
+    let region = rows_region(drafts, storage);
     let draft = &mut drafts.calls[call];
     let operand = draft.operand(region);
     let mut strides = vec![0; draft.program.domain.len()];
@@ -154,8 +156,8 @@ fn move_register(drafts: &mut Drafts, call: usize, host: usize, reg: Reg, storag
 
 /// Adds code to what finishes the host's columns, storing its result as a row of the storage; gives the row.
 fn add_row(drafts: &mut Drafts, host: usize, code: &Program, reg: Reg, sources: &[Region], storage: usize) -> usize {
+    let region = rows_region(drafts, storage);
     let draft = &mut drafts.calls[host];
-    let region = Region { storage, offset: 0, len: 0 };
     let map: Vec<usize> = sources.iter().map(|r| draft.operand(r.clone())).collect();
     let target = draft.operand(region);
     let operands = draft.operands.clone();
@@ -178,5 +180,10 @@ fn add_row(drafts: &mut Drafts, host: usize, code: &Program, reg: Reg, sources: 
     }
     drop_unused_operands(draft);
     drafts.storages[storage].len = (row + 1) * columns;
+    widen(drafts, storage);
     row
+}
+
+fn rows_region(drafts: &Drafts, storage: usize) -> Region {
+    Region { storage, offset: 0, len: drafts.storages[storage].len }
 }

@@ -1,12 +1,13 @@
 //! Places storages in buffers: intermediates share slots when their lifetimes do not meet.
 
 use super::draft::{Draft, Drafts, Region, StorageKind};
-use super::fuse::loads_in_order;
+use super::fuse::{drop_unused_operands, loads_in_order};
 use super::kernel::{Access, Kernel, Operand, Step};
-use super::program::{Instr, Program};
+use super::program::{Instr, Program, without_dead_code};
 use super::schedule::outermost;
-use super::{Buffer, BufferKind, Plan, PlanOptions, PlanOutput};
+use super::{Buffer, BufferKind, Plan, PlanOptions, PlanOutput, verify};
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::graph::Graph;
 
 /// A run of steps during which a storage holds something.
@@ -16,13 +17,18 @@ struct Life {
     last: usize,
 }
 
-pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options: &PlanOptions) -> Plan {
-    let calls: Vec<Draft> = order.iter().map(|&i| drafts.calls[i].clone()).collect();
+/// Assigns buffers.
+///
+/// # Errors
+/// [`GraphError::Plan`](crate::GraphError::Plan) if the finished plan breaks an invariant.
+pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options: &PlanOptions) -> Result<Plan> {
+    let mut calls: Vec<Draft> = order.iter().map(|&i| drafts.calls[i].clone()).collect();
     let unshared_bytes = (0..drafts.storages.len())
         .filter(|&s| drafts.storages[s].kind == StorageKind::Temporary && drafts.storages[s].inside.is_none())
         .filter(|&s| calls.iter().any(|c| c.writes().any(|w| w.storage == s)))
         .map(|s| bytes(&drafts, s))
         .sum();
+    calls.iter_mut().for_each(narrow_once);
     if options.fuse {
         reuse_in_place(&mut drafts, &calls, options);
     }
@@ -38,7 +44,7 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
     fixed_buffers(&drafts, &mut plan, &mut buffer_of);
     let scratch: Vec<usize> = calls.iter().map(|c| (options.scratch)(&c.kernel, c.columns.as_ref())).collect();
     let scratch_buffers = slots(&drafts, &calls, &scratch, &mut plan, &mut buffer_of);
-    for (i, call) in calls.into_iter().enumerate() {
+    for (i, call) in calls.iter().enumerate() {
         let scratch = scratch_buffers[i].map(|buffer| Operand {
             buffer,
             offset: 0,
@@ -46,7 +52,7 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
             dtype: DType::F32,
             access: Access::ReadWrite,
         });
-        plan.steps.push(finished(&drafts, call, &buffer_of, scratch));
+        plan.steps.push(finished(&drafts, call.clone(), &buffer_of, scratch));
     }
     for ((name, v), region) in graph.outputs().iter().zip(&drafts.outputs) {
         let place = outermost(&drafts, region);
@@ -54,7 +60,31 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
         let (buffer, offset) = (buffer_of[place.storage], place.offset);
         plan.outputs.push(PlanOutput { name: name.clone(), buffer, offset, shape, dtype });
     }
-    plan
+    verify::memory(&verify::Placed { drafts: &drafts, calls: &calls, buffer_of: &buffer_of, plan: &plan }, options)?;
+    Ok(plan)
+}
+
+/// A store in 16 bits rounds by itself: what was rounded only to be stored is not rounded before. An input that is computed
+/// as it is read goes into products alone, which lose nothing by its further digits.
+fn narrow_once(call: &mut Draft) {
+    for load in call.loads.iter_mut().flatten() {
+        if let Instr::Cast(DType::F16, wide) = load.program.instrs[load.reg] {
+            let mut kept = [wide];
+            load.program = without_dead_code(&load.program, &mut kept);
+            load.reg = kept[0];
+        }
+    }
+    let Program { instrs, stores, .. } = &mut call.program;
+    let mut any = false;
+    for store in stores.iter_mut().filter(|s| s.dtype == DType::F16) {
+        if let Instr::Cast(DType::F16, wide) = instrs[store.reg] {
+            store.reg = wide;
+            any = true;
+        }
+    }
+    if any {
+        drop_unused_operands(call);
+    }
 }
 
 /// Bytes of a storage, rounded up to whole words.

@@ -1,7 +1,8 @@
 //! The plan: a whole step as kernel calls over a fixed set of buffers.
 //!
 //! `decide` says which values get buffers of their own; `trace` turns the others into programs of the kernels that use them;
-//! `draft` holds the resulting calls; `fuse` merges them; `schedule` orders them; `memory` places buffers in reused slots.
+//! `draft` holds the resulting calls; `fuse` merges them; `schedule` orders them; `memory` places buffers in reused slots;
+//! `verify` checks the calls after every pass, and the finished plan.
 
 mod columns;
 mod decide;
@@ -16,6 +17,7 @@ mod program;
 mod schedule;
 mod trace;
 mod traffic;
+mod verify;
 
 pub use kernel::{
     Access, AxisShape, ColumnKind, Columns, ConvShape, ImagesShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
@@ -131,14 +133,16 @@ impl Plan {
     ///
     /// # Errors
     /// [`GraphError::TooLarge`] if an operand exceeds `max_bytes`; it names the tensor and a batch size that would fit.
+    /// [`GraphError::Plan`] if a pass broke an invariant; every pass is verified in every build.
     pub fn new(graph: &Graph, options: &PlanOptions) -> Result<Plan> {
         let decisions = decide::decide(graph, options);
         let mut drafts = lower::lower(graph, options, decisions);
+        verify::calls(&drafts, "lower")?;
         if options.fuse {
-            fuse::fuse(&mut drafts, options);
+            fuse::fuse(&mut drafts, options)?;
         }
-        let order = schedule::schedule(&mut drafts);
-        let plan = memory::place(graph, drafts, &order, options);
+        let order = schedule::schedule(&mut drafts)?;
+        let plan = memory::place(graph, drafts, &order, options)?;
         plan.check_sizes(graph, options)?;
         Ok(plan)
     }

@@ -1,9 +1,11 @@
 //! The order of calls: operands before their uses, reads of a state before its assignment.
 
-use super::draft::{Draft, Drafts, Region, StorageKind};
+use super::draft::{Draft, Drafts, Region};
 use super::fuse::loads_in_order;
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Store, View};
+use crate::error::{GraphError, Result};
+use crate::shape::count;
 
 /// Which call must run before which.
 pub(super) struct Dependencies {
@@ -32,10 +34,13 @@ impl Dependencies {
         let mut after = vec![vec![]; drafts.calls.len()];
         for Users { readers, writers } in &users {
             for (a, written) in writers {
-                let rank = |call: &usize| drafts.calls[*call].rank;
                 let flows = readers.iter().filter(|(b, r)| b != a && written.overlaps(r));
-                let later = writers.iter().filter(|(b, w)| rank(a) < rank(b) && written.overlaps(w));
-                after[*a].extend(flows.chain(later).map(|(b, _)| *b));
+                after[*a].extend(flows.map(|(b, _)| *b));
+            }
+        }
+        for (storage, calls) in writers(drafts).iter().enumerate().filter(|(_, calls)| calls.len() > 1) {
+            for &a in calls.iter().filter(|&&a| fills(drafts, a, storage)) {
+                after[a].extend(calls.iter().filter(|&&b| b != a));
             }
         }
         Dependencies { after, users }
@@ -94,6 +99,33 @@ impl Dependencies {
     }
 }
 
+/// Calls that write into each storage by its own name.
+pub(super) fn writers(drafts: &Drafts) -> Vec<Vec<usize>> {
+    let mut writers = vec![vec![]; drafts.storages.len()];
+    for (i, call) in drafts.calls.iter().enumerate() {
+        for region in call.writes() {
+            let calls: &mut Vec<usize> = &mut writers[region.storage];
+            if calls.last() != Some(&i) {
+                calls.push(i);
+            }
+        }
+    }
+    writers
+}
+
+/// Does a call write a storage from end to end? A storage has one writer, or several that write disjoint parts of it; parts
+/// may lie upon a filling, which then comes before them. Nothing else orders writers: the order follows from what they write,
+/// not from when they were made, so that merging two calls never adds one.
+pub(super) fn fills(drafts: &Drafts, call: usize, storage: usize) -> bool {
+    let call = &drafts.calls[call];
+    let (len, points) = (drafts.storages[storage].len, count(&call.program.domain));
+    call.program.stores.iter().any(|s| {
+        let region = &call.operands[s.operand];
+        let whole = region.storage == storage && region.offset == 0 && region.len == len;
+        whole && points == len && s.view.is_identity(&call.program.domain)
+    })
+}
+
 /// The region within the storage that holds it in the end.
 pub(super) fn outermost(drafts: &Drafts, region: &Region) -> Region {
     let mut region = region.clone();
@@ -105,7 +137,10 @@ pub(super) fn outermost(drafts: &Drafts, region: &Region) -> Region {
 }
 
 /// Decides how assignments are done and gives the calls' order.
-pub(super) fn schedule(drafts: &mut Drafts) -> Vec<usize> {
+///
+/// # Errors
+/// [`GraphError::Plan`] if calls wait for each other in a circle.
+pub(super) fn schedule(drafts: &mut Drafts) -> Result<Vec<usize>> {
     let mut dependencies = Dependencies::new(drafts);
     for (_, to, from) in drafts.assignments.clone() {
         let readers = |drafts: &Drafts, but: usize| -> Vec<usize> {
@@ -130,7 +165,7 @@ pub(super) fn schedule(drafts: &mut Drafts) -> Vec<usize> {
             dependencies.after[reader].push(writer);
         }
     }
-    topological(drafts, &dependencies)
+    topological(drafts, &dependencies, "schedule")
 }
 
 /// May a call write its result over a state that others, and perhaps itself, read?
@@ -173,7 +208,10 @@ fn copy(drafts: &Drafts, from: &Region, to: &Region) -> Draft {
 }
 
 /// Kahn's algorithm, the lowest rank first.
-fn topological(drafts: &Drafts, deps: &Dependencies) -> Vec<usize> {
+///
+/// # Errors
+/// [`GraphError::Plan`] if calls wait for each other in a circle.
+pub(super) fn topological(drafts: &Drafts, deps: &Dependencies, pass: &'static str) -> Result<Vec<usize>> {
     let n = drafts.calls.len();
     let mut waiting = vec![0; n];
     for next in &deps.after {
@@ -191,7 +229,9 @@ fn topological(drafts: &Drafts, deps: &Dependencies) -> Vec<usize> {
             }
         }
     }
-    debug_assert_eq!(order.len(), n, "calls depend on each other in a circle");
-    debug_assert!(drafts.storages.iter().all(|s| s.kind != StorageKind::Zeroed || s.inside.is_none()));
-    order
+    if order.len() < n {
+        let circle: Vec<&str> = (0..n).filter(|&i| waiting[i] > 0).map(|i| &drafts.calls[i].label[..]).collect();
+        return Err(GraphError::Plan { pass, detail: format!("the calls {circle:?} wait for each other in a circle") });
+    }
+    Ok(order)
 }

@@ -181,8 +181,12 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 self.push(Instr::Map(*op, regs))
             }
             Op::Cast(to) => {
-                let reg = self.value(node.inputs[0], map);
-                if self.program.types[reg] == to.compute() { reg } else { self.push(Instr::Cast(to.compute(), reg)) }
+                let mut reg = self.value(node.inputs[0], map);
+                if self.program.types[reg] != to.compute() {
+                    reg = self.push(Instr::Cast(to.compute(), reg));
+                }
+                let narrows = *to == DType::F16 && graph.dtype(node.inputs[0]) != DType::F16;
+                if narrows { self.as_stored(reg) } else { reg }
             }
             _ => {
                 let x = operands(graph, v)[0];
@@ -221,10 +225,11 @@ impl<'p, 'a> Tracer<'p, 'a> {
         }
     }
 
-    /// A computed 16-bit value as a load would give it: an extreme that was stored must equal the value that it comes from.
+    /// A 16-bit value as a load of it would give it: an extreme that was stored must equal the value that it comes from.
     fn as_stored(&mut self, reg: Reg) -> Reg {
-        match self.program.instrs[reg] {
-            Instr::Load { .. } | Instr::Scalar(_) => reg,
+        match &self.program.instrs[reg] {
+            Instr::Load { dtype: DType::F16, .. } | Instr::Cast(DType::F16, _) => reg,
+            Instr::Scalar(s) if s.dtype == DType::F16 => reg,
             _ => self.push(Instr::Cast(DType::F16, reg)),
         }
     }

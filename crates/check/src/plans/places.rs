@@ -1,0 +1,141 @@
+//! What may be written over what.
+
+use super::conv;
+use chiaro_graph::{DType, Elementwise, Graph, Result, Target, Var};
+
+type Record = fn(&mut Graph) -> Result<()>;
+
+pub(super) const CASES: &[(&str, Record)] = &[
+    ("a state that becomes a product of itself", product_of_state),
+    ("a state that becomes a sum of itself", sum_of_state),
+    ("a state that others read before it changes", state_read_by_others),
+    ("a product that is added to its own operand", residual_of_operand),
+    ("a sum that is added to what it sums", residual_of_sum),
+    ("a 16-bit value that is widened where it dies", widened),
+    ("an activation that becomes a state", assigned_activation),
+    ("a value that becomes a state and goes on", assigned_and_read),
+    ("sums that are finished with a value that dies", columns_with_dying_value),
+    ("sums that are finished with the state that is written", columns_with_state),
+];
+
+fn state(g: &mut Graph, shape: &[usize]) -> Result<(Target, Var)> {
+    let arena = g.arena("states", DType::F32)?;
+    let state = g.state(arena, "p", shape)?;
+    Ok((Target::State(state), g.state_value(state)))
+}
+
+fn product_of_state(g: &mut Graph) -> Result<()> {
+    let (target, p) = state(g, &[64, 64])?;
+    let w = g.input("w", &[64, 64], DType::F32)?;
+    let y = g.matmul(p, w, false, false)?;
+    let y = g.map_scalars(Elementwise::Mul, y, &[0.02])?;
+    g.assign(target, y)
+}
+
+fn sum_of_state(g: &mut Graph) -> Result<()> {
+    let (target, p) = state(g, &[4096])?;
+    let w = g.input("w", &[4096, 64], DType::F32)?;
+    let first = g.narrow(p, 0, 0, 64)?;
+    let y = g.mul(w, first)?;
+    let y = g.sum(y, &[1], false)?;
+    let y = g.map_scalars(Elementwise::Mul, y, &[0.02])?;
+    g.assign(target, y)
+}
+
+fn state_read_by_others(g: &mut Graph) -> Result<()> {
+    let (target, p) = state(g, &[32, 32])?;
+    let w = g.input("w", &[32, 32], DType::F32)?;
+    let y = g.matmul(p, w, false, false)?;
+    let new = g.map_scalars(Elementwise::Mul, p, &[0.5])?;
+    let z = g.matmul(w, p, false, true)?;
+    let sum = g.add(y, z)?;
+    g.assign(target, new)?;
+    g.output("sum", sum)
+}
+
+fn residual_of_operand(g: &mut Graph) -> Result<()> {
+    let a = g.input("a", &[64, 64], DType::F32)?;
+    let w = g.input("w", &[64, 64], DType::F32)?;
+    let x = g.matmul(a, w, false, false)?;
+    let y = g.matmul(x, w, false, false)?;
+    let y = g.add(y, x)?;
+    let z = g.matmul(y, w, true, false)?;
+    g.output("z", z)
+}
+
+fn residual_of_sum(g: &mut Graph) -> Result<()> {
+    let a = g.input("a", &[512, 512], DType::F32)?;
+    let b = g.input("b", &[512, 16], DType::F32)?;
+    let c = g.input("c", &[16, 1], DType::F32)?;
+    let x = g.matmul(b, c, false, false)?;
+    let x = g.reshape(x, &[512])?;
+    let y = g.mul(a, x)?;
+    let y = g.sum(y, &[1], false)?;
+    let y = g.add(y, x)?;
+    let y = g.reshape(y, &[1, 512])?;
+    let z = g.matmul(y, a, false, false)?;
+    g.output("z", z)
+}
+
+fn widened(g: &mut Graph) -> Result<()> {
+    let a = g.input("a", &[64, 64], DType::F32)?;
+    let h = g.input("h", &[64, 64], DType::F16)?;
+    // A sum is computed in its place from a 16-bit value that nobody reads afterwards.
+    let x = g.sum(h, &[0], false)?;
+    let y = g.cast(x, DType::F32);
+    let s = g.matmul(a, a, false, false)?;
+    let s = g.sum(s, &[0], false)?;
+    let y = g.mul(y, s)?;
+    let y = g.reshape(y, &[1, 64])?;
+    let z = g.matmul(y, a, false, false)?;
+    g.output("z", z)
+}
+
+fn assigned_activation(g: &mut Graph) -> Result<()> {
+    let (target, _) = state(g, &[2, 8, 8, 8])?;
+    let x = g.input("x", &[2, 8, 8, 8], DType::F32)?;
+    let y = conv(g, x, "w1")?;
+    let (scale, shift) = (g.input("scale", &[8], DType::F32)?, g.input("shift", &[8], DType::F32)?);
+    let (y, _) = g.batch_norm(y, scale, shift, 1e-5)?;
+    let y = g.relu(y)?;
+    let z = conv(g, y, "w2")?;
+    g.output("z", z)?;
+    g.assign(target, y)
+}
+
+fn assigned_and_read(g: &mut Graph) -> Result<()> {
+    let (target, old) = state(g, &[32, 32])?;
+    let w = g.input("w", &[32, 32], DType::F32)?;
+    let y = g.map_scalars(Elementwise::Mul, old, &[0.5])?;
+    let y = g.add(y, w)?;
+    let z = g.matmul(y, w, false, false)?;
+    g.output("z", z)?;
+    g.assign(target, y)
+}
+
+fn columns_with_dying_value(g: &mut Graph) -> Result<()> {
+    let a = g.input("a", &[64, 32], DType::F32)?;
+    let w = g.input("w", &[32, 64], DType::F32)?;
+    let c = g.input("c", &[64, 32], DType::F32)?;
+    let x = g.matmul(c, w, false, false)?;
+    let y = g.matmul(a, w, false, false)?;
+    let y = g.add(y, x)?;
+    let s = g.sum(y, &[0], true)?;
+    let row = g.narrow(x, 0, 3, 4)?;
+    let s = g.add(s, row)?;
+    let z = g.matmul(y, w, false, true)?;
+    g.output("z", z)?;
+    g.output("s", s)
+}
+
+fn columns_with_state(g: &mut Graph) -> Result<()> {
+    let (target, old) = state(g, &[64, 64])?;
+    let a = g.input("a", &[64, 32], DType::F32)?;
+    let w = g.input("w", &[32, 64], DType::F32)?;
+    let y = g.matmul(a, w, false, false)?;
+    let s = g.sum(y, &[0], true)?;
+    let row = g.narrow(old, 0, 3, 4)?;
+    let s = g.add(s, row)?;
+    g.output("s", s)?;
+    g.assign(target, y)
+}
