@@ -93,7 +93,7 @@ fn rounded(g: &mut Graph) -> Result<()> {
 }
 
 fn rounded_integers(g: &mut Graph) -> Result<()> {
-    let i = g.iota(5000);
+    let i = g.iota(5000)?;
     let h = g.cast(i, DType::F16);
     let wide = g.cast(h, DType::F32);
     g.output("wide", wide)

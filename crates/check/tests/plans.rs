@@ -1,0 +1,36 @@
+//! The graphs that make the planner's decisions matter can be planned for every kind of backend: the planner verifies itself.
+
+use chiaro_check::plans::plans;
+use chiaro_graph::plan::{Kernel, Plan, PlanOptions};
+
+/// What real backends ask for, and less.
+fn options() -> Vec<(&'static str, PlanOptions)> {
+    let plain = PlanOptions { fuse: false, ..PlanOptions::default() };
+    let small = PlanOptions { alignment: 64, inline_broadcasts: true, ..PlanOptions::default() };
+    let reducing = PlanOptions {
+        columns: |kernel| matches!(kernel, Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_)),
+        loads: |kernel, input| match kernel {
+            Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) => input == 0,
+            other => matches!(other, Kernel::Conv2dWeightGrad(_)),
+        },
+        ..small
+    };
+    vec![
+        ("plain", plain),
+        ("fused", PlanOptions::default()),
+        ("aligned", small),
+        ("reducing", reducing),
+        ("apart", PlanOptions { epilogue_in_place: false, ..PlanOptions::default() }),
+    ]
+}
+
+#[test]
+fn every_graph_has_a_sound_plan_under_all_options() {
+    for case in plans() {
+        let graph = case.graph().unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        for (name, options) in options() {
+            let plan = Plan::new(&graph, &options).unwrap_or_else(|e| panic!("{}, {name}: {e}", case.name));
+            assert!(!plan.steps.is_empty(), "{}, {name}", case.name);
+        }
+    }
+}
