@@ -94,8 +94,8 @@ fn every_number_is_rounded_to_what_sixteen_bits_hold_of_it() {
     let values: Vec<f32> = halves.flat_map(near).chain([65519.9, 65520.0, 1e9, f32::MAX, 1e-9, 1e-30]).collect();
     let mut g = Graph::new();
     let x = g.input("x", &[values.len()], DType::F32).expect("new");
-    let h = g.cast(x, DType::F16);
-    let wide = g.cast(h, DType::F32);
+    let h = g.cast(x, DType::F16).expect("floats");
+    let wide = g.cast(h, DType::F32).expect("floats");
     g.output("wide", wide).expect("new");
     let mut backend = GpuBackend::new(gpu, BackendOptions::default());
     let input = Tensor::f32(vec![values.len()], values.clone()).expect("as many");

@@ -85,8 +85,8 @@ fn rounded(g: &mut Graph) -> Result<()> {
     let x = g.input("x", &[23], DType::F32)?;
     for (name, factor) in [("small", 1.0001), ("odd", 2049.0), ("overflowing", 1e6)] {
         let y = g.map_scalars(Elementwise::Mul, x, &[factor])?;
-        let h = g.cast(y, DType::F16);
-        let wide = g.cast(h, DType::F32);
+        let h = g.cast(y, DType::F16)?;
+        let wide = g.cast(h, DType::F32)?;
         g.output(name, wide)?;
     }
     Ok(())
@@ -94,14 +94,14 @@ fn rounded(g: &mut Graph) -> Result<()> {
 
 fn rounded_integers(g: &mut Graph) -> Result<()> {
     let i = g.iota(5000)?;
-    let h = g.cast(i, DType::F16);
-    let wide = g.cast(h, DType::F32);
+    let h = g.cast(i, DType::F16)?;
+    let wide = g.cast(h, DType::F32)?;
     g.output("wide", wide)
 }
 
 fn gradient_of_half_maximum(g: &mut Graph) -> Result<()> {
     let x = g.input("x", &[4, 23], DType::F32)?;
-    let h = g.cast(x, DType::F16);
+    let h = g.cast(x, DType::F16)?;
     for (name, kind) in [("largest", ReduceKind::Max), ("least", ReduceKind::Min)] {
         let m = g.reduce(kind, h, &[0, 1], false)?;
         let d = g.grad(m, None, &[x])?;
@@ -112,12 +112,12 @@ fn gradient_of_half_maximum(g: &mut Graph) -> Result<()> {
 
 fn compared_halves(g: &mut Graph) -> Result<()> {
     let x = g.input("x", &[4, 23], DType::F32)?;
-    let h = g.cast(x, DType::F16);
+    let h = g.cast(x, DType::F16)?;
     let root = g.unary(Elementwise::Exp, h)?;
     let largest = g.reduce(ReduceKind::Max, root, &[1], true)?;
     let largest = g.broadcast_to(largest, &[4, 23])?;
     let hit = g.map(Elementwise::Equal, &[root, largest])?;
-    let hit = g.cast(hit, DType::F32);
+    let hit = g.cast(hit, DType::F32)?;
     let hits = g.sum(hit, &[1], false)?;
     g.output("hits", hits)
 }

@@ -21,7 +21,7 @@ pub(super) const CASES: &[(&str, Record)] = &[
 fn state(g: &mut Graph, shape: &[usize]) -> Result<(Target, Var)> {
     let arena = g.arena("states", DType::F32)?;
     let state = g.state(arena, "p", shape)?;
-    Ok((Target::State(state), g.state_value(state)))
+    Ok((Target::State(state), g.state_value(state)?))
 }
 
 fn product_of_state(g: &mut Graph) -> Result<()> {
@@ -82,7 +82,7 @@ fn widened(g: &mut Graph) -> Result<()> {
     let h = g.input("h", &[64, 64], DType::F16)?;
     // A sum is computed in its place from a 16-bit value that nobody reads afterwards.
     let x = g.sum(h, &[0], false)?;
-    let y = g.cast(x, DType::F32);
+    let y = g.cast(x, DType::F32)?;
     let s = g.matmul(a, a, false, false)?;
     let s = g.sum(s, &[0], false)?;
     let y = g.mul(y, s)?;
