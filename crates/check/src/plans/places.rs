@@ -12,6 +12,7 @@ pub(super) const CASES: &[(&str, Record)] = &[
     ("a product that is added to its own operand", residual_of_operand),
     ("a sum that is added to what it sums", residual_of_sum),
     ("a 16-bit value that is widened where it dies", widened),
+    ("rows of 16-bit values that start between the bounds of bindings", rows_of_halves),
     ("an activation that becomes a state", assigned_activation),
     ("a value that becomes a state and goes on", assigned_and_read),
     ("sums that are finished with a value that dies", columns_with_dying_value),
@@ -80,14 +81,19 @@ fn residual_of_sum(g: &mut Graph) -> Result<()> {
 fn widened(g: &mut Graph) -> Result<()> {
     let a = g.input("a", &[64, 64], DType::F32)?;
     let h = g.input("h", &[64, 64], DType::F16)?;
-    // A sum is computed in its place from a 16-bit value that nobody reads afterwards.
-    let x = g.sum(h, &[0], false)?;
-    let y = g.cast(x, DType::F32)?;
-    let s = g.matmul(a, a, false, false)?;
-    let s = g.sum(s, &[0], false)?;
-    let y = g.mul(y, s)?;
-    let y = g.reshape(y, &[1, 64])?;
+    let x = g.matmul(h, h, false, false)?;
+    let p = g.matmul(h, h, true, false)?;
+    let (x, p) = (g.cast(x, DType::F32)?, g.cast(p, DType::F32)?);
+    let y = g.mul(x, p)?;
     let z = g.matmul(y, a, false, false)?;
+    g.output("z", z)
+}
+
+fn rows_of_halves(g: &mut Graph) -> Result<()> {
+    let h = g.input("h", &[4, 8, 8], DType::F16)?;
+    let first = g.narrow(h, 0, 1, 2)?;
+    let second = g.narrow(h, 0, 2, 3)?;
+    let z = g.matmul(first, second, false, false)?;
     g.output("z", z)
 }
 
@@ -120,8 +126,9 @@ fn columns_with_dying_value(g: &mut Graph) -> Result<()> {
     let x = g.matmul(c, w, false, false)?;
     let y = g.matmul(a, w, false, false)?;
     let y = g.add(y, x)?;
-    let s = g.sum(y, &[0], true)?;
+    let s = g.sum(y, &[0], false)?;
     let row = g.narrow(x, 0, 3, 4)?;
+    let row = g.reshape(row, &[64])?;
     let s = g.add(s, row)?;
     let z = g.matmul(y, w, false, true)?;
     g.output("z", z)?;
@@ -133,8 +140,9 @@ fn columns_with_state(g: &mut Graph) -> Result<()> {
     let a = g.input("a", &[64, 32], DType::F32)?;
     let w = g.input("w", &[32, 64], DType::F32)?;
     let y = g.matmul(a, w, false, false)?;
-    let s = g.sum(y, &[0], true)?;
+    let s = g.sum(y, &[0], false)?;
     let row = g.narrow(old, 0, 3, 4)?;
+    let row = g.reshape(row, &[64])?;
     let s = g.add(s, row)?;
     g.output("s", s)?;
     g.assign(target, y)

@@ -4,10 +4,9 @@ use super::draft::{Draft, Drafts, Region, StorageKind};
 use super::fuse::{drop_unused_operands, loads_in_order};
 use super::kernel::{Access, Kernel, Operand, Step};
 use super::program::{Instr, Program, without_dead_code};
-use super::schedule::outermost;
-use super::{Buffer, BufferKind, Plan, PlanOptions, PlanOutput, verify};
+use super::schedule::{outermost, writers};
+use super::{Buffer, BufferKind, Plan, PlanOptions, PlanOutput};
 use crate::dtype::DType;
-use crate::error::Result;
 use crate::graph::Graph;
 
 /// A run of steps during which a storage holds something.
@@ -17,15 +16,22 @@ struct Life {
     last: usize,
 }
 
-/// Assigns buffers.
-///
-/// # Errors
-/// [`GraphError::Plan`](crate::GraphError::Plan) if the finished plan breaks an invariant.
-pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options: &PlanOptions) -> Result<Plan> {
+/// A finished plan, with what it was made of.
+pub(super) struct Placed {
+    pub drafts: Drafts,
+    /// In the order in which they run.
+    pub calls: Vec<Draft>,
+    /// Buffer of each storage that lies in no other.
+    pub buffer_of: Vec<usize>,
+    pub plan: Plan,
+}
+
+pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options: &PlanOptions) -> Placed {
     let mut calls: Vec<Draft> = order.iter().map(|&i| drafts.calls[i].clone()).collect();
+    let writers = writers(&drafts);
     let unshared_bytes = (0..drafts.storages.len())
         .filter(|&s| drafts.storages[s].kind == StorageKind::Temporary && drafts.storages[s].inside.is_none())
-        .filter(|&s| calls.iter().any(|c| c.writes().any(|w| w.storage == s)))
+        .filter(|&s| !writers[s].is_empty())
         .map(|s| bytes(&drafts, s))
         .sum();
     calls.iter_mut().for_each(narrow_once);
@@ -60,8 +66,7 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
         let (buffer, offset) = (buffer_of[place.storage], place.offset);
         plan.outputs.push(PlanOutput { name: name.clone(), buffer, offset, shape, dtype });
     }
-    verify::memory(&verify::Placed { drafts: &drafts, calls: &calls, buffer_of: &buffer_of, plan: &plan }, options)?;
-    Ok(plan)
+    Placed { drafts, calls, buffer_of, plan }
 }
 
 /// A store in 16 bits rounds by itself: what was rounded only to be stored is not rounded before. An input that is computed

@@ -142,9 +142,10 @@ impl Plan {
             fuse::fuse(&mut drafts, options)?;
         }
         let order = schedule::schedule(&mut drafts)?;
-        let plan = memory::place(graph, drafts, &order, options)?;
-        plan.check_sizes(graph, options)?;
-        Ok(plan)
+        let placed = memory::place(graph, drafts, &order, options);
+        placed.plan.check_sizes(graph, options)?;
+        verify::memory(&placed, options)?;
+        Ok(placed.plan)
     }
 
     fn check_sizes(&self, graph: &Graph, options: &PlanOptions) -> Result<()> {

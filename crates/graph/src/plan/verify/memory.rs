@@ -1,24 +1,18 @@
 //! Invariants of the finished plan: run over the memory as it was assigned, every read finds the value that it was recorded
 //! for, and nothing is read and written at once but point by point.
 
-use super::super::draft::{Draft, Drafts, Region, StorageKind};
+use super::super::PlanOptions;
+use super::super::draft::{Draft, Region, StorageKind};
+use super::super::fuse::fits;
 use super::super::kernel::{Access, Kernel, Operand, Step};
+use super::super::memory::Placed;
 use super::super::program::{Instr, Program, Store};
 use super::super::schedule::{outermost, writers};
-use super::super::{Plan, PlanOptions};
 use super::broken;
 use crate::error::Result;
 use std::collections::HashMap;
 
 const PASS: &str = "memory";
-
-/// Calls in their order, with the buffer of each outermost storage.
-pub(in super::super) struct Placed<'a> {
-    pub drafts: &'a Drafts,
-    pub calls: &'a [Draft],
-    pub buffer_of: &'a [usize],
-    pub plan: &'a Plan,
-}
 
 /// Bytes of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +82,7 @@ pub(in super::super) fn memory(placed: &Placed, options: &PlanOptions) -> Result
 
 /// Calls that still have to write into each storage.
 fn writers_in_order(placed: &Placed) -> Vec<usize> {
-    let mut left: Vec<usize> = writers(placed.drafts).iter().map(Vec::len).collect();
+    let mut left: Vec<usize> = writers(&placed.drafts).iter().map(Vec::len).collect();
     for (storage, calls) in placed.drafts.storages.iter().zip(&mut left) {
         // The old contents of an arena may be read before the new ones are written.
         if matches!(storage.kind, StorageKind::Arena(_)) {
@@ -115,9 +109,9 @@ fn results(placed: &Placed, held: &Held) -> Result<()> {
     Ok(())
 }
 
-impl Placed<'_> {
+impl Placed {
     fn span(&self, region: &Region) -> Span {
-        let place = outermost(self.drafts, region);
+        let place = outermost(&self.drafts, region);
         let size = self.drafts.storages[region.storage].dtype.size();
         let start = place.offset * size;
         Span { buffer: self.buffer_of[place.storage], start, end: start + place.len * size }
@@ -143,6 +137,14 @@ fn operands(placed: &Placed, call: &Draft, step: &Step, options: &PlanOptions) -
         if o.access == Access::Read && step.operands.iter().chain(&step.scratch).any(|p| written(&p)) {
             return Some(format!("operand {o:?} is only read, but its buffer is written"));
         }
+    }
+    let reads = |r: &&Region| step.operands.iter().any(|o| span_of(o) == placed.span(r) && o.access == Access::Read);
+    if let Some(region) = call.writes().find(reads) {
+        return Some(format!("{region:?} is written, but only read by its access"));
+    }
+    if !fits(call, options) {
+        let n = call.operands.len();
+        return Some(format!("{n} operands, the device binds {} with its scratch", options.max_operands));
     }
     let missing =
         call.reads().chain(call.writes()).find(|r| !step.operands.iter().any(|o| span_of(o) == placed.span(r)));

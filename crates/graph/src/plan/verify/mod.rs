@@ -7,7 +7,7 @@ mod memory;
 mod tests;
 
 pub(super) use calls::calls;
-pub(super) use memory::{Placed, memory};
+pub(super) use memory::memory;
 
 use crate::error::GraphError;
 
