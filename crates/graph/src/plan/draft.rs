@@ -67,13 +67,18 @@ impl Draft {
         self.operands.len() - 1
     }
 
-    /// Regions that the call reads.
-    pub fn reads(&self) -> impl Iterator<Item = &Region> {
-        let prologue = match &self.kernel {
+    /// What a reduction computes at each point.
+    pub fn prologue(&self) -> Option<&Program> {
+        match &self.kernel {
             Kernel::Reduce { prologue, .. } => Some(prologue),
             _ => None,
-        };
-        let programs = prologue.into_iter().chain([&self.program]).chain(self.columns.iter().map(|c| &c.program));
+        }
+    }
+
+    /// Regions that the call reads.
+    pub fn reads(&self) -> impl Iterator<Item = &Region> {
+        let programs =
+            self.prologue().into_iter().chain([&self.program]).chain(self.columns.iter().map(|c| &c.program));
         self.kernel_reads().chain(programs.flat_map(Program::loaded).map(|i| &self.operands[i]))
     }
 
@@ -91,13 +96,9 @@ impl Draft {
 
     /// Its programs, to be read.
     pub fn programs(&self) -> impl Iterator<Item = &Program> {
-        let prologue = match &self.kernel {
-            Kernel::Reduce { prologue, .. } => Some(prologue),
-            _ => None,
-        };
         let loads = self.loads.iter().flatten().map(|l| &l.program);
         let columns = self.columns.as_ref().map(|c| &c.program);
-        loads.chain(prologue).chain([&self.program]).chain(columns)
+        loads.chain(self.prologue()).chain([&self.program]).chain(columns)
     }
 
     /// Its programs: what a kernel runs at its inputs, before, at and after its results.

@@ -2,7 +2,9 @@
 //! computing something else.
 
 mod calls;
+mod held;
 mod memory;
+mod simulation;
 #[cfg(test)]
 mod tests;
 
