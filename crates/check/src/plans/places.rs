@@ -123,8 +123,9 @@ fn columns_with_dying_value(g: &mut Graph) -> Result<()> {
     let a = g.input("a", &[64, 32], DType::F32)?;
     let w = g.input("w", &[32, 64], DType::F32)?;
     let c = g.input("c", &[64, 32], DType::F32)?;
-    let x = g.matmul(c, w, false, false)?;
+    // Recorded before the value that dies, so that the sum of both ends this product and not the other.
     let y = g.matmul(a, w, false, false)?;
+    let x = g.matmul(c, w, false, false)?;
     let y = g.add(y, x)?;
     let s = g.sum(y, &[0], false)?;
     let row = g.narrow(x, 0, 3, 4)?;
