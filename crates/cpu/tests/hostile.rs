@@ -18,8 +18,10 @@ const SIZES: &[usize] = &[
     8,
     1 << 16,
     (1 << 28) - 1,
+    1 << 28,
     (1 << 28) + 1,
     1 << 31,
+    (1 << 36) + 1,
     1 << 32,
     (1 << 60) - 1,
     1 << 60,
@@ -146,6 +148,14 @@ const SIZED: &[Sized] = &[
     ("conv2d stride and padding", |g, v, n, m| g.conv2d(v.image, v.filter, &conv(n, m, 1, 1))),
     ("conv2d dilation and padding", |g, v, n, m| g.conv2d(v.image, v.filter, &conv(1, m, n, 1))),
     ("conv2d dilation and groups", |g, v, n, m| g.conv2d(v.image, v.filter, &conv(1, 0, n, m))),
+    ("conv2d kernel and dilation", |g, v, n, m| {
+        let filter = g.full(&[2, n, 1, 2], 0.5, DType::F32)?;
+        g.conv2d(v.image, filter, &conv(1, 0, m, 1))
+    }),
+    ("conv_transpose2d kernel and dilation", |g, v, n, m| {
+        let filter = g.full(&[2, n, 1, 2], 0.5, DType::F32)?;
+        g.conv_transpose2d(v.image, filter, &conv(1, 0, m, 1), [0, 0])
+    }),
     ("conv_transpose2d stride and padding", |g, v, n, m| {
         g.conv_transpose2d(v.image, v.filter, &conv(n, m, 1, 1), [0, 0])
     }),
@@ -200,6 +210,8 @@ fn expected(name: &str, n: usize, m: usize) -> Option<Vec<i128>> {
         "concat" => vec![2, a + b],
         "conv2d stride and padding" => vec![1, (5 + b + 1 - 3) / a + 1, 3, 2],
         "conv2d dilation and padding" => vec![1, 5 + b + 1 - 2 * a, 3, 2],
+        "conv2d kernel and dilation" => vec![1, 5 + 1 - b * (a - 1) - 1 + 1, 4, 2],
+        "conv_transpose2d kernel and dilation" => vec![1, 4 + b * (a - 1) + 1 - 1, 4, 2],
         "conv_transpose2d stride and padding" => vec![1, 4 * a + 3 - b - 1, 5, 2],
         "conv_transpose2d stride and output padding" => vec![1, 4 * a + 3 + b - 1, 5, 2],
         "max_pool2d kernel and padding" => vec![1, 5 + 2 * b - a + 1, 3, 2],
