@@ -3,6 +3,7 @@
 
 use crate::arena::vector;
 use crate::error::{NnError, Result};
+use chiaro_graph::shape::count;
 use chiaro_graph::{DType, Data, Elementwise, Graph, RandomKind, Tensor, Var};
 
 /// Begins the names of the arenas that hold data: no part of what is trained or saved.
@@ -78,12 +79,11 @@ impl ImageInput {
 
     /// Declares the input, and the arena of a set on the device.
     pub(crate) fn declare(&self, graph: &mut Graph, n: usize, shape: [usize; 3]) -> Result<Given> {
-        let [h, w, c] = shape;
         let ImageInput::Pixels(pixels) = self else {
-            return Ok(Given { images: graph.input("images", &[n, h, w, c], DType::F32)?, index: None });
+            return Ok(Given { images: graph.input("images", &[n, shape[0], shape[1], shape[2]], DType::F32)?, index: None });
         };
         pixels.check(shape)?;
-        let words = (h * w * c).div_ceil(4);
+        let words = count(&shape).div_ceil(4);
         let Some(resident) = &pixels.resident else {
             let images = graph.input("pixels", &[n, words], DType::U32)?;
             return Ok(Given { images, index: Some(integers(graph, &[n], (0..n as i32).collect())?) });
