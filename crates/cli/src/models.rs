@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use chiaro::nn::{Summary, models};
+use anyhow::Context;
+use chiaro::nn::{Model, Summary, models};
 
 use crate::output::line;
 
@@ -17,6 +18,14 @@ pub fn usual_image(name: &str) -> [usize; 3] {
         "tutorial-cnn" => [64, 64, 3],
         _ => [32, 32, 3],
     }
+}
+
+/// A model's layers; an error where it does not fit its images, which says so before the layer at fault.
+pub fn layers(model: &Model) -> anyhow::Result<Summary> {
+    let [h, w, c] = model.image;
+    let channels = if c == 1 { "channel" } else { "channels" };
+    let misfit = || format!("{} does not fit images of {h}x{w} with {c} {channels}; --size chooses others", model.name);
+    Summary::of(model).with_context(misfit)
 }
 
 /// Runs the subcommand.
