@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-use chiaro::nn::{Model, Summary, models};
+use chiaro::nn::{Model, NnError, Summary, models};
 
 use crate::output::line;
 
@@ -20,12 +19,19 @@ pub fn usual_image(name: &str) -> [usize; 3] {
     }
 }
 
-/// A model's layers; an error where it does not fit its images, which says so before the layer at fault.
-pub fn layers(model: &Model) -> anyhow::Result<Summary> {
-    let [h, w, c] = model.image;
+/// A model for these classes and images, and its layers. Where it does not fit the images, the error says so before it names
+/// the layer at fault.
+pub fn fitting(name: &str, classes: usize, [h, w, c]: [usize; 3]) -> anyhow::Result<(Model, Summary)> {
+    let made = models::by_name(name, classes, [h, w, c]).and_then(|model| {
+        let layers = Summary::of(&model)?;
+        Ok((model, layers))
+    });
     let channels = if c == 1 { "channel" } else { "channels" };
-    let misfit = || format!("{} does not fit images of {h}x{w} with {c} {channels}; --size chooses others", model.name);
-    Summary::of(model).with_context(misfit)
+    made.map_err(|error| match error {
+        NnError::Graph(_) => anyhow::Error::new(error)
+            .context(format!("{name} does not fit images of {h}x{w} with {c} {channels} (--size chooses another)")),
+        other => other.into(),
+    })
 }
 
 /// Runs the subcommand.

@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use chiaro::nn::models;
-
-use crate::models::{layers, usual_image};
+use crate::models::{fitting, usual_image};
 use crate::output::line;
 use crate::overrides::parse_size;
 
@@ -31,8 +29,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let usual = usual_image(&args.model);
     let [h, w] = args.size.unwrap_or([usual[0], usual[1]]);
-    let model =
-        models::by_name(&args.model, args.classes as usize, [h, w, args.channels.map_or(usual[2], usize::from)])?;
-    line(layers(&model)?.to_string().trim_end())?;
+    let (_, layers) = fitting(&args.model, args.classes as usize, [h, w, args.channels.map_or(usual[2], usize::from)])?;
+    line(layers.to_string().trim_end())?;
     Ok(ExitCode::SUCCESS)
 }

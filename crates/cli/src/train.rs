@@ -7,7 +7,7 @@ use std::time::Instant;
 use chiaro::data::{OpenOptions, Split};
 use chiaro::train::{
     Augmentation, Data, DataPlace, Ending, LikeOptions, PrecisionName, RunConfig, RunFolder, TrainConfig, TrainError,
-    Trainer, model_for, short,
+    Trainer, short,
 };
 
 use crate::bars::Bars;
@@ -68,8 +68,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     };
     let Run { config, data, resumed } = run;
     notes::report(&data);
-    let model = model_for(&config, &data)?;
-    let layers = models::layers(&model)?;
+    let (model, layers) = models::fitting(&config.model, data.classes(), data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
         let mut dump = Dump::new(path, &config.device, args.no_tune, &["train", "eval"])?;
         Trainer::new(&mut dump, &model, &data, &config)?;

@@ -54,7 +54,7 @@ struct Prepared {
 /// Where the system gives no memory; what it gave before may be nearly all of it.
 fn no_memory(bytes: usize) -> BackendError {
     let detail =
-        format!("the system gives no {:.1} MB more; a smaller batch or smaller images need less", bytes as f64 / 1e6);
+        format!("the system has not another {:.1} MB; a smaller batch or smaller images need less", bytes as f64 / 1e6);
     BackendError::OutOfMemory { device: "the CPU".into(), detail }
 }
 
@@ -74,7 +74,9 @@ impl Cpu {
             .num_threads(threads)
             .thread_name(|i| format!("chiaro-cpu-{i}"))
             .build()
-            .map_err(|e| failed(e.to_string()))?;
+            .map_err(|e| {
+                failed(format!("the system does not start {threads} threads: {e}; ask for fewer (--threads 1)"))
+            })?;
         Ok(Cpu {
             pool,
             workspace: Workspace::new(),
