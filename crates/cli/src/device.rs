@@ -3,13 +3,15 @@
 use chiaro::gpu::Tuning;
 use chiaro::{Device, DeviceOptions};
 
+use crate::usage::Usage;
+
 /// Where to run.
 #[derive(clap::Args)]
 pub struct DeviceArgs {
     /// auto, cpu, gpu, gpu:N, gpu:NAME, gpu:software or reference
     #[arg(long, default_value = "auto", value_name = "NAME")]
     pub device: String,
-    /// Threads of the CPU backend; one a core if absent
+    /// Threads of the CPU backend, and at most so many that open and load data; one a core if absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
     /// Choose a GPU's kernels by their shapes alone: no search, and nothing that an earlier one found
@@ -24,8 +26,25 @@ impl DeviceArgs {
     }
 }
 
+/// Threads that are never too many, whatever the cores: tests of order, and machines that do not tell.
+const FEW: usize = 64;
+
+/// Bounds the threads that work on data by those asked for. More than a machine can use take minutes to start and slow
+/// everything down.
+pub fn limit_threads(threads: Option<u16>) -> anyhow::Result<()> {
+    let Some(threads) = threads.map(usize::from) else { return Ok(()) };
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let most = FEW.max(4 * cores);
+    if threads > most {
+        return Err(Usage(format!("--threads {threads}: at most {most} are of use here, on {cores} cores")).into());
+    }
+    chiaro::data::limit_threads(threads)?;
+    Ok(())
+}
+
 /// Opens a device by its name.
 pub fn open(name: &str, threads: Option<u16>, no_tune: bool) -> anyhow::Result<Device> {
+    limit_threads(threads)?;
     let tuning = if no_tune { Tuning::Off } else { Tuning::Auto };
     let options = DeviceOptions { threads: threads.map(usize::from), tuning, ..DeviceOptions::default() };
     Ok(Device::by_name(name, &options)?)

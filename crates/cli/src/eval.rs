@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chiaro::data::Split;
 use chiaro::train::{Confusion, EvalData, EvalOptions, Evaluator, LikeOptions, Saved};
 
-use crate::device::DeviceArgs;
+use crate::device::{DeviceArgs, limit_threads};
 use crate::notes;
 use crate::output::{line, note};
 use crate::usage::Usage;
@@ -40,6 +40,7 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    limit_threads(args.device.threads)?;
     let saved = Saved::load(&args.run)?;
     saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let settings = saved.config.as_ref().map(|config| &config.settings);

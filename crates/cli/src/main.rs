@@ -51,8 +51,19 @@ enum Command {
     Models(models::Args),
 }
 
+/// Where memory ends, Rust says so and aborts; so may a driver. Callers then get the exit code of an error, and no core dump.
+fn end_orderly_when_aborted() {
+    #[cfg(unix)]
+    {
+        let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        // Without it an abort stays one.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGABRT, 1, always);
+    }
+}
+
 fn main() -> ExitCode {
     let started = Instant::now();
+    end_orderly_when_aborted();
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args, started),
         Command::Eval(args) => eval::run(&args),

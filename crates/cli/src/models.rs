@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chiaro::nn::{Summary, models};
+use chiaro::nn::{Model, NnError, Summary, models};
 
 use crate::output::line;
 
@@ -17,6 +17,21 @@ pub fn usual_image(name: &str) -> [usize; 3] {
         "tutorial-cnn" => [64, 64, 3],
         _ => [32, 32, 3],
     }
+}
+
+/// A model for these classes and images, and its layers. Where it does not fit the images, the error says so before it names
+/// the layer at fault.
+pub fn fitting(name: &str, classes: usize, [h, w, c]: [usize; 3]) -> anyhow::Result<(Model, Summary)> {
+    let made = models::by_name(name, classes, [h, w, c]).and_then(|model| {
+        let layers = Summary::of(&model)?;
+        Ok((model, layers))
+    });
+    let channels = if c == 1 { "channel" } else { "channels" };
+    made.map_err(|error| match error {
+        NnError::Graph(_) => anyhow::Error::new(error)
+            .context(format!("{name} does not fit images of {h}x{w} with {c} {channels} (--size chooses another)")),
+        other => other.into(),
+    })
 }
 
 /// Runs the subcommand.

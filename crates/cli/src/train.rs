@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use chiaro::data::{OpenOptions, Split, limit_threads};
-use chiaro::nn::Summary;
+use chiaro::data::{OpenOptions, Split};
 use chiaro::train::{
     Augmentation, Data, DataPlace, Ending, LikeOptions, PrecisionName, RunConfig, RunFolder, TrainConfig, TrainError,
-    Trainer, model_for, short,
+    Trainer, short,
 };
 
 use crate::bars::Bars;
@@ -19,7 +18,7 @@ use crate::overrides::Overrides;
 use crate::profile::{Profiled, Subject};
 use crate::usage::Usage;
 use crate::waiting::Waiting;
-use crate::{device, find_data, notes};
+use crate::{device, find_data, models, notes};
 
 /// Train a model: with no arguments, the small CNN on MNIST
 #[derive(clap::Args)]
@@ -62,16 +61,14 @@ struct Run {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
-    if let Some(threads) = args.threads {
-        limit_threads(threads.into())?;
-    }
+    device::limit_threads(args.threads)?;
     let run = match &args.resume {
         Some(folder) => resumed(args, folder)?,
         None => new(args)?,
     };
     let Run { config, data, resumed } = run;
     notes::report(&data);
-    let model = model_for(&config, &data)?;
+    let (model, layers) = models::fitting(&config.model, data.classes(), data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
         let mut dump = Dump::new(path, &config.device, args.no_tune, &["train", "eval"])?;
         Trainer::new(&mut dump, &model, &data, &config)?;
@@ -102,7 +99,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     }
     folder.write_config(&RunConfig::new(&config, &data, &name))?;
 
-    line(Summary::of(&model)?.to_string().trim_end())?;
+    line(layers.to_string().trim_end())?;
     line(&format!(
         "data: {}, {} training and {} {} images",
         config.data.display(),

@@ -8,7 +8,6 @@ use chiaro_graph::{
     ArenaInfo, Backend, BackendError, Call, CallTime, Clock, DType, Data, Graph, HostTime, InputInfo, Peaks, PlanId,
     Profile, Stats, Tensor, check_inputs,
 };
-use half::f16;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,6 +51,13 @@ struct Prepared {
     call: Call,
 }
 
+/// Where the system gives no memory; what it gave before may be nearly all of it.
+fn no_memory(bytes: usize) -> BackendError {
+    let detail =
+        format!("the system has not another {:.1} MB; a smaller batch or smaller images need less", bytes as f64 / 1e6);
+    BackendError::OutOfMemory { device: "the CPU".into(), detail }
+}
+
 fn failed(detail: impl Into<String>) -> BackendError {
     BackendError::Device { device: "CPU".into(), detail: detail.into() }
 }
@@ -68,7 +74,9 @@ impl Cpu {
             .num_threads(threads)
             .thread_name(|i| format!("chiaro-cpu-{i}"))
             .build()
-            .map_err(|e| failed(e.to_string()))?;
+            .map_err(|e| {
+                failed(format!("the system does not start {threads} threads: {e}; ask for fewer (--threads 1)"))
+            })?;
         Ok(Cpu {
             pool,
             workspace: Workspace::new(),
@@ -117,16 +125,16 @@ impl Cpu {
             }
             return Ok(old.block.clone());
         }
-        let block = self.allocate(info.len * info.dtype.size());
+        let block = self.allocate(info.len * info.dtype.size())?;
         let arena = Arena { dtype: info.dtype, len: info.len, block: block.clone() };
         self.arenas.insert(info.name.clone(), arena);
         Ok(block)
     }
 
-    fn allocate(&mut self, bytes: usize) -> Arc<Block> {
-        let block = Arc::new(self.pool.install(|| Block::new(bytes)));
+    fn allocate(&mut self, bytes: usize) -> Result<Arc<Block>, BackendError> {
+        let block = self.pool.install(|| Block::try_new(bytes)).ok_or_else(|| no_memory(bytes))?;
         self.count(&block);
-        block
+        Ok(Arc::new(block))
     }
 
     fn count(&mut self, block: &Block) {
@@ -171,11 +179,11 @@ impl Cpu {
             blocks.push(match buffer.kind {
                 BufferKind::Arena(id) => self.arena(&graph.arenas()[id.0])?,
                 BufferKind::Constant(id) => {
-                    let block = self.allocate(buffer.bytes);
+                    let block = self.allocate(buffer.bytes)?;
                     write(block.region(0, buffer.bytes), &graph.constants()[id.0]);
                     block
                 }
-                _ => self.allocate(buffer.bytes),
+                _ => self.allocate(buffer.bytes)?,
             });
         }
         Ok(blocks)
@@ -207,16 +215,23 @@ fn write(region: Region, tensor: &Tensor) {
 }
 
 /// A tensor from memory of its size.
-fn read(region: Region, shape: &[usize], dtype: DType) -> Option<Tensor> {
+fn read(region: Region, shape: &[usize], dtype: DType) -> Result<Tensor, BackendError> {
     let n = shape.iter().product();
     let data = match dtype {
-        DType::F32 => Data::F32(region.floats(0, n).to_vec()),
-        DType::F16 => Data::F16(region.halves(0, n).to_vec() as Vec<f16>),
-        DType::I32 => Data::I32(bytemuck::cast_slice(region.lanes(0, n)).to_vec()),
-        DType::U32 => Data::U32(region.lanes(0, n).to_vec()),
-        DType::Bool => Data::Bool(region.lanes(0, n).to_vec()),
+        DType::F32 => Data::F32(copied(region.floats(0, n))?),
+        DType::F16 => Data::F16(copied(region.halves(0, n))?),
+        DType::I32 => Data::I32(copied(bytemuck::cast_slice(region.lanes(0, n)))?),
+        DType::U32 => Data::U32(copied(region.lanes(0, n))?),
+        DType::Bool => Data::Bool(copied(region.lanes(0, n))?),
     };
-    Tensor::new(shape, data)
+    Tensor::new(shape, data).ok_or_else(|| failed("a tensor whose memory is not of its size"))
+}
+
+fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, BackendError> {
+    let mut copy = vec![];
+    copy.try_reserve_exact(values.len()).map_err(|_| no_memory(size_of_val(values)))?;
+    copy.extend_from_slice(values);
+    Ok(copy)
 }
 
 impl Backend for Cpu {
@@ -281,7 +296,7 @@ impl Backend for Cpu {
         if !of.ran {
             return Err(BackendError::Unknown(format!("output {output}: {plan:?} has not run")));
         }
-        read(found.1, &found.0.shape, found.0.dtype).ok_or_else(|| failed("an output has no memory"))
+        read(found.1, &found.0.shape, found.0.dtype)
     }
 
     fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
@@ -314,7 +329,7 @@ impl Backend for Cpu {
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         let arena = self.arenas.get(name).ok_or_else(|| BackendError::Unknown(format!("arena {name:?}")))?;
         let region = arena.block.region(0, arena.len * arena.dtype.size());
-        read(region, &[arena.len], arena.dtype).ok_or_else(|| failed("an arena has no memory"))
+        read(region, &[arena.len], arena.dtype)
     }
 
     fn stats(&self) -> Stats {

@@ -3,6 +3,7 @@
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::Elementwise;
 use crate::graph::{ArenaId, ConstantId, InputId, StateId};
+use std::fmt;
 
 /// Geometry of a convolution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +16,21 @@ pub struct ConvSpec {
     pub dilation: [usize; 2],
     /// Number of channel groups; equal to the channels for a depthwise convolution.
     pub groups: usize,
+}
+
+/// As a message tells it: the stride, and what else is not as usual.
+impl fmt::Display for ConvSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ([sh, sw], [top, bottom, left, right], [dh, dw]) = (self.stride, self.padding, self.dilation);
+        write!(f, "stride {sh}x{sw}")?;
+        if self.padding != [0; 4] {
+            write!(f, ", padding {top}, {bottom}, {left}, {right}")?;
+        }
+        if [dh, dw] != [1, 1] {
+            write!(f, ", dilation {dh}x{dw}")?;
+        }
+        if self.groups == 1 { Ok(()) } else { write!(f, ", {} groups", self.groups) }
+    }
 }
 
 impl Default for ConvSpec {
@@ -45,6 +61,21 @@ pub struct PoolSpec {
     pub dilation: [usize; 2],
     /// Round the output extent up; a last window that would start beyond the input and its left padding is dropped.
     pub ceil_mode: bool,
+}
+
+/// As a message tells it: `windows of 2x2, stride 2x2`, and what else is not as usual.
+impl fmt::Display for PoolSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [[kh, kw], [sh, sw], [ph, pw], [dh, dw]] = [self.kernel, self.stride, self.padding, self.dilation];
+        write!(f, "windows of {kh}x{kw}, stride {sh}x{sw}")?;
+        if [ph, pw] != [0, 0] {
+            write!(f, ", padding {ph}x{pw}")?;
+        }
+        if [dh, dw] != [1, 1] {
+            write!(f, ", dilation {dh}x{dw}")?;
+        }
+        f.write_str(if self.ceil_mode { ", extents rounded up" } else { "" })
+    }
 }
 
 impl PoolSpec {

@@ -1,6 +1,6 @@
 //! A model with its data on a device, and the loop over epochs; `epoch.rs`, `save.rs` and `resume.rs` have its parts.
 
-use chiaro_data::LoaderOptions;
+use chiaro_data::{LoaderOptions, Sampler};
 use chiaro_graph::{Backend, PlanId, Tensor};
 use chiaro_io::ModelInfo;
 use chiaro_nn::{Model, Schedule, TrainStep};
@@ -65,8 +65,10 @@ impl<'b> Trainer<'b> {
         }
         let (batch, threads) = (config.batch_size, config.data_threads);
         let config = &TrainConfig { precision: config.precision.on(backend)?, ..config.clone() };
-        let (step, plan, place) = compile(backend, model, data, config)?;
         let options = LoaderOptions { threads, ..LoaderOptions::training(batch, config.seed) };
+        // A batch that the data cannot fill is said to be one before it is found to fit no memory.
+        Sampler::new(data.train.len(), &options)?;
+        let (step, plan, place) = compile(backend, model, data, config)?;
         let resident = place.resident(&*data.train, TRAIN);
         let feed = Feed::new(backend, &data.train, options, resident.as_ref())?;
         let options = EvalOptions { batch, threads, resident: resident.is_some() };

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use half::f16;
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const LINE: usize = 64;
@@ -22,20 +23,39 @@ unsafe impl Sync for Block {}
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let all = std::ptr::slice_from_raw_parts_mut(self.words, self.len);
-        // SAFETY: made by `Box::into_raw` in `new`, and nobody has a region of a dropped block.
-        drop(unsafe { Box::from_raw(all) });
+        if let Some(layout) = Block::layout(self.len) {
+            // SAFETY: made by `try_new` with this layout, and nobody has a region of a dropped block.
+            unsafe { dealloc(self.words.cast(), layout) };
+        }
     }
 }
 
 impl Block {
     /// `bytes` zero bytes. The system hands out their pages at the first touch, which is a kernel's: so they lie where they are
     /// used, and no time is spent on them before.
+    ///
+    /// `None` where the system gives no more.
+    pub fn try_new(bytes: usize) -> Option<Block> {
+        let len = Block::words(bytes)?;
+        let layout = Block::layout(len)?;
+        // SAFETY: the layout has some bytes.
+        let words = unsafe { alloc_zeroed(layout) }.cast::<u64>();
+        (!words.is_null()).then_some(Block { words, len, version: AtomicU64::new(1) })
+    }
+
+    /// The same where there is no way to go on without it.
     pub fn new(bytes: usize) -> Block {
-        let words = vec![0u64; (bytes + LINE).div_ceil(8) + LINE / 8];
-        let len = words.len();
-        let words = Box::into_raw(words.into_boxed_slice()).cast::<u64>();
-        Block { words, len, version: AtomicU64::new(1) }
+        let layout = || Block::words(bytes).and_then(Block::layout).unwrap_or(Layout::new::<u64>());
+        Block::try_new(bytes).unwrap_or_else(|| handle_alloc_error(layout()))
+    }
+
+    /// Words of memory that hold `bytes` from a cache line on.
+    fn words(bytes: usize) -> Option<usize> {
+        Some(bytes.checked_add(LINE)?.div_ceil(8) + LINE / 8)
+    }
+
+    fn layout(words: usize) -> Option<Layout> {
+        Layout::array::<u64>(words).ok()
     }
 
     /// Changes whenever the content may have changed between steps.
@@ -185,6 +205,7 @@ mod tests {
 
     #[test]
     fn blocks_are_zero_and_start_at_a_cache_line() {
+        assert!(Block::try_new(usize::MAX).is_none() && Block::try_new(1 << 60).is_none());
         let block = Block::new(1000);
         let region = block.region(0, 1000);
         assert_eq!(region.lanes(0, 250), [0; 250]);

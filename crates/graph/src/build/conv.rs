@@ -69,7 +69,7 @@ impl Graph {
             wi == i && i % spec.groups == 0 && (0..2).all(|a| output_padding[a] < spec.stride[a].max(spec.dilation[a]));
         let channels = og.checked_mul(spec.groups);
         let (Some(oh), Some(ow), Some(o), true) = (extent(0, h, kh), extent(1, w, kw), channels, fits) else {
-            return Err(self.shape_error("conv_transpose2d", &[&sx, &sw], format!("do not fit {spec:?}")));
+            return Err(self.shape_error("conv_transpose2d", &[&sx, &sw], format!("do not fit ({spec})")));
         };
         let dtype = self.dtype(x);
         self.record("conv_transpose2d", Op::Conv2dInputGrad(spec.clone()), vec![x, weight], vec![n, oh, ow, o], dtype)
@@ -78,12 +78,12 @@ impl Graph {
     fn check_conv(&self, op: &str, x: &[usize], w: &[usize], spec: &ConvSpec) -> Result<()> {
         let positive = spec.groups > 0 && spec.stride.iter().chain(&spec.dilation).all(|&n| n > 0);
         if !positive {
-            let detail = format!("strides, dilations and groups must be positive: {spec:?}");
+            let detail = format!("strides, dilations and groups must be positive ({spec})");
             return Err(self.shape_error(op, &[x, w], detail));
         }
         let window = spec.stride.iter().chain(&spec.dilation).chain(&spec.padding).chain(&x[1..3]);
         if window.copied().any(|n| n > MAX_WINDOW) {
-            let detail = format!("extents, strides, dilations and padding may be at most {MAX_WINDOW}: {spec:?}");
+            let detail = format!("extents, strides, dilations and padding may be at most {MAX_WINDOW} ({spec})");
             return Err(self.shape_error(op, &[x, w], detail));
         }
         Ok(())

@@ -23,7 +23,7 @@ impl Graph {
     fn pooled_shape(&self, op: &str, x: Var, spec: &PoolSpec) -> Result<Vec<usize>> {
         self.check_floats(op, &[x])?;
         let s = self.shape(x);
-        let fail = |detail: &str| Err(self.shape_error(op, &[s], format!("{detail}: {spec:?}")));
+        let fail = |detail: &str| Err(self.shape_error(op, &[s], format!("{detail} ({spec})")));
         let &[n, h, w, c] = s else {
             return fail("takes [N,H,W,C]");
         };
