@@ -214,7 +214,7 @@ fn training_data_that_changed_is_refused_and_other_changed_data_told() {
     assert!(others.contains("labels"), "{others}");
     assert!(FILES.iter().map(|name| content(&folder, name)).eq(before), "nothing has changed");
     let (_, notes) = train_on(&folder, &with(noisy(50, 0), noisy(18, 1000)), &config(2), ALL).expect("goes on");
-    assert!(notes.iter().any(|note| note.contains("18 now, 21 before")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("18 of val now, 21 of val before")), "{notes:?}");
 }
 
 /// The same images with two labels exchanged.
