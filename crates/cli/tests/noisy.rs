@@ -96,6 +96,23 @@ fn the_end_tells_what_to_do_next() {
 }
 
 #[test]
+fn validation_images_are_called_so() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = (root.path().join("data"), root.path().join("run"));
+    common::image_folders(&data);
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--size", "8", "--epochs", "1", "--batch-size", "6"];
+    let (out, _) = expect(0, &[&args[..], &["--out", arg(&run)]].concat());
+    for part in ["30 training and 12 validation images", ", val loss ", ", val accuracy ", "best val accuracy "] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    assert!(!out.contains("test"), "{out}");
+    // Where the split is another when the run goes on, its accuracies do not compare.
+    fs::rename(data.join("val"), data.join("test")).expect("renamed");
+    let (out, err) = expect(0, &["train", "--resume", arg(&run), "--epochs", "2"]);
+    assert!(err.contains("12 of test now, 12 of val before") && out.contains(", test accuracy "), "{out}{err}");
+}
+
+#[test]
 fn a_finished_run_is_not_shortened() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run, _) = noisy(root.path(), &[]);

@@ -56,11 +56,13 @@ pub(crate) fn data(now: &DataInfo, then: &DataInfo) -> Result<Vec<String>> {
             expected: "as many with other labels; put them back as they were, or start a new run".to_string(),
         });
     }
+    let evaluated = |info: &DataInfo| (info.eval_images, info.eval_split.clone(), info.eval_labels.clone());
     let mut told = vec![];
-    if (now.eval_images, &now.eval_labels) != (then.eval_images, &then.eval_labels) {
+    if evaluated(now) != evaluated(then) {
+        let [new, old] = [now, then].map(|info| format!("{} of {}", info.eval_images, info.eval_split));
         told.push(format!(
-            "the images that epochs are evaluated on have changed ({} now, {} before): accuracies before and after do not compare",
-            now.eval_images, then.eval_images
+            "the images that epochs are evaluated on have changed ({new} now, {old} before): accuracies before and after do \
+             not compare"
         ));
     }
     Ok(told)

@@ -56,7 +56,7 @@ impl Evaluator {
     ) -> Result<Evaluator> {
         let EvalOptions { batch, threads, resident } = options;
         let place = DataPlace::of(&**dataset, backend, resident);
-        let resident = place.resident(&**dataset, "test");
+        let resident = place.resident(&**dataset, "eval");
         let step = EvalStep::with_input(model, batch, &pixels(normalize, Augment::default(), resident.clone()))?;
         let plan = backend.compile(&step.graph)?;
         let options = LoaderOptions { threads, ..LoaderOptions::evaluation(batch) };

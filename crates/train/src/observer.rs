@@ -14,9 +14,9 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Share of training samples classified correctly during the epoch, in 0..=1.
     pub train_accuracy: f64,
-    /// Mean loss of the test samples after the epoch.
+    /// Mean loss of the evaluated samples after the epoch.
     pub eval_loss: f64,
-    /// Share of test samples classified correctly after the epoch, in 0..=1.
+    /// Share of evaluated samples classified correctly after the epoch, in 0..=1.
     pub eval_accuracy: f64,
     /// Learning rate of the epoch's last step.
     pub lr: f64,

@@ -124,6 +124,9 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before_it() {
     let (ending, notes) = train(&other, 4, 1).expect("goes on");
     assert_eq!(ending, Ending::Interrupted);
     assert!(notes.iter().any(|note| note.contains("is damaged") && note.contains("of 2 epochs")), "{notes:?}");
+    // The damaged one is in nobody's way any more: the checkpoint before the present one is the good one.
+    let before = chiaro_io::load_checkpoint(&other.join("checkpoint.previous.safetensors")).expect("not damaged");
+    assert_eq!((before.progress.epoch, before.progress.step), (2, 12));
     let table = fs::read_to_string(other.join("metrics.csv")).expect("a table");
     assert_eq!(table.lines().count(), 3, "the third epoch is to be done again: {table}");
     let (_, notes) = train(&other, 4, ALL).expect("goes on");
@@ -211,7 +214,7 @@ fn training_data_that_changed_is_refused_and_other_changed_data_told() {
     assert!(others.contains("labels"), "{others}");
     assert!(FILES.iter().map(|name| content(&folder, name)).eq(before), "nothing has changed");
     let (_, notes) = train_on(&folder, &with(noisy(50, 0), noisy(18, 1000)), &config(2), ALL).expect("goes on");
-    assert!(notes.iter().any(|note| note.contains("18 now, 21 before")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("18 of val now, 21 of val before")), "{notes:?}");
 }
 
 /// The same images with two labels exchanged.
@@ -259,6 +262,12 @@ fn a_folder_in_use_is_left_alone() {
     assert_eq!(other.claim().expect("free"), None);
     let error = train(&folder, 2, ALL).expect_err("in use");
     assert!(matches!(error, TrainError::InUse { .. }), "{error}");
-    drop(other);
+    // Whoever trains into an opened folder without going on with it finds the same.
+    let (data, config, mut backend) = (data(), config(2), cpu());
+    let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+    let opened = RunFolder::open(&folder).expect("a run");
+    let error = trainer.fit(Some(&opened), &mut (), &Stop::default()).expect_err("in use");
+    assert!(matches!(error, TrainError::InUse { .. }), "{error}");
+    drop((other, opened));
     train(&folder, 2, ALL).expect("free again");
 }
