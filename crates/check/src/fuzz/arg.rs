@@ -33,6 +33,13 @@ pub(super) trait Arg {
     fn values(&mut self, _visit: &mut dyn FnMut(&mut V)) {}
     /// Visits the extents in it that shrinking may change.
     fn extents(&mut self, _visit: &mut dyn FnMut(&mut usize)) {}
+    /// Simpler ones to put in its place.
+    fn simpler(&self) -> Vec<Self>
+    where
+        Self: Sized,
+    {
+        vec![]
+    }
 }
 
 macro_rules! plain {
@@ -48,13 +55,30 @@ macro_rules! plain {
 }
 
 plain!(
-    usize: "", bool: "", f64: "", Option<f64>: "", Option<usize>: "", [usize; 2]: "", [usize; 3]: "",
+    usize: "", f64: "", Option<f64>: "", Option<usize>: "", [usize; 2]: "", [usize; 3]: "",
     DType: "DType::", Elementwise: "Elementwise::", ReduceKind: "ReduceKind::", RandomKind: "RandomKind::",
     AvgDivisor: "AvgDivisor::", ResizeMode: "ResizeMode::", Reduction: "Reduction::"
 );
 
+impl Arg for bool {
+    type Given = bool;
+    type Passed<'a> = bool;
+    fn given(&self, _: &Made) -> bool {
+        *self
+    }
+    fn pass(given: &bool) -> bool {
+        *given
+    }
+    fn code(&self, _: &dyn Fn(V) -> String) -> String {
+        self.to_string()
+    }
+    fn simpler(&self) -> Vec<bool> {
+        if *self { vec![false] } else { vec![] }
+    }
+}
+
 macro_rules! borrowed {
-    ($($Type:ty => $Passed:ty, $extents:expr);+ $(;)?) => { $(
+    ($($Type:ty => $Passed:ty, $extents:expr, $simpler:expr);+ $(;)?) => { $(
         impl Arg for $Type {
             type Given = $Type;
             type Passed<'a> = &'a $Passed;
@@ -65,16 +89,46 @@ macro_rules! borrowed {
                 let f: fn(&mut $Type, &mut dyn FnMut(&mut usize)) = $extents;
                 f(self, visit);
             }
+            fn simpler(&self) -> Vec<$Type> {
+                let f: fn(&$Type) -> Vec<$Type> = $simpler;
+                f(self)
+            }
         }
     )+ };
 }
 
 borrowed! {
-    ConvSpec => ConvSpec, |_, _| {};
-    PoolSpec => PoolSpec, |_, _| {};
-    Vec<usize> => [usize], |v, visit| v.iter_mut().for_each(visit);
-    Vec<isize> => [isize], |_, _| {};
-    Vec<f64> => [f64], |_, _| {};
+    ConvSpec => ConvSpec, |_, _| {}, simpler_conv;
+    PoolSpec => PoolSpec, |_, _| {}, simpler_pool;
+    Vec<usize> => [usize], |v, visit| v.iter_mut().for_each(visit), |_| vec![];
+    Vec<isize> => [isize], |_, _| {}, |v| if v.iter().all(|&s| s == 1) { vec![] } else { vec![vec![1; v.len()]] };
+    Vec<f64> => [f64], |_, _| {}, |_| vec![];
+}
+
+/// The same with one kind of option as if it had not been given.
+fn simpler_conv(spec: &ConvSpec) -> Vec<ConvSpec> {
+    let usual = ConvSpec::default();
+    let mut all = vec![
+        ConvSpec { padding: usual.padding, ..spec.clone() },
+        ConvSpec { stride: usual.stride, ..spec.clone() },
+        ConvSpec { dilation: usual.dilation, ..spec.clone() },
+        ConvSpec { groups: usual.groups, ..spec.clone() },
+    ];
+    all.retain(|s| s != spec);
+    all
+}
+
+/// The same with one kind of option as if it had not been given.
+fn simpler_pool(spec: &PoolSpec) -> Vec<PoolSpec> {
+    let mut all = vec![
+        PoolSpec { padding: [0; 2], ..spec.clone() },
+        PoolSpec { stride: [1; 2], ..spec.clone() },
+        PoolSpec { dilation: [1; 2], ..spec.clone() },
+        PoolSpec { ceil_mode: false, ..spec.clone() },
+        PoolSpec { kernel: [1; 2], padding: [0; 2], ..spec.clone() },
+    ];
+    all.retain(|s| s != spec);
+    all
 }
 
 impl Arg for V {
@@ -109,6 +163,9 @@ impl Arg for Option<V> {
     fn values(&mut self, visit: &mut dyn FnMut(&mut V)) {
         self.iter_mut().for_each(visit);
     }
+    fn simpler(&self) -> Vec<Option<V>> {
+        if self.is_some() { vec![None] } else { vec![] }
+    }
 }
 
 impl Arg for Vec<V> {
@@ -126,6 +183,10 @@ impl Arg for Vec<V> {
     }
     fn values(&mut self, visit: &mut dyn FnMut(&mut V)) {
         self.iter_mut().for_each(visit);
+    }
+    fn simpler(&self) -> Vec<Vec<V>> {
+        let without = |i: usize| [&self[..i], &self[i + 1..]].concat();
+        (0..self.len()).map(without).filter(|v| !v.is_empty()).collect()
     }
 }
 
@@ -162,5 +223,9 @@ impl Arg for Entropy {
     }
     fn values(&mut self, visit: &mut dyn FnMut(&mut V)) {
         self.class_weight.values(visit);
+    }
+    fn simpler(&self) -> Vec<Entropy> {
+        let plain = Entropy { class_weight: None, label_smoothing: 0.0, ignore_index: -100, ..self.clone() };
+        if self.class_weight.is_some() || self.label_smoothing > 0.0 { vec![plain] } else { vec![] }
     }
 }

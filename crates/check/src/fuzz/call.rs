@@ -62,6 +62,21 @@ macro_rules! calls {
                 match self { $( Call::$Call { $($arg),* } => { $( $arg.values(visit); )* } ),+ }
             }
 
+            /// Calls with one argument made simpler.
+            pub fn simpler(&self) -> Vec<Call> {
+                let mut all = vec![];
+                match self { $( Call::$Call { $($arg),* } => { $(
+                    for simpler in $arg.simpler() {
+                        let mut changed = self.clone();
+                        if let Call::$Call { $arg: place, .. } = &mut changed {
+                            *place = simpler;
+                        }
+                        all.push(changed);
+                    }
+                )* } ),+ }
+                all
+            }
+
             /// Visits the extents among the arguments.
             pub fn extents(&mut self, visit: &mut dyn FnMut(&mut usize)) {
                 match self { $( Call::$Call { $($arg),* } => { $( $arg.extents(visit); )* } ),+ }

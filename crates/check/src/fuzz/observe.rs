@@ -57,11 +57,14 @@ pub(super) struct Observed {
 /// What the executor does wrong by itself.
 pub(super) fn observe(executor: &Executor<'_>, question: &Question) -> Result<Observed, Failure> {
     let guarded = catch_unwind(AssertUnwindSafe(|| runs(executor, question)));
-    guarded.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(Failure::Panic(text.unwrap_or("without a message").to_string()))
-    })
+    guarded.unwrap_or_else(|panic| Err(Failure::Panic(message(&*panic))))
+}
+
+/// What a panic says.
+pub(super) fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without a message").to_string()
 }
 
 fn runs(executor: &Executor<'_>, question: &Question) -> Result<Observed, Failure> {

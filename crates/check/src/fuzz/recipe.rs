@@ -82,6 +82,11 @@ pub(super) fn arena(g: &mut Graph, dtype: DType) -> Result<ArenaId> {
 }
 
 impl Leaf {
+    /// Its name in the graph.
+    pub fn name(&self) -> String {
+        format!("x{}", self.stream)
+    }
+
     /// Its numbers in a run; constants have the same in all.
     pub fn values(&self, seed: u64, run: usize) -> Tensor {
         let run = if self.kind == LeafKind::Input { run } else { 0 };
@@ -98,6 +103,14 @@ impl Step {
             Step::Pack(_, parts) => parts.iter_mut().for_each(|(_, v)| visit(v)),
         }
     }
+
+    /// Visits the numbers of steps of which the step needs more than their values.
+    pub fn states(&mut self, visit: &mut dyn FnMut(&mut usize)) {
+        match self {
+            Step::Leaf(_) | Step::Call(_) => {}
+            Step::Pack(_, parts) => parts.iter_mut().for_each(|(s, _)| visit(s)),
+        }
+    }
 }
 
 impl Recipe {
@@ -106,6 +119,14 @@ impl Recipe {
     /// # Errors
     /// If the builder refuses a call.
     pub fn build(&self) -> Result<Question> {
+        self.build_with_values().map(|(question, _)| question)
+    }
+
+    /// Builds the graph, and tells the values of each step.
+    ///
+    /// # Errors
+    /// If the builder refuses a call.
+    pub fn build_with_values(&self) -> Result<(Question, Made)> {
         let mut g = Graph::new();
         let states = self.declare_states(&mut g)?;
         let mut made: Made = vec![];
@@ -129,19 +150,19 @@ impl Recipe {
             };
             g.assign(target, made[v.step][v.part])?;
         }
-        Ok(Question { graph: g, inputs })
+        Ok((Question { graph: g, inputs }, made))
     }
 
     /// Declares every state first, as reading a whole arena demands.
     fn declare_states(&self, g: &mut Graph) -> Result<Vec<Option<StateId>>> {
-        let declare = |(i, step): (usize, &Step)| match step {
+        let declare = |step: &Step| match step {
             Step::Leaf(leaf) if leaf.kind == LeafKind::State => {
                 let id = arena(g, leaf.dtype)?;
-                g.state(id, &format!("v{i}"), &leaf.shape).map(Some)
+                g.state(id, &leaf.name(), &leaf.shape).map(Some)
             }
             Step::Leaf(_) | Step::Call(_) | Step::Pack(..) => Ok(None),
         };
-        self.steps.iter().enumerate().map(declare).collect()
+        self.steps.iter().map(declare).collect()
     }
 
     /// Adds the nodes of step `i`.
@@ -156,7 +177,7 @@ impl Recipe {
                 g.pack(id, &parts).map(|v| vec![v])
             }
             Step::Leaf(leaf) => Ok(vec![match leaf.kind {
-                LeafKind::Input => g.input(&format!("v{i}"), &leaf.shape, leaf.dtype)?,
+                LeafKind::Input => g.input(&leaf.name(), &leaf.shape, leaf.dtype)?,
                 LeafKind::Constant => g.constant(leaf.values(self.seed, 0)),
                 LeafKind::State => g.state_value(state(i)),
                 LeafKind::Arena => {

@@ -1,9 +1,10 @@
 //! The end of a graph: what is read of it and written to its states.
 
 use super::super::arg::V;
+use super::super::call::Call;
 use super::super::expect::expect;
 use super::super::recipe::{LeafKind, Place, Recipe, Step};
-use super::Gen;
+use super::{Gen, gradient};
 use crate::draw::Draw;
 use chiaro_graph::DType;
 use std::collections::BTreeSet;
@@ -14,6 +15,10 @@ const OUTPUTS: usize = 12;
 impl Gen {
     /// Chooses outputs and assignments. What would not stay finite in the second run is not assigned.
     pub fn finish(mut self) -> Recipe {
+        let has_gradients = self.recipe.steps.iter().any(|s| matches!(s, Step::Call(Call::Grad { .. })));
+        if !has_gradients && self.rng.percent(60) {
+            gradient::gradient(&mut self);
+        }
         self.assign();
         self.read_out();
         while !self.recipe.assignments.is_empty() && !self.stays_finite() {

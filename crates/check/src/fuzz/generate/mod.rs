@@ -20,7 +20,6 @@ mod state;
 
 use super::arg::V;
 use super::call::Call;
-use super::expect::last_readers;
 use super::lanes::{Lanes, Value};
 use super::recipe::{Leaf, LeafKind, Made, Recipe, Step, arena};
 use super::rng::Rng;
@@ -48,6 +47,8 @@ pub(super) struct Gen {
     values: Vec<Value>,
     lanes: Lanes,
     inputs: Vec<Tensor>,
+    /// Leaves that were made, those that were taken back among them.
+    streams: u32,
     /// Work that is left, in elements.
     left: usize,
     /// Values of each state behind the run, and arenas that are written as a whole.
@@ -67,7 +68,7 @@ const FAMILIES: &[Family] = &[
     (12, movement::movement),
     (5, movement::concat),
     (7, reduce::reduction),
-    (3, reduce::extremes),
+    (4, reduce::extremes),
     (6, product::matmul),
     (4, product::linear),
     (10, conv::conv),
@@ -80,6 +81,7 @@ const FAMILIES: &[Family] = &[
     (3, loss::distance),
     (4, index::selection),
     (2, index::one_hot),
+    (2, movement::filled),
     (2, random::random),
     (1, random::images),
     (4, half::cast),
@@ -88,7 +90,7 @@ const FAMILIES: &[Family] = &[
     (4, motif::dense),
     (4, motif::residual),
     (3, motif::trained),
-    (8, gradient::gradient),
+    (14, gradient::gradient),
 ];
 
 /// The graph of a seed.
@@ -124,6 +126,7 @@ impl Gen {
             values: vec![],
             lanes: Lanes { pairs: 0, seed, arenas: BTreeMap::new() },
             inputs: vec![],
+            streams: 0,
             left,
             updates: vec![],
             whole: vec![],
@@ -164,7 +167,7 @@ impl Gen {
             LeafKind::Input => self.inputs.push(leaf.values(self.recipe.seed, 0)),
             LeafKind::State => {
                 let id = arena(&mut self.graph, leaf.dtype).ok()?;
-                self.states[i] = Some(self.graph.state(id, &format!("v{i}"), &leaf.shape).ok()?);
+                self.states[i] = Some(self.graph.state(id, &leaf.name(), &leaf.shape).ok()?);
                 let info = &self.graph.arenas()[id.0];
                 self.lanes.arenas.insert(info.name.clone(), Value::exact(arena_values(info).to_f64()));
             }
@@ -206,7 +209,8 @@ impl Gen {
 
     /// Adds a leaf of its own numbers.
     pub fn leaf(&mut self, kind: LeafKind, shape: &[usize], dtype: DType, draw: Draw) -> Option<V> {
-        let stream = self.recipe.steps.len() as u32 + 1;
+        self.streams += 1;
+        let stream = self.streams;
         self.add(Step::Leaf(Leaf { kind, shape: shape.to_vec(), dtype, draw, stream }))
     }
 
@@ -237,10 +241,5 @@ impl Gen {
         }
         let from = if self.rng.percent(50) { all.len().saturating_sub(3) } else { 0 };
         Some(all[self.rng.within(from, all.len() - 1)])
-    }
-
-    /// The graph of a recipe's steps that outputs and assignments need, for counting.
-    pub fn needed(graph: &Graph) -> usize {
-        last_readers(graph).iter().flatten().count()
     }
 }

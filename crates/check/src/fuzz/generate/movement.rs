@@ -3,6 +3,7 @@
 use super::super::arg::V;
 use super::super::call::Call;
 use super::Gen;
+use chiaro_graph::DType;
 
 /// A value of any type, bools and integers among them.
 fn anything(g: &mut Gen) -> Option<V> {
@@ -130,4 +131,15 @@ pub(super) fn join(g: &mut Gen, x: V, axis: usize) -> Option<V> {
         operands.insert(at, other);
     }
     g.call(Call::Concat { operands, axis })
+}
+
+/// A number, or a tensor of one number.
+pub(super) fn filled(g: &mut Gen) -> Option<V> {
+    let (value, rank) = (g.rng.pick(&[0.0, 1.0, -0.5, 2.5]), g.rng.within(0, 4));
+    let dtype = if g.halves && g.rng.percent(30) { DType::F16 } else { DType::F32 };
+    if rank == 0 {
+        return g.call(Call::Scalar { value, dtype });
+    }
+    let shape = g.sizes.shape(&mut g.rng, rank);
+    g.call(Call::Full { shape, value, dtype })
 }
