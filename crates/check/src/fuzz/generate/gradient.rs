@@ -28,7 +28,9 @@ impl Gen {
 
 /// Gradients of a value; parameters among the states are then moved by theirs.
 pub(super) fn gradient(g: &mut Gen) -> Option<V> {
-    let y = g.float()?;
+    // Of some, the one that depends on most.
+    let some: Vec<V> = (0..4).filter_map(|_| g.some(|g, v| g.dtype(v).is_float())).collect();
+    let y = some.into_iter().max_by_key(|&v| g.ancestors(v).len())?;
     gradient_of(g, y)
 }
 
