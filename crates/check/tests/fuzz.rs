@@ -15,7 +15,9 @@ fn cpu<'a>(fused: bool) -> Executor<'a> {
 #[test]
 #[ignore]
 fn look() {
-    if std::env::var("LOUD").is_err() { std::panic::set_hook(Box::new(|_| {})); }
+    if std::env::var("LOUD").is_err() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
     let env = |k: &str, d: u64| std::env::var(k).ok().and_then(|s| s.parse().ok()).unwrap_or(d);
     let s = env("S", 0);
     let options = Options { failures: env("F", 5) as usize, tries: env("T", 1000) as usize };
@@ -26,5 +28,11 @@ fn look() {
         shown = r.failures.len();
     });
     println!("{}", report.coverage);
-    println!("{} graphs {:?} {} failures, {:.1} s", report.graphs, report.tallies, report.failures.len(), t0.elapsed().as_secs_f64());
+    println!(
+        "{} graphs {:?} {} failures, {:.1} s",
+        report.graphs,
+        report.tallies,
+        report.failures.len(),
+        t0.elapsed().as_secs_f64()
+    );
 }

@@ -9,15 +9,33 @@ use chiaro_graph::{
 
 /// What a method returns: a value, one or an error, two or an error, a list or an error.
 macro_rules! returned {
-    (vars Value $e:expr) => { Ok(vec![$e]) };
-    (vars One $e:expr) => { $e.map(|v| vec![v]) };
-    (vars Pair $e:expr) => { $e.map(|(a, b)| vec![a, b]) };
-    (vars List $e:expr) => { $e };
-    (end Value) => { "" };
-    (end $other:ident) => { "?" };
-    (part Pair $part:expr) => { format!(".{}", $part) };
-    (part List $part:expr) => { format!("[{}]", $part) };
-    (part $other:ident $part:expr) => { String::new() };
+    (vars Value $e:expr) => {
+        Ok(vec![$e])
+    };
+    (vars One $e:expr) => {
+        $e.map(|v| vec![v])
+    };
+    (vars Pair $e:expr) => {
+        $e.map(|(a, b)| vec![a, b])
+    };
+    (vars List $e:expr) => {
+        $e
+    };
+    (end Value) => {
+        ""
+    };
+    (end $other:ident) => {
+        "?"
+    };
+    (part Pair $part:expr) => {
+        format!(".{}", $part)
+    };
+    (part List $part:expr) => {
+        format!("[{}]", $part)
+    };
+    (part $other:ident $part:expr) => {
+        String::new()
+    };
 }
 
 macro_rules! calls {

@@ -11,7 +11,8 @@ impl Recipe {
     pub fn code(&self) -> String {
         let mut out = String::from("let mut g = Graph::new();\n");
         for dtype in self.arenas() {
-            let _ = writeln!(out, "let {} = g.arena(\"fuzz.{dtype}\", {})?;", arena(dtype), dtype.code(&|v| self.name(v)));
+            let _ =
+                writeln!(out, "let {} = g.arena(\"fuzz.{dtype}\", {})?;", arena(dtype), dtype.code(&|v| self.name(v)));
         }
         for (i, step) in self.steps.iter().enumerate() {
             if let Step::Leaf(leaf) = step

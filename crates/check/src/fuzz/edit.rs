@@ -69,7 +69,10 @@ impl Recipe {
             let arena = |dtype: DType| {
                 self.assignments.iter().any(|(p, _)| *p == Place::Arena(dtype))
                     || self.steps.iter().any(|s| matches!(s, Step::Pack(d, _) if *d == dtype))
-                    || self.steps.iter().any(|s| matches!(s, Step::Leaf(l) if l.kind == LeafKind::Arena && l.dtype == dtype))
+                    || self
+                        .steps
+                        .iter()
+                        .any(|s| matches!(s, Step::Leaf(l) if l.kind == LeafKind::Arena && l.dtype == dtype))
             };
             // What reads or writes a whole arena sees how its states lie.
             let layout = matches!(&self.steps[i], Step::Leaf(l) if l.kind == LeafKind::State && arena(l.dtype));

@@ -7,7 +7,7 @@
 use super::noise::{self, EPSILON};
 use super::rng::mix;
 use chiaro_cpu::reference::compute_node;
-use chiaro_graph::{DType, Graph, Node, Tensor};
+use chiaro_graph::{DType, Graph, Node, Op, Tensor};
 use half::f16;
 use std::collections::BTreeMap;
 
@@ -53,7 +53,6 @@ pub(super) struct Lanes {
 impl Lanes {
     /// The value of a node, given those before it and the inputs of the run; none if the reference cannot tell.
     pub fn node(&self, g: &Graph, i: usize, before: &[Value], inputs: &[Tensor], run: usize) -> Option<Value> {
-        use chiaro_graph::Op;
         let node = &g.nodes()[i];
         match &node.op {
             Op::Input(id) => Some(Value::exact(inputs[id.0].to_f64())),
@@ -98,15 +97,15 @@ impl Lanes {
                 compute_node(g, node, &given)?
             };
             if let Some(scale) = &scale {
-                self.round(&mut value, scale, [run, i, lane]);
+                self.round(&mut value, scale, node.dtype, [run, i, lane]);
             }
-            Some(stored_near(node, value, &exact))
+            Some(if narrows(g, node) { narrowed(value, &exact) } else { value })
         });
         Some(Value { base, lanes: lanes.collect::<Option<_>>()? })
     }
 
     /// Moves each element by some of its rounding, one way in even lanes and the other way in odd ones.
-    fn round(&self, value: &mut [f64], scale: &[f64], [run, node, lane]: [usize; 3]) {
+    fn round(&self, value: &mut [f64], scale: &[f64], dtype: DType, [run, node, lane]: [usize; 3]) {
         let key = mix(self.seed ^ mix((run as u64) << 48 | (node as u64) << 16 | (lane / 2) as u64));
         let sign = if lane.is_multiple_of(2) { 1.0 } else { -1.0 };
         for (i, (v, s)) in value.iter_mut().zip(scale).enumerate() {
@@ -114,7 +113,9 @@ impl Lanes {
             // Between a half and a whole rounding, either way.
             let size = 0.5 + (bits >> 12) as f64 / (1u64 << 53) as f64;
             let way = if bits & 1 == 0 { sign } else { -sign };
-            *v += way * size * EPSILON * s;
+            // A result of 16 bits is rounded to them, or is not where it is used at once.
+            let step = if dtype == DType::F16 { (v.abs() / 2048.0).max(3e-8) } else { 0.0 };
+            *v += way * size * (EPSILON * s + step);
         }
     }
 }
@@ -127,16 +128,20 @@ fn stored(node: &Node, mut value: Vec<f64>) -> Vec<f64> {
     value
 }
 
-/// The same for a lane: one that is not far from a boundary between two numbers of 16 bits may fall beyond it.
-fn stored_near(node: &Node, mut value: Vec<f64>, exact: &[f64]) -> Vec<f64> {
-    if node.dtype == DType::F16 {
-        for (v, e) in value.iter_mut().zip(exact) {
-            let half_step = (e.abs() / 2048.0).max(3e-8) * 0.5;
-            let away = *v - e;
-            // Amplifying what is as large as a step would let 16-bit chains run away.
-            let moved = (away * AMPLIFIED).clamp(-half_step.max(away.abs()), half_step.max(away.abs()));
-            *v = f16::from_f64(e + if moved.is_nan() { away } else { moved }).to_f64();
-        }
+/// Whether the node is a cast to 16 bits, which always rounds.
+fn narrows(g: &Graph, node: &Node) -> bool {
+    matches!(node.op, Op::Cast(DType::F16)) && g.dtype(node.inputs[0]) != DType::F16
+}
+
+/// A lane of a cast to 16 bits: one that is not far from a boundary between two numbers may fall beyond it.
+fn narrowed(mut value: Vec<f64>, exact: &[f64]) -> Vec<f64> {
+    for (v, e) in value.iter_mut().zip(exact) {
+        let half_step = (e.abs() / 2048.0).max(3e-8) * 0.5;
+        let away = *v - e;
+        // Amplifying what is as large as a step would let chains of casts run away.
+        let most = half_step.max(away.abs());
+        let moved = if away.is_nan() { away } else { (away * AMPLIFIED).clamp(-most, most) };
+        *v = f16::from_f64(e + moved).to_f64();
     }
     value
 }

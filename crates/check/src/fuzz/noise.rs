@@ -38,9 +38,7 @@ pub(super) fn scale(g: &Graph, node: &Node, operands: &[&[f64]], value: &[f64]) 
         Op::Reduce(ReduceKind::Sum, _) | Op::MatMul { .. } => absolute(g, node, operands),
         Op::AvgPool2d(..) | Op::AvgPool2dGrad(..) => absolute(g, node, operands),
         Op::ScatterAdd(_) | Op::IndexAdd(_) => magnitude(g, node, &[&sizes(operands[0]), operands[1]]),
-        Op::LoadImages => {
-            magnitude(g, node, &[operands[0], operands[1], operands[2], &sizes(operands[3])])
-        }
+        Op::LoadImages => magnitude(g, node, &[operands[0], operands[1], operands[2], &sizes(operands[3])]),
         Op::MaxPool2dGrad(_) => magnitude(g, node, &[operands[0], operands[1], &sizes(operands[2])]),
         Op::Conv2d(spec) | Op::Conv2dInputGrad(spec) => convolution(g, node, operands, spec),
         Op::Conv2dWeightGrad(_) => absolute(g, node, operands).map(shared),

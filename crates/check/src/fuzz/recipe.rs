@@ -172,8 +172,7 @@ impl Recipe {
             Step::Call(call) => call.apply(g, made),
             Step::Pack(dtype, parts) => {
                 let id = arena(g, *dtype)?;
-                let parts: Vec<(StateId, Var)> =
-                    parts.iter().map(|&(s, v)| (state(s), made[v.step][v.part])).collect();
+                let parts: Vec<(StateId, Var)> = parts.iter().map(|&(s, v)| (state(s), made[v.step][v.part])).collect();
                 g.pack(id, &parts).map(|v| vec![v])
             }
             Step::Leaf(leaf) => Ok(vec![match leaf.kind {

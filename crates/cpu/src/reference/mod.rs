@@ -16,7 +16,9 @@ mod reduce;
 mod tests;
 mod value;
 
-use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, Node, Op, PlanId, Stats, Target, Tensor, check_inputs};
+use chiaro_graph::{
+    ArenaInfo, Backend, BackendError, DType, Graph, Node, Op, PlanId, Stats, Target, Tensor, check_inputs,
+};
 use half::f16;
 use std::collections::HashMap;
 use value::Value;

@@ -68,7 +68,13 @@ impl Gen {
         let mut outputs = vec![];
         for v in self.all() {
             let leaf = matches!(&self.recipe.steps[v.step], Step::Leaf(_));
-            let chance = if leaf { 3 } else if read.contains(&v) { 12 } else { 90 };
+            let chance = if leaf {
+                3
+            } else if read.contains(&v) {
+                12
+            } else {
+                90
+            };
             if self.rng.percent(chance) {
                 outputs.push(v);
             }

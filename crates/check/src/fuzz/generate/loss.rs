@@ -15,11 +15,8 @@ pub(super) fn entropy(g: &mut Gen) -> Option<V> {
     let (rows, classes, dtype) = (g.shape(logits)[0], g.shape(logits)[1], g.dtype(logits));
     let weighted = g.rng.percent(35);
     let weight_type = if g.rng.percent(50) { DType::F32 } else { dtype };
-    let class_weight = if weighted {
-        Some(g.leaf(LeafKind::Input, &[classes], weight_type, Draw::Uniform(0.25, 2.0))?)
-    } else {
-        None
-    };
+    let class_weight =
+        if weighted { Some(g.leaf(LeafKind::Input, &[classes], weight_type, Draw::Uniform(0.25, 2.0))?) } else { None };
     let soft = g.rng.percent(20);
     let likelihood = !soft && g.rng.percent(30);
     // A mean over rows that are all ignored is 0 / 0.

@@ -23,8 +23,7 @@ pub(super) fn window(g: &mut Gen) -> Option<V> {
     }
     spec.ceil_mode = g.rng.percent(30);
     if !largest {
-        let divisor =
-            g.rng.pick(&[AvgDivisor::IncludePadding, AvgDivisor::ExcludePadding, AvgDivisor::Fixed(3)]);
+        let divisor = g.rng.pick(&[AvgDivisor::IncludePadding, AvgDivisor::ExcludePadding, AvgDivisor::Fixed(3)]);
         return g.call(Call::AvgPool2d { x, spec, divisor });
     }
     if g.rng.percent(25) {
