@@ -84,7 +84,7 @@ macro_rules! borrowed {
             type Passed<'a> = &'a $Passed;
             fn given(&self, _: &Made) -> $Type { self.clone() }
             fn pass(given: &$Type) -> &$Passed { given }
-            fn code(&self, _: &dyn Fn(V) -> String) -> String { format!("&{self:?}") }
+            fn code(&self, _: &dyn Fn(V) -> String) -> String { written(self) }
             fn extents(&mut self, visit: &mut dyn FnMut(&mut usize)) {
                 let f: fn(&mut $Type, &mut dyn FnMut(&mut usize)) = $extents;
                 f(self, visit);
@@ -95,6 +95,12 @@ macro_rules! borrowed {
             }
         }
     )+ };
+}
+
+/// A borrowed argument; an empty list of axes tells its type.
+fn written(value: &dyn std::fmt::Debug) -> String {
+    let text = format!("&{value:?}");
+    if text == "&[]" { "&[0usize; 0]".into() } else { text }
 }
 
 borrowed! {

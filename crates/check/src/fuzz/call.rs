@@ -7,11 +7,8 @@ use chiaro_graph::{
     Var,
 };
 
-/// What a method returns: a value, one or an error, two or an error, a list or an error.
+/// What a method returns unless it fails: one value, two, or a list.
 macro_rules! returned {
-    (vars Value $e:expr) => {
-        Ok(vec![$e])
-    };
     (vars One $e:expr) => {
         $e.map(|v| vec![v])
     };
@@ -20,12 +17,6 @@ macro_rules! returned {
     };
     (vars List $e:expr) => {
         $e
-    };
-    (end Value) => {
-        ""
-    };
-    (end $other:ident) => {
-        "?"
     };
     (part Pair $part:expr) => {
         format!(".{}", $part)
@@ -65,7 +56,7 @@ macro_rules! calls {
             pub fn code(&self, name: &dyn Fn(V) -> String) -> String {
                 match self { $( Call::$Call { $($arg),* } => {
                     let arguments: Vec<String> = vec![$( $arg.code(name) ),*];
-                    format!("g.{}({}){}", stringify!($method), arguments.join(", "), returned!(end $returns))
+                    format!("g.{}({})?", stringify!($method), arguments.join(", "))
                 } ),+ }
             }
 
@@ -104,9 +95,9 @@ macro_rules! calls {
 }
 
 calls! {
-    Value Scalar = scalar(value: f64, dtype: DType);
-    Value Full = full(shape: Vec<usize>, value: f64, dtype: DType);
-    Value Iota = iota(n: usize);
+    One Scalar = scalar(value: f64, dtype: DType);
+    One Full = full(shape: Vec<usize>, value: f64, dtype: DType);
+    One Iota = iota(n: usize);
     One Random = random(kind: RandomKind, shape: Vec<usize>, key: V);
     One Dropout = dropout(x: V, p: f64, key: V);
 
@@ -114,9 +105,9 @@ calls! {
     One MapScalars = map_scalars(op: Elementwise, x: V, numbers: Vec<f64>);
     One Powf = powf(x: V, exponent: f64);
     One Clamp = clamp(x: V, min: Option<f64>, max: Option<f64>);
-    Value Cast = cast(x: V, dtype: DType);
-    Value Detach = detach(x: V);
-    Value Widened = widened(x: V);
+    One Cast = cast(x: V, dtype: DType);
+    One Detach = detach(x: V);
+    One Widened = widened(x: V);
 
     One Reshape = reshape(x: V, shape: Vec<usize>);
     One BroadcastTo = broadcast_to(x: V, shape: Vec<usize>);

@@ -71,9 +71,9 @@ impl Recipe {
                     let (name, dtype) = (leaf.name(), leaf.dtype.code(&|v| self.name(v)));
                     format!("g.input({name:?}, &{:?}, {dtype})?", leaf.shape)
                 }
-                LeafKind::Constant => format!("g.constant({})", self.values(leaf, 0)),
-                LeafKind::State => format!("g.state_value(s{i})"),
-                LeafKind::Arena => format!("g.arena_values({})", arena(leaf.dtype)),
+                LeafKind::Constant => format!("g.constant({})?", self.values(leaf, 0)),
+                LeafKind::State => format!("g.state_value(s{i})?"),
+                LeafKind::Arena => format!("g.arena_values({})?", arena(leaf.dtype)),
             },
         }
     }

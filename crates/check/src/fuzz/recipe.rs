@@ -177,11 +177,11 @@ impl Recipe {
             }
             Step::Leaf(leaf) => Ok(vec![match leaf.kind {
                 LeafKind::Input => g.input(&leaf.name(), &leaf.shape, leaf.dtype)?,
-                LeafKind::Constant => g.constant(leaf.values(self.seed, 0)),
-                LeafKind::State => g.state_value(state(i)),
+                LeafKind::Constant => g.constant(leaf.values(self.seed, 0))?,
+                LeafKind::State => g.state_value(state(i))?,
                 LeafKind::Arena => {
                     let id = arena(g, leaf.dtype)?;
-                    g.arena_values(id)
+                    g.arena_values(id)?
                 }
             }]),
         }
