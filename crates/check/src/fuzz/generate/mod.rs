@@ -24,7 +24,7 @@ use super::lanes::{Lanes, Value};
 use super::recipe::{Leaf, LeafKind, Made, Recipe, Step, arena};
 use super::rng::Rng;
 use crate::draw::{Draw, arena_values};
-use chiaro_graph::{DType, Graph, StateId, Tensor};
+use chiaro_graph::{DType, Graph, StateId, Tensor, Var};
 use size::{Sizes, work};
 use std::collections::BTreeMap;
 
@@ -143,22 +143,23 @@ impl Gen {
         let i = self.recipe.steps.len();
         self.recipe.steps.push(step);
         self.states.push(None);
+        let vars = self.applied(i);
+        if vars.is_none() {
+            self.recipe.steps.pop();
+            self.states.pop();
+        }
+        self.made.push(vars?);
+        Some(V { step: i, part: 0 })
+    }
+
+    /// The values of step `i`; none if the builder refuses it or they are of no use.
+    fn applied(&mut self, i: usize) -> Option<Vec<Var>> {
         if let Step::Leaf(leaf) = self.recipe.steps[i].clone() {
             self.declare(i, &leaf)?;
         }
         let added = self.recipe.add(&mut self.graph, &self.made, &self.states, i);
         let fine = self.evaluate();
-        match added {
-            Ok(vars) if fine && vars.iter().all(|v| self.is_usable(v.index())) => {
-                self.made.push(vars);
-                Some(V { step: i, part: 0 })
-            }
-            Ok(_) | Err(_) => {
-                self.recipe.steps.pop();
-                self.states.pop();
-                None
-            }
-        }
+        added.ok().filter(|vars| fine && vars.iter().all(|v| self.is_usable(v.index())))
     }
 
     /// Declares a state, or keeps the numbers of an input.
