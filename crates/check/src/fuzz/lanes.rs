@@ -7,7 +7,7 @@
 use super::noise::{self, EPSILON};
 use super::rng::mix;
 use chiaro_cpu::reference::compute_node;
-use chiaro_graph::{DType, Graph, Node, Op, Tensor};
+use chiaro_graph::{DType, Elementwise, Graph, Node, Op, Tensor};
 use half::f16;
 use std::collections::BTreeMap;
 
@@ -82,20 +82,8 @@ impl Lanes {
         if same && scale.is_none() {
             return Some(Value::exact(base));
         }
-        let amplified = noise::is_discontinuous(&node.op);
         let lanes = (0..2 * self.pairs).map(|lane| {
-            let mut value = if same {
-                exact.clone()
-            } else {
-                let moved: Vec<Vec<f64>> =
-                    if amplified { operands.iter().map(|v| further(v, lane)).collect() } else { vec![] };
-                let given: Vec<&[f64]> = if amplified {
-                    moved.iter().map(|v| &v[..]).collect()
-                } else {
-                    operands.iter().map(|v| v.lane(lane)).collect()
-                };
-                compute_node(g, node, &given)?
-            };
+            let mut value = if same { exact.clone() } else { moved(g, node, &operands, lane)? };
             if let Some(scale) = &scale {
                 self.round(&mut value, scale, node.dtype, [run, i, lane]);
             }
@@ -118,6 +106,29 @@ impl Lanes {
             *v += way * size * (EPSILON * s + step);
         }
     }
+}
+
+/// A node of a lane's operands, before its own rounding.
+fn moved(g: &Graph, node: &Node, operands: &[&Value], lane: usize) -> Option<Vec<f64>> {
+    let amplified = noise::is_discontinuous(&node.op);
+    let operand = |v: &&'_ Value| if amplified { further(v, lane) } else { v.lane(lane).to_vec() };
+    let given: Vec<Vec<f64>> = operands.iter().map(operand).collect();
+    let views: Vec<&[f64]> = given.iter().map(|v| &v[..]).collect();
+    let mut value = compute_node(g, node, &views)?;
+    if let Op::Map(op @ (Elementwise::Equal | Elementwise::NotEqual)) = node.op
+        && lane % 2 == 1
+    {
+        let equal = f64::from(u8::from(op == Elementwise::Equal));
+        let near = (0..value.len()).filter(|&i| may_meet(operands[0], operands[1], i));
+        near.for_each(|i| value[i] = equal);
+    }
+    Some(value)
+}
+
+/// Whether two numbers that differ may be rounded to the same.
+fn may_meet(x: &Value, y: &Value, i: usize) -> bool {
+    let distance = (x.base[i] - y.base[i]).abs();
+    distance > 0.0 && distance <= AMPLIFIED * (x.spread(i) + y.spread(i))
 }
 
 /// What is kept of a node's value in memory.
