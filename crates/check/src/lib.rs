@@ -1,9 +1,10 @@
-//! Checks that backends agree: op cases, gradients, golden values.
+//! Checks that backends agree: op cases, gradients, golden values, random graphs.
 
 mod case;
 mod cases;
 pub mod compare;
 mod draw;
+pub mod fuzz;
 pub mod golden;
 pub mod gradient;
 pub mod models;

@@ -16,7 +16,9 @@ mod reduce;
 mod tests;
 mod value;
 
-use chiaro_graph::{ArenaInfo, Backend, BackendError, DType, Graph, Op, PlanId, Stats, Target, Tensor, check_inputs};
+use chiaro_graph::{
+    ArenaInfo, Backend, BackendError, DType, Graph, Node, Op, PlanId, Stats, Target, Tensor, check_inputs,
+};
 use half::f16;
 use std::collections::HashMap;
 use value::Value;
@@ -246,6 +248,16 @@ fn step(
 fn operand<'a>(graph: &'a Graph, values: &'a [Vec<f64>], v: chiaro_graph::Var) -> Value<'a> {
     let node = graph.node(v);
     Value { shape: &node.shape, dtype: node.dtype, data: &values[v.index()] }
+}
+
+/// The value of one node from its operands' elements, as the executor computes it; none for a node that reads an input, a state or
+/// an arena. For checks that want to see or change what passes between nodes.
+pub fn compute_node(graph: &Graph, node: &Node, operands: &[&[f64]]) -> Option<Vec<f64>> {
+    let of = |v: &chiaro_graph::Var| graph.node(*v);
+    let values = node.inputs.iter().zip(operands);
+    let values: Vec<Value<'_>> =
+        values.map(|(v, data)| Value { shape: &of(v).shape, dtype: of(v).dtype, data }).collect();
+    node::compute(graph, node, &values)
 }
 
 /// The last reader of each node that an output or an assignment needs; a node read at the end has the graph's length.
