@@ -15,8 +15,6 @@ pub enum ConstValue {
     F32(f32),
     /// `true` or `false`.
     Bool(bool),
-    /// Written as `array<u32, N>(..)`; must not be empty.
-    Array(Vec<u32>),
 }
 
 impl ConstValue {
@@ -28,11 +26,6 @@ impl ConstValue {
             Self::F32(v) if v.is_finite() => format!("f32({v:?})"),
             Self::F32(_) => return None,
             Self::Bool(v) => v.to_string(),
-            Self::Array(v) if v.is_empty() => return None,
-            Self::Array(v) => {
-                let items: Vec<String> = v.iter().map(|x| format!("{x}u")).collect();
-                format!("array<u32, {}>({})", v.len(), items.join(", "))
-            }
         })
     }
 }
@@ -46,7 +39,7 @@ macro_rules! const_value_from {
         }
     )*};
 }
-const_value_from!(u32 => U32, i32 => I32, f32 => F32, bool => Bool, Vec<u32> => Array);
+const_value_from!(u32 => U32, i32 => I32, f32 => F32, bool => Bool);
 
 /// A shader being composed. The first error is kept and returned by [`Source::build`].
 #[derive(Debug, Clone)]

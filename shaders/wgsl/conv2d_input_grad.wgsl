@@ -25,13 +25,7 @@ const GROUP_OUT: u32 = OUT_C / GROUPS;
 const PHASES: u32 = STRIDE_H * STRIDE_W;
 const PHASE_H: u32 = (IN_H + STRIDE_H - 1u) / STRIDE_H;
 const PHASE_W: u32 = (IN_W + STRIDE_W - 1u) / STRIDE_W;
-// For each phase, the first tap that reaches it and how many do; they lie TAP_STEP apart, and one tap further is
-// OUT_STEP output pixels less. Counts differ by at most one, except where they are 0.
-const FIRST_H = array<u32, 1>(0u);
-const COUNT_H = array<u32, 1>(3u);
 const MAX_COUNT_W: u32 = 3u;
-const FIRST_W = array<u32, 1>(0u);
-const COUNT_W = array<u32, 1>(3u);
 const TAP_STEP_H: u32 = 1u;
 const TAP_STEP_W: u32 = 1u;
 const OUT_STEP_H: u32 = 1u;
@@ -63,8 +57,27 @@ fn phase_w(z: u32) -> u32 {
     return z % STRIDE_W;
 }
 
+// For each phase, the first tap that reaches it and how many do; they lie TAP_STEP apart, and one tap further is
+// OUT_STEP output pixels less. Counts differ by at most one, except where they are 0. Functions that select, because
+// compilers put a constant array that is indexed into memory.
+fn first_h(phase: u32) -> u32 {
+    return 0u;
+}
+
+fn count_h(phase: u32) -> u32 {
+    return 3u;
+}
+
+fn first_w(phase: u32) -> u32 {
+    return 0u;
+}
+
+fn count_w(phase: u32) -> u32 {
+    return 3u;
+}
+
 fn k_range(z: u32) -> vec2<u32> {
-    return vec2<u32>(0u, COUNT_H[phase_h(z)] * COUNT_W[phase_w(z)] * GROUP_OUT);
+    return vec2<u32>(0u, count_h(phase_h(z)) * count_w(phase_w(z)) * GROUP_OUT);
 }
 
 // The output pixel that the phase's first tap joins to this input pixel; it may lie outside.
@@ -85,7 +98,7 @@ fn term(z: u32, k0: u32, dk: u32) -> Term {
         channel = k0 % GROUP_OUT + dk;
     }
     // Both divisors are constants; the count itself is not.
-    let full = COUNT_W[phase_w(z)] == MAX_COUNT_W;
+    let full = count_w(phase_w(z)) == MAX_COUNT_W;
     let fewer = max(MAX_COUNT_W, 2u) - 1u;
     let tap_h = select(tap / fewer, tap / MAX_COUNT_W, full);
     let tap_w = select(tap % fewer, tap % MAX_COUNT_W, full);
@@ -99,8 +112,8 @@ fn a_row(z: u32, m: u32) -> ARow {
     let iw = pixel % PHASE_W * STRIDE_W + pw;
     let ih = pixel / PHASE_W % PHASE_H * STRIDE_H + ph;
     let n = i32(pixel / (PHASE_W * PHASE_H));
-    let w = (i32(iw + PAD_LEFT) - i32(FIRST_W[pw] * DILATION_W)) / i32(STRIDE_W);
-    let h = (i32(ih + PAD_TOP) - i32(FIRST_H[ph] * DILATION_H)) / i32(STRIDE_H);
+    let w = (i32(iw + PAD_LEFT) - i32(first_w(pw) * DILATION_W)) / i32(STRIDE_W);
+    let h = (i32(ih + PAD_TOP) - i32(first_h(ph) * DILATION_H)) / i32(STRIDE_H);
     let at = (n * i32(OUT_H) + h) * i32(OUT_W) + w;
     return ARow(at * i32(OUT_C / A_WIDTH) + i32(z / PHASES * GROUP_OUT / A_WIDTH), h, w);
 }
@@ -131,8 +144,8 @@ fn b_column(z: u32, n: u32) -> BColumn {
 
 fn b_step(z: u32, k0: u32, dk: u32) -> BStep {
     let t = term(z, k0, dk);
-    let kh = FIRST_H[phase_h(z)] + t.tap_h * TAP_STEP_H;
-    let kw = FIRST_W[phase_w(z)] + t.tap_w * TAP_STEP_W;
+    let kh = first_h(phase_h(z)) + t.tap_h * TAP_STEP_H;
+    let kw = first_w(phase_w(z)) + t.tap_w * TAP_STEP_W;
     let offset = ((t.channel * KERNEL_H + kh) * KERNEL_W + kw) * (GROUP_IN / B_WIDTH);
     return BStep(offset, !K_MASKED | (k0 + dk < k_range(z).y));
 }

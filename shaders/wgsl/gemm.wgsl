@@ -66,10 +66,14 @@ const THREADS: u32 = 32u;
 const TILES_M: u32 = (GEMM_M + TILE_M - 1u) / TILE_M;
 const TILES_N: u32 = (GEMM_N + TILE_N - 1u) / TILE_N;
 
-// Both tiles lie k-major: element (k, m) at k * TILE_M + m. They are arrays of scalars because WGSL lets a store to
-// one component of a vector touch the others, which other invocations write.
-var<workgroup> a_tile: array<f32, TILE_K * TILE_M>;
-var<workgroup> b_tile: array<f32, TILE_K * TILE_N>;
+// Both tiles lie k-major: element (k, m) at k * TILE_M + m. A word is as many neighbours as one invocation stores: WGSL
+// lets a store to one component of a vector touch the others, which other invocations would write.
+alias ATile = f32;
+alias BTile = vec4<f32>;
+const A_LANES: u32 = 1u;
+const B_LANES: u32 = 4u;
+var<workgroup> a_tile: array<ATile, TILE_K * TILE_M / A_LANES>;
+var<workgroup> b_tile: array<BTile, TILE_K * TILE_N / B_LANES>;
 
 // Called once for each output element; index is the element's index in the output tensor.
 fn epilogue(value: f32, index: u32) -> f32 {
@@ -124,10 +128,10 @@ fn main(
     let b_row2 = b_column(z, n0 + b_at + 2u);
     let b_row3 = b_column(z, n0 + b_at + 3u);
     let b_k0 = thread / 4u + 0u;
-    let b_to0 = b_k0 * 16u + b_at;
+    let b_to0 = b_k0 * 4u + b_at / 4u;
     var b_next0 = vec4<f32>();
     let a_from0 = m;
-    let b_from0 = n;
+    let b_from0 = n / 4u;
     var k = range.x;
     if (k < range.y) {
         {
@@ -147,10 +151,7 @@ fn main(
         a_tile[a_to0 + 16u] = a_next0[1];
         a_tile[a_to0 + 32u] = a_next0[2];
         a_tile[a_to0 + 48u] = a_next0[3];
-        b_tile[b_to0 + 0u] = b_next0[0];
-        b_tile[b_to0 + 1u] = b_next0[1];
-        b_tile[b_to0 + 2u] = b_next0[2];
-        b_tile[b_to0 + 3u] = b_next0[3];
+        b_tile[b_to0 + 0u] = b_next0;
         workgroupBarrier();
         k += TILE_K;
         if (k < range.y) {
@@ -169,56 +170,56 @@ fn main(
         {
             let a0 = a_tile[a_from0 + 0u];
             let a1 = a_tile[a_from0 + 1u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 0u], b_tile[b_from0 + 1u], b_tile[b_from0 + 2u], b_tile[b_from0 + 3u]);
+            let b0 = b_tile[b_from0 + 0u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }
         {
             let a0 = a_tile[a_from0 + 16u];
             let a1 = a_tile[a_from0 + 17u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 16u], b_tile[b_from0 + 17u], b_tile[b_from0 + 18u], b_tile[b_from0 + 19u]);
+            let b0 = b_tile[b_from0 + 4u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }
         {
             let a0 = a_tile[a_from0 + 32u];
             let a1 = a_tile[a_from0 + 33u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 32u], b_tile[b_from0 + 33u], b_tile[b_from0 + 34u], b_tile[b_from0 + 35u]);
+            let b0 = b_tile[b_from0 + 8u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }
         {
             let a0 = a_tile[a_from0 + 48u];
             let a1 = a_tile[a_from0 + 49u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 48u], b_tile[b_from0 + 49u], b_tile[b_from0 + 50u], b_tile[b_from0 + 51u]);
+            let b0 = b_tile[b_from0 + 12u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }
         {
             let a0 = a_tile[a_from0 + 64u];
             let a1 = a_tile[a_from0 + 65u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 64u], b_tile[b_from0 + 65u], b_tile[b_from0 + 66u], b_tile[b_from0 + 67u]);
+            let b0 = b_tile[b_from0 + 16u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }
         {
             let a0 = a_tile[a_from0 + 80u];
             let a1 = a_tile[a_from0 + 81u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 80u], b_tile[b_from0 + 81u], b_tile[b_from0 + 82u], b_tile[b_from0 + 83u]);
+            let b0 = b_tile[b_from0 + 20u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }
         {
             let a0 = a_tile[a_from0 + 96u];
             let a1 = a_tile[a_from0 + 97u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 96u], b_tile[b_from0 + 97u], b_tile[b_from0 + 98u], b_tile[b_from0 + 99u]);
+            let b0 = b_tile[b_from0 + 24u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }
         {
             let a0 = a_tile[a_from0 + 112u];
             let a1 = a_tile[a_from0 + 113u];
-            let b0 = vec4<f32>(b_tile[b_from0 + 112u], b_tile[b_from0 + 113u], b_tile[b_from0 + 114u], b_tile[b_from0 + 115u]);
+            let b0 = b_tile[b_from0 + 28u];
             sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
             sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
         }

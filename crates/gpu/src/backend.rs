@@ -12,10 +12,10 @@ use chiaro_graph::{
 use crate::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::executor::Executor;
 use crate::half;
-use crate::kernels::{self, Variants};
+use crate::kernels::{self, Class, Variants};
 use crate::planned::{self, PlannedKernel};
 use crate::tune::{Outcome, Tuned, Tuning};
-use crate::{AdapterKind, AllocationCounter, Gpu, GpuBuffer, GpuError, peaks};
+use crate::{AllocationCounter, Gpu, GpuBuffer, GpuError, peaks};
 
 /// Storage bindings of a kernel on every device.
 const PORTABLE_BINDINGS: u32 = 8;
@@ -76,8 +76,10 @@ pub struct GpuBackend {
 impl GpuBackend {
     /// A backend without graphs on an open device. Whether kernels are checked was decided as the device was opened.
     pub fn new(gpu: Gpu, options: BackendOptions) -> GpuBackend {
-        let software = gpu.summary().kind == AdapterKind::Software && options.kernels == KernelChoice::Suited;
-        let variants = if software { Variants::SOFTWARE } else { Variants::GPU };
+        let variants = match (options.kernels, Class::of(gpu.summary())) {
+            (KernelChoice::Gpu, Class::Software) => Variants::GPU,
+            (KernelChoice::Gpu | KernelChoice::Suited, class) => Variants::of(class),
+        };
         let start = gpu.counters();
         let tuned = Tuned::new(&gpu, variants, options.tuning);
         GpuBackend { gpu, options, tuned, arenas: HashMap::new(), plans: vec![], start }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use super::shared::{get_four, put_four, word_type};
+use super::unroll::segment;
 use super::{Memory, Product, Tile};
 use crate::{ShaderError, Source};
 
@@ -92,7 +94,7 @@ pub(super) fn declare(source: Source, product: &Product, tile: &Tile) -> Result<
             let _ = writeln!(code, "var<workgroup> tail_tile: array<f32, {more}>;");
         }
     } else if shared(tile) == "column_tile" {
-        let _ = writeln!(code, "var<workgroup> column_tile: array<f32, {}>;", sides(tile) * tile.columns);
+        let _ = writeln!(code, "var<workgroup> column_tile: array<vec4<f32>, {}>;", sides(tile) * tile.columns / 4);
     }
     let (phases, parts) = (product.phases, product.m.div_ceil(tile.rows) * product.phases);
     let columns = product.z / phases * product.n;
@@ -140,9 +142,10 @@ fn store4(row: CRow, n: u32, value: vec4<f32>) -> Tails {{
     Ok(source.replace_fn("store4", &code).replace_fn("epilogue", &one).replace_fn("epilogue4", &four))
 }
 
-/// Stores the results of a thread and reduces them down the tile's columns.
-pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, segment: u32) {
-    let fours = tile.thread_columns / 4;
+/// Stores the results of a thread and reduces them down the tile's columns. `lanes`: elements in a word of the tile of `b`.
+pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, lanes: u32) {
+    let lanes = if shared(tile) == "b_tile" { lanes } else { 4 };
+    let (fours, segment) = (tile.thread_columns / 4, segment(tile));
     let moments = columns == Columns::Moments;
     for r in 0..columns.tails() {
         lines.extend((0..fours).map(|q| format!("var down{r}_{q} = vec4<f32>();")));
@@ -155,23 +158,23 @@ pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, seg
         }
     }
     let shared = shared(tile);
-    lines.push(format!("let side = thread / {}u * TILE_N;", tile.columns / tile.thread_columns));
+    lines.push(format!("let side = (thread / {}u * TILE_N + n) / {lanes}u;", tile.columns / tile.thread_columns));
     for r in 0..columns.tails() {
-        add_up(lines, tile, segment, r);
+        add_up(lines, tile, lanes, r);
         if moments {
             lines.push("let mean = total / f32(min(TILE_M, GEMM_M - m0));".into());
             lines.push(format!("{shared}[column] = mean;"));
-            lines.push("put_column(z, m0 / TILE_M, n0 + column, 0u, mean);".into());
+            put(lines, lanes, 0, "mean");
         } else {
-            lines.push(format!("put_column(z, m0 / TILE_M, n0 + column, {r}u, total);"));
+            put(lines, lanes, r, "total");
         }
         lines.push("}".into());
         lines.push("workgroupBarrier();".into());
     }
     if moments {
         for q in 0..fours {
-            let four: Vec<String> = (0..4).map(|c| format!("{shared}[n + {}u]", q * segment + c)).collect();
-            lines.push(format!("let mean{q} = vec4<f32>({});", four.join(", ")));
+            let base = if lanes == 1 { "n + ".to_owned() } else { format!("n / {lanes}u + ") };
+            lines.push(format!("let mean{q} = {};", get_four(shared, lanes, &base, q * segment / lanes)));
             lines.push(format!("down0_{q} = vec4<f32>();"));
             for i in 0..tile.thread_rows {
                 lines.push(format!("let far{i}_{q} = tails{i}_{q}.t0 - mean{q};"));
@@ -181,24 +184,34 @@ pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, seg
             }
         }
         lines.push("workgroupBarrier();".into());
-        add_up(lines, tile, segment, 0);
-        lines.push("put_column(z, m0 / TILE_M, n0 + column, 1u, total);".into());
+        add_up(lines, tile, lanes, 0);
+        put(lines, lanes, 1, "total");
         lines.push("}".into());
     }
 }
 
-/// Opens a loop whose body has the `total` of each `column` of the tile.
-fn add_up(lines: &mut Vec<String>, tile: &Tile, segment: u32, r: u32) {
+/// Opens a loop whose body has the `total` of each word `column` of the tile.
+fn add_up(lines: &mut Vec<String>, tile: &Tile, lanes: u32, r: u32) {
     let shared = shared(tile);
     for q in 0..tile.thread_columns / 4 {
-        for c in 0..4 {
-            lines.push(format!("{shared}[side + n + {}u] = down{r}_{q}[{c}];", q * segment + c));
-        }
+        put_four(lines, shared, lanes, "side + ", q * segment(tile) / lanes, &format!("down{r}_{q}"));
     }
+    let (words, all) = (tile.columns / lanes, sides(tile) * tile.columns / lanes);
     lines.push("workgroupBarrier();".into());
-    lines.push("for (var column = thread; column < TILE_N; column += THREADS) {".into());
-    lines.push("var total = 0.0;".into());
-    lines.push(format!("for (var at = 0u; at < {}u; at += TILE_N) {{", sides(tile) * tile.columns));
+    lines.push(format!("for (var column = thread; column < {words}u; column += THREADS) {{"));
+    lines.push(format!("var total = {}();", word_type(lanes)));
+    lines.push(format!("for (var at = 0u; at < {all}u; at += {words}u) {{"));
     lines.push(format!("total += {shared}[at + column];"));
     lines.push("}".into());
+}
+
+/// Hands on the elements of a word `value` of the tile's columns.
+fn put(lines: &mut Vec<String>, lanes: u32, result: u32, value: &str) {
+    for lane in 0..lanes {
+        let (at, part) = match lanes {
+            1 => ("column".to_owned(), value.to_owned()),
+            _ => (format!("column * {lanes}u + {lane}u"), format!("{value}[{lane}]")),
+        };
+        lines.push(format!("put_column(z, m0 / TILE_M, n0 + {at}, {result}u, {part});"));
+    }
 }

@@ -1,7 +1,8 @@
 //! Writes the body of the cooperative skeleton for one tile: matrices of 8x8 or 16x16 that a subgroup multiplies.
 
 use super::cooperative_columns as columns;
-use super::unroll::{Side, open_loop};
+use super::shared::open_loop;
+use super::side::Side;
 use super::{Columns, Tile};
 use crate::Source;
 

@@ -3,6 +3,8 @@
 mod columns;
 mod cooperative;
 mod cooperative_columns;
+mod shared;
+mod side;
 mod tile;
 mod unroll;
 
@@ -86,6 +88,14 @@ impl Product {
         }
         if let Memory::Cooperative { size } = tile.memory {
             text = cooperative::set_types(text, size, tile);
+        }
+        if tile.memory == Memory::Workgroup {
+            let [a_lanes, b_lanes] = unroll::lanes(tile, &a, &b);
+            text = text
+                .set_alias("ATile", shared::word_type(a_lanes))
+                .set_alias("BTile", shared::word_type(b_lanes))
+                .set_const("A_LANES", a_lanes)
+                .set_const("B_LANES", b_lanes);
         }
         for (name, operand) in [("A", &a), ("B", &b)] {
             text = text

@@ -51,6 +51,10 @@ impl Tile {
     /// 8x8 a thread without workgroup memory, a term at a time: long products on software devices.
     pub const SOFTWARE: Self = Self::new(Memory::Direct, [16, 64, 1], [8, 8]);
 
+    /// The large tiles of 8x4 and 4x8 a thread: for narrow results, and where threads have few registers.
+    pub const FOURS: [Self; 2] =
+        [Self::new(Memory::Workgroup, [128, 64, 16], [8, 4]), Self::new(Memory::Workgroup, [64, 128, 16], [4, 8])];
+
     /// The cooperative tiles that a tuner may try for f16 operands where the device has matrices of the size.
     pub const COOPERATIVE: [Self; 6] = [
         Self::new(Memory::Cooperative { size: 16 }, [128, 128, 32], [64, 32]),
@@ -64,8 +68,8 @@ impl Tile {
     /// The tiles that a tuner may try; each passes [`Tile::check`].
     pub const ALL: [Self; 15] = [
         Self::LARGE,
-        Self::new(Memory::Workgroup, [128, 64, 16], [8, 4]),
-        Self::new(Memory::Workgroup, [64, 128, 16], [4, 8]),
+        Self::FOURS[0],
+        Self::FOURS[1],
         Self::new(Memory::Workgroup, [128, 32, 16], [8, 4]),
         Self::new(Memory::Workgroup, [64, 64, 16], [8, 8]),
         Self::MEDIUM,

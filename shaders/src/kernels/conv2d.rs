@@ -184,10 +184,10 @@ impl Conv2d {
             self.set_shape(source, out)
                 .set_const("GROUPS", self.groups)
                 .set_const("MAX_COUNT_W", w.count.iter().copied().max().unwrap_or(1))
-                .set_const("FIRST_H", h.first)
-                .set_const("COUNT_H", h.count)
-                .set_const("FIRST_W", w.first)
-                .set_const("COUNT_W", w.count)
+                .replace_fn("first_h", &select("first_h", &h.first))
+                .replace_fn("count_h", &select("count_h", &h.count))
+                .replace_fn("first_w", &select("first_w", &w.first))
+                .replace_fn("count_w", &select("count_w", &w.count))
                 .set_const("TAP_STEP_H", h.tap_step)
                 .set_const("TAP_STEP_W", w.tap_step)
                 .set_const("OUT_STEP_H", h.out_step)
@@ -269,6 +269,15 @@ impl Conv2d {
             out_step: tap_step * dilation / stride,
         }
     }
+}
+
+/// A function of the phase that has these values.
+fn select(name: &str, values: &[u32]) -> String {
+    let usual = values.first().copied().unwrap_or_default();
+    let others = values.iter().enumerate().filter(|&(_, &value)| value != usual);
+    let value =
+        others.fold(format!("{usual}u"), |rest, (phase, value)| format!("select({rest}, {value}u, phase == {phase}u)"));
+    format!("fn {name}(phase: u32) -> u32 {{\n    return {value};\n}}")
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

@@ -7,7 +7,7 @@ use crate::device::{Data, Device, blank, random, relative_error, tolerance};
 use crate::variants;
 
 /// Tiles of every kind that a device in software compiles quickly: the body of a large one takes it many seconds.
-const SMALL_TILES: [Tile; 8] = [
+const SMALL_TILES: [Tile; 9] = [
     Tile::TINY,
     Tile::SOFTWARE,
     Tile::SMALL,
@@ -16,12 +16,14 @@ const SMALL_TILES: [Tile; 8] = [
     Tile::new(Memory::Direct, [16, 32, 4], [4, 4]),
     Tile::new(Memory::Workgroup, [32, 64, 8], [4, 8]),
     Tile::new(Memory::Workgroup, [32, 16, 8], [4, 4]),
+    // Words of four elements of both operands, in every direction.
+    Tile::new(Memory::Workgroup, [32, 32, 16], [8, 4]),
 ];
 
-/// Two of the small tiles for each case, so that each tile sees a quarter of the cases; in f16 one for a third of them.
+/// Two of the small tiles for each case, so that each tile sees a fifth of the cases; in f16 one for a third of them.
 fn some_tiles(case: usize, elem: Elem) -> impl Iterator<Item = &'static Tile> {
     let (step, most) = match elem {
-        Elem::F32 => (4, 2),
+        Elem::F32 => (5, 2),
         Elem::F16 if case.is_multiple_of(3) => (5, 1),
         Elem::F16 => (5, 0),
     };

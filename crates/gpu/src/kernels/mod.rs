@@ -1,6 +1,7 @@
 //! Steps of a plan as dispatches: each file here maps the geometry of one kernel family to its shader.
 
 mod axis;
+mod class;
 mod columns;
 mod conv;
 mod gemm;
@@ -11,6 +12,7 @@ mod reduce;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod units;
 mod variants;
 
 use chiaro_graph::plan::{Columns, Kernel, PlanOptions, Step};
@@ -18,6 +20,7 @@ use chiaro_graph::{DType, shape::count};
 use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
 use crate::codegen;
+pub(crate) use class::Class;
 pub(crate) use columns::of as reduced_columns;
 pub(crate) use variants::{Choice, Product, Variants};
 
@@ -129,16 +132,31 @@ pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Var
 pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let has_epilogue = |kernel: &Kernel| kernel.has_epilogue() || matches!(kernel, Kernel::LoadImages(_));
     let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
-    // A plan takes plain functions.
-    match *variants {
-        Variants::SOFTWARE => PlanOptions { scratch: |k, c| scratch(k, c, &Variants::SOFTWARE), ..plain },
-        _ => PlanOptions {
-            scratch: |k, c| scratch(k, c, &Variants::GPU),
-            columns: columns::reduces_columns,
-            loads: conv::computes_input,
-            ..plain
-        },
+    let plain = PlanOptions { scratch: SCRATCH[variants.class().index()], ..plain };
+    match variants.class() {
+        Class::Software => plain,
+        Class::Gpu(..) => PlanOptions { columns: columns::reduces_columns, loads: conv::computes_input, ..plain },
     }
+}
+
+type Scratch = fn(&Kernel, Option<&Columns>) -> usize;
+
+/// The scratch of each class of devices. A plan takes plain functions, which know nothing but their arguments.
+const SCRATCH: [Scratch; Class::ALL.len()] = [
+    scratch_of::<0>,
+    scratch_of::<1>,
+    scratch_of::<2>,
+    scratch_of::<3>,
+    scratch_of::<4>,
+    scratch_of::<5>,
+    scratch_of::<6>,
+    scratch_of::<7>,
+    scratch_of::<8>,
+    scratch_of::<9>,
+];
+
+fn scratch_of<const CLASS: usize>(kernel: &Kernel, columns: Option<&Columns>) -> usize {
+    scratch(kernel, columns, &Variants::of(Class::ALL[CLASS]))
 }
 
 /// A shader's kernel with the step's program as its epilogue.

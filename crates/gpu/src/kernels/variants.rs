@@ -2,6 +2,8 @@
 
 use chiaro_shaders::{Memory, Tile};
 
+use super::class::{Class, Registers, Size};
+
 /// What a tile is chosen for: `z` products of `[m, k]` and `[k, n]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Product {
@@ -24,21 +26,31 @@ pub(crate) struct Choice {
     pub threads: Option<u32>,
 }
 
-/// The kind of device that variants are chosen for, and what was found for the kernel at hand.
+/// The class of device that variants are chosen for, and what was found for the kernel at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Variants {
-    /// Shaders run on the CPU: workgroup memory and barriers cost there and gain nothing.
-    software: bool,
+    class: Class,
     /// The cooperative tiles that may be used for the kernel at hand, the largest first; of those in `Tile::COOPERATIVE`.
     cooperative: [bool; Tile::COOPERATIVE.len()],
     choice: Choice,
 }
 
-const NO_CHOICE: Choice = Choice { tile: None, parts: None, threads: None };
-
 impl Variants {
-    pub const GPU: Variants = Variants { software: false, cooperative: [false; 6], choice: NO_CHOICE };
-    pub const SOFTWARE: Variants = Variants { software: true, ..Variants::GPU };
+    /// Those of a GPU that nothing is known of.
+    pub const GPU: Variants = Variants::of(Class::Gpu(Registers::Plenty, Size::Medium));
+    #[cfg(test)]
+    pub const SOFTWARE: Variants = Variants::of(Class::Software);
+
+    /// What shapes alone suggest on a device of this class.
+    pub const fn of(class: Class) -> Variants {
+        let choice = Choice { tile: None, parts: None, threads: None };
+        Variants { class, cooperative: [false; 6], choice }
+    }
+
+    /// The class of the device.
+    pub fn class(&self) -> Class {
+        self.class
+    }
 
     /// The same device with a choice for one kernel.
     pub fn with(&self, choice: Choice) -> Variants {
@@ -52,52 +64,74 @@ impl Variants {
 
     /// What shapes alone suggest: plans are made with this, whatever was found.
     pub fn plain(&self) -> Variants {
-        if self.software { Variants::SOFTWARE } else { Variants::GPU }
+        Variants::of(self.class)
     }
 
     /// Whether shaders run on the CPU.
     pub fn software(&self) -> bool {
-        self.software
+        self.class == Class::Software
     }
 
     /// Invocations of a workgroup that reduces.
     pub fn reduce_threads(&self) -> usize {
-        self.choice.threads.map_or(if self.software { 64 } else { 256 }, |threads| threads as usize)
+        self.choice.threads.map_or(if self.software() { 64 } else { 256 }, |threads| threads as usize)
     }
 
     /// The tile for a product.
     pub fn tile(&self, product: Product) -> Tile {
-        match self.choice.tile {
-            Some(tile) => tile,
-            None if self.software => software_tile(product),
-            None => self.cooperative_tile(product).unwrap_or_else(|| gpu_tile(product)),
+        match (self.choice.tile, self.class) {
+            (Some(tile), _) => tile,
+            (None, Class::Software) => software_tile(product),
+            (None, Class::Gpu(registers, size)) => {
+                self.cooperative_tile(product, size).unwrap_or_else(|| gpu_tile(product, registers, size))
+            }
         }
     }
 
     /// The largest trusted tile that the product fills.
-    fn cooperative_tile(&self, product: Product) -> Option<Tile> {
+    fn cooperative_tile(&self, product: Product, size: Size) -> Option<Tile> {
         let trusted = Tile::COOPERATIVE.into_iter().zip(self.cooperative).filter(|(_, trusted)| *trusted);
         let all: Vec<Tile> = trusted.map(|(tile, _)| tile).collect();
-        all.iter().find(|tile| suits(tile, product)).or(all.last()).copied()
+        all.iter().find(|tile| suits(tile, product, size)).or(all.last()).copied()
     }
 
     /// Parts in which the terms of a weight gradient are summed, where `tiles` workgroups make one.
     pub fn weight_grad_parts(&self, tiles: usize, terms: usize) -> usize {
-        let (workgroups, shortest) = if self.software { (8, 256) } else { (512, 256) };
+        const SHORTEST: usize = 256;
+        let workgroups = match self.class {
+            Class::Software => 8,
+            Class::Gpu(_, size) => 4 * filling(size),
+        };
         let parts = self.choice.parts.map_or(workgroups / tiles.max(1), |parts| parts as usize);
-        parts.min(terms / shortest).max(1)
+        parts.min(terms / SHORTEST).max(1)
+    }
+}
+
+/// Workgroups that fill a device: two a unit.
+fn filling(size: Size) -> usize {
+    match size {
+        Size::Small => 32,
+        Size::Medium => 128,
+        Size::Large => 264,
     }
 }
 
 /// Large tiles reuse most; they must still be enough to fill the device.
-fn suits(tile: &Tile, Product { m, n, z, .. }: Product) -> bool {
-    let fills = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * z >= 128;
+fn suits(tile: &Tile, Product { m, n, z, .. }: Product, size: Size) -> bool {
+    let fills = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * z >= filling(size);
     fills && m > tile.rows as usize / 2 && n > tile.columns as usize / 2
 }
 
-fn gpu_tile(product: Product) -> Tile {
-    let wanted = [Tile::LARGE, Tile::new(Memory::Workgroup, [128, 64, 16], [8, 4]), Tile::MEDIUM];
-    let found = wanted.into_iter().find(|tile| suits(tile, product));
+fn gpu_tile(product: Product, registers: Registers, size: Size) -> Tile {
+    let eights = match registers {
+        Registers::Plenty => true,
+        Registers::Some => !product.busy_rows,
+        Registers::Few => false,
+    };
+    // 8x8 sums in a tile of 64 rows or columns spill on Apple's GPUs and on Adreno 7xx: docs/gpu-compilers.md.
+    let largest = if eights { Some(Tile::LARGE) } else { None };
+    let mut wanted = largest.into_iter().chain(Tile::FOURS).chain([Tile::MEDIUM]);
+    let found = wanted.find(|tile| suits(tile, product, size));
     found.unwrap_or(if product.m > 16 && product.n > 16 { Tile::SMALL } else { Tile::TINY })
 }
 
@@ -128,6 +162,36 @@ mod tests {
         assert_eq!(trusting.tile(LARGE), Tile::COOPERATIVE[1]);
         assert_eq!(trusting.tile(Product { m: 40, n: 40, ..LARGE }), Tile::COOPERATIVE[2]);
         assert_eq!(trusting.plain().tile(LARGE), Tile::LARGE, "plans count on what every device has");
+    }
+
+    #[test]
+    fn where_registers_are_few_no_thread_has_eight_by_eight_sums() {
+        for class in Class::ALL {
+            let eights = |busy_rows| {
+                let shapes = [[1 << 14, 512], [1 << 14, 64], [64, 1 << 14]];
+                let tiles = shapes.map(|[m, n]| Variants::of(class).tile(Product { m, n, busy_rows, ..LARGE }));
+                tiles.map(|tile| tile.thread_rows * tile.thread_columns == 64)
+            };
+            let (none, wide) = ([false; 3], [true, false, false]);
+            let wanted = match class {
+                // A term at a time there.
+                Class::Software => continue,
+                Class::Gpu(Registers::Plenty, _) => [wide, wide],
+                Class::Gpu(Registers::Some, _) => [none, wide],
+                Class::Gpu(Registers::Few, _) => [none, none],
+            };
+            assert_eq!([eights(true), eights(false)], wanted, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn a_larger_device_wants_more_workgroups() {
+        let of = |size| Variants::of(Class::Gpu(Registers::Plenty, size));
+        let product = Product { m: 1024, n: 512, ..LARGE };
+        assert_eq!(of(Size::Small).tile(product), Tile::LARGE, "32 workgroups");
+        assert_ne!(of(Size::Medium).tile(product), Tile::LARGE);
+        let parts = [Size::Small, Size::Medium, Size::Large].map(|size| of(size).weight_grad_parts(4, 1 << 20));
+        assert_eq!(parts, [32, 128, 264]);
     }
 
     #[test]
