@@ -11,7 +11,7 @@ use crate::codegen::stored_type;
 pub(super) fn dispatches(step: &Step) -> Result<Vec<Dispatch>, ShaderError> {
     let stored = || stored_type(step.operands[step.inputs[0]].dtype);
     let kernel = match &step.kernel {
-        Kernel::ArgReduce(kind, shape) => axis(shape)?.arg_reduce(*kind == ReduceKind::Min, input_elem(step, 0)?)?,
+        Kernel::ArgReduce(kind, shape) => axis(shape)?.arg_reduce(*kind == ReduceKind::Min, stored())?,
         Kernel::Gather(shape) => axis(shape)?.gather(stored())?,
         Kernel::IndexSelect(shape) => axis(shape)?.index_select(stored())?,
         // Sums of nothing are zeros.
