@@ -279,6 +279,24 @@ fn powers_are_those_of_c_for_negative_bases_zeros_and_infinities() {
 }
 
 #[test]
+fn infinities_may_be_clamped_and_may_be_bounds() {
+    let inf = f64::INFINITY;
+    let x = [f64::NAN, inf, -inf, 2.0, -2.0];
+    let input = Tensor::from_f64([5], DType::F32, &x).expect("five");
+    for (min, max, want) in [
+        (Some(0.0), None, [f64::NAN, inf, 0.0, 2.0, 0.0]),
+        (None, Some(0.0), [f64::NAN, 0.0, -inf, 0.0, -2.0]),
+        (Some(-1.0), Some(1.0), [f64::NAN, 1.0, -1.0, 1.0, -1.0]),
+        (Some(-inf), Some(inf), x),
+        (Some(inf), None, [f64::NAN, inf, inf, inf, inf]),
+        (Some(0.0), Some(-inf), [f64::NAN, -inf, -inf, -inf, -inf]),
+    ] {
+        let what = |name: &str| format!("{min:?} to {max:?} on {name}");
+        each(&input, |g, v| g.clamp(v, min, max), |name, got| assert_same(&got, &want, &what(name)));
+    }
+}
+
+#[test]
 fn the_gradient_of_a_power_is_0_where_pytorch_says_so() {
     let x = Tensor::f32([4], vec![0.0, -2.0, 3.0, 0.5]).expect("four");
     let y = [0.0f32, 0.0, 2.0, 3.0];
