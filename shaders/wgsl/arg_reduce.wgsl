@@ -1,6 +1,8 @@
 // Where the first largest (or smallest) element along an axis lies; the first NaN comes before every number.
 
 alias Elem = f32;
+// In which elements are compared.
+alias Value = f32;
 const OUTER: u32 = 2u;
 const AXIS: u32 = 4u;
 const INNER: u32 = 2u;
@@ -10,7 +12,7 @@ const SMALLEST: bool = false;
 @group(0) @binding(1) var<storage, read_write> y: array<i32>; // [OUTER, INNER]
 
 // Looks at the bits: compilers may assume that no value is a NaN.
-fn is_nan(v: f32) -> bool {
+fn is_nan(v: Value) -> bool {
     return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
 }
 
@@ -25,10 +27,10 @@ fn main(
         return;
     }
     let first = i / INNER * AXIS * INNER + i % INNER;
-    var best = f32(x[first]);
+    var best = Value(x[first]);
     var at = 0u;
     for (var k = 1u; k < AXIS; k++) {
-        let v = f32(x[first + k * INNER]);
+        let v = Value(x[first + k * INNER]);
         let better = select(v > best, v < best, SMALLEST);
         if ((better | is_nan(v)) & !is_nan(best)) {
             best = v;

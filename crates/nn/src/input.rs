@@ -80,7 +80,10 @@ impl ImageInput {
     /// Declares the input, and the arena of a set on the device.
     pub(crate) fn declare(&self, graph: &mut Graph, n: usize, shape: [usize; 3]) -> Result<Given> {
         let ImageInput::Pixels(pixels) = self else {
-            return Ok(Given { images: graph.input("images", &[n, shape[0], shape[1], shape[2]], DType::F32)?, index: None });
+            return Ok(Given {
+                images: graph.input("images", &[n, shape[0], shape[1], shape[2]], DType::F32)?,
+                index: None,
+            });
         };
         pixels.check(shape)?;
         let words = count(&shape).div_ceil(4);

@@ -34,13 +34,17 @@ impl Axis {
         Ok(Kernel::new(name, source, spread_elements(name, count)?))
     }
 
-    /// y `[outer, inner]`: where the first largest (or smallest) element lies.
+    /// y `[outer, inner]`: where the first largest (or smallest) element lies. `ty` is the WGSL type of numbers stored.
     ///
     /// # Errors
     /// A tensor without elements, or with more than 32-bit indices reach.
-    pub fn arg_reduce(&self, smallest: bool, x: Elem) -> Result<Kernel, ShaderError> {
-        let kernel = self.compose("arg_reduce", 1, x.wgsl())?;
-        Ok(kernel.map_source(|s| s.set_const("SMALLEST", smallest)))
+    pub fn arg_reduce(&self, smallest: bool, ty: &str) -> Result<Kernel, ShaderError> {
+        let kernel = self.compose("arg_reduce", 1, ty)?.map_source(|s| s.set_const("SMALLEST", smallest));
+        if ty == "f32" || ty == "f16" {
+            return Ok(kernel);
+        }
+        let no_nan = "fn is_nan(v: Value) -> bool {\n    return false;\n}\n";
+        Ok(kernel.map_source(|s| s.set_alias("Value", ty).replace_fn("is_nan", no_nan)))
     }
 
     /// y `[outer, m, inner]` from x and index `[outer, m, inner]`. `ty` is any WGSL storage scalar.

@@ -3,6 +3,9 @@
 use chiaro_shaders::{Elem, Kernel, validate};
 use wgpu::util::DeviceExt;
 
+/// Rows in which workgroups are dispatched that would fit one.
+const ROWS: u32 = 3;
+
 /// A buffer's contents.
 #[derive(Clone)]
 pub enum Data {
@@ -126,8 +129,9 @@ impl Device {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             pass.set_pipeline(&pipeline);
             pass.set_bind_group(0, &bind_group, &[]);
+            // In several rows, as large dispatches are: kernels must find their number from both dimensions.
             let [x, y, z] = kernel.workgroups;
-            pass.dispatch_workgroups(x, y, z);
+            pass.dispatch_workgroups(x.div_ceil(ROWS), y * ROWS, z);
         }
         out.read(&self.download(encoder, &buffers[inputs.len()]))
     }

@@ -257,7 +257,7 @@ fn axis_kernels_equal_naive_loops() {
                 (1..n).fold(0, |b, k| if v(k) > v(b) { k } else { b }) as f64
             };
             let expected: Vec<f64> = (0..outer * inner).map(first).collect();
-            let kernel = axis.arg_reduce(smallest, Elem::F32).expect("a kernel");
+            let kernel = axis.arg_reduce(smallest, "f32").expect("a kernel");
             let got = device.run(&kernel, std::slice::from_ref(&x), Data::I32(vec![-7; expected.len()]));
             assert_eq!(got.f64(), expected, "{axis:?} {smallest}");
         }
@@ -270,7 +270,7 @@ fn the_first_nan_wins_in_pooling_and_arg_reduction() {
     let x = Data::F32(vec![1.0, f32::NAN, 3.0, f32::NAN, 0.0, -1.0]);
     let axis = Axis { outer: 1, n: 6, inner: 1, m: 1 };
     for smallest in [false, true] {
-        let kernel = axis.arg_reduce(smallest, Elem::F32).expect("a kernel");
+        let kernel = axis.arg_reduce(smallest, "f32").expect("a kernel");
         assert_eq!(device.run(&kernel, std::slice::from_ref(&x), Data::I32(vec![-7])).f64(), [1.0]);
     }
     let base = variants::pools(Elem::F32)[0];

@@ -73,8 +73,9 @@ fn structural(list: &mut Vec<(String, Kernel)>, elem: Elem) {
         push(list, format!("{images:?}"), images.kernel());
     }
     for axis in axes() {
-        push(list, format!("largest {axis:?}"), axis.arg_reduce(false, elem));
-        push(list, format!("smallest {axis:?}"), axis.arg_reduce(true, elem));
+        push(list, format!("largest {axis:?}"), axis.arg_reduce(false, elem.wgsl()));
+        push(list, format!("smallest {axis:?}"), axis.arg_reduce(true, elem.wgsl()));
+        push(list, format!("largest integer {axis:?}"), axis.arg_reduce(false, "i32"));
         push(list, format!("gather {axis:?}"), axis.gather(elem.wgsl()));
         push(list, format!("gather i32 {axis:?}"), axis.gather("i32"));
         push(list, format!("select {axis:?}"), axis.index_select(elem.wgsl()));

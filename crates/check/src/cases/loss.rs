@@ -1,6 +1,6 @@
 //! Losses: cross-entropy with every option, and the others.
 
-use crate::case::Case;
+use crate::case::{Case, Kink};
 use crate::draw::Draw;
 use chiaro_graph::{CrossEntropyOptions, DType, Graph, Reduction, Result, Var};
 
@@ -41,6 +41,13 @@ fn cross_entropies() -> Vec<Case> {
         }
     }
     all.extend(pixels());
+    // A class that cannot be, and is no row's target, costs nothing.
+    let masked = Case::new("cross_entropy/impossible_class", |g, v| {
+        g.cross_entropy(v[0], v[1], &CrossEntropyOptions::default())
+    });
+    let logits = Draw::Values(vec![0.0, 1.0, -2.0, 0.5, 3.0, -0.25, f64::NEG_INFINITY]);
+    let masked = masked.float("logits", &[13, 7], logits);
+    all.push(masked.fixed("target", &[13], DType::I32, Draw::Integers(0, 6)).kink(Kink::Convention));
     let wide = Case::new("cross_entropy/wide", |g, v| g.cross_entropy(v[0], v[1], &CrossEntropyOptions::default()));
     let wide = wide.float("logits", &[3, 300], Draw::NormalAround(0.0, 3.0));
     all.push(wide.fixed("target", &[3], DType::I32, Draw::Integers(0, 300)));

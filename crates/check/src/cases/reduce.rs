@@ -39,6 +39,13 @@ pub(super) fn cases() -> Vec<Case> {
             .fixed("x", &[4, 21], DType::I32, Draw::Integers(-50, 50))
             .exact(),
     );
+    for (dtype, low, high) in [(DType::I32, 1_900_000_000, 2_147_000_000), (DType::U32, 4_000_000_000, 4_294_000_000)] {
+        all.push(
+            Case::new(format!("reduce/sum_{dtype}_wraps"), |g, v| g.sum(v[0], &[1], false))
+                .fixed("x", &[4, 700], dtype, Draw::Integers(low, high))
+                .exact(),
+        );
+    }
     all.push(Case::new("reduce/mean", |g, v| g.mean(v[0], &[0, 2], false)).float("x", &[4, 3, 7], Draw::Normal));
     all.push(Case::new("reduce/var_correction_0", |g, v| g.var(v[0], &[1], false, 0.0)).float(
         "x",
@@ -70,6 +77,12 @@ fn extremes(kind: ReduceKind) -> Vec<Case> {
             .kink(Kink::Convention),
         Case::new(name("select"), move |g, v| g.select_extreme(kind, v[0], 1, true))
             .float("x", &[5, 9], Draw::Normal)
+            .exact(),
+        Case::new(name("arg_i32"), move |g, v| g.arg_reduce(kind, v[0], 1, false))
+            .fixed("x", &[4, 9], DType::I32, Draw::Integers(2_147_483_600, 2_147_483_648))
+            .exact(),
+        Case::new(name("arg_u32"), move |g, v| g.arg_reduce(kind, v[0], 0, false))
+            .fixed("x", &[9, 5], DType::U32, Draw::Integers(4_294_967_250, 4_294_967_296))
             .exact(),
         Case::new(name("i32"), move |g, v| g.reduce(kind, v[0], &[1], false))
             .fixed("x", &[4, 9], DType::I32, Draw::Integers(-50, 50))

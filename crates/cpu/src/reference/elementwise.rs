@@ -1,6 +1,6 @@
 //! Elementwise ops and casts, one element at a time through the table's 64-bit closures.
 
-use super::value::Value;
+use super::value::{Value, wrap};
 use chiaro_graph::{DType, Elementwise};
 
 /// Applies an op of the table.
@@ -25,14 +25,6 @@ fn integer(op: Elementwise, dtype: DType, [x, y, _]: [f64; 3]) -> Option<f64> {
         _ => return None,
     };
     wrap(exact, dtype)
-}
-
-fn wrap(v: i64, dtype: DType) -> Option<f64> {
-    match dtype {
-        DType::I32 => Some(f64::from(v as i32)),
-        DType::U32 => Some(f64::from(v as u32)),
-        _ => None,
-    }
 }
 
 /// Converts elements: float to integer truncates (and saturates), integer to integer keeps the bits, anything to bool tests

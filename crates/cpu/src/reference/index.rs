@@ -1,6 +1,6 @@
 //! Selection by index and its adjoints, which add into zeros.
 
-use super::value::{Value, build, each_index, ravel};
+use super::value::{Value, build, each_index, ravel, sum};
 
 /// An index moved inside the axis (outside is the caller's error).
 fn inside(index: f64, extent: usize) -> usize {
@@ -20,7 +20,8 @@ pub(super) fn scatter_add(source: Value<'_>, index: Value<'_>, axis: usize, shap
     each_index(source.shape, |flat, at| {
         let mut target = at.to_vec();
         target[axis] = inside(index.data[flat], shape[axis]);
-        out[ravel(shape, &target)] += source.data[flat];
+        let slot = &mut out[ravel(shape, &target)];
+        *slot = sum(source.dtype, *slot, source.data[flat]);
     });
     out
 }
@@ -38,7 +39,8 @@ pub(super) fn index_add(source: Value<'_>, index: Value<'_>, axis: usize, shape:
     each_index(source.shape, |flat, at| {
         let mut target = at.to_vec();
         target[axis] = inside(index.data[at[axis]], shape[axis]);
-        out[ravel(shape, &target)] += source.data[flat];
+        let slot = &mut out[ravel(shape, &target)];
+        *slot = sum(source.dtype, *slot, source.data[flat]);
     });
     out
 }

@@ -35,7 +35,8 @@ pub(super) fn cross_entropy(
     rows.map(|(row, &t)| {
         let Some(t) = class(t, spec, c) else { return 0.0 };
         let log_p = log_softmax_row(row);
-        let spread: f64 = (0..c).map(|i| -w[i] * log_p[i]).sum();
+        // An impossible class (logit minus infinity) costs nothing where none of the target is spread to it.
+        let spread: f64 = if s == 0.0 { 0.0 } else { (0..c).map(|i| -w[i] * log_p[i]).sum() };
         -w[t] * (1.0 - s) * log_p[t] + s / c as f64 * spread
     })
     .collect()

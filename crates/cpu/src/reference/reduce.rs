@@ -1,6 +1,6 @@
 //! Reductions, positions of extremes, and moments (two passes: the mean first).
 
-use super::value::{Value, each_index, ravel};
+use super::value::{Value, each_index, ravel, sum};
 use chiaro_graph::{MomentsAxis, ReduceKind};
 
 /// True if `v` replaces the extreme found so far; NaN counts as the extreme.
@@ -9,7 +9,7 @@ pub(super) fn replaces(kind: ReduceKind, v: f64, best: f64) -> bool {
     beyond || (v.is_nan() && !best.is_nan())
 }
 
-/// Reduces axes to the extent 1 that `shape` has there.
+/// Reduces axes to the extent 1 that `shape` has there. Sums of integers wrap around.
 pub(super) fn reduce(kind: ReduceKind, x: Value<'_>, shape: &[usize]) -> Vec<f64> {
     let start = match kind {
         ReduceKind::Sum => 0.0,
@@ -21,7 +21,7 @@ pub(super) fn reduce(kind: ReduceKind, x: Value<'_>, shape: &[usize]) -> Vec<f64
         let kept: Vec<usize> = index.iter().zip(shape).map(|(&i, &n)| i.min(n - 1)).collect();
         let (slot, v) = (&mut out[ravel(shape, &kept)], x.data[flat]);
         match kind {
-            ReduceKind::Sum => *slot += v,
+            ReduceKind::Sum => *slot = sum(x.dtype, *slot, v),
             _ if replaces(kind, v, *slot) => *slot = v,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Operands of the reference executor, and walks over the positions of a tensor.
+//! Operands of the reference executor, sums of their types, and walks over the positions of a tensor.
 
 use chiaro_graph::DType;
 use chiaro_graph::shape::strides;
@@ -9,6 +9,20 @@ pub(super) struct Value<'a> {
     pub shape: &'a [usize],
     pub dtype: DType,
     pub data: &'a [f64],
+}
+
+/// A whole number as a 32-bit integer type holds it, wrapped around; `None` for other types.
+pub(super) fn wrap(v: i64, dtype: DType) -> Option<f64> {
+    match dtype {
+        DType::I32 => Some(f64::from(v as i32)),
+        DType::U32 => Some(f64::from(v as u32)),
+        DType::F32 | DType::F16 | DType::Bool => None,
+    }
+}
+
+/// a + b; integers wrap around.
+pub(super) fn sum(dtype: DType, a: f64, b: f64) -> f64 {
+    wrap((a as i64).wrapping_add(b as i64), dtype).unwrap_or(a + b)
 }
 
 /// Calls `f` with the flat position and the index along each axis, in row-major order.

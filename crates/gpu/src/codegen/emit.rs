@@ -6,7 +6,7 @@ use std::ops::Range;
 use chiaro_graph::plan::{Instr, Program, Reg, Store, View};
 use chiaro_graph::{Class, DType, RandomKind};
 
-use super::functions::{Functions, stored_type, wgsl_type};
+use super::functions::{Functions, stored_type};
 use super::{Slot, is_vector};
 
 /// Where the code runs: positions as row-major numbers over ranges of the domain's axes.
@@ -145,8 +145,8 @@ impl<'a> Emitter<'a> {
             Instr::Cast(to, from) => {
                 let (source, x) = (program.types[*from], self.registers[*from].clone());
                 let each = matches!(x, Lanes::Each(_));
-                self.functions.half |= *to == DType::F16;
-                self.define(reg, |lane| cast(*to, source, x.lane(lane)), each)
+                let values = [0, 1, 2, 3].map(|lane| self.functions.cast(*to, source, x.lane(lane)));
+                self.define(reg, |lane| values[lane].clone(), each)
             }
             Instr::Map(op, regs) => {
                 let typed = if op.class() == Class::Select { regs[1] } else { regs[0] };
@@ -283,15 +283,5 @@ fn stored(dtype: DType, value: &str) -> String {
     match dtype {
         DType::F16 | DType::Bool => format!("{}({value})", stored_type(dtype)),
         _ => value.to_string(),
-    }
-}
-
-fn cast(to: DType, from: DType, value: &str) -> String {
-    match (to.compute(), from) {
-        _ if to == DType::F16 => format!("as_half({value})"),
-        (DType::Bool, DType::F32 | DType::F16) => format!("({value} != 0.0)"),
-        (DType::Bool, DType::I32) => format!("({value} != 0)"),
-        (DType::Bool, DType::U32) => format!("({value} != 0u)"),
-        (to, _) => format!("{}({value})", wgsl_type(to)),
     }
 }

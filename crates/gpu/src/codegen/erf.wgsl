@@ -20,5 +20,5 @@ fn erf(x: f32) -> f32 {
     large = large * a + 1.13023343;
     large = large * a - 3.20138052e-4;
     let y = select(1.0 - exp(-large), a * small, a < 1.0);
-    return select(select(y, -y, x < 0.0), x, x != x);
+    return select(select(y, -y, x < 0.0), x, is_nan(x));
 }

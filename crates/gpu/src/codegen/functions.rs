@@ -4,13 +4,21 @@ use std::collections::BTreeMap;
 
 use chiaro_graph::{Class, DType, Elementwise, Scalar};
 
+/// Functions that others call, by the names with which their calls begin; each file may have several.
+const HELPERS: &[(&str, &str)] = &[
+    ("is_nan(", include_str!("is_nan.wgsl")),
+    ("erf(", include_str!("erf.wgsl")),
+    ("power(", include_str!("power.wgsl")),
+    ("log_1p(", include_str!("log_1p.wgsl")),
+    ("float_to_", include_str!("cast.wgsl")),
+    ("as_half(", include_str!("as_half.wgsl")),
+];
+
 /// Functions in use, by name.
 #[derive(Default)]
 pub(crate) struct Functions {
     code: BTreeMap<String, String>,
     pub(super) random: bool,
-    /// Rounding to 16 bits.
-    pub(super) half: bool,
 }
 
 impl Functions {
@@ -33,13 +41,37 @@ impl Functions {
                 format!("{x}: {}", if selector { "bool" } else { wgsl_type(arguments) })
             })
             .collect();
+        // One expression serves all types, and integers have no NaN.
+        let value = if dtype.is_float() { op.wgsl().to_string() } else { op.wgsl().replace("is_nan(x)", "false") };
+        self.require(&value);
         self.code.entry(name.clone()).or_insert_with(|| {
-            format!("fn {name}({}) -> {} {{\n    return {};\n}}\n", arguments.join(", "), wgsl_type(result), op.wgsl())
+            format!("fn {name}({}) -> {} {{\n    return {value};\n}}\n", arguments.join(", "), wgsl_type(result))
         });
-        if op.wgsl().contains("erf(") {
-            self.code.insert("erf".into(), include_str!("erf.wgsl").into());
-        }
         name
+    }
+
+    /// Adds the functions that some code calls, and those that they call.
+    fn require(&mut self, code: &str) {
+        for (call, helper) in HELPERS {
+            if code.contains(call) && self.code.insert((*call).into(), (*helper).into()).is_none() {
+                self.require(helper);
+            }
+        }
+    }
+
+    /// A value converted to another type; floats to integers as Rust does it.
+    pub(super) fn cast(&mut self, to: DType, from: DType, value: &str) -> String {
+        let cast = match (to.compute(), from.compute()) {
+            _ if to == DType::F16 => format!("as_half({value})"),
+            // NaN is not 0, but compilers may take it to be neither equal nor unequal to anything.
+            (DType::Bool, DType::F32) => format!("!({value} == 0.0)"),
+            (DType::Bool, DType::I32) => format!("({value} != 0)"),
+            (DType::Bool, DType::U32) => format!("({value} != 0u)"),
+            (to @ (DType::I32 | DType::U32), DType::F32) => format!("float_to_{}({value})", wgsl_type(to)),
+            (to, _) => format!("{}({value})", wgsl_type(to)),
+        };
+        self.require(&cast);
+        cast
     }
 
     /// The literal of a number, exact to the last bit.
@@ -65,16 +97,14 @@ impl Functions {
 
     /// The literal from which a float extreme starts; the code that takes it calls `is_nan`.
     pub(super) fn extreme(&mut self, value: f32) -> String {
-        let code = "fn is_nan(x: f32) -> bool {\n    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;\n}\n";
-        self.code.insert("is_nan".into(), code.into());
+        self.require("is_nan(");
         self.float(value)
     }
 
     /// The text of all functions in use.
     pub(crate) fn text(&self) -> String {
         let random = if self.random { include_str!("random.wgsl") } else { "" };
-        let half = if self.half { include_str!("as_half.wgsl") } else { "" };
-        let code: Vec<&str> = self.code.values().map(String::as_str).chain([random, half]).collect();
+        let code: Vec<&str> = self.code.values().map(String::as_str).chain([random]).collect();
         code.concat()
     }
 }

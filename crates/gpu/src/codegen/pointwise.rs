@@ -2,7 +2,7 @@
 
 use chiaro_graph::plan::{Operand, Program};
 
-use super::emit::{Emitter, Lanes, Point};
+use super::emit::{Emitter, Point};
 use super::functions::Functions;
 use super::{enabled, is_vector, slots, used, views, writable};
 
@@ -19,7 +19,7 @@ pub(crate) struct Pointwise {
     pub workgroups: u64,
 }
 
-/// Generates the kernel of a program. `Value` registers are 0 (the result of a product over nothing).
+/// Generates the kernel of a program.
 pub(crate) fn pointwise(program: &Program, operands: &[Operand]) -> Pointwise {
     let lanes = lane_axis(program, operands.len());
     let slots = slots(operands, &[(program, lanes)]);
@@ -28,7 +28,7 @@ pub(crate) fn pointwise(program: &Program, operands: &[Operand]) -> Pointwise {
     let rank = program.domain.len();
     let point = Point { parts: vec![(0..rank, "i")], lanes, prefix: "" };
     let mut emitter = Emitter::new(program, &slots, point, &mut functions);
-    emitter.run(&[Lanes::Same("0.0".into())]);
+    emitter.run(&[]);
     emitter.stores();
     let body = std::mem::take(&mut emitter.text);
     let count: u64 = program.domain.iter().map(|&n| n as u64).product();

@@ -109,9 +109,6 @@ pub(crate) fn reduce(
 ) -> Vec<ReducePass> {
     let extent = |axes: &[usize]| axes.iter().product::<usize>();
     let (k, r) = (extent(&prologue.domain[..kept]), extent(&prologue.domain[kept..]));
-    if k == 0 {
-        return vec![];
-    }
     let by_columns = neighbours_are_results(prologue, kept, k, r);
     let axis = if by_columns { kept.checked_sub(1) } else { prologue.domain.len().checked_sub(1) };
     let loads = |axis: usize| (0..operands.len()).any(|o| views(prologue, o).any(|v| is_vector(v, axis)));

@@ -5,17 +5,15 @@ use chiaro_graph::plan::{AxisShape, Kernel, Step};
 use chiaro_shaders::ShaderError;
 use chiaro_shaders::kernels::Axis;
 
-use super::{Dispatch, composed, extent, input_elem, output_elem, pointwise};
+use super::{Dispatch, composed, extent, input_elem, output_elem};
 use crate::codegen::stored_type;
 
 pub(super) fn dispatches(step: &Step) -> Result<Vec<Dispatch>, ShaderError> {
     let stored = || stored_type(step.operands[step.inputs[0]].dtype);
     let kernel = match &step.kernel {
-        Kernel::ArgReduce(kind, shape) => axis(shape)?.arg_reduce(*kind == ReduceKind::Min, input_elem(step, 0)?)?,
+        Kernel::ArgReduce(kind, shape) => axis(shape)?.arg_reduce(*kind == ReduceKind::Min, stored())?,
         Kernel::Gather(shape) => axis(shape)?.gather(stored())?,
         Kernel::IndexSelect(shape) => axis(shape)?.index_select(stored())?,
-        // Sums of nothing are zeros.
-        Kernel::ScatterAdd(shape) | Kernel::IndexAdd(shape) if shape.m == 0 => return pointwise::dispatches(step),
         Kernel::ScatterAdd(shape) => axis(shape)?.scatter_add(input_elem(step, 0)?, output_elem(step))?,
         Kernel::IndexAdd(shape) => axis(shape)?.index_add(input_elem(step, 0)?, output_elem(step))?,
         other => return Err(ShaderError::UnknownShader(other.name())),

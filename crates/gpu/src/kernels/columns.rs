@@ -9,7 +9,7 @@ use crate::codegen::{self, ColumnParts};
 /// Can this kernel reduce columns of its results?
 pub(crate) fn reduces_columns(kernel: &Kernel) -> bool {
     match kernel {
-        Kernel::MatMul(shape) => shape.k > 0,
+        Kernel::MatMul(_) => true,
         Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) => !conv::is_depthwise(shape),
         _ => false,
     }

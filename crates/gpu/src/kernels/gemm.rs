@@ -4,13 +4,9 @@ use chiaro_graph::plan::{MatMulShape, Step};
 use chiaro_shaders::kernels::{MatMul, MatOperand};
 use chiaro_shaders::{ShaderError, Tile};
 
-use super::{Dispatch, Product, Variants, columns, composed, extent, input_elem, output_elem, pointwise};
+use super::{Dispatch, Product, Variants, columns, composed, extent, input_elem, output_elem};
 
 pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
-    if shape.k == 0 {
-        // Sums of nothing: the epilogue alone, of zeros.
-        return pointwise::dispatches(step);
-    }
     let batch = merged_batch(shape);
     let all = batch.iter().map(|b| b.0).product();
     let [outer, inner] = match batch[..] {

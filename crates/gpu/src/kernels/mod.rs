@@ -15,8 +15,8 @@ mod tests;
 mod units;
 mod variants;
 
+use chiaro_graph::DType;
 use chiaro_graph::plan::{Columns, Kernel, PlanOptions, Step};
-use chiaro_graph::{DType, shape::count};
 use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
 use crate::codegen;
@@ -53,14 +53,11 @@ impl Dispatch {
     }
 }
 
-/// The dispatches of a step, in order; none where there is nothing to compute.
+/// The dispatches of a step, in order.
 ///
 /// # Errors
 /// A shape that the kernel cannot take.
 pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
-    if count(&step.program.domain) == 0 {
-        return Ok(vec![]);
-    }
     match &step.kernel {
         Kernel::Pointwise => pointwise::dispatches(step),
         Kernel::Reduce { prologue, kept, results } => reduce::dispatches(step, prologue, *kept, results, variants),

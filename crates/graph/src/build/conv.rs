@@ -9,6 +9,9 @@ impl Graph {
     /// Convolution of x `[N,H,W,I]` with weight `[O,KH,KW,I/groups]`, giving `[N,OH,OW,O]`. A 1x1 convolution of
     /// stride 1 without padding becomes a matrix product.
     ///
+    /// Of infinities and NaN in x, results are infinite or NaN at least where the definition says so. The CPU's method for 3x3 filters
+    /// (Winograd's) mixes the 6x6 pixels under each 4x4 results, of which all may become NaN.
+    ///
     /// # Errors
     /// If ranks, channels, groups or extents do not fit, or the types are no floats of one type.
     pub fn conv2d(&mut self, x: Var, weight: Var, spec: &ConvSpec) -> Result<Var> {

@@ -177,7 +177,8 @@ impl Graph {
             return Err(self.dtype_error("clamp", &[dtype], format!("NaN is no bound: {min:?} to {max:?}")));
         }
         // One bound alone is a selection: there is no number that infinity would not be clamped to.
-        let (beyond, bound) = match (min.filter(|m| m.is_finite()), max.filter(|m| m.is_finite())) {
+        let (min, max) = (min.filter(|&m| m != f64::NEG_INFINITY), max.filter(|&m| m != f64::INFINITY));
+        let (beyond, bound) = match (min, max) {
             (Some(low), Some(high)) => return self.map_scalars(Elementwise::Clamp, x, &[low, high]),
             (Some(low), None) => (Elementwise::Less, low),
             (None, Some(high)) => (Elementwise::Greater, high),

@@ -43,7 +43,8 @@ impl Graph {
         }
     }
 
-    /// Largest element of each window.
+    /// Largest element of each window; NaN counts as the largest. Minus infinity where the window lies wholly in the padding, which
+    /// a dilated one can.
     ///
     /// # Errors
     /// If the window does not fit or x is no float.
@@ -53,7 +54,7 @@ impl Graph {
         Ok(self.push(Op::MaxPool2d(spec.clone()), vec![x], shape, dtype))
     }
 
-    /// Flat position in the H x W plane (i32) of each window's first largest element.
+    /// Flat position in the H x W plane (i32) of each window's first largest element; 0 where the window lies wholly in the padding.
     ///
     /// # Errors
     /// If the window does not fit or x is no float.

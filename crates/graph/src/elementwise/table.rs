@@ -2,6 +2,11 @@
 //!
 //! A row reads: class, name, operands; the value (the same tokens are compiled for f32 and f64), `int` the value for integers;
 //! the WGSL expression; the interval from which tests draw operands; the gradient, given the cotangent `d` and the result `o`.
+//!
+//! NaN: an op of a NaN is NaN, but for comparisons (false; `NotEqual` is true), `IsFinite` (false), a selection that takes the other
+//! value, and the powers that are 1. On every backend: WGSL lets compilers assume that floats are finite, so where one of its
+//! functions loses a NaN, the row looks at the bits (`is_nan`). What remains to a GPU's compiler is to fold x - x and x times the
+//! number 0 to 0, and to take numbers below 1.2e-38 for 0. `tests/special_values.rs` in the workspace has the list.
 
 use super::Class;
 use super::lane::{Lane, Real as _, Wide};
@@ -141,18 +146,20 @@ elementwise! {
     /// x / y
     Float Div(x, y): x / y; "x / y"; in [0.4, 2.5]; d o => [d / y, -(d * o) / y];
     /// The larger of x and y; a tie shares the gradient
-    Number Maximum(x, y): if x > y || x.is_nan() { x } else { y }, int x.max(y); "select(y, x, x > y || x != x)";
+    Number Maximum(x, y): if x > y || x.is_nan() { x } else { y }, int x.max(y); "select(y, x, x > y || is_nan(x))";
         in [-2.0, 2.0]; d _o => [d * (x.gt(y).float() + x.equal(y).float() * 0.5), d * (y.gt(x).float() + x.equal(y).float() * 0.5)];
     /// The smaller of x and y; a tie shares the gradient
-    Number Minimum(x, y): if x < y || x.is_nan() { x } else { y }, int x.min(y); "select(y, x, x < y || x != x)";
+    Number Minimum(x, y): if x < y || x.is_nan() { x } else { y }, int x.min(y); "select(y, x, x < y || is_nan(x))";
         in [-2.0, 2.0]; d _o => [d * (y.gt(x).float() + x.equal(y).float() * 0.5), d * (x.gt(y).float() + x.equal(y).float() * 0.5)];
-    /// x to the power y, for positive x
-    Float Pow(x, y): x.powf(y); "pow(x, y)"; in [0.3, 2.5];
-        d o => [d * y * x.pow(y - 1.0), d * o * x.map(Elementwise::Log)];
+    /// x to the power y, as C's pow: of negative x for whole y, 1 for y = 0 and for x = 1 even of NaN. No gradient of x for y = 0, and
+    /// none of y where x is 0 and y is not negative
+    Float Pow(x, y): x.powf(y); "power(x, y)"; in [0.3, 2.5];
+        d o => [(d * y * x.pow(y - 1.0)).keep(y.equal(0.0).not()),
+            (d * o * x.map(Elementwise::Log)).keep(x.equal(0.0).and(y.ge(0.0)).not())];
     /// x = y
     Compare Equal(x, y): x == y; "x == y"; in [-2.0, 2.0]; _d _o => [None, None];
     /// x ≠ y
-    Compare NotEqual(x, y): x != y; "x != y"; in [-2.0, 2.0]; _d _o => [None, None];
+    Compare NotEqual(x, y): x != y; "!(x == y)"; in [-2.0, 2.0]; _d _o => [None, None];
     /// x < y
     Compare Less(x, y): x < y; "x < y"; in [-2.0, 2.0]; _d _o => [None, None];
     /// x ≤ y
@@ -179,8 +186,8 @@ elementwise! {
     Float Neg(x): -x; "-x"; in [-2.0, 2.0]; d _o => [-d];
     /// |x|
     Float Abs(x): x.abs(); "abs(x)"; in [-2.0, 2.0]; d _o => [d * x.map(Elementwise::Sign)];
-    /// -1, 0 or 1
-    Float Sign(x): if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }; "sign(x)"; in [-2.0, 2.0]; _d _o => [None];
+    /// -1, 0 or 1; NaN of NaN (PyTorch gives 0)
+    Float Sign(x): if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }; "select(sign(x), x, is_nan(x))"; in [-2.0, 2.0]; _d _o => [None];
     /// The largest integer not above x
     Float Floor(x): x.floor(); "floor(x)"; in [-2.0, 2.0]; _d _o => [None];
     /// The smallest integer not below x
@@ -204,7 +211,7 @@ elementwise! {
     /// Cosine of x in radians
     Float Cos(x): x.cos(); "cos(x)"; in [-2.0, 2.0]; d _o => [-(d * x.map(Elementwise::Sin))];
     /// Hyperbolic tangent; the operand is clamped in WGSL since some drivers return NaN for large ones
-    Float Tanh(x): x.tanh(); "tanh(clamp(x, -15.0, 15.0))"; in [-2.0, 2.0]; d o => [d * (1.0 - o * o)];
+    Float Tanh(x): x.tanh(); "select(tanh(clamp(x, -15.0, 15.0)), x, is_nan(x))"; in [-2.0, 2.0]; d o => [d * (1.0 - o * o)];
     /// The error function
     Float Erf(x): x.error_function(); "erf(x)"; in [-2.0, 2.0];
         d _o => [d * (-(x * x)).map(Elementwise::Exp) * std::f64::consts::FRAC_2_SQRT_PI];
@@ -214,7 +221,7 @@ elementwise! {
     /// max(x, 0); the gradient at 0 is 0
     Float Relu(x): if x < 0.0 { 0.0 } else { x }; "select(x, 0.0, x < 0.0)"; in [-2.0, 2.0]; d o => [d.keep(o.gt(0.0))];
     /// min(max(x, 0), 6); the gradient at 0 is 0
-    Float Relu6(x): x.clamp(0.0, 6.0); "clamp(x, 0.0, 6.0)"; in [-8.0, 8.0];
+    Float Relu6(x): x.clamp(0.0, 6.0); "select(clamp(x, 0.0, 6.0), x, is_nan(x))"; in [-8.0, 8.0];
         d o => [d.keep(o.gt(0.0).and(o.lt(6.0)))];
     /// x, or slope x where x is not positive
     Float LeakyRelu(x, slope): if x > 0.0 { x } else { slope * x }; "select(slope * x, x, x > 0.0)"; in [-2.0, 2.0];
@@ -247,18 +254,18 @@ elementwise! {
         d _o => [{ let s = x.map(Elementwise::Sigmoid); d * s * (x * (1.0 - s) + 1.0) }];
     /// x tanh(softplus(x)) (arXiv:1908.08681)
     Float Mish(x): { let e = x.min(20.0).exp(); let n = e * (e + 2.0); x * (n / (n + 2.0)) };
-        "x * (1.0 - 2.0 / (exp(min(x, 20.0)) * (exp(min(x, 20.0)) + 2.0) + 2.0))"; in [-3.0, 3.0];
+        "x * (exp(min(x, 20.0)) * (exp(min(x, 20.0)) + 2.0) / (exp(min(x, 20.0)) * (exp(min(x, 20.0)) + 2.0) + 2.0))"; in [-3.0, 3.0];
         d _o => [{ let e = x.minimum(20.0).map(Elementwise::Exp); let n = e * (e + 2.0); let t = n / (n + 2.0);
             d * (t + x * (1.0 - t * t) * x.map(Elementwise::Sigmoid)) }];
     /// ln(1 + e^(beta x)) / beta, and x itself where beta x exceeds the threshold
     Float Softplus(x, beta, threshold): { let v = x * beta; if v > threshold { x } else { (v.max(0.0) + (-v.abs()).exp().ln_1p()) / beta } };
-        "select((max(x * beta, 0.0) + log(1.0 + exp(-abs(x * beta)))) / beta, x, x * beta > threshold)"; in [0.3, 2.0];
+        "select((max(x * beta, 0.0) + log_1p(exp(-abs(x * beta)))) / beta, x, x * beta > threshold)"; in [0.3, 2.0];
         d o => [{ let v = x * beta; v.gt(threshold).choose(d, d * v.map(Elementwise::Sigmoid)) },
             { let v = x * beta; (d * (x * v.map(Elementwise::Sigmoid) - o) / beta).keep(v.le(threshold)) }, None];
     /// x relu6(x + 3) / 6 (arXiv:1905.02244)
     Float Hardswish(x): x * (x + 3.0).clamp(0.0, 6.0) / 6.0; "x * clamp(x + 3.0, 0.0, 6.0) / 6.0"; in [-5.0, 5.0];
         d _o => [x.gt(3.0).choose(d, (d * (x * (1.0 / 3.0) + 0.5)).keep(x.gt(-3.0)))];
     /// relu6(x + 3) / 6
-    Float Hardsigmoid(x): (x + 3.0).clamp(0.0, 6.0) / 6.0; "clamp(x + 3.0, 0.0, 6.0) / 6.0"; in [-5.0, 5.0];
+    Float Hardsigmoid(x): (x + 3.0).clamp(0.0, 6.0) / 6.0; "select(clamp(x + 3.0, 0.0, 6.0) / 6.0, x, is_nan(x))"; in [-5.0, 5.0];
         d _o => [(d * (1.0 / 6.0)).keep(x.gt(-3.0).and(x.lt(3.0)))];
 }
