@@ -18,7 +18,7 @@ const SMALL: usize = 4096;
 const MAX_RESULTS: usize = 2;
 
 /// The passes that merge calls, in their order.
-const PASSES: [(&str, fn(&mut Drafts, &PlanOptions)); 6] = [
+const PASSES: [(&str, Pass); 6] = [
     ("reductions", |drafts, options| merge_all(drafts, options, Dependencies::sharers, merged_reductions)),
     ("consumers", consumers),
     ("columns", |drafts, options| merge_all(drafts, options, Dependencies::producers, merged_columns)),
@@ -48,6 +48,7 @@ fn consumers(drafts: &mut Drafts, options: &PlanOptions) {
     merge_all(drafts, options, Dependencies::producers, merged_consumer);
 }
 
+type Pass = fn(&mut Drafts, &PlanOptions);
 type Partners = fn(&Dependencies, &Drafts, usize) -> Vec<usize>;
 type Merge = fn(&Drafts, &Dependencies, usize, usize, &PlanOptions) -> Option<Draft>;
 

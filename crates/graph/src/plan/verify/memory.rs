@@ -36,7 +36,7 @@ fn operands(placed: &Placed, call: &Draft, step: &Step, options: &PlanOptions) -
         if placed.plan.buffers.get(o.buffer).is_none_or(|b| span.end > b.bytes) {
             return Some(format!("operand {o:?} lies outside its buffer"));
         }
-        if span.start % (4 * options.alignment) != 0 && options.alignment > 1 {
+        if options.alignment > 1 && !span.start.is_multiple_of(4 * options.alignment) {
             return Some(format!("operand {o:?} starts between the bounds that the device asks for"));
         }
         let written = |p: &&Operand| p.buffer == o.buffer && p.access != Access::Read;
