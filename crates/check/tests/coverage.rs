@@ -86,6 +86,21 @@ fn every_op_and_every_elementwise_row_has_a_case() {
 }
 
 #[test]
+fn every_op_and_every_elementwise_row_is_in_500_random_graphs() {
+    let (mut ops, mut rows) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 0..500 {
+        for node in chiaro_check::fuzz::question(seed).graph.nodes() {
+            ops.insert(variant(&node.op));
+            if let Op::Map(e) = node.op {
+                rows.insert(e.name());
+            }
+        }
+    }
+    assert_eq!(ops.len(), VARIANTS, "{ops:?}");
+    assert_eq!(rows.len(), Elementwise::ALL.len(), "{rows:?}");
+}
+
+#[test]
 fn names_are_unique() {
     let all = cases();
     let names: BTreeSet<&str> = all.iter().map(|c| c.name.as_str()).collect();

@@ -35,6 +35,10 @@ pub struct Report {
     pub graphs: u64,
     /// Elements compared, by executor.
     pub tallies: BTreeMap<String, Tally>,
+    /// Graphs that write states.
+    pub with_assignments: u64,
+    /// Of the graph of which most was left out, the part that was.
+    pub largest_share_left_out: f64,
     /// What occurred.
     pub coverage: Coverage,
     /// What failed.
@@ -45,6 +49,7 @@ impl Report {
     pub(super) fn count(&mut self, question: &Question) {
         self.graphs += 1;
         let graph = &question.graph;
+        self.with_assignments += u64::from(!graph.assignments().is_empty());
         let needed = last_readers(graph);
         let nodes = graph.nodes().iter().zip(&needed).filter(|(_, n)| n.is_some());
         nodes.for_each(|(node, _)| *self.coverage.ops.entry(node.op.name()).or_default() += 1);
@@ -55,6 +60,8 @@ impl Report {
 
     pub(super) fn agreed(&mut self, executor: &Executor<'_>, outcome: &Outcome) {
         self.tallies.entry(executor.name.clone()).or_default().add(outcome.tally);
+        let share = outcome.tally.left_out as f64 / outcome.tally.elements.max(1) as f64;
+        self.largest_share_left_out = self.largest_share_left_out.max(share);
         let kernels = self.coverage.kernels.entry(executor.name.clone()).or_default();
         outcome.kernels.iter().for_each(|k| *kernels.entry(k.clone()).or_default() += 1);
     }
@@ -64,6 +71,19 @@ impl Report {
         let mut total = Tally::default();
         self.tallies.values().for_each(|t| total.add(*t));
         total
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.failures.iter().try_for_each(|found| writeln!(f, "{found}"))?;
+        writeln!(f, "{} graphs, {} of them with states", self.graphs, self.with_assignments)?;
+        for (executor, tally) in &self.tallies {
+            let (all, left) = (tally.elements, tally.left_out);
+            writeln!(f, "{executor}: {all} elements compared, {left} left out since rounding decides them")?;
+        }
+        let failed = self.failures.len();
+        write!(f, "{}\n{failed} failure{}", self.coverage, if failed == 1 { "" } else { "s" })
     }
 }
 
