@@ -83,7 +83,9 @@ fn one_class_is_refused_and_so_is_one_whose_images_alone_are_readable() {
     }
     expect_error(1, &args, &["all 10 training images are of the class 'columns'", "two classes"]);
     for split in ["train", "val"] {
-        ["rows", "checks"].map(|class| fs::remove_dir_all(data.join(split).join(class)).expect("removed"));
+        for class in ["rows", "checks"] {
+            fs::remove_dir_all(data.join(split).join(class)).expect("removed");
+        }
     }
     expect_error(1, &args, &["'columns' is the only class folder"]);
 }

@@ -36,14 +36,6 @@ macro_rules! calls {
         pub(super) enum Call { $( $Call { $($arg: $Type),* } ),+ }
 
         impl Call {
-            /// The builder's methods that are called.
-            pub const METHODS: &'static [&'static str] = &[$(stringify!($method)),+];
-
-            /// The method's name.
-            pub fn method(&self) -> &'static str {
-                match self { $( Call::$Call { .. } => stringify!($method) ),+ }
-            }
-
             /// Calls the method.
             pub fn apply(&self, g: &mut Graph, made: &Made) -> Result<Vec<Var>> {
                 match self { $( Call::$Call { $($arg),* } => {

@@ -19,7 +19,7 @@ mod rng;
 mod shrink;
 
 pub use judge::Tally;
-pub use observe::{Executor, Failure};
+pub use observe::{Executor, Failure, Open};
 pub use recipe::Question;
 pub use report::{Coverage, Found, Report};
 

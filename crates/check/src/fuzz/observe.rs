@@ -5,12 +5,15 @@ use crate::draw::arena_values;
 use chiaro_graph::{Backend, BackendError, PlanId, Tensor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// Opens an executor of a number.
+pub type Open<'a> = Box<dyn Fn(usize) -> Result<Box<dyn Backend>, BackendError> + 'a>;
+
 /// What runs graphs: opened anew for each graph, since executors keep what they compiled.
 pub struct Executor<'a> {
     /// Its name in reports.
     pub name: String,
     /// Opens it. Every graph runs on two of them, number 0 and 1, which may differ in what must not matter, such as threads.
-    pub open: Box<dyn Fn(usize) -> Result<Box<dyn Backend>, BackendError> + 'a>,
+    pub open: Open<'a>,
 }
 
 /// What an executor did wrong.
