@@ -8,6 +8,7 @@ mod devices;
 mod dump;
 mod eval;
 mod find_data;
+mod fuzz;
 #[cfg(unix)]
 mod ignored;
 mod interrupt;

@@ -14,7 +14,7 @@ use crate::models::usual_image;
 use crate::output::{line, note, save};
 use crate::usage::Usage;
 use crate::waiting::Waiting;
-use crate::{check_model, device};
+use crate::{check_model, device, fuzz};
 
 /// Compare every op and a whole model, forward and backward, with a float64 reference
 #[derive(clap::Args)]
@@ -31,6 +31,12 @@ pub struct Args {
     /// Write the report to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Run this many random graphs on the CPU, or on the GPU that --device names, instead of the cases
+    #[arg(long, value_name = "N", conflicts_with_all = ["filter", "json", "corrupt"], value_parser = clap::value_parser!(u64).range(1..))]
+    fuzz: Option<u64>,
+    /// The seed of the first random graph; each graph has the next one
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "fuzz")]
+    seed: u64,
     /// Corrupt the output of this case before it is compared: the check must fail
     #[arg(long, value_name = "N", hide = true)]
     corrupt: Option<usize>,
@@ -38,6 +44,9 @@ pub struct Args {
 
 /// Runs the subcommand. The exit code is 1 if anything differs, or a driver gives wrong results.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(graphs) = args.fuzz {
+        return fuzz::run(&args.device, graphs, args.seed);
+    }
     // An unknown model should not be found out after minutes of checking.
     let model = models::by_name(&args.model, 10, usual_image(&args.model))?;
     let cases = chiaro_check::cases();

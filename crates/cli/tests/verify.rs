@@ -39,3 +39,11 @@ fn a_whole_model_agrees_forward_and_backward() {
 fn a_filter_that_matches_nothing_is_no_success() {
     common::expect_error(2, &["verify", "--device", "cpu", "--filter", "no such case"], &["no such case"]);
 }
+
+#[test]
+fn random_graphs_agree_and_are_counted() {
+    let (out, _) = expect(0, &["verify", "--fuzz", "20", "--seed", "1000000", "--device", "cpu"]);
+    assert!(out.starts_with("20 graphs"), "{out}");
+    assert!(out.contains("CPU fused") && out.contains("CPU plain") && out.trim_end().ends_with("0 failures"), "{out}");
+    common::expect_error(2, &["verify", "--fuzz", "0"], &["0"]);
+}
