@@ -44,9 +44,9 @@ impl Differentiated<'_> {
 
     /// Relative error of each gradient against differences along single elements and along two random directions.
     fn errors(&self, value_only: &Graph, differences_at: &[Vec<f64>]) -> Result<Vec<f64>, BackendError> {
-        let analytic = self.run(&mut Reference::new(), &self.inputs)?;
+        let analytic = self.run(&mut Reference::without_rounding(), &self.inputs)?;
         let cotangent = self.inputs.last().cloned().unwrap_or_default();
-        let mut executor = Reference::new();
+        let mut executor = Reference::without_rounding();
         let plan = executor.compile(value_only)?;
         let mut loss = |inputs: &[Vec<f64>]| -> Result<f64, BackendError> {
             start(&mut executor, value_only)?;
@@ -125,11 +125,11 @@ pub fn check_case(case: &Case) -> Result<GradientCheck, BackendError> {
             record(&mut check, error, &format!("the gradient of {}", case.inputs[input].name));
         }
     }
-    let all = whole.run(&mut Reference::new(), &whole.inputs)?;
+    let all = whole.run(&mut Reference::without_rounding(), &whole.inputs)?;
     for subset in &subsets[1..] {
         let graph = case.backward(subset)?;
         let part = Differentiated { graph: &graph, inputs: whole.inputs.clone(), wrt: subset.clone() };
-        let found = part.run(&mut Reference::new(), &part.inputs)?;
+        let found = part.run(&mut Reference::without_rounding(), &part.inputs)?;
         for (gradient, input) in found[1..].iter().zip(subset) {
             let at = whole.wrt.iter().position(|w| w == input).unwrap_or(0);
             let what = format!("the gradient of {} where only {subset:?} need one", case.inputs[*input].name);

@@ -104,7 +104,9 @@ fn pipes_and_devices_are_refused_wherever_a_file_is_meant() {
     fs::remove_file(&checkpoint).expect("removed");
     std::os::unix::fs::symlink(&pipe, &checkpoint).expect("linked");
     let resume = ["train", "--resume", arg(&run), "--epochs", "3", "--device", "cpu"];
-    expect_error(1, &resume, &["checkpoint.safetensors", "not a file"]);
+    // The run goes on from the checkpoint before.
+    let (_, notes) = expect(0, &resume);
+    assert!(notes.contains("checkpoint.safetensors is not usable") && notes.contains("not a file"), "{notes}");
 }
 
 #[cfg(unix)]

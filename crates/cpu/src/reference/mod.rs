@@ -30,7 +30,16 @@ pub struct Reference {
     plans: Vec<Plan>,
     arenas: HashMap<String, Arena>,
     stats: Stats,
-    round_half: bool,
+    rounding: Rounding,
+}
+
+/// What is rounded to 16 bits.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Rounding {
+    Nothing,
+    #[default]
+    Casts,
+    Halves,
 }
 
 struct Plan {
@@ -53,7 +62,12 @@ impl Reference {
 
     /// One that rounds 16-bit nodes to what is stored of them, so that they vanish and overflow as on a device.
     pub fn rounding_halves() -> Reference {
-        Reference { round_half: true, ..Reference::default() }
+        Reference { rounding: Rounding::Halves, ..Reference::default() }
+    }
+
+    /// One in which casts to 16 bits do not round either: a step has no differences that a gradient could be compared with.
+    pub fn without_rounding() -> Reference {
+        Reference { rounding: Rounding::Nothing, ..Reference::default() }
     }
 
     /// Runs one step with inputs in 64-bit floats, in the graph's order of declaration; integers and truth values as whole numbers.
@@ -61,7 +75,7 @@ impl Reference {
     /// # Errors
     /// If the plan is unknown, the number of inputs or of their elements differs, or an index selects nothing.
     pub fn run_f64(&mut self, plan: PlanId, inputs: &[Vec<f64>]) -> Result<(), BackendError> {
-        let Reference { plans, arenas, stats, round_half } = self;
+        let Reference { plans, arenas, stats, rounding } = self;
         let plan = plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
         let declared = plan.graph.inputs();
         let fits =
@@ -76,7 +90,7 @@ impl Reference {
                 return Err(BackendError::Index { name: info.name.clone(), detail });
             }
         }
-        let values = step(plan, arenas, inputs, *round_half)?;
+        let values = step(plan, arenas, inputs, *rounding)?;
         let read = |v: chiaro_graph::Var| values[v.index()].clone();
         plan.outputs = Some(plan.graph.outputs().iter().map(|&(_, v)| read(v)).collect());
         let assigned: Vec<_> = plan.graph.assignments().iter().map(|&(target, v)| (target, read(v))).collect();
@@ -209,7 +223,7 @@ fn step(
     plan: &Plan,
     arenas: &HashMap<String, Arena>,
     inputs: &[Vec<f64>],
-    round_half: bool,
+    rounding: Rounding,
 ) -> Result<Vec<Vec<f64>>, BackendError> {
     let graph = &plan.graph;
     let arena = |id: chiaro_graph::ArenaId| {
@@ -230,10 +244,11 @@ fn step(
                 let count: usize = info.shape.iter().product();
                 Some(arena(info.arena)?[info.offset..info.offset + count].to_vec())
             }
+            Op::Cast(DType::F16) if rounding == Rounding::Nothing => Some(operands[0].data.to_vec()),
             _ => node::compute(graph, node, &operands),
         };
         values[i] = computed.ok_or_else(|| BackendError::Unknown(format!("op {}", node.op.name())))?;
-        if round_half && node.dtype == DType::F16 {
+        if rounding == Rounding::Halves && node.dtype == DType::F16 {
             values[i].iter_mut().for_each(|v| *v = f16::from_f64(*v).to_f64());
         }
         for v in &node.inputs {
