@@ -165,7 +165,7 @@ impl Tile<'_> {
         let [sa, sb, sc] = self.output.strides;
         let (outer, mut ic) = divide(row, c);
         let (mut ia, mut ib) = divide(outer, b);
-        debug_assert!(ia < a);
+        assert!(ia < a);
         if ic + rows <= c {
             let base = ia * sa + ib * sb + ic * sc + col;
             for (r, offset) in offsets[..rows].iter_mut().enumerate() {
