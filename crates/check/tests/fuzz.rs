@@ -1,26 +1,14 @@
 //! Random graphs on the CPU backend, fused and plain. `chiaro verify --fuzz N` runs more of them.
 
 use chiaro_check::fuzz::{Executor, Options, fuzz};
-use chiaro_cpu::Cpu;
-use chiaro_graph::Backend;
 
 /// Graphs of the test command.
 const GRAPHS: u64 = 500;
 
-/// The CPU backend with one thread, and then with three: their number must not matter.
-fn cpu<'a>(fused: bool) -> Executor<'a> {
-    let open = move |n: usize| {
-        let threads = Some(1 + 2 * n);
-        let cpu = if fused { Cpu::new(threads)? } else { Cpu::unfused(threads)? };
-        Ok(Box::new(cpu) as Box<dyn Backend>)
-    };
-    Executor { name: format!("CPU {}", if fused { "fused" } else { "plain" }), open: Box::new(open) }
-}
-
 #[test]
 fn random_graphs_agree_with_the_reference() {
     let options = Options { failures: 3, tries: 1000 };
-    let report = fuzz(&[cpu(true), cpu(false)], 0..GRAPHS, options, &mut |_| {});
+    let report = fuzz(&[Executor::cpu(true), Executor::cpu(false)], 0..GRAPHS, options, &mut |_| {});
     println!("{report}");
     assert!(report.failures.is_empty(), "{} graphs fail, see above", report.failures.len());
     assert_eq!(report.graphs, GRAPHS);

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use chiaro::Backend;
-use chiaro::cpu::Cpu;
 use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, KernelChoice, OpenOptions, Selection, Tuning};
 use chiaro_check::fuzz::{Executor, Options, fuzz};
 
 use crate::output::{line, note};
+use crate::usage::Usage;
 use crate::waiting::Waiting;
 
 /// Failures after which it ends.
@@ -17,8 +17,9 @@ const TRIES: usize = 1000;
 
 /// Runs the graphs of `graphs` seeds from `seed` on; `auto` is the CPU. The exit code is 1 if one of them fails.
 pub fn run(device: &str, graphs: u64, seed: u64) -> anyhow::Result<ExitCode> {
+    let end = seed.checked_add(graphs).ok_or_else(|| Usage(format!("no {graphs} seeds follow {seed}")))?;
     let executors = match device {
-        "auto" | "cpu" => vec![on_cpu(true), on_cpu(false)],
+        "auto" | "cpu" => vec![Executor::cpu(true), Executor::cpu(false)],
         name => {
             let gpu = Gpu::open(&name.parse::<Selection>()?, OpenOptions::default())?;
             vec![on_gpu(&gpu, true), on_gpu(&gpu, false)]
@@ -26,7 +27,6 @@ pub fn run(device: &str, graphs: u64, seed: u64) -> anyhow::Result<ExitCode> {
     };
     note(&format!("{graphs} random graphs from seed {seed}, on {}", names(&executors)));
     let waiting = Waiting::new("the first graph");
-    let end = seed.saturating_add(graphs);
     let report = fuzz(&executors, seed..end, Options { failures: MOST, tries: TRIES }, &mut |report| {
         waiting.says(format!("graph {} of {graphs}, {} failures", report.graphs, report.failures.len()));
     });
@@ -40,16 +40,6 @@ pub fn run(device: &str, graphs: u64, seed: u64) -> anyhow::Result<ExitCode> {
 
 fn names(executors: &[Executor<'_>]) -> String {
     executors.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join(" and ")
-}
-
-/// The CPU backend with one thread, and then with three: their number must not matter.
-fn on_cpu<'a>(fused: bool) -> Executor<'a> {
-    let open = move |n: usize| {
-        let threads = Some(1 + 2 * n);
-        let cpu = if fused { Cpu::new(threads)? } else { Cpu::unfused(threads)? };
-        Ok(Box::new(cpu) as Box<dyn Backend>)
-    };
-    Executor { name: format!("CPU {}", if fused { "fused" } else { "plain" }), open: Box::new(open) }
 }
 
 fn on_gpu<'a>(gpu: &Gpu, fuse: bool) -> Executor<'a> {

@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Run this many random graphs on the CPU, or on the GPU that --device names, instead of the cases
-    #[arg(long, value_name = "N", conflicts_with_all = ["filter", "json", "corrupt"], value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["model", "filter", "json", "corrupt"], value_parser = clap::value_parser!(u64).range(1..))]
     fuzz: Option<u64>,
     /// The seed of the first random graph; each graph has the next one
     #[arg(long, value_name = "SEED", default_value_t = 0, requires = "fuzz")]

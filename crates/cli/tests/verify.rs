@@ -46,4 +46,6 @@ fn random_graphs_agree_and_are_counted() {
     assert!(out.starts_with("20 graphs"), "{out}");
     assert!(out.contains("CPU fused") && out.contains("CPU plain") && out.trim_end().ends_with("0 failures"), "{out}");
     common::expect_error(2, &["verify", "--fuzz", "0"], &["0"]);
+    let last = u64::MAX.to_string();
+    common::expect_error(2, &["verify", "--fuzz", "5", "--seed", &last], &["no 5 seeds follow"]);
 }

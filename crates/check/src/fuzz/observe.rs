@@ -2,6 +2,7 @@
 
 use super::recipe::Question;
 use crate::draw::arena_values;
+use chiaro_cpu::Cpu;
 use chiaro_graph::{Backend, BackendError, PlanId, Tensor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,6 +15,18 @@ pub struct Executor<'a> {
     pub name: String,
     /// Opens it. Every graph runs on two of them, number 0 and 1, which may differ in what must not matter, such as threads.
     pub open: Open<'a>,
+}
+
+impl Executor<'_> {
+    /// The CPU backend with one thread, and then with three: their number must not matter.
+    pub fn cpu(fused: bool) -> Executor<'static> {
+        let open = move |n: usize| {
+            let threads = Some(1 + 2 * n);
+            let cpu = if fused { Cpu::new(threads)? } else { Cpu::unfused(threads)? };
+            Ok(Box::new(cpu) as Box<dyn Backend>)
+        };
+        Executor { name: format!("CPU {}", if fused { "fused" } else { "plain" }), open: Box::new(open) }
+    }
 }
 
 /// What an executor did wrong.

@@ -171,13 +171,8 @@ pub(super) fn schedule(drafts: &mut Drafts) -> Result<Vec<usize>> {
 /// May a call write its result over a state that others, and perhaps itself, read?
 fn may_write(drafts: &Drafts, deps: &Dependencies, writer: usize, to: &Region, readers: &[usize]) -> bool {
     let call = &drafts.calls[writer];
-    let prologue_reads = match &call.kernel {
-        Kernel::Reduce { prologue, .. } => prologue.instrs.iter().any(|i| match i {
-            Instr::Load { operand, .. } => call.operands[*operand].overlaps(to),
-            _ => false,
-        }),
-        _ => false,
-    };
+    let prologue_reads =
+        call.prologue().is_some_and(|prologue| prologue.loaded().any(|o| call.operands[o].overlaps(to)));
     let input_reads = call.kernel_reads().any(|r| r.overlaps(to));
     // Its columns are finished after its other results are written.
     let late_reads = call.columns.is_some() && call.reads().any(|r| r.overlaps(to));
