@@ -27,7 +27,13 @@ pub fn run(device: &str, graphs: u64, seed: u64) -> anyhow::Result<ExitCode> {
     };
     note(&format!("{graphs} random graphs from seed {seed}, on {}", names(&executors)));
     let waiting = Waiting::new("the first graph");
+    let mut told = 0;
     let report = fuzz(&executors, seed..end, Options { failures: MOST, tries: TRIES }, &mut |report| {
+        // At once: a long run may be ended before its report.
+        for found in &report.failures[told..] {
+            note(&format!("seed {} fails on {}", found.seed, found.executor));
+        }
+        told = report.failures.len();
         waiting.says(format!("graph {} of {graphs}, {} failures", report.graphs, report.failures.len()));
     });
     drop(waiting);

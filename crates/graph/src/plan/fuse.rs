@@ -208,8 +208,8 @@ fn direct_regions(drafts: &Drafts, producer: &Draft, consumer: &Draft) -> Option
         let written = &producer.operands[store.operand];
         let storage = &drafts.storages[region.storage];
         let whole = written == region && region.offset == 0 && region.len == storage.len;
-        let alone = drafts.calls.iter().filter(|c| c.writes().any(|w| w.storage == region.storage)).count() == 1;
-        if !whole || !alone || !store.view.is_identity(&producer.program.domain) || !loads_in_order(consumer, region) {
+        // A second writer is a part upon this filling: it lies between the two calls, and `reaches_indirectly` sees it.
+        if !whole || !store.view.is_identity(&producer.program.domain) || !loads_in_order(consumer, region) {
             return None;
         }
         direct.push(region.clone());

@@ -119,8 +119,8 @@ fn host(drafts: &Drafts, dependencies: &Dependencies, call: usize, regs: &[Reg])
         let own = drafts.calls[h].columns.as_ref().is_some_and(|c| c.program.domain == [columns]);
         own && writers.iter().all(|&w| w == h || !dependencies.reaches(h, w))
     };
-    // A writer of the registers' sources that is the call's own consumer would make a circle.
-    writers.iter().copied().find(suits).filter(|&h| !dependencies.reaches(call, h))
+    // It wrote what the call reads, so that the call cannot come before it.
+    writers.iter().copied().find(suits)
 }
 
 /// Computes a register at the host and loads it instead.
