@@ -157,3 +157,23 @@ fn any_number_of_threads_gives_the_same_bits() {
         assert_eq!(one, two);
     }
 }
+
+/// Found by a random graph: the same few numbers again and again are rounded in the same direction at each addition.
+#[test]
+fn moments_of_few_columns_of_repeated_numbers_keep_their_digits() {
+    for (rows, cols) in [(1024, 3), (1024, 6), (2730, 3), (20_000, 5), (4000, 2), (3000, 17)] {
+        let x: Vec<f32> =
+            (0..rows * cols).map(|i: usize| (i.wrapping_mul(2_654_435_761) >> 9) % 5).map(|n| n as f32 - 2.0).collect();
+        for c in 0..cols {
+            let column = || (0..rows).map(|r| f64::from(x[r * cols + c]));
+            let mean = column().sum::<f64>() / rows as f64;
+            let want: f64 = column().map(|x| (x - mean).powi(2)).sum();
+            for &level in Level::available() {
+                let [_, m2] = moments(&mut Workspace::with_level(level), &x, cols);
+                let lost = (f64::from(m2[c]) - want).abs() / want;
+                // Measured: 3.8e-6 at most; 1.3e-5 with 1024 rows and more to a block.
+                assert!(lost < 5e-6, "{level:?} {rows}x{cols}, column {c}: {lost:e}");
+            }
+        }
+    }
+}
