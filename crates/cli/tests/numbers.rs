@@ -30,15 +30,22 @@ fn where_memory_ends_a_message_and_exit_code_1_tell_so() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, out) = (root.path().join("data"), root.path().join("run"));
     idx_data(&data);
-    let mut ended = 0;
-    for kilobytes in [40_000, 80_000, 120_000, 160_000, 240_000] {
+    let train = |kilobytes: usize, size: &str| {
         let limited = format!("ulimit -v {kilobytes}; exec \"$@\"");
-        let output = std::process::Command::new("sh")
+        std::process::Command::new("sh")
             .args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_chiaro"), "train", "--model", "tutorial-cnn"])
-            .args(["--size", "64", "--device", "cpu", "--epochs", "1", "--batch-size", "48"])
+            .args(["--size", size, "--device", "cpu", "--epochs", "1", "--batch-size", "48"])
             .args(["--data", arg(&data), "--out", arg(&out)])
             .output()
-            .expect("a shell runs");
+            .expect("a shell runs")
+    };
+    // A weight of 8 billion numbers.
+    let large = train(4_000_000, "4096");
+    let err = String::from_utf8_lossy(&large.stderr);
+    assert!(large.status.code() == Some(1) && err.contains("no memory") && err.contains("million"), "{err}");
+    let mut ended = 0;
+    for kilobytes in [40_000, 80_000, 120_000, 160_000, 240_000] {
+        let output = train(kilobytes, "64");
         let err = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
             Some(0) => continue,

@@ -56,6 +56,14 @@ pub enum GraphError {
         /// Layer path.
         path: String,
     },
+    /// The computer has no memory for something that is made while the graph is.
+    #[error("this computer has no memory for {what}; {hint}")]
+    Memory {
+        /// What was to be made.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A plan exceeds a limit of the device.
     #[error("{what} needs {needed} bytes, but the device allows {available}; {hint}")]
     TooLarge {

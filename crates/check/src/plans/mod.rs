@@ -1,7 +1,10 @@
 //! Small graphs that make a decision of the planner matter: two steps of each, outputs and states against the float64 reference.
 
+mod large;
 mod merges;
 mod places;
+
+pub use large::{densenet, lstm};
 
 use crate::compare::relative_error;
 use chiaro_cpu::reference::Reference;
@@ -18,9 +21,18 @@ pub struct PlanCase {
     graph: fn(&mut Graph) -> Result<()>,
 }
 
+/// Networks of many calls, made small.
+fn large() -> [PlanCase; 2] {
+    [
+        PlanCase { name: "a DenseNet of two blocks", graph: |g| densenet(2, 4, &[2, 3], 4).map(|net| *g = net) },
+        PlanCase { name: "an LSTM over five steps", graph: |g| lstm(3, 5, 4, 6).map(|net| *g = net) },
+    ]
+}
+
 /// All graphs.
 pub fn plans() -> Vec<PlanCase> {
-    merges::CASES.iter().chain(places::CASES).map(|&(name, graph)| PlanCase { name, graph }).collect()
+    let small = merges::CASES.iter().chain(places::CASES).map(|&(name, graph)| PlanCase { name, graph });
+    small.chain(large()).collect()
 }
 
 impl PlanCase {

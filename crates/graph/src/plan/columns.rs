@@ -2,11 +2,11 @@
 //! convolution, and the sums of its backward pass into the input gradient before it.
 
 use super::PlanOptions;
+use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region};
 use super::fuse::{drop_unused_operands, fits};
 use super::kernel::{ColumnKind, Columns, Kernel};
 use super::program::{Instr, Program, Reg, Store, View};
-use super::schedule::Dependencies;
 use crate::dtype::DType;
 use crate::op::{MomentsAxis, ReduceKind};
 use crate::shape::count;
@@ -24,10 +24,10 @@ pub(super) fn merged_columns(
         return None;
     }
     let mut merged = match &reduction.kernel {
-        Kernel::Moments { axis: MomentsAxis::Rows, .. } => with_moments(drafts, producer, reduction)?,
+        Kernel::Moments { axis: MomentsAxis::Rows, .. } => with_moments(drafts, deps, producer, reduction)?,
         Kernel::Reduce { prologue, kept: 1, results } if results.iter().all(|r| r.1 == ReduceKind::Sum) => {
             let regs: Vec<Reg> = results.iter().map(|r| r.0).collect();
-            with_sums(drafts, producer, reduction, prologue, &regs)?
+            with_sums(drafts, deps, producer, reduction, prologue, &regs)?
         }
         _ => return None,
     };
@@ -36,9 +36,9 @@ pub(super) fn merged_columns(
     fits(&merged, options).then_some(merged)
 }
 
-fn with_moments(drafts: &Drafts, producer: &Draft, reduction: &Draft) -> Option<Draft> {
+fn with_moments(drafts: &Drafts, deps: &Dependencies, producer: &Draft, reduction: &Draft) -> Option<Draft> {
     let source = &reduction.operands[*reduction.inputs.first()?];
-    let reg = stored(drafts, producer, source)?;
+    let reg = stored(drafts, deps, producer, source)?;
     let columns = *producer.program.domain.last()?;
     let target = reduction.operands[reduction.program.stores.first()?.operand].clone();
     if producer.columns.is_some() || target.len != 2 * columns || !reduction.program.is_plain() {
@@ -56,7 +56,14 @@ fn with_moments(drafts: &Drafts, producer: &Draft, reduction: &Draft) -> Option<
     Some(merged)
 }
 
-fn with_sums(drafts: &Drafts, producer: &Draft, reduction: &Draft, prologue: &Program, sums: &[Reg]) -> Option<Draft> {
+fn with_sums(
+    drafts: &Drafts,
+    deps: &Dependencies,
+    producer: &Draft,
+    reduction: &Draft,
+    prologue: &Program,
+    sums: &[Reg],
+) -> Option<Draft> {
     let prologue = columns_last(prologue);
     let floats = sums.iter().all(|&reg| prologue.types[reg] == DType::F32);
     let has_moments = producer.columns.iter().flat_map(|c| &c.results).any(|r| r.1 == ColumnKind::Moments);
@@ -68,7 +75,7 @@ fn with_sums(drafts: &Drafts, producer: &Draft, reduction: &Draft, prologue: &Pr
     }
     let mut merged = producer.clone();
     let map: Vec<usize> = reduction.operands.iter().map(|o| merged.operand(o.clone())).collect();
-    let found = |o: usize, _: &View| stored(drafts, producer, &reduction.operands[o]);
+    let found = |o: usize, _: &View| stored(drafts, deps, producer, &reduction.operands[o]);
     let regs = merged.program.append(&prologue, &|o| map[o], &found);
     let mut code = reduction.program.clone();
     code.rename_operands(&map);
@@ -88,11 +95,11 @@ fn with_sums(drafts: &Drafts, producer: &Draft, reduction: &Draft, prologue: &Pr
 }
 
 /// The register that the producer stores as the whole of a region, point by point, and that nobody else writes.
-fn stored(drafts: &Drafts, producer: &Draft, region: &Region) -> Option<Reg> {
+fn stored(drafts: &Drafts, deps: &Dependencies, producer: &Draft, region: &Region) -> Option<Reg> {
     let store = producer.program.stores.iter().find(|s| producer.operands[s.operand] == *region)?;
     let points = count(&producer.program.domain);
     let whole = region.offset == 0 && region.len == drafts.storages[region.storage].len && region.len == points;
-    let writers = drafts.calls.iter().filter(|c| c.writes().any(|w| w.storage == region.storage)).count();
+    let writers = deps.writers(region.storage).len();
     let float = producer.program.types[store.reg] == DType::F32;
     (whole && writers == 1 && float && store.view.is_identity(&producer.program.domain)).then_some(store.reg)
 }

@@ -58,6 +58,20 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// What is left of a call that has moved into another: it touches nothing.
+    pub fn nothing() -> Draft {
+        Draft {
+            kernel: Kernel::Pointwise,
+            program: Program::new(&[]),
+            operands: vec![],
+            inputs: vec![],
+            loads: vec![],
+            columns: None,
+            label: String::new(),
+            rank: 0,
+        }
+    }
+
     /// Adds an operand, or finds the equal one.
     pub fn operand(&mut self, region: Region) -> usize {
         if let Some(i) = self.operands.iter().position(|r| *r == region) {

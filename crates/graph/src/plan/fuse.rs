@@ -2,10 +2,10 @@
 
 use super::PlanOptions;
 use super::columns::merged_columns;
+use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Reg, Store, View};
-use super::schedule::Dependencies;
 use super::{hoist, inline, verify};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -19,9 +19,9 @@ const MAX_RESULTS: usize = 2;
 
 /// The passes that merge calls, in their order.
 const PASSES: [(&str, Pass); 6] = [
-    ("reductions", |drafts, options| merge_all(drafts, options, Dependencies::sharers, merged_reductions)),
+    ("reductions", |drafts, options| merge_all(drafts, options, reductions, merged_reductions)),
     ("consumers", consumers),
-    ("columns", |drafts, options| merge_all(drafts, options, Dependencies::producers, merged_columns)),
+    ("columns", |drafts, options| merge_all(drafts, options, producers_of_reductions, merged_columns)),
     ("hoist", |drafts, options| {
         if hoist::hoist(drafts) {
             // Calls with fewer operands than before.
@@ -29,7 +29,7 @@ const PASSES: [(&str, Pass); 6] = [
         }
     }),
     ("inline", inline::inline),
-    ("small", |drafts, options| merge_all(drafts, options, Dependencies::companions, merged_small)),
+    ("small", |drafts, options| merge_all(drafts, options, small_companions, merged_small)),
 ];
 
 /// Runs all passes, each verified.
@@ -45,35 +45,55 @@ pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) -> Result<()> {
 }
 
 fn consumers(drafts: &mut Drafts, options: &PlanOptions) {
-    merge_all(drafts, options, Dependencies::producers, merged_consumer);
+    merge_all(drafts, options, producers_of_pointwise, merged_consumer);
 }
 
 type Pass = fn(&mut Drafts, &PlanOptions);
-type Partners = fn(&Dependencies, &Drafts, usize) -> Vec<usize>;
+/// The calls with which a call may perhaps be merged.
+type Partners = fn(&Dependencies, &Draft, usize) -> Vec<usize>;
 type Merge = fn(&Drafts, &Dependencies, usize, usize, &PlanOptions) -> Option<Draft>;
+
+fn reductions(dependencies: &Dependencies, call: &Draft, b: usize) -> Vec<usize> {
+    if call.prologue().is_some() { dependencies.sharers(b) } else { vec![] }
+}
+
+fn producers_of_pointwise(dependencies: &Dependencies, call: &Draft, b: usize) -> Vec<usize> {
+    if matches!(call.kernel, Kernel::Pointwise) { dependencies.producers(b) } else { vec![] }
+}
+
+fn producers_of_reductions(dependencies: &Dependencies, call: &Draft, b: usize) -> Vec<usize> {
+    let reduction = matches!(call.kernel, Kernel::Moments { .. } | Kernel::Reduce { .. });
+    if reduction { dependencies.producers(b) } else { vec![] }
+}
+
+fn small_companions(dependencies: &Dependencies, call: &Draft, b: usize) -> Vec<usize> {
+    let small = matches!(call.kernel, Kernel::Pointwise) && count(&call.program.domain) <= SMALL;
+    if small { dependencies.companions(b) } else { vec![] }
+}
 
 /// Merges calls with partners until no pair is left that can be merged.
 fn merge_all(drafts: &mut Drafts, options: &PlanOptions, partners: Partners, merge: Merge) {
     let mut dependencies = Dependencies::new(drafts);
+    let mut gone = vec![false; drafts.calls.len()];
     // Calls since the last merge; after a whole round without one there is none left.
     let (mut b, mut idle) = (0, 0);
     while idle < drafts.calls.len() {
-        b %= drafts.calls.len();
-        let candidates = partners(&dependencies, drafts, b);
+        let candidates = if gone[b] { vec![] } else { partners(&dependencies, &drafts.calls[b], b) };
         let merged = candidates.into_iter().find_map(|a| Some((a, merge(drafts, &dependencies, a, b, options)?)));
-        match merged {
-            Some((a, call)) => {
-                drafts.calls[a] = call;
-                drafts.calls.remove(b);
-                dependencies = Dependencies::new(drafts);
-                idle = 0;
-            }
-            None => {
-                b += 1;
-                idle += 1;
-            }
+        if let Some((a, call)) = merged {
+            drafts.calls[a] = call;
+            drafts.calls[b] = Draft::nothing();
+            gone[b] = true;
+            dependencies.update(drafts, b);
+            dependencies.update(drafts, a);
+            idle = 0;
+        } else {
+            idle += 1;
         }
+        b = (b + 1) % drafts.calls.len();
     }
+    let mut gone = gone.into_iter();
+    drafts.calls.retain(|_| gone.next() == Some(false));
 }
 
 /// Counts operands, and scratch where the kernel wants some. Columns are finished by a dispatch of its own.
@@ -175,7 +195,7 @@ fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, opt
     let forwarded: Vec<Option<Reg>> = (0..consumer.operands.len()).map(|o| stored(&mut program, o)).collect();
     let regs = program.append(&code, &|o| map[o], &|o, _| forwarded[o]);
     copy_stores(&mut program, &code, &map, &regs);
-    let vanishes = |r: &Region| produced.contains(r) && !needed_elsewhere(drafts, r, b);
+    let vanishes = |r: &Region| produced.contains(r) && !needed_elsewhere(drafts, deps, r, b);
     let operands = merged.operands.clone();
     program.stores.retain(|s| !vanishes(&operands[s.operand]));
     merged.program = program;
@@ -228,9 +248,10 @@ pub(super) fn loads_in_order(draft: &Draft, region: &Region) -> bool {
 }
 
 /// Is a region read by a call other than `except`, or after the step?
-fn needed_elsewhere(drafts: &Drafts, region: &Region, except: usize) -> bool {
+fn needed_elsewhere(drafts: &Drafts, deps: &Dependencies, region: &Region, except: usize) -> bool {
     let storage = &drafts.storages[region.storage];
-    let read = drafts.calls.iter().enumerate().any(|(i, c)| i != except && c.reads().any(|r| r.overlaps(region)));
+    let reads = |&i: &usize| drafts.calls[i].reads().any(|r| r.overlaps(region));
+    let read = deps.readers(drafts, region).iter().any(|i| *i != except && reads(i));
     let assigned = drafts.assignments.iter().any(|(_, _, from)| from.storage == region.storage);
     read || assigned || storage.output || storage.inside.is_some()
 }

@@ -1,19 +1,19 @@
 //! What a kernel would compute at every point though it depends on the column alone moves to where the columns are finished:
 //! the factor and shift of a batch norm, for example. All such values of one place lie in one buffer, a row each.
 
+use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region, Storage, StorageKind};
 use super::fuse::drop_unused_operands;
 use super::kernel::Columns;
 use super::program::{Instr, Program, Reg, Store, View};
-use super::schedule::Dependencies;
 use crate::dtype::DType;
 
 /// Moves what can be moved; tells whether anything was.
 pub(super) fn hoist(drafts: &mut Drafts) -> bool {
     let mut rows: Vec<Option<usize>> = vec![None; drafts.calls.len()];
     let mut any = false;
+    let mut dependencies = Dependencies::new(drafts);
     for call in 0..drafts.calls.len() {
-        let dependencies = Dependencies::new(drafts);
         let regs = worthwhile(&drafts.calls[call]);
         if regs.is_empty() {
             continue;
@@ -22,6 +22,11 @@ pub(super) fn hoist(drafts: &mut Drafts) -> bool {
             let storage = *rows[host].get_or_insert_with(|| new_storage(drafts));
             regs.into_iter().for_each(|reg| move_register(drafts, call, host, reg, storage));
             drop_unused_operands(&mut drafts.calls[call]);
+            dependencies.update(drafts, call);
+            dependencies.update(drafts, host);
+            // The rows have grown for all who read them.
+            let others = dependencies.readers(drafts, &rows_region(drafts, storage));
+            others.into_iter().for_each(|c| dependencies.update(drafts, c));
             any = true;
         }
     }
@@ -111,9 +116,8 @@ fn host(drafts: &Drafts, dependencies: &Dependencies, call: usize, regs: &[Reg])
             _ => None,
         }));
     }
-    let writers: Vec<usize> = (0..drafts.calls.len())
-        .filter(|&c| c != call && drafts.calls[c].writes().any(|w| read.iter().any(|r| r.overlaps(w))))
-        .collect();
+    let writes = |c: &usize| drafts.calls[*c].writes().any(|w| read.iter().any(|r| r.overlaps(w)));
+    let writers: Vec<usize> = dependencies.producers(call).into_iter().filter(writes).collect();
     let columns = *draft.program.domain.last()?;
     let suits = |&h: &usize| {
         let own = drafts.calls[h].columns.as_ref().is_some_and(|c| c.program.domain == [columns]);

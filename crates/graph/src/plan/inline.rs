@@ -2,35 +2,50 @@
 //! activation that only convolutions and masks read, for example.
 
 use super::PlanOptions;
+use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region, StorageKind};
 use super::fuse::{drop_unused_operands, fits, loads_in_order, same_domain};
 use super::kernel::{Kernel, Load};
 use super::program::{Instr, Program, Reg};
 use crate::shape::count;
+use std::collections::BTreeSet;
 
 /// Instructions of code that is repeated in every reader, at the most.
 const LONGEST: usize = 24;
 
 /// Inlines calls until none is left for which it pays.
 pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
-    let mut call = 0;
-    while call < drafts.calls.len() {
-        match readers_without(drafts, call, options) {
-            Some(readers) => {
-                for (i, reader) in readers {
-                    drafts.calls[i] = reader;
-                }
-                drafts.calls.remove(call);
-                call = 0;
-            }
-            None => call += 1,
+    let mut dependencies = Dependencies::new(drafts);
+    // Calls to be looked at, again where what they write is read by a call that has changed.
+    let mut waiting: BTreeSet<usize> = (0..drafts.calls.len()).collect();
+    let mut gone = vec![false; drafts.calls.len()];
+    while let Some(call) = waiting.pop_first() {
+        let Some(readers) = readers_without(drafts, &dependencies, call, options) else {
+            continue;
+        };
+        waiting.extend(dependencies.producers(call));
+        drafts.calls[call] = Draft::nothing();
+        gone[call] = true;
+        dependencies.update(drafts, call);
+        for (i, reader) in readers {
+            drafts.calls[i] = reader;
+            dependencies.update(drafts, i);
+            waiting.insert(i);
+            waiting.extend(dependencies.producers(i));
         }
     }
+    let mut gone = gone.into_iter();
+    drafts.calls.retain(|_| gone.next() == Some(false));
 }
 
 /// The readers of a call's result as they are when they compute it themselves; `None` if one of them can't, or if more bytes
 /// would be moved than before.
-fn readers_without(drafts: &Drafts, call: usize, options: &PlanOptions) -> Option<Vec<(usize, Draft)>> {
+fn readers_without(
+    drafts: &Drafts,
+    dependencies: &Dependencies,
+    call: usize,
+    options: &PlanOptions,
+) -> Option<Vec<(usize, Draft)>> {
     let producer = &drafts.calls[call];
     let [store] = &producer.program.stores[..] else {
         return None;
@@ -44,9 +59,8 @@ fn readers_without(drafts: &Drafts, call: usize, options: &PlanOptions) -> Optio
     if !plain || !own || assigned || !whole || region.len != count(&producer.program.domain) {
         return None;
     }
-    let touching: Vec<usize> = (0..drafts.calls.len())
-        .filter(|&i| i != call && drafts.calls[i].operands.iter().any(|r| r.storage == region.storage))
-        .collect();
+    let mut touching = dependencies.naming(region.storage);
+    touching.retain(|&i| i != call);
     let mut as_input = false;
     let mut changed = vec![];
     for &i in &touching {

@@ -1,13 +1,15 @@
 //! Places storages in buffers: intermediates share slots when their lifetimes do not meet.
 
+use super::dependencies::outermost;
 use super::draft::{Draft, Drafts, Region, StorageKind};
 use super::fuse::{drop_unused_operands, loads_in_order};
 use super::kernel::{Access, Kernel, Operand, Step};
 use super::program::{Instr, Program, without_dead_code};
-use super::schedule::{outermost, writers};
+use super::schedule::writers;
 use super::{Buffer, BufferKind, Plan, PlanOptions, PlanOutput};
 use crate::dtype::DType;
 use crate::graph::Graph;
+use std::collections::BTreeMap;
 
 /// A run of steps during which a storage holds something.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +114,7 @@ fn lives(drafts: &Drafts, calls: &[Draft]) -> Vec<Option<Life>> {
 
 /// Lets a call write over an operand that nobody reads afterwards, where each point reads its own element alone.
 fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
+    let mut lives = lives(drafts, calls);
     for (i, call) in calls.iter().enumerate() {
         let apart = matches!(call.kernel, Kernel::Pointwise | Kernel::Reduce { .. });
         if !apart && !options.epilogue_in_place {
@@ -124,7 +127,6 @@ fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
             if !own || written.len != out.len || !store.view.is_identity(&call.program.domain) {
                 continue;
             }
-            let lives = lives(drafts, calls);
             let first_write = lives[written.storage].is_some_and(|l| l.first == i);
             let candidate = call.program.instrs.iter().find_map(|instr| match instr {
                 Instr::Load { operand, .. } => {
@@ -137,6 +139,9 @@ fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
             });
             if let (Some(storage), true) = (candidate, first_write) {
                 drafts.storages[written.storage].inside = Some((storage, 0));
+                if let (Some(own), Some(outer)) = (lives[written.storage].take(), &mut lives[storage]) {
+                    outer.last = own.last;
+                }
             }
         }
     }
@@ -203,19 +208,23 @@ fn slots(
         items.push((4 * len, Life { first: i, last: i }, None, i));
     }
     items.sort_by_key(|(size, life, ..)| (std::cmp::Reverse(*size), life.first));
-    let mut held: Vec<(usize, Vec<Life>)> = vec![];
+    // Each slot with its lives: the first step of each, and its last.
+    let mut held: Vec<(usize, BTreeMap<usize, usize>)> = vec![];
     let mut scratch_buffers = vec![None; calls.len()];
     for (size, life, storage, step) in items {
-        let free = |lives: &[Life]| lives.iter().all(|l| l.last < life.first || life.last < l.first);
+        // They are disjoint, so that the one that begins last reaches furthest.
+        let free = |lives: &BTreeMap<usize, usize>| {
+            lives.range(..=life.last).next_back().is_none_or(|(_, &last)| last < life.first)
+        };
         let slot = match held.iter().position(|(_, lives)| free(lives)) {
             Some(slot) => slot,
             None => {
                 plan.buffers.push(Buffer { kind: BufferKind::Slot, bytes: size });
-                held.push((plan.buffers.len() - 1, vec![]));
+                held.push((plan.buffers.len() - 1, BTreeMap::new()));
                 held.len() - 1
             }
         };
-        held[slot].1.push(life);
+        held[slot].1.insert(life.first, life.last);
         match storage {
             Some(s) => buffer_of[s] = held[slot].0,
             None => scratch_buffers[step] = Some(held[slot].0),

@@ -6,6 +6,7 @@
 
 mod columns;
 mod decide;
+mod dependencies;
 mod draft;
 mod fuse;
 mod hoist;

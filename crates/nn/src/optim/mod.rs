@@ -16,7 +16,7 @@ pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 
 use crate::arena::vector;
-use chiaro_graph::{ArenaId, Elementwise, Graph, Result, Target, Tensor, Var};
+use chiaro_graph::{ArenaId, Elementwise, Graph, GraphError, Result, Target, Tensor, Var};
 
 /// Which parameters decay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,16 +30,25 @@ pub enum Decay {
 
 impl Decay {
     /// 1 where a parameter decays, else 0, laid out as the arena; `None` where all do.
-    pub fn mask(self, graph: &Graph, params: ArenaId) -> Option<Tensor> {
+    ///
+    /// # Errors
+    /// [`GraphError::Memory`]: it is the first thing as large as the parameters that is made of a model.
+    pub fn mask(self, graph: &Graph, params: ArenaId) -> Result<Option<Tensor>> {
         if self == Decay::All {
-            return None;
+            return Ok(None);
         }
         let arena = &graph.arenas()[params.0];
-        let mut flat = vec![0.0; arena.len];
+        let mut flat = vec![];
+        let none = |_| GraphError::Memory {
+            what: format!("one number for each of the model's {:.0} million parameters", arena.len as f64 / 1e6),
+            hint: "smaller images, or another model, have fewer",
+        };
+        flat.try_reserve_exact(arena.len).map_err(none)?;
+        flat.resize(arena.len, 0.0);
         for state in arena.states.iter().map(|s| &graph.states()[s.0]).filter(|s| s.shape.len() > 1) {
             flat[state.offset..state.offset + chiaro_graph::shape::count(&state.shape)].fill(1.0);
         }
-        Some(vector(flat))
+        Ok(Some(vector(flat)))
     }
 }
 
@@ -123,7 +132,7 @@ impl Optimizer {
         condition: Option<Var>,
     ) -> Result<()> {
         let values = graph.arena_values(params)?;
-        let mask = decay.mask(graph, params).map(|m| graph.constant(m)).transpose()?;
+        let mask = decay.mask(graph, params)?.map(|m| graph.constant(m)).transpose()?;
         let mut update = Update { graph, params, values, gradient, hyper, mask, condition };
         let new = match self {
             Optimizer::Sgd(o) => o.apply(&mut update),

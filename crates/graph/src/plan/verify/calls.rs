@@ -1,9 +1,10 @@
 //! Invariants of calls before they have an order and memory: nothing is lost, nothing waits for itself, and every element
 //! that a program names lies within its operand.
 
+use super::super::dependencies::{Dependencies, fills};
 use super::super::draft::{Draft, Drafts, Region, StorageKind};
 use super::super::program::{Instr, Program, View};
-use super::super::schedule::{Dependencies, fills, topological, writers};
+use super::super::schedule::{topological, writers};
 use super::broken;
 use crate::dtype::DType;
 use crate::error::Result;
@@ -82,7 +83,7 @@ fn written(drafts: &Drafts, pass: &'static str) -> Result<()> {
     for storage in needed.into_iter().filter(|&s| drafts.storages[s].kind == StorageKind::Temporary) {
         let (calls, len) = (&writers[storage], drafts.storages[storage].len);
         let labels: Vec<&str> = calls.iter().map(|&c| &drafts.calls[c].label[..]).collect();
-        let filling = calls.iter().filter(|&&c| fills(drafts, c, storage)).count();
+        let filling = calls.iter().filter(|&&c| fills(drafts, &drafts.calls[c], storage)).count();
         let points: usize = calls.iter().map(|&c| stored(&drafts.calls[c], storage)).sum();
         if filling > 1 || filling == 0 && points != len {
             let detail = format!("of the {len} elements of a value {points} are written, by {labels:?}");

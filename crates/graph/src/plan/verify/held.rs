@@ -1,9 +1,9 @@
 //! What each run of bytes of each buffer holds.
 
+use super::super::dependencies::outermost;
 use super::super::draft::{Region, StorageKind};
 use super::super::kernel::Operand;
 use super::super::memory::Placed;
-use super::super::schedule::outermost;
 use std::collections::HashMap;
 
 /// Bytes of a buffer.

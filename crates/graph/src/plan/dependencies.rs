@@ -1,0 +1,189 @@
+//! Which call must run before which. It follows from what calls read and write, and is kept while they are merged.
+
+use super::draft::{Draft, Drafts, Region};
+use crate::shape::count;
+
+/// Who touches what.
+#[derive(Default)]
+pub(super) struct Dependencies {
+    /// Of each storage that lies in no other: the calls that touch it, with the regions they touch.
+    users: Vec<Users>,
+    /// Of each storage: the calls that write into it by its own name.
+    writers: Vec<Vec<usize>>,
+    /// Of each storage: the calls that have an operand in it by its own name, used or not.
+    named: Vec<Vec<usize>>,
+    /// What each call touches.
+    calls: Vec<Touched>,
+}
+
+#[derive(Clone, Default)]
+struct Users {
+    readers: Vec<(usize, Region)>,
+    writers: Vec<(usize, Region)>,
+}
+
+#[derive(Default)]
+struct Touched {
+    reads: Vec<Region>,
+    writes: Vec<Region>,
+    /// Storages that it writes into by their own names, and whether it fills them.
+    written: Vec<(usize, bool)>,
+    /// Storages of its operands by their own names.
+    named: Vec<usize>,
+    /// Calls that come after it for other reasons.
+    before: Vec<usize>,
+}
+
+impl Dependencies {
+    pub fn new(drafts: &Drafts) -> Dependencies {
+        let mut dependencies = Dependencies::default();
+        for call in 0..drafts.calls.len() {
+            dependencies.calls.push(Touched::default());
+            dependencies.add(drafts, call);
+        }
+        dependencies
+    }
+
+    /// Sees what has become of a call.
+    pub fn update(&mut self, drafts: &Drafts, call: usize) {
+        let Touched { reads, writes, written, named, .. } = &self.calls[call];
+        for region in reads.iter().chain(writes) {
+            let Users { readers, writers } = &mut self.users[region.storage];
+            readers.retain(|(c, _)| *c != call);
+            writers.retain(|(c, _)| *c != call);
+        }
+        for (storage, _) in written {
+            self.writers[*storage].retain(|c| *c != call);
+        }
+        for storage in named {
+            self.named[*storage].retain(|c| *c != call);
+        }
+        self.add(drafts, call);
+    }
+
+    /// Sees a call that was added at the end, and of which nothing is known but what [`Dependencies::order`] says.
+    pub fn push(&mut self) {
+        self.calls.push(Touched::default());
+    }
+
+    /// One call runs before another, whatever they touch.
+    pub fn order(&mut self, first: usize, then: usize) {
+        self.calls[first].before.push(then);
+    }
+
+    fn add(&mut self, drafts: &Drafts, call: usize) {
+        self.users.resize(drafts.storages.len(), Users::default());
+        self.writers.resize(drafts.storages.len(), vec![]);
+        self.named.resize(drafts.storages.len(), vec![]);
+        let draft = &drafts.calls[call];
+        let reads: Vec<Region> = draft.reads().map(|r| outermost(drafts, r)).collect();
+        let writes: Vec<Region> = draft.writes().map(|r| outermost(drafts, r)).collect();
+        let written = distinct(draft.writes().map(|r| r.storage));
+        let named = distinct(draft.operands.iter().map(|r| r.storage));
+        reads.iter().for_each(|r| self.users[r.storage].readers.push((call, r.clone())));
+        writes.iter().for_each(|r| self.users[r.storage].writers.push((call, r.clone())));
+        written.iter().for_each(|&s| self.writers[s].push(call));
+        named.iter().for_each(|&s| self.named[s].push(call));
+        let written = written.into_iter().map(|s| (s, fills(drafts, draft, s))).collect();
+        let before = std::mem::take(&mut self.calls[call].before);
+        self.calls[call] = Touched { reads, writes, written, named, before };
+    }
+
+    /// Calls that write into a storage by its own name.
+    pub fn writers(&self, storage: usize) -> &[usize] {
+        &self.writers[storage]
+    }
+
+    /// Calls that read a storage, or what lies in it, each once, in order.
+    pub fn readers(&self, drafts: &Drafts, region: &Region) -> Vec<usize> {
+        distinct(self.users[outermost(drafts, region).storage].readers.iter().map(|u| u.0))
+    }
+
+    /// Calls that have an operand in a storage by its own name, in order.
+    pub fn naming(&self, storage: usize) -> Vec<usize> {
+        distinct(self.named[storage].iter().copied())
+    }
+
+    /// Calls that write a storage that `b` reads.
+    pub fn producers(&self, b: usize) -> Vec<usize> {
+        let users = self.calls[b].reads.iter().map(|r| &self.users[r.storage]);
+        distinct(users.flat_map(|u| &u.writers).map(|u| u.0).filter(|&a| a != b))
+    }
+
+    /// Calls that read a storage that `b` reads too.
+    pub fn sharers(&self, b: usize) -> Vec<usize> {
+        let users = self.calls[b].reads.iter().map(|r| &self.users[r.storage]);
+        distinct(users.flat_map(|u| &u.readers).map(|u| u.0).filter(|&a| a != b))
+    }
+
+    /// Calls that write a storage that `b` writes too.
+    pub fn companions(&self, b: usize) -> Vec<usize> {
+        let users = self.calls[b].writes.iter().map(|r| &self.users[r.storage]);
+        distinct(users.flat_map(|u| &u.writers).map(|u| u.0).filter(|&a| a != b))
+    }
+
+    /// Calls that must run after `a`; one may come twice.
+    pub fn after(&self, a: usize) -> impl Iterator<Item = usize> {
+        let Touched { writes, written, before, .. } = &self.calls[a];
+        let reads = |written: &'_ Region| {
+            let written = written.clone();
+            self.users[written.storage].readers.iter().filter(move |(_, r)| written.overlaps(r))
+        };
+        let readers = writes.iter().flat_map(reads).map(|u| u.0);
+        // Parts lie upon a filling.
+        let parts = written.iter().filter(|(_, fills)| *fills).flat_map(|(s, _)| &self.writers[*s]).copied();
+        readers.chain(parts).filter(move |&b| b != a).chain(before.iter().copied())
+    }
+
+    /// Is there a path from `a` to `b`?
+    pub fn reaches(&self, a: usize, b: usize) -> bool {
+        self.search(self.after(a).collect(), b)
+    }
+
+    /// Is there a path from `a` to `b` through another call?
+    pub fn reaches_indirectly(&self, a: usize, b: usize) -> bool {
+        self.search(self.after(a).filter(|&x| x != b).collect(), b)
+    }
+
+    fn search(&self, mut stack: Vec<usize>, target: usize) -> bool {
+        let mut seen = vec![false; self.calls.len()];
+        while let Some(x) = stack.pop() {
+            if x == target {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[x], true) {
+                stack.extend(self.after(x));
+            }
+        }
+        false
+    }
+}
+
+fn distinct(numbers: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut numbers: Vec<usize> = numbers.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// Does a call write a storage from end to end? A storage has one writer, or several that write disjoint parts of it; parts
+/// may lie upon a filling, which then comes before them. Nothing else orders writers: the order follows from what they write,
+/// not from when they were made, so that merging two calls never adds one.
+pub(super) fn fills(drafts: &Drafts, call: &Draft, storage: usize) -> bool {
+    let (len, points) = (drafts.storages[storage].len, count(&call.program.domain));
+    call.program.stores.iter().any(|s| {
+        let region = &call.operands[s.operand];
+        let whole = region.storage == storage && region.offset == 0 && region.len == len;
+        whole && points == len && s.view.is_identity(&call.program.domain)
+    })
+}
+
+/// The region within the storage that holds it in the end.
+pub(super) fn outermost(drafts: &Drafts, region: &Region) -> Region {
+    let mut region = region.clone();
+    while let Some((outer, offset)) = drafts.storages[region.storage].inside {
+        region.storage = outer;
+        region.offset += offset;
+    }
+    region
+}
