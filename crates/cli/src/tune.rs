@@ -1,14 +1,23 @@
 //! `chiaro tune`: finds the fastest variants of a GPU's kernels at leisure, and keeps them for later runs.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, Outcome, Selection, Tuning, user_cache_folder};
-use chiaro::nn::{AdamW, Optimizer, TrainOptions, TrainStep, models};
+use chiaro::gpu::{
+    AllocationCounter, BackendOptions, Gpu, GpuBackend, OpenOptions, Outcome, Selection, Tuning, user_cache_folder,
+};
+use chiaro::nn::{self, AdamW, Optimizer, TrainOptions, TrainStep, models};
 
 use crate::models::usual_image;
-use crate::output::{duration, line, note};
+use crate::output::{bytes, duration, line, note};
 use crate::usage::Usage;
+
+/// The choice of precision; a search has no device to leave it to.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Precision {
+    F32,
+    F16,
+}
 
 /// Find the fastest variants of the kernels of a model on a GPU, and keep them for later runs
 #[derive(clap::Args)]
@@ -31,6 +40,9 @@ pub struct Args {
     /// Classes to tell apart
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     classes: u32,
+    /// The numbers that weights and activations are multiplied in: f32 or f16
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    precision: Precision,
     /// The longest search for each model, in seconds
     #[arg(long, default_value_t = 300.0, value_name = "S")]
     seconds: f64,
@@ -55,10 +67,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let notes = gpu.notes().clone();
     let mut backend = GpuBackend::new(gpu, BackendOptions { tuning: Tuning::Kept, ..BackendOptions::default() });
     for (name, step) in steps {
-        let outcomes = backend.tune(&step.graph, limit)?;
+        line(&format!("{name}, batch {}, {}:", args.batch, precision(args.precision).0))?;
+        let (started, before, mut kernels) = (Instant::now(), backend.gpu().counters(), 0);
+        // A reader that has gone ends the command after the search, which is kept all the same.
+        let mut told = Ok(());
+        backend.tune(&step.graph, limit, &mut |outcome| {
+            kernels += 1;
+            if told.is_ok() {
+                told = line(&row(outcome));
+            }
+        })?;
         notes.take().iter().for_each(|text| note(&format!("note: {text}")));
-        line(&format!("{name}, batch {}: {} kernels searched", args.batch, outcomes.len()))?;
-        outcomes.iter().try_for_each(|outcome| line(&row(outcome)))?;
+        told?;
+        line(&summary(kernels, started.elapsed(), before, backend.gpu().counters()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -68,7 +89,28 @@ fn step(args: &Args, name: &str) -> anyhow::Result<TrainStep> {
     let size = |usual: usize| args.size.map_or(usual, |size| size as usize);
     let image = [size(h), size(w), args.channels.map_or(c, |c| c as usize)];
     let model = models::by_name(name, args.classes as usize, image)?;
-    Ok(TrainStep::build(&model, TrainOptions::new(args.batch as usize, Optimizer::AdamW(AdamW::default())))?)
+    let options = TrainOptions::new(args.batch as usize, Optimizer::AdamW(AdamW::default()));
+    Ok(TrainStep::build(&model, TrainOptions { precision: precision(args.precision).1, ..options })?)
+}
+
+/// A precision's name and what it is to a training step.
+fn precision(chosen: Precision) -> (&'static str, nn::Precision) {
+    match chosen {
+        Precision::F32 => ("f32", nn::Precision::F32),
+        Precision::F16 => ("f16", nn::Precision::f16()),
+    }
+}
+
+/// What a search took.
+fn summary(kernels: usize, time: Duration, before: AllocationCounter, now: AllocationCounter) -> String {
+    format!(
+        "  {kernels} kernels searched in {}: {} variants compiled, {} dispatches, {} up, {} down",
+        duration(time),
+        now.pipelines - before.pipelines,
+        now.dispatches - before.dispatches,
+        bytes((now.uploaded - before.uploaded) as f64),
+        bytes((now.downloaded - before.downloaded) as f64),
+    )
 }
 
 fn row(outcome: &Outcome) -> String {

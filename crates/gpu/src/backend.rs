@@ -117,14 +117,20 @@ impl GpuBackend {
         checked.and_then(|()| planned::kernels(&plan, &self.tuned)).map_err(|e| self.error(e))
     }
 
-    /// Searches for the best variants of a graph's kernels, for `limit` at most, and keeps them in the cache folder. Kernels
-    /// that an earlier search settled are left out.
+    /// Searches for the best variants of a graph's kernels, for `limit` at most. What is found for a kernel is kept in the cache
+    /// folder at once, and told; kernels that an earlier search settled, or one that was killed, are left out.
     ///
     /// # Errors
     /// Those of planning, and the loss of the device.
-    pub fn tune(&mut self, graph: &Graph, limit: Duration) -> Result<Vec<Outcome>, BackendError> {
+    pub fn tune(
+        &mut self,
+        graph: &Graph,
+        limit: Duration,
+        told: &mut dyn FnMut(&Outcome),
+    ) -> Result<(), BackendError> {
+        half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options())?;
-        self.tuned.search(&self.gpu, &plan.steps, limit).map_err(|e| self.error(e))
+        self.tuned.search(&self.gpu, &plan.steps, limit, told).map_err(|e| self.error(e))
     }
 
     /// The cooperative matrix tiles that gave right results and are used for f16 operands; `None` until a graph was

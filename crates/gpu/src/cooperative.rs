@@ -7,7 +7,7 @@ use chiaro_graph::DType;
 use chiaro_shaders::kernels::{Conv2d, Kernel, MatMul, MatOperand};
 use chiaro_shaders::{Columns, Elem, Memory, ShaderError, Tile};
 
-use crate::tune::{Tolerance, ends_the_search};
+use crate::tune::{Apart, Tolerance, ends_the_search};
 use crate::{Binding, Gpu, GpuError, KernelSource};
 
 const PORTABLE: Tile = Tile::new(Memory::Direct, [16, 32, 4], [4, 4]);
@@ -135,7 +135,7 @@ fn judge(
         for ((shapes, case), wanted) in jobs().zip(&portable) {
             let tolerance = Tolerance::new(true, (case.terms)(shapes) as usize);
             let reason = match run(&tile, shapes, case) {
-                Ok(got) => match tolerance.check(result_type(case), &got, wanted) {
+                Ok(got) => match tolerance.judge(result_type(case), apart(result_type(case), &got, wanted)) {
                     Ok(()) => continue,
                     Err(error) => format!("{} of tile {tile} is wrong by {error:.1e}", case.name),
                 },
@@ -174,6 +174,24 @@ fn run(gpu: &Gpu, tile: &Tile, shapes: &Shapes, case: &Case) -> Result<Vec<u8>, 
     gpu.pass(&mut encoder, case.name, |pass| pass.dispatch(&pipeline, &bound, kernel.workgroups, &[]))?;
     gpu.submit(case.name, encoder)?;
     gpu.download(&buffers[2], 0, bytes)
+}
+
+/// How far results of one type are apart.
+fn apart(dtype: DType, got: &[u8], wanted: &[u8]) -> Apart {
+    let values = |bytes: &[u8]| -> Vec<f64> {
+        match dtype {
+            DType::F16 => bytemuck::pod_collect_to_vec::<u8, half::f16>(bytes).iter().map(|v| v.to_f64()).collect(),
+            _ => bytemuck::pod_collect_to_vec::<u8, f32>(bytes).iter().map(|&v| f64::from(v)).collect(),
+        }
+    };
+    let mut found = Apart::default();
+    for (got, wanted) in values(got).into_iter().zip(values(wanted)) {
+        found.difference += (got - wanted) * (got - wanted);
+        found.norm += wanted * wanted;
+        found.wrong += f64::from(u8::from(!got.is_finite()));
+        found.differing += f64::from(u8::from(got != wanted));
+    }
+    found
 }
 
 /// A value between -1 and 1.

@@ -14,6 +14,7 @@ pub(crate) struct Counters {
     submissions: AtomicU64,
     dispatches: AtomicU64,
     uploaded: AtomicU64,
+    downloaded: AtomicU64,
     encode_nanoseconds: AtomicU64,
 }
 
@@ -36,6 +37,8 @@ pub struct AllocationCounter {
     pub dispatches: u64,
     /// Bytes copied from the host.
     pub uploaded: u64,
+    /// Bytes copied to the host outside of steps.
+    pub downloaded: u64,
     /// Nanoseconds that the host spent recording and submitting the kernels of steps.
     pub encode_nanoseconds: u64,
 }
@@ -51,6 +54,7 @@ impl Counters {
             submissions: self.submissions.load(Relaxed),
             dispatches: self.dispatches.load(Relaxed),
             uploaded: self.uploaded.load(Relaxed),
+            downloaded: self.downloaded.load(Relaxed),
             encode_nanoseconds: self.encode_nanoseconds.load(Relaxed),
         }
     }
@@ -80,6 +84,10 @@ impl Counters {
 
     pub(crate) fn add_upload(&self, bytes: u64) {
         self.uploaded.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn add_download(&self, bytes: u64) {
+        self.downloaded.fetch_add(bytes, Relaxed);
     }
 
     pub(crate) fn add_dispatch(&self) {

@@ -106,40 +106,46 @@ impl Gpu {
     /// # Errors
     /// The error of the first source that has one; see [`Gpu::pipeline`].
     pub fn pipelines(&self, sources: &[KernelSource]) -> Result<Vec<Arc<Pipeline>>, GpuError> {
+        self.each_pipeline(sources).into_iter().collect()
+    }
+
+    /// The same, with the outcome of each source for itself.
+    pub fn each_pipeline(&self, sources: &[KernelSource]) -> Vec<Result<Arc<Pipeline>, GpuError>> {
         let jobs = self.new_sources(sources);
         let next = AtomicUsize::new(0);
-        let results: Vec<OnceLock<GpuError>> = jobs.iter().map(|_| OnceLock::new()).collect();
+        let errors: Vec<OnceLock<GpuError>> = sources.iter().map(|_| OnceLock::new()).collect();
         let work = || {
-            while let Some(job) = jobs.get(next.fetch_add(1, Relaxed)) {
-                if let Err(error) = self.pipeline(job.1) {
-                    let _ = results[job.0].set(error);
+            while let Some((place, source)) = jobs.get(next.fetch_add(1, Relaxed)) {
+                if let Err(error) = self.pipeline(source) {
+                    let _ = errors[*place].set(error);
                 }
             }
         };
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         std::thread::scope(|scope| {
             for _ in 0..processors.min(jobs.len()) {
-                // Where no thread can be had, the loop below compiles everything itself.
+                // Where no thread can be had, what is below compiles everything itself.
                 let _ = std::thread::Builder::new().stack_size(COMPILER_STACK).spawn_scoped(scope, work);
             }
         });
-        match results.into_iter().find_map(OnceLock::into_inner) {
+        let outcome = |(source, error): (&KernelSource, OnceLock<GpuError>)| match error.into_inner() {
             Some(error) => Err(error),
-            None => sources.iter().map(|source| self.pipeline(source)).collect(),
-        }
+            None => self.pipeline(source),
+        };
+        sources.iter().zip(errors).map(outcome).collect()
     }
 
-    /// The sources that are not compiled yet, each once, numbered in order.
+    /// The sources that are not compiled yet, each once, with their places.
     fn new_sources<'a>(&self, sources: &'a [KernelSource]) -> Vec<(usize, &'a KernelSource)> {
         let made = self.made();
         let mut keys = std::collections::HashSet::new();
         sources
             .iter()
-            .filter(|source| {
+            .enumerate()
+            .filter(|(_, source)| {
                 let key = source.key(source.checked.unwrap_or(self.checked()));
                 !made.contains_key(&key) && keys.insert(key)
             })
-            .enumerate()
             .collect()
     }
 

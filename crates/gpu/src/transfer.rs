@@ -86,6 +86,7 @@ impl Gpu {
             staging.raw().unmap();
         }
         self.downloads().keep(staging);
+        self.counting().add_download(bytes);
         Ok(result)
     }
 }

@@ -53,7 +53,7 @@ fn parts(kernel: &Kernel, variants: &Variants) -> Option<ColumnParts> {
         Kernel::MatMul(shape) => (shape.m, gemm::tile(shape, variants), shape.batch.iter().product()),
         Kernel::Conv2d(shape) => (shape.y[..3].iter().product(), conv::forward_tile(shape, variants), 1),
         Kernel::Conv2dInputGrad(shape) => {
-            (conv::phase_rows(shape), conv::input_grad_tile(shape, variants), shape.spec.stride.iter().product())
+            (shape.phase_rows(), conv::input_grad_tile(shape, variants), shape.spec.stride.iter().product())
         }
         _ => return None,
     };

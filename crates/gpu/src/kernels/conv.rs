@@ -1,10 +1,10 @@
 //! Convolutions in their three directions.
 
-use chiaro_graph::plan::{ConvShape, Kernel, Step};
+use chiaro_graph::plan::{ConvShape, Kernel, Product, Step};
 use chiaro_shaders::kernels::{Conv2d, SumParts};
 use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
 
-use super::{Dispatch, Part, Product, Variants, columns, composed, extent, extents, input_elem, output_elem};
+use super::{Dispatch, Part, Variants, columns, composed, extent, extents, input_elem, output_elem};
 use crate::codegen;
 
 pub(super) fn forward(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
@@ -37,23 +37,12 @@ pub(super) fn is_depthwise(shape: &ConvShape) -> bool {
 
 /// The tile of a forward pass.
 pub(super) fn forward_tile(shape: &ConvShape, variants: &Variants) -> Tile {
-    let (m, k) = (shape.y[..3].iter().product(), shape.w[1..].iter().product());
-    let (n, z) = (shape.w[0] / shape.spec.groups, shape.spec.groups);
-    variants.tile(Product { m, n, k, z, busy_rows: false })
+    variants.tile(shape.forward_product())
 }
 
 /// The tile of an input gradient.
 pub(super) fn input_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
-    let z = shape.spec.groups * shape.spec.stride.iter().product::<usize>();
-    // The taps fall into phases.
-    let k = (shape.w[..3].iter().product::<usize>() / z).max(1);
-    variants.tile(Product { m: phase_rows(shape), n: shape.w[3], k, z, busy_rows: true })
-}
-
-/// Rows of each phase of an input gradient.
-pub(super) fn phase_rows(shape: &ConvShape) -> usize {
-    let stride = shape.spec.stride;
-    shape.x[0] * shape.x[1].div_ceil(stride[0]) * shape.x[2].div_ceil(stride[1])
+    variants.tile(shape.input_grad_product())
 }
 
 pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
@@ -87,13 +76,10 @@ pub(super) fn weight_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
 
 /// The tile, and the parts in which terms are summed: at most as many as without any choice, since scratch is planned so.
 fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
-    let groups = shape.spec.groups;
-    let (m, n) = (shape.w[0] / groups, shape.w[1..].iter().product::<usize>());
-    let terms: usize = shape.y[..3].iter().product();
+    let whole @ Product { batch: groups, m, n, k: terms, .. } = shape.weight_grad_product();
     let of = |variants: &Variants| {
         // Splitting the terms fills the device, so tiles may be as large as the shape has use for.
-        let z = groups * terms.div_ceil(256);
-        let tile = variants.tile(Product { m, n, k: terms.min(256), z, busy_rows: false });
+        let tile = variants.tile(Product { batch: groups * terms.div_ceil(256), k: terms.min(256), ..whole });
         let tiles = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * groups;
         (tile, variants.weight_grad_parts(tiles, terms) as u32)
     };

@@ -4,7 +4,7 @@ use chiaro_graph::plan::{MatMulShape, Step};
 use chiaro_shaders::kernels::{MatMul, MatOperand};
 use chiaro_shaders::{ShaderError, Tile};
 
-use super::{Dispatch, Product, Variants, columns, composed, extent, input_elem, output_elem};
+use super::{Dispatch, Variants, columns, composed, extent, input_elem, output_elem};
 
 pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
     let batch = merged_batch(shape);
@@ -45,8 +45,7 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
 
 /// The tile of a product.
 pub(super) fn tile(shape: &MatMulShape, variants: &Variants) -> Tile {
-    let z = shape.batch.iter().product();
-    variants.tile(Product { m: shape.m, n: shape.n, k: shape.k, z, busy_rows: false })
+    variants.tile(shape.product())
 }
 
 type BatchAxis = (usize, usize, usize);

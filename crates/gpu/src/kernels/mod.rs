@@ -22,7 +22,7 @@ use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 use crate::codegen;
 pub(crate) use class::Class;
 pub(crate) use columns::of as reduced_columns;
-pub(crate) use variants::{Choice, Product, Variants};
+pub(crate) use variants::{Choice, Variants};
 
 /// 32-bit elements to which operands are aligned, 256 bytes: arenas are laid out so, and no adapter asks for more.
 const ALIGNMENT: usize = 64;
@@ -37,7 +37,7 @@ pub(crate) enum Part {
 }
 
 /// One kernel to compile and to dispatch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dispatch {
     /// The whole WGSL.
     pub wgsl: String,

@@ -1,19 +1,9 @@
 //! Which variant of a kernel a device gets: the one place where tiles and splits are chosen.
 
+use chiaro_graph::plan::Product;
 use chiaro_shaders::{Memory, Tile};
 
 use super::class::{Class, Registers, Size};
-
-/// What a tile is chosen for: `z` products of `[m, k]` and `[k, n]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Product {
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    pub z: usize,
-    /// Every row finds its elements for itself at every step (an input gradient), which takes registers.
-    pub busy_rows: bool,
-}
 
 /// A variant that was found for one kernel, in place of what its shape suggests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -117,8 +107,8 @@ fn filling(size: Size) -> usize {
 }
 
 /// Large tiles reuse most; they must still be enough to fill the device.
-fn suits(tile: &Tile, Product { m, n, z, .. }: Product, size: Size) -> bool {
-    let fills = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * z >= filling(size);
+fn suits(tile: &Tile, Product { m, n, batch, .. }: Product, size: Size) -> bool {
+    let fills = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * batch >= filling(size);
     fills && m > tile.rows as usize / 2 && n > tile.columns as usize / 2
 }
 
@@ -138,8 +128,8 @@ fn gpu_tile(product: Product, registers: Registers, size: Size) -> Tile {
 /// Software devices compile at the first dispatch, one kernel after the other, and every load is eight loads with a branch
 /// each: one term at a time and few outputs a thread compile in 0.05 to 0.15 s, 8x8 in 0.2 to 0.7 s, and only long products
 /// give that back. Measured on llvmpipe (Mesa 25): docs/performance.md.
-fn software_tile(Product { m, n, k, z, busy_rows }: Product) -> Tile {
-    let work = m.saturating_mul(n).saturating_mul(k).saturating_mul(z);
+fn software_tile(Product { m, n, k, batch, busy_rows }: Product) -> Tile {
+    let work = m.saturating_mul(n).saturating_mul(k).saturating_mul(batch);
     if work < 1 << 26 || m < 8 || n < 32 {
         Tile::new(Memory::Direct, [16, 32, 1], [4, 4])
     } else if work < 1 << 28 || n < 64 || busy_rows {
@@ -153,7 +143,7 @@ fn software_tile(Product { m, n, k, z, busy_rows }: Product) -> Tile {
 mod tests {
     use super::*;
 
-    const LARGE: Product = Product { m: 1 << 14, n: 256, k: 1152, z: 1, busy_rows: false };
+    const LARGE: Product = Product { m: 1 << 14, n: 256, k: 1152, batch: 1, busy_rows: false };
 
     #[test]
     fn cooperative_tiles_are_used_only_where_they_may_be_trusted() {

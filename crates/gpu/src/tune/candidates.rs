@@ -1,6 +1,6 @@
 //! The variants that a search tries for a step.
 
-use chiaro_graph::plan::{Kernel, Step};
+use chiaro_graph::plan::{Kernel, Product, Step};
 use chiaro_shaders::{Memory, Tile};
 
 use crate::AdapterLimits;
@@ -17,38 +17,28 @@ pub(super) fn portable(step: &Step) -> Choice {
 
 /// What to try for a step, the most promising first. `cooperative` are the tiles that may be trusted.
 pub(super) fn of(step: &Step, base: &Variants, limits: &AdapterLimits, cooperative: &[Tile]) -> Vec<Choice> {
-    let reduced = kernels::reduced_columns(step);
-    let tiles = |extents: Option<[usize; 2]>| {
-        tiles(extents, base, limits, cooperative).filter(move |tile| tile.reduces(reduced) || step.columns.is_none())
-    };
-    let of_tile = |tile: Tile| Choice { tile: Some(tile), ..Choice::default() };
-    match &step.kernel {
-        Kernel::MatMul(shape) => tiles(Some([shape.m, shape.n])).map(of_tile).collect(),
-        Kernel::Conv2d(shape) if shape.spec.groups == shape.x[3] && shape.x[3] > 1 => vec![],
-        Kernel::Conv2d(shape) => {
-            tiles(Some([shape.y[..3].iter().product(), shape.w[0] / shape.spec.groups])).map(of_tile).collect()
-        }
-        Kernel::Conv2dInputGrad(shape) => {
-            tiles(Some([shape.x[..3].iter().product(), shape.w[3]])).map(of_tile).collect()
-        }
-        // Scratch is planned for as many parts as shapes suggest: fewer are tried, more are not.
-        Kernel::Conv2dWeightGrad(shape) => {
-            let extents = [shape.w[0] / shape.spec.groups, shape.w[1..].iter().product()];
-            let parts = [None, Some(1), Some(4), Some(16)];
-            tiles(Some(extents)).flat_map(|tile| parts.map(|parts| Choice { parts, ..of_tile(tile) })).collect()
-        }
-        Kernel::Reduce { .. } => {
-            let fits = |threads: &u32| *threads <= limits.workgroup_invocations;
-            let all = [64, 128, 256, 512].into_iter().filter(fits);
-            all.map(|threads| Choice { threads: Some(threads), ..Choice::default() }).collect()
-        }
-        _ => vec![],
+    if let Kernel::Reduce { .. } = &step.kernel {
+        let fits = |threads: &u32| *threads <= limits.workgroup_invocations;
+        let all = [64, 128, 256, 512].into_iter().filter(fits);
+        return all.map(|threads| Choice { threads: Some(threads), ..Choice::default() }).collect();
     }
+    // A kernel without a tile, a depthwise convolution, has one variant.
+    let Some(product) = step.kernel.product().filter(|_| kernels::tile(step, base).is_some()) else { return vec![] };
+    let reduced = kernels::reduced_columns(step);
+    let tiles = tiles(product, base, limits, cooperative).filter(|tile| tile.reduces(reduced) || step.columns.is_none());
+    tiles.map(|tile| Choice { tile: Some(tile), ..Choice::default() }).collect()
+}
+
+/// In how many parts the terms of a weight gradient may be summed with the best tile. Scratch is planned for as many as shapes
+/// suggest: fewer are tried, more are not.
+pub(super) fn splits(step: &Step, best: Choice) -> Vec<Choice> {
+    let Kernel::Conv2dWeightGrad(_) = &step.kernel else { return vec![] };
+    [1, 2, 4, 16, 64].map(|parts| Choice { parts: Some(parts), ..best }).to_vec()
 }
 
 /// The tiles that the adapter can run and that are not mostly outside of the result.
 fn tiles<'a>(
-    extents: Option<[usize; 2]>,
+    Product { m, n, .. }: Product,
     base: &'a Variants,
     limits: &'a AdapterLimits,
     cooperative: &'a [Tile],
@@ -57,7 +47,6 @@ fn tiles<'a>(
         tile.workgroup_bytes() <= limits.workgroup_bytes && tile.threads() <= limits.workgroup_invocations
     };
     let suits = move |tile: &Tile| {
-        let [m, n] = extents.unwrap_or([usize::MAX; 2]);
         let half = |tile: u32, extent: usize| tile as usize / 2 < extent || tile <= 32;
         half(tile.rows, m) && half(tile.columns, n)
     };

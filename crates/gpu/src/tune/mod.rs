@@ -6,7 +6,10 @@
 mod candidates;
 mod clock;
 mod compare;
+mod experience;
 mod file;
+mod found;
+mod made;
 mod search;
 mod trial;
 
@@ -19,7 +22,7 @@ use chiaro_shaders::Tile;
 
 use crate::kernels::{self, Choice, Variants};
 use crate::{AdapterKind, Gpu, GpuError, cooperative};
-pub(crate) use compare::{Tolerance, ends_the_search};
+pub(crate) use compare::{Apart, Tolerance, ends_the_search};
 use file::TuneFile;
 pub use search::Outcome;
 
@@ -104,7 +107,7 @@ impl Tuned {
     pub fn prepare(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
         self.check_cooperative(gpu, steps)?;
         match self.tuning {
-            Tuning::Search(limit) => self.search(gpu, steps, limit).map(|_| ()),
+            Tuning::Search(limit) => self.search(gpu, steps, limit, &mut |_| ()),
             _ => Ok(()),
         }
     }

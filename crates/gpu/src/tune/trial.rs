@@ -7,7 +7,8 @@ use chiaro_graph::plan::{Access, Operand, Step};
 
 use super::clock::Clock;
 use super::compare::Tolerance;
-use crate::kernels::{self, Dispatch, Part, Variants};
+use super::made::Task;
+use crate::kernels::{Dispatch, Part};
 use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline};
 
 /// A dispatch ready to be recorded.
@@ -17,112 +18,138 @@ pub(super) struct Ready {
     pub workgroups: [u32; 3],
 }
 
+/// An operand that the step writes, and what the portable variant wrote there.
+struct Written {
+    operand: usize,
+    wanted: GpuBuffer,
+    fill: Task,
+    compare: Task,
+}
+
 /// A step with made-up operands.
 pub(super) struct Trial<'a> {
     gpu: &'a Gpu,
     step: &'a Step,
     clock: &'a Clock,
+    tolerance: Tolerance,
     operands: Vec<GpuBuffer>,
-    contents: Vec<Vec<u8>>,
+    written: Vec<Written>,
     scratch: Option<GpuBuffer>,
 }
 
 /// A device does at least so much work for one measurement, in seconds.
 const LONG_ENOUGH: f64 = 2e-3;
+/// A run of this length is measured well the first time.
+const LONG: f64 = 1e-2;
+/// What has taken this much longer than the best is not worth another measurement.
+const HOPELESS: f64 = 1.15;
 
 impl<'a> Trial<'a> {
     /// Buffers for a step, and scratch for the variant that needs the most: `scratch` f32 elements, or what was planned.
     pub fn new(gpu: &'a Gpu, step: &'a Step, clock: &'a Clock, scratch: usize) -> Result<Trial<'a>, GpuError> {
-        let contents: Vec<Vec<u8>> = step.operands.iter().zip(1..).map(|(o, seed)| made_up(o, seed)).collect();
-        let buffer = |bytes: &Vec<u8>| gpu.storage_buffer("tuning", bytes.len() as u64);
-        let operands: Vec<GpuBuffer> = contents.iter().map(buffer).collect::<Result<_, _>>()?;
-        for (buffer, bytes) in operands.iter().zip(&contents) {
-            gpu.upload(buffer, 0, bytes)?;
-        }
+        let buffer = |operand: &Operand| gpu.storage_buffer("tuning", bytes(operand));
+        let operands: Vec<GpuBuffer> = step.operands.iter().map(buffer).collect::<Result<_, _>>()?;
+        let fill = |i: usize| Task::fill(gpu, &operands[i], kind(&step.operands[i]), i as u32 + 1);
+        let all: Vec<Task> = (0..operands.len()).map(fill).collect::<Result<_, _>>()?;
+        submit(gpu, &all.iter().collect::<Vec<_>>())?;
+        let is_written = |(i, _): &(usize, Task)| step.operands[*i].access != Access::Read;
+        let written = all.into_iter().enumerate().filter(is_written).map(|(operand, fill)| {
+            let wanted = buffer(&step.operands[operand])?;
+            let compare = Task::compare(gpu, &operands[operand], &wanted, kind(&step.operands[operand]))?;
+            Ok(Written { operand, wanted, fill, compare })
+        });
+        let written = written.collect::<Result<_, _>>()?;
         let scratch = step.scratch.as_ref().map(|o| 4 * o.len.max(scratch) as u64);
         let scratch = scratch.map(|bytes| gpu.storage_buffer("tuning", bytes)).transpose()?;
-        Ok(Trial { gpu, step, clock, operands, contents, scratch })
+        Ok(Trial { gpu, step, clock, tolerance: Tolerance::of(step), operands, written, scratch })
     }
 
-    /// Compiles the step's kernels in this variant.
-    pub fn compile(&self, variants: &Variants) -> Result<Vec<Ready>, GpuError> {
-        let label = &self.step.label;
-        let made = kernels::dispatches(self.step, variants)
-            .map_err(|error| GpuError::Shader { label: label.clone(), message: error.to_string() })?;
-        self.ready(made)
-    }
-
-    /// Compiles kernels and binds the trial's buffers to them.
-    pub fn ready(&self, made: Vec<Dispatch>) -> Result<Vec<Ready>, GpuError> {
-        let label = &self.step.label;
-        let sources: Vec<KernelSource> =
-            made.iter().map(|d| KernelSource::new(label.as_str(), d.wgsl.as_str())).collect();
-        let pipelines = self.gpu.pipelines(&sources)?;
-        let ready = |(dispatch, pipeline): (Dispatch, Arc<Pipeline>)| {
-            let buffers = dispatch.parts.iter().filter_map(|part| match part {
-                Part::Operand(i) => Some(&self.operands[*i]),
-                Part::Scratch => self.scratch.as_ref(),
-            });
-            let parts: Vec<Binding> = buffers.map(Binding::from).collect();
-            let bound = self.gpu.bind(&pipeline, &parts)?;
-            Ok(Ready { pipeline, bound, workgroups: dispatch.workgroups })
+    /// Compiles variants, all kernels at once, and binds the trial's buffers to them.
+    pub fn ready(&self, variants: &[Vec<Dispatch>]) -> Vec<Result<Vec<Ready>, GpuError>> {
+        let label = self.step.label.as_str();
+        let source = |d: &Dispatch| KernelSource::new(label, d.wgsl.as_str());
+        let sources: Vec<KernelSource> = variants.iter().flatten().map(source).collect();
+        let mut pipelines = self.gpu.each_pipeline(&sources).into_iter();
+        let variant = |dispatches: &Vec<Dispatch>| {
+            let own: Vec<_> = pipelines.by_ref().take(dispatches.len()).collect();
+            dispatches.iter().zip(own).map(|(dispatch, pipeline)| self.bind(dispatch, pipeline?)).collect()
         };
-        made.into_iter().zip(pipelines).map(ready).collect()
+        variants.iter().map(variant).collect()
     }
 
-    /// The results of one run, in the order of the operands that are written.
-    pub fn results(&self, dispatches: &[Ready]) -> Result<Vec<Vec<u8>>, GpuError> {
-        for i in self.written() {
-            self.gpu.upload(&self.operands[i], 0, &self.contents[i])?;
+    fn bind(&self, dispatch: &Dispatch, pipeline: Arc<Pipeline>) -> Result<Ready, GpuError> {
+        let buffers = dispatch.parts.iter().filter_map(|part| match part {
+            Part::Operand(i) => Some(&self.operands[*i]),
+            Part::Scratch => self.scratch.as_ref(),
+        });
+        let parts: Vec<Binding> = buffers.map(Binding::from).collect();
+        let bound = self.gpu.bind(&pipeline, &parts)?;
+        Ok(Ready { pipeline, bound, workgroups: dispatch.workgroups })
+    }
+
+    /// Runs one workgroup: software devices compile at the first dispatch, others fetch their code then.
+    pub fn warm_up(&self, dispatches: &[Ready]) -> Result<(), GpuError> {
+        let mut encoder = self.gpu.encoder("tuning")?;
+        self.gpu.pass(&mut encoder, "tuning", |pass| {
+            dispatches.iter().try_for_each(|d| pass.dispatch(&d.pipeline, &d.bound, [1, 1, 1], &[]))
+        })?;
+        self.gpu.submit("tuning", encoder).map(|_| ())
+    }
+
+    /// Seconds of a first run, after which the results are there to be compared.
+    pub fn run(&self, dispatches: &[Ready]) -> Result<f64, GpuError> {
+        submit(self.gpu, &self.written.iter().map(|w| &w.fill).collect::<Vec<_>>())?;
+        self.clock.seconds(self.gpu, dispatches, 1)
+    }
+
+    /// Keeps the results of the last run as those that are wanted.
+    pub fn keep(&self) -> Result<(), GpuError> {
+        let mut encoder = self.gpu.encoder("tuning")?;
+        for Written { operand, wanted, .. } in &self.written {
+            let bytes = bytes(&self.step.operands[*operand]);
+            encoder.copy_buffer_to_buffer(self.operands[*operand].raw(), 0, wanted.raw(), 0, Some(bytes));
         }
-        self.clock.seconds(self.gpu, dispatches, 1)?;
-        let bytes = |i: usize| (self.step.operands[i].len * self.step.operands[i].dtype.size()) as u64;
-        self.written().map(|i| self.gpu.download(&self.operands[i], 0, bytes(i))).collect()
+        self.gpu.submit("tuning", encoder).map(|_| ())
     }
 
-    /// Whether results equal those of the portable variant.
-    pub fn agree(&self, got: &[Vec<u8>], wanted: &[Vec<u8>], tolerance: Tolerance) -> bool {
-        let types = self.written().map(|i| self.step.operands[i].dtype);
-        types.zip(got.iter().zip(wanted)).all(|(dtype, (got, wanted))| tolerance.check(dtype, got, wanted).is_ok())
-    }
-
-    /// Seconds of the fastest of a few runs; of one run only where that is beyond hope of beating `best`.
-    pub fn seconds(&self, dispatches: &[Ready], best: f64) -> Result<f64, GpuError> {
-        let first = self.clock.seconds(self.gpu, dispatches, 1)?;
-        if first > 3.0 * best {
-            return Ok(first);
+    /// Whether the results of the last run are those that are wanted; how far apart they are where not.
+    pub fn judge(&self) -> Result<Result<(), f64>, GpuError> {
+        submit(self.gpu, &self.written.iter().map(|w| &w.compare).collect::<Vec<_>>())?;
+        for written in &self.written {
+            let apart = written.compare.apart(self.gpu)?;
+            if let Err(error) = self.tolerance.judge(self.step.operands[written.operand].dtype, apart) {
+                return Ok(Err(error));
+            }
         }
+        Ok(Ok(()))
+    }
+
+    /// Seconds of the fastest of a few runs, given those of the first; less of them where there is no hope of beating `best`.
+    pub fn seconds(&self, dispatches: &[Ready], first: f64, best: f64) -> Result<f64, GpuError> {
         let times = (LONG_ENOUGH / first.max(1e-7)).clamp(1.0, 50.0) as u32;
+        let rounds = if first > LONG { 1 } else { 3 };
         let mut fastest = first;
-        for _ in 0..3 {
+        for _ in 0..rounds {
+            if times == 1 && fastest > HOPELESS * best {
+                break;
+            }
             fastest = fastest.min(self.clock.seconds(self.gpu, dispatches, times)?);
         }
         Ok(fastest)
     }
+}
 
-    fn written(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.operands.len()).filter(|&i| self.step.operands[i].access != Access::Read)
-    }
+fn submit(gpu: &Gpu, tasks: &[&Task]) -> Result<(), GpuError> {
+    let mut encoder = gpu.encoder("tuning")?;
+    gpu.pass(&mut encoder, "tuning", |pass| tasks.iter().try_for_each(|task| task.record(pass)))?;
+    gpu.submit("tuning", encoder).map(|_| ())
+}
+
+fn kind(operand: &Operand) -> (DType, usize) {
+    (operand.dtype, operand.len)
 }
 
 /// Bytes of an operand, up to whole words.
-fn words(operand: &Operand) -> usize {
-    (operand.len * operand.dtype.size()).next_multiple_of(4).max(4)
-}
-
-/// Values between -1 and 1, or zeros and ones, that follow no pattern a kernel could hide an error in.
-fn made_up(operand: &Operand, seed: u32) -> Vec<u8> {
-    let hash = |i: usize| {
-        let start = (i as u32).wrapping_mul(0x9e37_79b9) ^ seed.wrapping_mul(0x85eb_ca6b);
-        let mixed = (start ^ (start >> 15)).wrapping_mul(0x2c1b_3c6d);
-        (mixed ^ (mixed >> 12)).wrapping_mul(0x297a_2d39) >> 8
-    };
-    let unit = |i: usize| hash(i) as f32 / (1u32 << 23) as f32 - 1.0;
-    let mut bytes: Vec<u8> = match operand.dtype {
-        DType::F32 => (0..operand.len).flat_map(|i| unit(i).to_le_bytes()).collect(),
-        DType::F16 => (0..operand.len).flat_map(|i| half::f16::from_f32(unit(i)).to_le_bytes()).collect(),
-        other => (0..operand.len * other.size() / 4).flat_map(|i| (hash(i) & 1).to_le_bytes()).collect(),
-    };
-    bytes.resize(words(operand), 0);
-    bytes
+fn bytes(operand: &Operand) -> u64 {
+    (operand.len * operand.dtype.size()).next_multiple_of(4).max(4) as u64
 }

@@ -172,16 +172,6 @@ impl Kernel {
         let text = format!("{self:?}");
         text.split(['(', '{', ' ']).next().unwrap_or_default().to_string()
     }
-
-    /// Floating-point operations of the kernel proper, a multiply-add counting two.
-    pub fn flops(&self) -> u64 {
-        let conv = |c: &ConvShape| 2 * (c.y.iter().product::<usize>() * c.w[1] * c.w[2] * c.w[3]) as u64;
-        match self {
-            Kernel::MatMul(s) => 2 * (s.batch.iter().product::<usize>() * s.m * s.n * s.k) as u64,
-            Kernel::Conv2d(c) | Kernel::Conv2dInputGrad(c) | Kernel::Conv2dWeightGrad(c) => conv(c),
-            _ => 0,
-        }
-    }
 }
 
 /// How a step uses an operand.

@@ -14,6 +14,7 @@ mod inline;
 mod kernel;
 mod lower;
 mod memory;
+mod product;
 mod program;
 mod schedule;
 mod trace;
@@ -23,6 +24,7 @@ mod verify;
 pub use kernel::{
     Access, AxisShape, ColumnKind, Columns, ConvShape, ImagesShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
 };
+pub use product::Product;
 pub use program::{Instr, Program, Reg, Store, View};
 
 use crate::dtype::DType;

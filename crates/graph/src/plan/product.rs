@@ -1,0 +1,142 @@
+//! The product of matrices that a kernel is: what counts of operations, choices of tiles and tolerances are made from.
+
+use super::kernel::{ConvShape, Kernel, MatMulShape};
+
+/// `batch` products of `[m, k]` and `[k, n]` matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Product {
+    /// Products of their own: batch axes, groups, and the phases of an input gradient.
+    pub batch: usize,
+    /// Rows of the result.
+    pub m: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// Terms that each element sums; about so many where the phases of an input gradient have different numbers of them.
+    pub k: usize,
+    /// Every row finds its elements for itself at every term (an input gradient), which takes registers.
+    pub busy_rows: bool,
+}
+
+impl Product {
+    /// Operations, a multiply-add counting two.
+    pub fn flops(&self) -> u64 {
+        [self.batch, self.m, self.n, self.k].into_iter().fold(2, |all, extent| all.saturating_mul(extent as u64))
+    }
+}
+
+impl MatMulShape {
+    /// The product itself.
+    pub fn product(&self) -> Product {
+        let batch = self.batch.iter().product();
+        Product { batch, m: self.m, n: self.n, k: self.k, busy_rows: false }
+    }
+}
+
+impl ConvShape {
+    /// Pixels of all images by the weights of a group.
+    pub fn forward_product(&self) -> Product {
+        let groups = self.spec.groups;
+        let (m, k) = (self.y[..3].iter().product(), self.w[1..].iter().product());
+        Product { batch: groups, m, n: self.w[0] / groups, k, busy_rows: false }
+    }
+
+    /// Pixels of all images by channels. With a stride they fall into phases, each with its own part of the taps.
+    pub fn input_grad_product(&self) -> Product {
+        let batch = self.spec.groups * self.spec.stride.iter().product::<usize>();
+        let k = (self.w[..3].iter().product::<usize>() / batch).max(1);
+        Product { batch, m: self.phase_rows(), n: self.w[3], k, busy_rows: true }
+    }
+
+    /// Output channels by taps of input channels, summed over the pixels of all images.
+    pub fn weight_grad_product(&self) -> Product {
+        let groups = self.spec.groups;
+        let (m, n) = (self.w[0] / groups, self.w[1..].iter().product());
+        Product { batch: groups, m, n, k: self.y[..3].iter().product(), busy_rows: false }
+    }
+
+    /// Rows of each phase of the input gradient.
+    pub fn phase_rows(&self) -> usize {
+        let stride = self.spec.stride;
+        self.x[0] * self.x[1].div_ceil(stride[0]) * self.x[2].div_ceil(stride[1])
+    }
+}
+
+impl Kernel {
+    /// The product that the kernel is; `None` for kernels that are none.
+    pub fn product(&self) -> Option<Product> {
+        match self {
+            Kernel::MatMul(shape) => Some(shape.product()),
+            Kernel::Conv2d(shape) => Some(shape.forward_product()),
+            Kernel::Conv2dInputGrad(shape) => Some(shape.input_grad_product()),
+            Kernel::Conv2dWeightGrad(shape) => Some(shape.weight_grad_product()),
+            Kernel::Pointwise
+            | Kernel::Reduce { .. }
+            | Kernel::MaxPool2d(_)
+            | Kernel::MaxPool2dIndex(_)
+            | Kernel::MaxPool2dGrad(_)
+            | Kernel::AvgPool2d(..)
+            | Kernel::AvgPool2dGrad(..)
+            | Kernel::Softmax { .. }
+            | Kernel::CrossEntropy { .. }
+            | Kernel::CrossEntropyGrad { .. }
+            | Kernel::ArgReduce(..)
+            | Kernel::Moments { .. }
+            | Kernel::Gather(_)
+            | Kernel::ScatterAdd(_)
+            | Kernel::IndexSelect(_)
+            | Kernel::IndexAdd(_)
+            | Kernel::LoadImages(_) => None,
+        }
+    }
+
+    /// Floating-point operations of the kernel proper, a multiply-add counting two. The three directions of a convolution have
+    /// the same: those of its forward pass.
+    pub fn flops(&self) -> u64 {
+        if let Kernel::Conv2dInputGrad(shape) | Kernel::Conv2dWeightGrad(shape) = self {
+            return shape.forward_product().flops();
+        }
+        self.product().map_or(0, |product| product.flops())
+    }
+
+    /// Terms that each element of the result sums: what its rounding grows with. 1 for kernels that sum nothing.
+    pub fn terms(&self) -> usize {
+        if let Kernel::Reduce { prologue, kept, .. } = self {
+            return prologue.domain.get(*kept..).unwrap_or_default().iter().product();
+        }
+        self.product().map_or(1, |product| product.k)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::ConvSpec;
+
+    fn conv(stride: usize, groups: usize) -> ConvShape {
+        let spec = ConvSpec { stride: [stride; 2], padding: [1; 4], groups, ..ConvSpec::default() };
+        let size = 8usize.div_ceil(stride);
+        ConvShape { spec, x: [2, 8, 8, 12], w: [6, 3, 3, 12 / groups], y: [2, size, size, 6] }
+    }
+
+    #[test]
+    fn the_directions_of_a_convolution_are_products_of_the_same_operations() {
+        for (stride, groups) in [(1, 1), (1, 3), (1, 6)] {
+            let shape = conv(stride, groups);
+            let all = [shape.forward_product(), shape.input_grad_product(), shape.weight_grad_product()];
+            let wanted = 2 * 2 * 8 * 8 * 6 * 9 * (12 / groups as u64);
+            assert_eq!(all.map(|product| product.flops()), [wanted; 3], "{groups} groups");
+            let kernels = [Kernel::Conv2d, Kernel::Conv2dInputGrad, Kernel::Conv2dWeightGrad];
+            assert_eq!(kernels.map(|kernel| kernel(shape.clone()).flops()), [wanted; 3]);
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_terms_of_its_own_product_and_not_the_whole_weight() {
+        let shape = conv(1, 3);
+        assert_eq!(Kernel::Conv2d(shape.clone()).terms(), 9 * 4);
+        assert_eq!(Kernel::Conv2dInputGrad(shape.clone()).terms(), 9 * 2);
+        assert_eq!(Kernel::Conv2dWeightGrad(shape).terms(), 2 * 8 * 8);
+        let strided = conv(2, 1).input_grad_product();
+        assert_eq!((strided.batch, strided.m, strided.n, strided.k), (4, 2 * 4 * 4, 12, 6 * 9 / 4));
+    }
+}
