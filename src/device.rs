@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use chiaro_gpu::{
-    Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, Tuning, user_cache_folder,
+    AdapterKind, Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, Tuning,
+    user_cache_folder,
 };
 use chiaro_graph::Backend;
 
@@ -60,6 +61,7 @@ pub enum DeviceError {
 pub struct Device {
     backend: Box<dyn Backend>,
     kind: DeviceKind,
+    software: bool,
     why: String,
     notes: Notes,
 }
@@ -90,7 +92,13 @@ impl Device {
             "cpu" => cpu(options, asked()),
             "reference" => {
                 let backend = Box::new(chiaro_cpu::reference::Reference::new());
-                Ok(Device { backend, kind: DeviceKind::Reference, why: asked(), notes: Notes::default() })
+                Ok(Device {
+                    backend,
+                    kind: DeviceKind::Reference,
+                    software: true,
+                    why: asked(),
+                    notes: Notes::default(),
+                })
             }
             _ if lower == "gpu" || lower.starts_with("gpu:") => match lower.parse().and_then(|s| open_gpu(&s, options))
             {
@@ -126,6 +134,11 @@ impl Device {
         self.kind
     }
 
+    /// Whether graphs run on the processor: everything but a real GPU.
+    pub fn is_software(&self) -> bool {
+        self.software
+    }
+
     /// What the user should be told though nothing failed, such as a cache folder that takes no files.
     pub fn notes(&self) -> &Notes {
         &self.notes
@@ -144,14 +157,15 @@ fn unknown(name: &str) -> DeviceError {
 fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
     let backend = chiaro_cpu::Cpu::new(options.threads).map_err(|e| DeviceError::Cpu(e.to_string()))?;
     let backend = Box::new(backend);
-    Ok(Device { backend, kind: DeviceKind::Cpu, why, notes: Notes::default() })
+    Ok(Device { backend, kind: DeviceKind::Cpu, software: true, why, notes: Notes::default() })
 }
 
 fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, GpuError> {
     let open = OpenOptions { cache: options.cache.clone(), cooperative_matrix: true, ..OpenOptions::default() };
     let gpu = Gpu::open(selection, open)?;
     let (why, notes) = (gpu.why().to_string(), gpu.notes().clone());
+    let software = gpu.summary().kind == AdapterKind::Software;
     let backend =
         Box::new(GpuBackend::new(gpu, BackendOptions { tuning: options.tuning, ..BackendOptions::default() }));
-    Ok(Device { backend, kind: DeviceKind::Gpu, why, notes })
+    Ok(Device { backend, kind: DeviceKind::Gpu, software, why, notes })
 }

@@ -7,8 +7,10 @@ mod draw;
 pub mod fuzz;
 pub mod golden;
 pub mod gradient;
+pub mod large;
 pub mod models;
 pub mod plans;
+pub mod ulp;
 pub mod verify;
 
 pub use case::{Case, CaseInput, Kink, Tolerance};

@@ -3,8 +3,9 @@
 use crate::case::{Case, Tolerance};
 use crate::compare::{compare, elementwise_violation};
 use crate::draw::arena_values;
-use chiaro_graph::{Backend, BackendError, Data, Graph, HalfPrecision, Tensor};
+use chiaro_graph::{Backend, BackendError, Data, Graph, HalfPrecision, PlanId, Tensor};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// What [`verify`] runs.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,11 @@ pub struct Options {
     /// Changes one element of the output of the case at this position (among those that run) before it is compared: the
     /// negative control, which must fail.
     pub corrupt: Option<usize>,
+    /// Gradients of all inputs together alone: every kernel runs, and a device is checked in a fraction of the time. Which
+    /// gradients a graph asks for matters to plans, which tests check on every machine.
+    pub together: bool,
+    /// When cases are no longer begun; those left out are told in the report.
+    pub deadline: Option<Instant>,
 }
 
 /// Errors of one case.
@@ -42,6 +48,8 @@ pub struct Report {
     pub reference: String,
     /// Every case that ran.
     pub cases: Vec<CaseReport>,
+    /// What did not run though it was asked for, and why.
+    pub left_out: Vec<String>,
 }
 
 impl Report {
@@ -74,6 +82,9 @@ impl std::fmt::Display for Report {
             let verdict = c.failure.as_ref().map_or("pass".to_string(), |why| format!("FAIL: {why}"));
             writeln!(f, "{:width$}  {:>8}  {gradient:>8}  {verdict}", c.name, format!("{:.1e}", c.forward))?;
         }
+        for left in &self.left_out {
+            writeln!(f, "left out: {left}")?;
+        }
         let failed = self.failures().count();
         write!(f, "{} of {} cases passed", self.cases.len() - failed, self.cases.len())
     }
@@ -93,19 +104,41 @@ pub fn verify_telling(
     options: &Options,
     told: &mut dyn FnMut(&str, usize, usize),
 ) -> Report {
-    let half = backend.half_precision() != HalfPrecision::Missing;
-    let runs = |c: &Case| half || c.tolerance != Tolerance::Half;
-    let wanted = |c: &&Case| runs(c) && options.filter.as_ref().is_none_or(|f| c.name.contains(f));
-    let mut report = Report { backend: backend.name(), reference: reference.name(), cases: vec![] };
-    let count = cases.iter().filter(wanted).count();
-    for (i, case) in cases.iter().filter(wanted).enumerate() {
-        told(&case.name, i + 1, count);
-        report.cases.push(verify_case(backend, reference, case, options.corrupt == Some(i)));
+    let run = selected(backend, cases, options);
+    let halves = cases.iter().filter(|c| named(c, options)).count() - run.len();
+    let (name, other) = (backend.name(), reference.name());
+    let mut report = Report { backend: name, reference: other, cases: vec![], left_out: vec![] };
+    for (i, case) in run.iter().enumerate() {
+        if options.deadline.is_some_and(|end| Instant::now() >= end) {
+            report.left_out.push(format!("{} cases from {} on: the time was up", run.len() - i, case.name));
+            break;
+        }
+        told(&case.name, i + 1, run.len());
+        report.cases.push(verify_case(backend, reference, case, options, options.corrupt == Some(i)));
+    }
+    if halves > 0 {
+        report.left_out.push(format!("{halves} cases of 16-bit floats: the device has none"));
     }
     report
 }
 
-fn verify_case(backend: &mut dyn Backend, reference: &mut dyn Backend, case: &Case, corrupt: bool) -> CaseReport {
+/// The cases that run on a backend, in order.
+pub fn selected<'a>(backend: &dyn Backend, cases: &'a [Case], options: &Options) -> Vec<&'a Case> {
+    let half = backend.half_precision() != HalfPrecision::Missing;
+    cases.iter().filter(|c| named(c, options) && (half || c.tolerance != Tolerance::Half)).collect()
+}
+
+fn named(case: &Case, options: &Options) -> bool {
+    options.filter.as_ref().is_none_or(|f| case.name.contains(f))
+}
+
+fn verify_case(
+    backend: &mut dyn Backend,
+    reference: &mut dyn Backend,
+    case: &Case,
+    options: &Options,
+    corrupt: bool,
+) -> CaseReport {
     let mut report = CaseReport {
         name: case.name.clone(),
         forward: 0.0,
@@ -114,7 +147,7 @@ fn verify_case(backend: &mut dyn Backend, reference: &mut dyn Backend, case: &Ca
         gradient_limit: case.tolerance.gradient_limit(),
         failure: None,
     };
-    if let Err(e) = compare_case(backend, reference, case, corrupt, &mut report) {
+    if let Err(e) = compare_case(backend, reference, case, (options, corrupt), &mut report) {
         report.failure.get_or_insert(e.to_string());
     }
     report
@@ -124,12 +157,15 @@ fn compare_case(
     backend: &mut dyn Backend,
     reference: &mut dyn Backend,
     case: &Case,
-    corrupt: bool,
+    (options, corrupt): (&Options, bool),
     report: &mut CaseReport,
 ) -> Result<(), BackendError> {
     let (graph, mut inputs) = (case.forward()?, case.values());
-    let want = run(reference, &graph, &inputs, &seeded(&graph), case.steps)?;
-    let mut got = run(backend, &graph, &inputs, &seeded(&graph), case.steps)?;
+    let want = run_once(reference, &graph, &inputs, &seeded(&graph), case.steps)?;
+    let (mut got, same) = run_twice(backend, &graph, &inputs, &seeded(&graph), case.steps)?;
+    if !same {
+        report.failure = Some(OTHER_BITS.to_string());
+    }
     if corrupt {
         flip(&mut got[0]);
     }
@@ -146,10 +182,11 @@ fn compare_case(
     }
     inputs.push(case.cotangent()?);
     let mut worst: f64 = 0.0;
-    for subset in case.subsets() {
+    let together = if options.together { 1 } else { usize::MAX };
+    for subset in case.subsets().into_iter().take(together) {
         let graph = case.backward(&subset)?;
-        let want = run(reference, &graph, &inputs, &seeded(&graph), case.steps)?;
-        let got = run(backend, &graph, &inputs, &seeded(&graph), case.steps)?;
+        let want = run_once(reference, &graph, &inputs, &seeded(&graph), case.steps)?;
+        let got = run_once(backend, &graph, &inputs, &seeded(&graph), case.steps)?;
         for ((k, got), want) in got.iter().enumerate().zip(&want) {
             let what = match k {
                 0 => "the result beside gradients".to_string(),
@@ -188,21 +225,28 @@ fn check_elements(failure: &mut Option<String>, got: &Tensor, want: &Tensor) {
     }
 }
 
-/// Compares every output of a graph, and every arena, after one step from the given arenas (all that the graph declares):
-/// for training steps of whole models.
+/// Compares every output of a graph, and every arena, after one step from the given arenas (all that the graph declares), and
+/// two runs of the backend under test bit by bit. `corrupt` changes an element first: the negative control.
 pub fn verify_graph(
     backend: &mut dyn Backend,
     reference: &mut dyn Backend,
     (name, graph): (&str, &Graph),
     inputs: &[Tensor],
     arenas: &BTreeMap<String, Tensor>,
-    limit: f64,
+    (limit, corrupt): (f64, bool),
 ) -> CaseReport {
     let (forward, gradient_limit) = (0.0, limit);
     let mut report = CaseReport { name: name.into(), forward, gradient: None, limit, gradient_limit, failure: None };
-    let mut both = || Ok((run(reference, graph, inputs, arenas, 1)?, run(backend, graph, inputs, arenas, 1)?));
+    let mut both =
+        || Ok((run_once(reference, graph, inputs, arenas, 1)?, run_twice(backend, graph, inputs, arenas, 1)?));
     match both() {
-        Ok((want, got)) => {
+        Ok((want, (mut got, same))) => {
+            if !same {
+                report.failure = Some(OTHER_BITS.to_string());
+            }
+            if let Some(first) = got.first_mut().filter(|_| corrupt) {
+                flip(first);
+            }
             let named = graph.outputs().iter().map(|o| o.0.as_str());
             let named = named.chain(graph.arenas().iter().map(|a| a.name.as_str()));
             for ((what, got), want) in named.zip(&got).zip(&want) {
@@ -214,13 +258,19 @@ pub fn verify_graph(
     report
 }
 
+/// What is wrong where a step gives other results the second time.
+pub const OTHER_BITS: &str = "two runs from the same state gave different bits";
+
 /// Values of every arena of a graph before a case runs.
 fn seeded(graph: &Graph) -> BTreeMap<String, Tensor> {
     graph.arenas().iter().map(|a| (a.name.clone(), arena_values(a))).collect()
 }
 
 /// The outputs after some steps from the given states, then every arena.
-fn run(
+///
+/// # Errors
+/// Those of the backend.
+pub fn run_once(
     backend: &mut dyn Backend,
     graph: &Graph,
     inputs: &[Tensor],
@@ -228,6 +278,34 @@ fn run(
     steps: usize,
 ) -> Result<Vec<Tensor>, BackendError> {
     let plan = backend.compile(graph)?;
+    results(backend, (plan, graph), inputs, arenas, steps)
+}
+
+/// The same, and whether a second run from the same states gave the same bits.
+///
+/// # Errors
+/// Those of the backend.
+pub fn run_twice(
+    backend: &mut dyn Backend,
+    graph: &Graph,
+    inputs: &[Tensor],
+    arenas: &BTreeMap<String, Tensor>,
+    steps: usize,
+) -> Result<(Vec<Tensor>, bool), BackendError> {
+    let plan = backend.compile(graph)?;
+    let first = results(backend, (plan, graph), inputs, arenas, steps)?;
+    let second = results(backend, (plan, graph), inputs, arenas, steps)?;
+    let same = first.len() == second.len() && first.iter().zip(&second).all(|(a, b)| same_bits(a, b));
+    Ok((first, same))
+}
+
+fn results(
+    backend: &mut dyn Backend,
+    (plan, graph): (PlanId, &Graph),
+    inputs: &[Tensor],
+    arenas: &BTreeMap<String, Tensor>,
+    steps: usize,
+) -> Result<Vec<Tensor>, BackendError> {
     for (name, values) in arenas {
         backend.write_arena(name, values)?;
     }
@@ -244,8 +322,14 @@ fn run(
     Ok(all)
 }
 
+/// Equal to the bit, zeros of both signs told apart; NaN equals NaN.
+fn same_bits(a: &Tensor, b: &Tensor) -> bool {
+    let bits = |t: &Tensor| t.to_f64().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+    a.shape() == b.shape() && a.dtype() == b.dtype() && bits(a) == bits(b)
+}
+
 /// Changes the first element beyond any tolerance.
-fn flip(tensor: &mut Tensor) {
+pub fn flip(tensor: &mut Tensor) {
     let mut values = tensor.to_f64();
     if let Some(v) = values.first_mut() {
         *v = match tensor.data() {

@@ -127,7 +127,7 @@ fn only_the_corrupted_case_fails_and_the_report_says_so() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().expect("plain data")).expect("JSON");
     assert!(json["cases"][2]["failure"].is_string() && json["cases"][1]["failure"].is_null());
     // Nothing selected is no pass.
-    let nothing = Options { filter: Some("no such case".into()), corrupt: None };
+    let nothing = Options { filter: Some("no such case".into()), ..Options::default() };
     assert!(!verify(&mut Reference::new(), &mut Reference::new(), &cases(), &nothing).passed());
 }
 
@@ -142,14 +142,14 @@ fn a_graph_is_compared_from_given_arenas() {
         BTreeMap::from([(arena.name.clone(), tensor)])
     };
     let run = |a: &mut Reference, b: &mut Reference, v| {
-        verify_graph(a, b, ("arena", &graph), &case.values(), &values(v), 1e-9)
+        verify_graph(a, b, ("arena", &graph), &case.values(), &values(v), (1e-9, false))
     };
     assert!(run(&mut Reference::new(), &mut Reference::new(), 0.5).failure.is_none());
     // Arenas are written by name: one that the graph does not declare is refused.
     let mut other = BTreeMap::from([("elsewhere".to_string(), Tensor::scalar(0.0))]);
     other.extend(values(0.5));
     let (mut a, mut b) = (Reference::new(), Reference::new());
-    let report = verify_graph(&mut a, &mut b, ("arena", &graph), &case.values(), &other, 1e-9);
+    let report = verify_graph(&mut a, &mut b, ("arena", &graph), &case.values(), &other, (1e-9, false));
     assert!(report.failure.is_some_and(|f| f.contains("elsewhere")));
 }
 

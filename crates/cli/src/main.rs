@@ -24,6 +24,7 @@ mod train;
 mod tune;
 mod usage;
 mod verify;
+mod verify_extras;
 mod waiting;
 
 use std::process::ExitCode;

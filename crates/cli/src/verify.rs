@@ -2,19 +2,26 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use chiaro::cpu::reference::Reference;
 use chiaro::gpu::{Adapters, GpuError, Selection};
-use chiaro::nn::models;
+use chiaro::nn::{Model, models};
 use chiaro::{Device, DeviceError, DeviceKind};
-use chiaro_check::verify::{Options, Report, verify_telling};
+use chiaro_check::Case;
+use chiaro_check::ulp::{Accuracies, measure};
+use chiaro_check::verify::{Options, Report, selected, verify_telling};
 use serde_json::{Value, json};
 
 use crate::models::usual_image;
 use crate::output::{line, note, save};
 use crate::usage::Usage;
+use crate::verify_extras::Extras;
 use crate::waiting::Waiting;
-use crate::{check_model, device, fuzz};
+use crate::{device, fuzz};
+
+/// Seconds of a card, if nothing else is asked for.
+const ON_A_CARD: f64 = 60.0;
 
 /// Compare every op and a whole model, forward and backward, with a float64 reference
 #[derive(clap::Args)]
@@ -25,6 +32,15 @@ pub struct Args {
     /// The model to check as a whole
     #[arg(long, default_value = "small-cnn", value_name = "NAME")]
     model: String,
+    /// Images of the steps that a GPU is checked with as it trains
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Begin nothing more on a device after so many seconds, and tell what was left out; 60 on a card, no limit elsewhere
+    #[arg(long, value_name = "S")]
+    seconds: Option<f64>,
+    /// Gradients of every subset of the inputs of a case, not only of all together: several times as long
+    #[arg(long)]
+    subsets: bool,
     /// Only cases whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -32,12 +48,15 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Run this many random graphs on the CPU, or on the GPU that --device names, instead of the cases
-    #[arg(long, value_name = "N", conflicts_with_all = ["model", "filter", "json", "corrupt"], value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["model", "filter", "json", "corrupt", "seconds", "subsets", "batch"], value_parser = clap::value_parser!(u64).range(1..))]
     fuzz: Option<u64>,
     /// The seed of the first random graph; each graph has the next one
     #[arg(long, value_name = "SEED", default_value_t = 0, requires = "fuzz")]
     seed: u64,
-    /// Corrupt the output of this case before it is compared: the check must fail
+    /// Measure how exact the functions of the devices are, in units of the last place, instead of running the cases
+    #[arg(long, conflicts_with_all = ["model", "filter", "fuzz"])]
+    ulp: bool,
+    /// Corrupt the output of this case before it is compared, or of the check behind the cases: the check must fail
     #[arg(long, value_name = "N", hide = true)]
     corrupt: Option<usize>,
 }
@@ -47,11 +66,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(graphs) = args.fuzz {
         return fuzz::run(&args.device, graphs, args.seed);
     }
+    if args.ulp {
+        return ulp(args);
+    }
     // An unknown model should not be found out after minutes of checking.
     let model = models::by_name(&args.model, 10, usual_image(&args.model))?;
     let cases = chiaro_check::cases();
-    let options = Options { filter: args.filter.clone(), corrupt: args.corrupt };
-    let whole = args.filter.as_ref().is_none_or(|text| format!("whole model/{}", model.name).contains(text));
+    // At once: drivers may take seconds to answer.
+    note(&format!("verifying: up to {} cases a device, and {} as a whole", cases.len(), model.name));
     let opening = Waiting::new("opening the devices");
     let (devices, broken) = devices_to_check(&args.device)?;
     drop(opening);
@@ -59,16 +81,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut reports = vec![];
     for mut device in devices {
         note(&format!("checking {} ({})", device.name(), device.why()));
-        let mut reference = Reference::new();
-        let waiting = Waiting::new("the first case");
-        let mut told = |case: &str, i, n| waiting.says(format!("case {i} of {n}, {case}"));
-        let mut report = verify_telling(device.backend(), &mut reference, &cases, &options, &mut told);
-        if whole {
-            waiting.says(format!("the whole model {}", model.name));
-            report.cases.push(check_model::check(device.backend(), &mut reference, &model)?);
-        }
-        drop(waiting);
-        if report.cases.is_empty() {
+        let report = check(args, &mut device, &cases, &model)?;
+        device.notes().take().iter().for_each(|text| note(&format!("note: {text}")));
+        if report.cases.is_empty() && report.left_out.is_empty() {
             return Err(Usage(format!("no case is named like '{}'", args.filter.as_deref().unwrap_or(""))).into());
         }
         line(&report.to_string())?;
@@ -82,6 +97,60 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         save(path, &serde_json::to_string_pretty(&to_json(&reports, broken.as_ref(), passed)?)?)?;
     }
     line(if passed { "everything agrees" } else { "there are failures" })?;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One device: whole models first, which matter most where the time is short, then the cases. In the report cases come first.
+fn check(args: &Args, device: &mut Device, cases: &[Case], model: &Model) -> anyhow::Result<Report> {
+    let limit = args.seconds.or((device.kind() == DeviceKind::Gpu && !device.is_software()).then_some(ON_A_CARD));
+    let deadline = limit.map(seconds).transpose()?.and_then(|limit| Instant::now().checked_add(limit));
+    let mut options = Options { filter: args.filter.clone(), corrupt: args.corrupt, together: !args.subsets, deadline };
+    let first = selected(device.backend(), cases, &options).len();
+    let waiting = Waiting::new("the whole model");
+    let extras = Extras {
+        model,
+        batch: args.batch as usize,
+        filter: args.filter.as_deref(),
+        corrupt: args.corrupt.and_then(|n| n.checked_sub(first)),
+        deadline,
+        waiting: &waiting,
+    };
+    let found = extras.run(device)?;
+    // A corruption of what is not a case must not reach one.
+    options.corrupt = args.corrupt.filter(|n| *n < first);
+    let mut told = |case: &str, i, n| waiting.says(format!("case {i} of {n}, {case}"));
+    let mut report = verify_telling(device.backend(), &mut Reference::new(), cases, &options, &mut told);
+    report.cases.extend(found.rows);
+    report.left_out.extend(found.left_out);
+    Ok(report)
+}
+
+fn seconds(given: f64) -> anyhow::Result<Duration> {
+    Duration::try_from_secs_f64(given)
+        .map_err(|_| Usage(format!("--seconds must be a number of at least 0, not {given}")).into())
+}
+
+/// The table of errors of each device. The exit code is 1 if one breaks WGSL's bounds.
+fn ulp(args: &Args) -> anyhow::Result<ExitCode> {
+    let waiting = Waiting::new("opening the devices");
+    let (devices, broken) = devices_to_check(&args.device)?;
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
+    let mut all = vec![];
+    for mut device in devices {
+        let found =
+            measure(device.backend(), args.corrupt, &mut |function| waiting.says(format!("errors of {function}")))?;
+        line(&found.to_string())?;
+        all.push(found);
+    }
+    drop(waiting);
+    if let Some(path) = &args.json {
+        save(path, &serde_json::to_string_pretty(&all)?)?;
+    }
+    line("JAX's figures are its own: https://docs.jax.dev/en/latest/accuracy.html")?;
+    let passed = all.iter().all(Accuracies::passed);
+    line(if passed { "every function is as exact as WGSL wants" } else { "there are failures" })?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -122,12 +122,7 @@ impl GpuBackend {
     ///
     /// # Errors
     /// Those of planning, and the loss of the device.
-    pub fn tune(
-        &mut self,
-        graph: &Graph,
-        limit: Duration,
-        told: &mut dyn FnMut(&Outcome),
-    ) -> Result<(), BackendError> {
+    pub fn tune(&mut self, graph: &Graph, limit: Duration, told: &mut dyn FnMut(&Outcome)) -> Result<(), BackendError> {
         half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options())?;
         self.tuned.search(&self.gpu, &plan.steps, limit, told).map_err(|e| self.error(e))

@@ -11,8 +11,10 @@ const FILL: &str = concat!(include_str!("task.wgsl"), include_str!("fill.wgsl"))
 const COMPARE: &str = concat!(include_str!("task.wgsl"), include_str!("compare.wgsl"));
 /// Invocations of a workgroup, as the sources have them.
 const INVOCATIONS: u32 = 64;
-/// Workgroups at most; each goes through its share in turns.
-const MOST_WORKGROUPS: u32 = 1024;
+/// Workgroups that fill at most; each goes through its share in turns.
+const FILLING: u32 = 1024;
+/// Workgroups that compare at most: each leaves sums for the host to add up.
+const COMPARING: u32 = 128;
 /// Bytes that a workgroup of a comparison leaves.
 const SUM_BYTES: u64 = 16;
 
@@ -28,7 +30,9 @@ pub(crate) struct Task {
 impl Task {
     /// Fills `buffer` with `len` values between -1 and 1, or zeros and ones, the same for the same seed.
     pub fn fill(gpu: &Gpu, buffer: &GpuBuffer, (dtype, len): (DType, usize), seed: u32) -> Result<Task, GpuError> {
-        Self::new(gpu, ("fill", FILL), (dtype, len), seed, |uniform, _| Ok((vec![uniform, buffer.into()], None)))
+        Self::new(gpu, ("fill", FILL, FILLING), (dtype, len), seed, |uniform, _| {
+            Ok((vec![uniform, buffer.into()], None))
+        })
     }
 
     /// Compares `len` elements of two buffers.
@@ -38,7 +42,7 @@ impl Task {
         wanted: &GpuBuffer,
         (dtype, len): (DType, usize),
     ) -> Result<Task, GpuError> {
-        Self::new(gpu, ("compare", COMPARE), (dtype, len), 0, |uniform, workgroups| {
+        Self::new(gpu, ("compare", COMPARE, COMPARING), (dtype, len), 0, |uniform, workgroups| {
             let sums = gpu.storage_buffer("sums of a comparison", u64::from(workgroups) * SUM_BYTES)?;
             Ok((vec![uniform, got.into(), wanted.into(), Binding::from(&sums)], Some(sums)))
         })
@@ -46,7 +50,7 @@ impl Task {
 
     fn new(
         gpu: &Gpu,
-        (entry, wgsl): (&str, &'static str),
+        (entry, wgsl, most): (&str, &'static str, u32),
         (dtype, len): (DType, usize),
         seed: u32,
         bindings: impl FnOnce(Binding, u32) -> Result<(Vec<Binding>, Option<GpuBuffer>), GpuError>,
@@ -66,7 +70,7 @@ impl Task {
             hint: "search with a smaller batch".to_owned(),
         })?;
         let words = length.div_ceil(if kind == 1 { 2 } else { 1 });
-        let workgroups = words.div_ceil(INVOCATIONS).clamp(1, MOST_WORKGROUPS);
+        let workgroups = words.div_ceil(INVOCATIONS).clamp(1, most);
         let uniform = gpu.uniform_buffer("a task of a search", 16)?;
         let task = [length, seed, workgroups * INVOCATIONS, 0];
         gpu.upload(&uniform, 0, bytemuck::cast_slice(&task))?;
@@ -122,7 +126,8 @@ mod tests {
             assert!(made.chunks(4).collect::<std::collections::HashSet<_>>().len() > len.min(4) / 3, "it varies");
             for word in [0, bytes / 8 * 4, bytes - 4] {
                 let old = gpu.download(&a, word, 4).expect("reads");
-                let wrong = if dtype == DType::I32 { [7, 0, 0, 0] } else { [old[0], old[1] ^ 0x44, old[2], old[3] ^ 4] };
+                let wrong =
+                    if dtype == DType::I32 { [7, 0, 0, 0] } else { [old[0], old[1] ^ 0x44, old[2], old[3] ^ 4] };
                 gpu.upload(&a, word, &wrong).expect("writes");
                 submit(&gpu, &[&compare]);
                 assert!(tolerance.judge(dtype, compare.apart(&gpu).expect("sums")).is_err(), "{dtype} word {word}");

@@ -127,12 +127,10 @@ impl Tuned {
             }
             self.consider(&mut found, step, some)?;
         }
-        // How the terms are split is searched for the best tile alone.
-        let splits = candidates::splits(step, found.choice);
+        experience.learn(&step.kernel, &found.seconds, found.best);
         if !deadline.passed() {
-            self.consider(&mut found, step, &splits)?;
+            self.consider_splits(&mut found, step, experience)?;
         }
-        experience.learn(&step.kernel, &found);
         if found.right == 0 && found.ended == 0 {
             let note = "every fast variant gave wrong results here; the portable one is used";
             gpu.notes().add(format!("{}: {note}", step.label));
@@ -150,6 +148,18 @@ impl Tuned {
             chosen: words(found.choice),
         };
         Ok(Some((found.choice, outcome)))
+    }
+
+    /// How the terms are split is searched for the best tile alone.
+    fn consider_splits(&self, found: &mut Found<'_>, step: &Step, experience: &mut Experience) -> Result<(), GpuError> {
+        let (tile, splits) = (found.choice, experience.promising(&step.kernel, candidates::splits(step)));
+        let whole = |split: Choice| Choice { parts: split.parts, ..tile };
+        self.consider(found, step, &splits.iter().map(|split| whole(*split)).collect::<Vec<_>>())?;
+        let seconds = splits.iter().map(|split| (*split, found.seconds_of(whole(*split))));
+        // What did not fit the scratch of this one may fit that of the next.
+        let seconds: Vec<(Choice, f64)> = seconds.filter(|(_, seconds)| seconds.is_finite()).collect();
+        experience.learn(&step.kernel, &seconds, found.best);
+        Ok(())
     }
 
     fn consider(&self, found: &mut Found<'_>, step: &Step, choices: &[Choice]) -> Result<(), GpuError> {
@@ -176,4 +186,3 @@ fn words(choice: Choice) -> String {
     let all: Vec<String> = [tile, parts, threads].into_iter().flatten().collect();
     all.join(", ")
 }
-
