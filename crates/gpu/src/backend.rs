@@ -106,7 +106,8 @@ impl GpuBackend {
         self.plans.get(plan.0).map_or(0, Executor::dispatches)
     }
 
-    /// The kernels that a graph would be compiled to here, in order; nothing is compiled and nothing allocated.
+    /// The kernels that a graph would be compiled to here, in order; nothing is compiled and nothing allocated, but for the
+    /// proofs of cooperative matrices.
     ///
     /// # Errors
     /// Those of planning, and the loss of the device.
@@ -114,7 +115,8 @@ impl GpuBackend {
         half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options())?;
         let checked = self.tuned.check_cooperative(&self.gpu, &plan.steps);
-        checked.and_then(|()| planned::kernels(&plan, &self.tuned)).map_err(|e| self.error(e))
+        let proved = checked.and_then(|()| self.tuned.prove(&self.gpu, &plan.steps));
+        proved.and_then(|()| planned::kernels(&plan, &self.tuned)).map_err(|e| self.error(e))
     }
 
     /// Searches for the best variants of a graph's kernels, for `limit` at most. What is found for a kernel is kept in the cache

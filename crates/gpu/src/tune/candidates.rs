@@ -8,7 +8,11 @@ use crate::kernels::{self, Choice, Variants};
 
 /// The variant that every device runs right and compiles soon: no subgroups, few registers, a term at a time, and no workgroup
 /// memory but for reductions of columns.
-pub(super) fn portable(step: &Step) -> Choice {
+pub(super) fn portable(step: &Step, base: &Variants) -> Choice {
+    // What shapes suggest to software devices is that already.
+    if base.software() {
+        return Choice::default();
+    }
     let tile = match step.columns {
         Some(_) => Tile::TINY,
         None => Tile::new(Memory::Direct, [16, 32, 1], [4, 4]),
@@ -97,7 +101,7 @@ mod tests {
         let all = of(&step, &Variants::GPU, &limits, &Tile::COOPERATIVE);
         let cooperative = |c: &&Choice| c.tile.is_some_and(|t| matches!(t.memory, Memory::Cooperative { .. }));
         assert!(all.iter().any(|c| cooperative(&c)) && !all.iter().all(|c| cooperative(&c)), "{all:?}");
-        for choice in all.into_iter().chain([portable(&step)]) {
+        for choice in all.into_iter().chain([portable(&step, &Variants::GPU)]) {
             let made =
                 kernels::dispatches(&step, &Variants::GPU.with(choice)).unwrap_or_else(|e| panic!("{choice:?}: {e}"));
             assert_eq!(made.len(), 2, "{choice:?}");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chiaro_shaders::Tile;
 use serde::{Deserialize, Serialize};
 
+use super::proof::Proofs;
 use crate::kernels::Choice;
 use crate::{Gpu, Notes, cache};
 
@@ -20,6 +21,9 @@ struct Contents {
     driver: String,
     /// The cooperative tiles that gave right results; absent where nobody asked yet.
     cooperative: Option<Vec<String>>,
+    /// What cooperative tiles gave at the shapes in use.
+    #[serde(default)]
+    proofs: BTreeMap<String, BTreeMap<String, bool>>,
     choices: BTreeMap<String, Entry>,
 }
 
@@ -38,6 +42,7 @@ struct Entry {
 pub(super) struct Known {
     pub choices: BTreeMap<String, Choice>,
     pub cooperative: Option<Vec<Tile>>,
+    pub proofs: Proofs,
 }
 
 /// Where a device's choices are kept.
@@ -82,11 +87,23 @@ impl TuneFile {
             choices.insert(key, Choice { tile, parts: entry.parts, threads: entry.threads });
         }
         let cooperative = contents.cooperative.map(|tiles| tiles.iter().map(|t| tile(t)).collect::<Result<_, _>>());
-        Ok(Known { choices, cooperative: cooperative.transpose()? })
+        let mut proofs = Proofs::default();
+        for (key, tiles) in contents.proofs {
+            for (name, right) in tiles {
+                proofs.add(&key, tile(&name)?, right);
+            }
+        }
+        Ok(Known { choices, cooperative: cooperative.transpose()?, proofs })
     }
 
     /// Writes the file; a folder that takes none costs a note.
-    pub fn save(&self, choices: &BTreeMap<String, Choice>, cooperative: Option<&[Tile]>, notes: &Notes) {
+    pub fn save(
+        &self,
+        choices: &BTreeMap<String, Choice>,
+        cooperative: Option<&[Tile]>,
+        proofs: &Proofs,
+        notes: &Notes,
+    ) {
         let entry = |choice: &Choice| Entry {
             tile: choice.tile.map(|tile| tile.to_string()),
             parts: choice.parts,
@@ -98,6 +115,7 @@ impl TuneFile {
             adapter: self.adapter.clone(),
             driver: self.driver.clone(),
             cooperative: cooperative.map(|tiles| tiles.iter().map(ToString::to_string).collect()),
+            proofs: proofs.by_name(),
             choices: choices.iter().map(|(key, choice)| (key.clone(), entry(choice))).collect(),
         };
         let written = serde_json::to_vec_pretty(&contents)
@@ -137,9 +155,12 @@ mod tests {
         let (file, notes) = (TuneFile { path: folder.path().join("tuned.json"), ..file() }, Notes::default());
         let choice = Choice { tile: Some(Tile::LARGE), parts: Some(3), threads: None };
         let (choices, trusted) = (BTreeMap::from([("a product".to_owned(), choice)]), [Tile::COOPERATIVE[0]]);
-        file.save(&choices, Some(&trusted), &notes);
+        let mut proofs = Proofs::default();
+        proofs.add("a product", trusted[0], false);
+        file.save(&choices, Some(&trusted), &proofs, &notes);
         let known = file.load(&notes);
         assert_eq!((known.choices, known.cooperative), (choices, Some(trusted.to_vec())));
+        assert_eq!(known.proofs, proofs);
         assert!(notes.take().is_empty());
     }
 

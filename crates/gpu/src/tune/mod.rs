@@ -10,6 +10,7 @@ mod experience;
 mod file;
 mod found;
 mod made;
+mod proof;
 mod search;
 mod trial;
 
@@ -18,12 +19,13 @@ use std::time::Duration;
 
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Kernel, Step};
-use chiaro_shaders::Tile;
+use chiaro_shaders::{Memory, Tile};
 
 use crate::kernels::{self, Choice, Variants};
 use crate::{AdapterKind, Gpu, GpuError, cooperative};
 pub(crate) use compare::{Apart, Tolerance, ends_the_search};
 use file::TuneFile;
+use proof::Proofs;
 pub use search::Outcome;
 
 /// Where variants of kernels come from.
@@ -52,6 +54,10 @@ pub(crate) struct Tuned {
     file: Option<TuneFile>,
     /// The cooperative tiles that gave right results; absent until a plan has a use for them.
     cooperative: Option<Vec<Tile>>,
+    /// What they gave at the shapes in use.
+    proofs: Proofs,
+    /// Cooperative tiles need no proof: the device runs nothing.
+    unprobed: bool,
 }
 
 impl Tuned {
@@ -62,12 +68,13 @@ impl Tuned {
             Tuning::Auto => Tuning::Search(BRIEF),
             other => other,
         };
-        let mut tuned = Tuned { base, tuning, choices: BTreeMap::new(), file: None, cooperative: None };
+        let (choices, proofs, unprobed) = (BTreeMap::new(), Proofs::default(), gpu.unprobed());
+        let mut tuned = Tuned { base, tuning, choices, file: None, cooperative: None, proofs, unprobed };
         if tuning != Tuning::Off
             && let Some(file) = TuneFile::of(gpu)
         {
             let known = file.load(gpu.notes());
-            (tuned.choices, tuned.cooperative) = (known.choices, known.cooperative);
+            (tuned.choices, tuned.cooperative, tuned.proofs) = (known.choices, known.cooperative, known.proofs);
             tuned.file = Some(file);
         }
         tuned
@@ -83,20 +90,42 @@ impl Tuned {
         self.cooperative.as_deref()
     }
 
-    /// The variants for a step.
+    /// The variants for a step. A cooperative tile is among them only if it gave right results at this very shape.
     pub fn variants(&self, step: &Step) -> Variants {
+        let wanted = self.wanted(step);
+        let unproved = |(key, tile): (String, Tile)| self.proofs.of(&key, tile) != Some(true) && !self.unprobed;
+        if self.cooperative_use(step, &wanted).is_some_and(unproved) { self.base } else { wanted }
+    }
+
+    /// The variants for a step if its cooperative tile, should it have one, is right.
+    fn wanted(&self, step: &Step) -> Variants {
         let cooperative = self.base.with_cooperative(&self.cooperative_for(step));
-        let choice = key(step).and_then(|key| self.choices.get(&key)).map(|choice| cooperative.with(*choice));
+        let key = key(step);
+        let wrong = |choice: &Choice| {
+            let wrong = |(key, tile): (&String, Tile)| self.proofs.of(key, tile) == Some(false);
+            key.as_ref().zip(choice.tile).is_some_and(wrong)
+        };
+        let choice = key.as_ref().and_then(|key| self.choices.get(key)).filter(|choice| !wrong(choice));
+        let choice = choice.map(|choice| cooperative.with(*choice));
         let wanted = choice.into_iter().chain([cooperative]).find(|variants| fits(step, variants));
         wanted.unwrap_or(self.base)
     }
 
-    /// The cooperative tiles that a step may use.
+    /// The cooperative tile that a step has in these variants, with the step's key.
+    fn cooperative_use(&self, step: &Step, variants: &Variants) -> Option<(String, Tile)> {
+        let tile = kernels::tile(step, variants).filter(|tile| matches!(tile.memory, Memory::Cooperative { .. }))?;
+        Some((key(step)?, tile))
+    }
+
+    /// The cooperative tiles that a step may use: those that are not known to be wrong.
     fn cooperative_for(&self, step: &Step) -> Vec<Tile> {
         let trusted = self.cooperative.as_deref().unwrap_or_default();
-        let reduced = kernels::reduced_columns(step);
-        let usable = takes_cooperative(step) && !self.base.software();
-        trusted.iter().copied().filter(|tile| usable && tile.reduces(reduced)).collect()
+        if !takes_cooperative(step) || self.base.software() || trusted.is_empty() {
+            return vec![];
+        }
+        let (reduced, key) = (kernels::reduced_columns(step), key(step).unwrap_or_default());
+        let right = |tile: &Tile| tile.reduces(reduced) && self.proofs.of(&key, *tile) != Some(false);
+        trusted.iter().copied().filter(right).collect()
     }
 
     /// Learns what is needed for a plan: whether cooperative matrices can be trusted, where a step could use them, and the
@@ -107,12 +136,13 @@ impl Tuned {
     pub fn prepare(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
         self.check_cooperative(gpu, steps)?;
         match self.tuning {
-            Tuning::Search(limit) => self.search(gpu, steps, limit, &mut |_| ()),
-            _ => Ok(()),
+            Tuning::Search(limit) => self.search(gpu, steps, limit, &mut |_| ())?,
+            Tuning::Auto | Tuning::Off | Tuning::Kept => {}
         }
+        self.prove(gpu, steps)
     }
 
-    /// Learns whether cooperative matrices can be trusted, where a step could use them.
+    /// Learns whether cooperative matrices can be trusted, where a step could use them: by small kernels, whatever the shapes.
     pub fn check_cooperative(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
         if self.cooperative.is_none() && steps.iter().any(takes_cooperative) {
             self.cooperative = Some(cooperative::trusted(gpu)?);
@@ -123,7 +153,7 @@ impl Tuned {
 
     fn save(&self, gpu: &Gpu) {
         if let Some(file) = &self.file {
-            file.save(&self.choices, self.cooperative.as_deref(), gpu.notes());
+            file.save(&self.choices, self.cooperative.as_deref(), &self.proofs, gpu.notes());
         }
     }
 }

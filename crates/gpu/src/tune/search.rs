@@ -113,7 +113,7 @@ impl Tuned {
         if all.len() < 2 {
             return Ok(None);
         }
-        let portable = candidates::portable(step);
+        let portable = candidates::portable(step, &self.base);
         let scratch = kernels::scratch(&step.kernel, step.columns.as_ref(), &self.base.with(portable));
         let trial = Trial::new(gpu, step, clock, scratch)?;
         let mut found = Found::new(&trial, portable, self.dispatches(step, portable)?)?;
@@ -131,7 +131,7 @@ impl Tuned {
         if !deadline.passed() {
             self.consider_splits(&mut found, step, experience)?;
         }
-        if found.right == 0 && found.ended == 0 {
+        if found.right == 0 && found.ended == 0 && found.rejected > 0 {
             let note = "every fast variant gave wrong results here; the portable one is used";
             gpu.notes().add(format!("{}: {note}", step.label));
         } else if found.best > found.seconds_of(plain) * WORTH_IT {
