@@ -331,9 +331,12 @@ fn same_bits(a: &Tensor, b: &Tensor) -> bool {
 /// Changes the first element beyond any tolerance.
 pub fn flip(tensor: &mut Tensor) {
     let mut values = tensor.to_f64();
+    let norm = values.iter().filter(|v| v.is_finite()).map(|v| v * v).sum::<f64>().sqrt();
     if let Some(v) = values.first_mut() {
         *v = match tensor.data() {
             Data::Bool(_) => 1.0 - *v,
+            // As large as all the others together.
+            Data::F32(_) | Data::F16(_) if v.is_finite() => *v + 1.0 + norm,
             _ if v.is_finite() && v.abs() < 1e9 => *v + 1.0 + v.abs(),
             _ => 0.0,
         };

@@ -119,7 +119,7 @@ fn one_changed_element_fails_each_case() {
 
 #[test]
 fn only_the_corrupted_case_fails_and_the_report_says_so() {
-    let options = Options { filter: Some("softmax".into()), corrupt: Some(2) };
+    let options = Options { filter: Some("softmax".into()), corrupt: Some(2), ..Options::default() };
     let report = verify(&mut Reference::new(), &mut Reference::new(), &cases(), &options);
     let failed: Vec<usize> = (0..report.cases.len()).filter(|&i| report.cases[i].failure.is_some()).collect();
     assert_eq!(failed, [2]);

@@ -35,10 +35,10 @@ impl Step {
         Step { name: format!(", a step of {batch}"), batch, ..Step::few() }
     }
 
-    /// The same in 16 bits, which round what layers pass on.
+    /// The same in 16 bits, which round what layers pass on. Measured for small-cnn on software Vulkan: 2.3e-4 and 1.5e-3.
     pub fn trained_in_16_bits(batch: usize) -> Step {
         let name = format!(", a step of {batch} in f16");
-        Step { name, batch, precision: Precision::f16(), limit: 1e-2, gradient_limit: 5e-2 }
+        Step { name, batch, precision: Precision::f16(), limit: 2e-3, gradient_limit: 1e-2 }
     }
 
     /// The row's name.

@@ -15,9 +15,6 @@ use crate::device;
 use crate::output::bytes;
 use crate::waiting::Waiting;
 
-/// Largest error of sums of whole numbers.
-const LARGE_LIMIT: f64 = 1e-6;
-
 /// What to check on a device.
 pub struct Extras<'a> {
     pub model: &'a Model,
@@ -61,7 +58,7 @@ impl Extras<'_> {
         for case in large() {
             let (graph, inputs) = case.graph()?;
             self.row(case.name, &mut found, |corrupt| {
-                let (backend, limit) = (device.backend(), (LARGE_LIMIT, corrupt));
+                let (backend, limit) = (device.backend(), (case.limit, corrupt));
                 Ok(verify_graph(backend, right.backend(), (case.name, &graph), &inputs, &BTreeMap::new(), limit))
             })?;
         }

@@ -49,3 +49,33 @@ fn random_graphs_agree_and_are_counted() {
     let last = u64::MAX.to_string();
     common::expect_error(2, &["verify", "--fuzz", "5", "--seed", &last], &["no 5 seeds follow"]);
 }
+
+#[test]
+fn the_first_line_comes_before_any_device_and_a_corrupted_whole_model_is_found() {
+    let args = ["verify", "--device", "cpu", "--filter", "whole model"];
+    let (out, err) = expect(0, &args);
+    assert!(err.starts_with("verifying: "), "{err}");
+    assert!(out.contains("1 of 1 cases passed"), "{out}");
+    // There is no case before it.
+    let (out, _) = expect(1, &[&args[..], &["--corrupt", "0"]].concat());
+    assert!(out.contains("the logits are wrong"), "{out}");
+}
+
+#[test]
+fn what_the_time_did_not_suffice_for_is_told() {
+    let (out, _) = expect(1, &["verify", "--device", "cpu", "--filter", "matmul", "--seconds", "0"]);
+    assert!(out.contains("left out: ") && out.contains("the time was up"), "{out}");
+    common::expect_error(2, &["verify", "--seconds", "NaN"], &["--seconds must be"]);
+}
+
+#[test]
+fn functions_are_measured_beside_the_bounds_of_wgsl_and_a_wrong_one_is_found() {
+    let (out, _) = expect(0, &["verify", "--ulp", "--device", "cpu"]);
+    for function in ["exp", "log", "tanh", "sigmoid", "rsqrt", "x / y", "sin", "cos"] {
+        assert!(out.lines().any(|line| line.starts_with(function) && !line.contains("FAIL")), "{function}: {out}");
+    }
+    for corrupt in 0..8 {
+        let (out, _) = expect(1, &["verify", "--ulp", "--device", "cpu", "--corrupt", &corrupt.to_string()]);
+        assert_eq!(out.lines().filter(|line| line.contains("FAIL")).count(), 1, "{out}");
+    }
+}

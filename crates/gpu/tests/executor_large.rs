@@ -24,7 +24,7 @@ fn check(kernels: KernelChoice, ends: &[&str]) {
         let (graph, inputs) = case.graph().expect("a graph");
         let mut compare = |corrupt| {
             let named = (case.name, &graph);
-            verify_graph(&mut backend, &mut cpu, named, &inputs, &BTreeMap::new(), (1e-6, corrupt)).failure
+            verify_graph(&mut backend, &mut cpu, named, &inputs, &BTreeMap::new(), (case.limit, corrupt)).failure
         };
         assert_eq!(compare(false), None, "{}", case.name);
         assert!(compare(true).is_some(), "{}: a wrong element is found", case.name);

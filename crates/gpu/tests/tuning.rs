@@ -125,3 +125,40 @@ fn a_damaged_file_or_no_folder_costs_a_note_and_the_shapes_decide() {
     let notes = nowhere.gpu().notes().take();
     assert!(notes.iter().any(|note| note.contains("tuned choices are not kept")), "{notes:?}");
 }
+
+#[test]
+fn a_search_that_is_killed_has_lost_nothing_and_the_next_goes_on_after_it() {
+    let (folder, whole) = (new_folder(), new_folder());
+    let Some(mut first) = backend(folder.path(), Tuning::Kept) else { return };
+    let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut told = 0;
+        let mut die = |_: &chiaro_gpu::Outcome| {
+            told += 1;
+            assert!(told < 2, "killed here");
+        };
+        first.tune(&graph(), UNTIL_DONE, &mut die)
+    }));
+    assert!(killed.is_err());
+    let kernels = |folder: &TempDir| {
+        let mut kernels = vec![];
+        let mut backend = backend(folder.path(), Tuning::Kept).expect("opens");
+        backend.tune(&graph(), UNTIL_DONE, &mut |outcome| kernels.push(outcome.kernel.clone())).expect("searches");
+        kernels
+    };
+    assert_eq!(kernels(&folder), kernels(&whole)[2..], "two were found and kept");
+    assert_eq!(kernels(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn no_tensor_of_a_search_passes_through_the_host() {
+    let folder = new_folder();
+    let Some(mut searching) = backend(folder.path(), Tuning::Kept) else { return };
+    let before = searching.gpu().counters();
+    let mut kernels = 0;
+    searching.tune(&graph(), UNTIL_DONE, &mut |_| kernels += 1).expect("searches");
+    let now = searching.gpu().counters();
+    // Four words an operand and the few sums of a comparison; the operands themselves are 8 to 24 kB, a hundred times over.
+    let up = (now.uploaded - before.uploaded) / kernels;
+    let down = (now.downloaded - before.downloaded) / (now.dispatches - before.dispatches);
+    assert!(up < 500 && down < 1500, "{up} bytes up a kernel, {down} down a dispatch");
+}

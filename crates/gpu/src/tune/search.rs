@@ -19,6 +19,9 @@ use crate::{Gpu, GpuError};
 /// A variant replaces what shapes suggest when it takes at most this share of the time: less would be noise.
 const WORTH_IT: f64 = 0.97;
 
+/// A kernel that takes less than this share of what the larger ones before it take together is left as shapes suggest.
+const NEGLIGIBLE: f64 = 1e-3;
+
 /// What a search found for one kernel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -54,6 +57,14 @@ impl Deadline {
     }
 }
 
+/// When variants of a kernel are no longer tried.
+#[derive(Debug, Clone, Copy)]
+struct Enough {
+    deadline: Deadline,
+    /// Seconds of what shapes suggest below which nothing else is worth a trial.
+    seconds: f64,
+}
+
 impl Tuned {
     /// Searches for the kernels of `steps` that nothing is known about, for `limit` at most. What was found for a kernel is kept
     /// at once and then told, so that a search that is killed goes on where it was.
@@ -80,13 +91,18 @@ impl Tuned {
         if unknown.is_empty() {
             return Ok(());
         }
-        let (clock, mut experience) = (Clock::new(gpu)?, Experience::default());
+        // A folder that takes no files is told before the search, not after it.
+        self.save(gpu);
+        let uses = |wanted: &str| steps.iter().filter(|step| key(step).as_deref() == Some(wanted)).count() as f64;
+        let (clock, mut experience, mut whole) = (Clock::new(gpu)?, Experience::default(), 0.0);
         for (key, step) in unknown {
             if deadline.passed() {
                 break;
             }
-            match self.search_step(gpu, step, &clock, &mut experience, deadline) {
+            let enough = Enough { deadline, seconds: whole * NEGLIGIBLE };
+            match self.search_step(gpu, step, &clock, &mut experience, enough) {
                 Ok(Some((choice, outcome))) => {
+                    whole += uses(&key) * outcome.best_seconds;
                     self.choices.insert(key.clone(), choice);
                     self.save(gpu);
                     told(&Outcome { kernel: key, ..outcome });
@@ -107,7 +123,7 @@ impl Tuned {
         step: &Step,
         clock: &Clock,
         experience: &mut Experience,
-        deadline: Deadline,
+        Enough { deadline, seconds: negligible }: Enough,
     ) -> Result<Option<(Choice, Outcome)>, GpuError> {
         let all = candidates::of(step, &self.base, gpu.limits(), &self.cooperative_for(step));
         if all.len() < 2 {
@@ -122,13 +138,13 @@ impl Tuned {
         let order = experience.promising(&step.kernel, all);
         let chunk = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         for some in order.chunks(chunk) {
-            if deadline.passed() {
+            if deadline.passed() || found.seconds_of(plain) < negligible {
                 break;
             }
             self.consider(&mut found, step, some)?;
         }
         experience.learn(&step.kernel, &found.seconds, found.best);
-        if !deadline.passed() {
+        if !deadline.passed() && found.seconds_of(plain) >= negligible {
             self.consider_splits(&mut found, step, experience)?;
         }
         if found.right == 0 && found.ended == 0 && found.rejected > 0 {
