@@ -66,11 +66,12 @@ const THREADS: u32 = 32u;
 const TILES_M: u32 = (GEMM_M + TILE_M - 1u) / TILE_M;
 const TILES_N: u32 = (GEMM_N + TILE_N - 1u) / TILE_N;
 
-// Both tiles lie k-major: element (k, m) at k * TILE_M + m. A word is as many neighbours as one invocation stores: WGSL
-// lets a store to one component of a vector touch the others, which other invocations would write.
-alias ATile = f32;
+// A word is what one invocation loads and stores at once: WGSL lets a store to one component of a vector touch the others. An
+// operand whose neighbours are along k has words of four terms of one row; of every four terms first a word of each thread's
+// rows, then the next. Otherwise words are of neighbouring rows, and element (k, m) is at k * TILE_M + m.
+alias ATile = vec4<f32>;
 alias BTile = vec4<f32>;
-const A_LANES: u32 = 1u;
+const A_LANES: u32 = 4u;
 const B_LANES: u32 = 4u;
 var<workgroup> a_tile: array<ATile, TILE_K * TILE_M / A_LANES>;
 var<workgroup> b_tile: array<BTile, TILE_K * TILE_N / B_LANES>;
@@ -120,7 +121,7 @@ fn main(
     let a_k = thread % 2u * 4u;
     let a_at0 = thread / 2u + 0u;
     let a_row0 = a_row(z, m0 + a_at0);
-    let a_to0 = a_k * 16u + a_at0;
+    let a_to0 = a_k * 4u + a_at0 % 2u * 8u + (a_at0 / 2u ^ a_k / 4u);
     var a_next0 = vec4<f32>();
     let b_at = thread % 4u * 4u;
     let b_row0 = b_column(z, n0 + b_at + 0u);
@@ -130,7 +131,8 @@ fn main(
     let b_k0 = thread / 4u + 0u;
     let b_to0 = b_k0 * 4u + b_at / 4u;
     var b_next0 = vec4<f32>();
-    let a_from0 = m;
+    let a_from0 = m / 2u;
+    let a_from1 = a_from0 ^ 1u;
     let b_from0 = n / 4u;
     var k = range.x;
     if (k < range.y) {
@@ -147,10 +149,7 @@ fn main(
         }
     }
     while (k < range.y) {
-        a_tile[a_to0 + 0u] = a_next0[0];
-        a_tile[a_to0 + 16u] = a_next0[1];
-        a_tile[a_to0 + 32u] = a_next0[2];
-        a_tile[a_to0 + 48u] = a_next0[3];
+        a_tile[a_to0 + 0u] = a_next0;
         b_tile[b_to0 + 0u] = b_next0;
         workgroupBarrier();
         k += TILE_K;
@@ -168,60 +167,36 @@ fn main(
             }
         }
         {
+            let b0_0 = b_tile[b_from0 + 0u];
+            let b0_1 = b_tile[b_from0 + 4u];
+            let b0_2 = b_tile[b_from0 + 8u];
+            let b0_3 = b_tile[b_from0 + 12u];
             let a0 = a_tile[a_from0 + 0u];
-            let a1 = a_tile[a_from0 + 1u];
-            let b0 = b_tile[b_from0 + 0u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
+            sum0_0 = fma(vec4<f32>(a0[0]), b0_0, sum0_0);
+            sum0_0 = fma(vec4<f32>(a0[1]), b0_1, sum0_0);
+            sum0_0 = fma(vec4<f32>(a0[2]), b0_2, sum0_0);
+            sum0_0 = fma(vec4<f32>(a0[3]), b0_3, sum0_0);
+            let a1 = a_tile[a_from0 + 8u];
+            sum1_0 = fma(vec4<f32>(a1[0]), b0_0, sum1_0);
+            sum1_0 = fma(vec4<f32>(a1[1]), b0_1, sum1_0);
+            sum1_0 = fma(vec4<f32>(a1[2]), b0_2, sum1_0);
+            sum1_0 = fma(vec4<f32>(a1[3]), b0_3, sum1_0);
         }
         {
-            let a0 = a_tile[a_from0 + 16u];
-            let a1 = a_tile[a_from0 + 17u];
-            let b0 = b_tile[b_from0 + 4u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
-        }
-        {
-            let a0 = a_tile[a_from0 + 32u];
-            let a1 = a_tile[a_from0 + 33u];
-            let b0 = b_tile[b_from0 + 8u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
-        }
-        {
-            let a0 = a_tile[a_from0 + 48u];
-            let a1 = a_tile[a_from0 + 49u];
-            let b0 = b_tile[b_from0 + 12u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
-        }
-        {
-            let a0 = a_tile[a_from0 + 64u];
-            let a1 = a_tile[a_from0 + 65u];
-            let b0 = b_tile[b_from0 + 16u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
-        }
-        {
-            let a0 = a_tile[a_from0 + 80u];
-            let a1 = a_tile[a_from0 + 81u];
-            let b0 = b_tile[b_from0 + 20u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
-        }
-        {
-            let a0 = a_tile[a_from0 + 96u];
-            let a1 = a_tile[a_from0 + 97u];
-            let b0 = b_tile[b_from0 + 24u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
-        }
-        {
-            let a0 = a_tile[a_from0 + 112u];
-            let a1 = a_tile[a_from0 + 113u];
-            let b0 = b_tile[b_from0 + 28u];
-            sum0_0 = fma(vec4<f32>(a0), b0, sum0_0);
-            sum1_0 = fma(vec4<f32>(a1), b0, sum1_0);
+            let b0_0 = b_tile[b_from0 + 16u];
+            let b0_1 = b_tile[b_from0 + 20u];
+            let b0_2 = b_tile[b_from0 + 24u];
+            let b0_3 = b_tile[b_from0 + 28u];
+            let a0 = a_tile[a_from1 + 16u];
+            sum0_0 = fma(vec4<f32>(a0[0]), b0_0, sum0_0);
+            sum0_0 = fma(vec4<f32>(a0[1]), b0_1, sum0_0);
+            sum0_0 = fma(vec4<f32>(a0[2]), b0_2, sum0_0);
+            sum0_0 = fma(vec4<f32>(a0[3]), b0_3, sum0_0);
+            let a1 = a_tile[a_from1 + 24u];
+            sum1_0 = fma(vec4<f32>(a1[0]), b0_0, sum1_0);
+            sum1_0 = fma(vec4<f32>(a1[1]), b0_1, sum1_0);
+            sum1_0 = fma(vec4<f32>(a1[2]), b0_2, sum1_0);
+            sum1_0 = fma(vec4<f32>(a1[3]), b0_3, sum1_0);
         }
         workgroupBarrier();
     }

@@ -2,6 +2,7 @@
 //! the criterion benchmarks, so that a figure of the one can be looked up in the other.
 
 mod convolution;
+mod depthwise;
 mod imagenet;
 mod matmul;
 mod memory;

@@ -3,6 +3,7 @@
 use chiaro_graph::DType;
 use chiaro_nn::{Adam, AdamW, Model, Optimizer, Precision, Result, Sgd, TrainOptions, TrainStep, models};
 
+use crate::depthwise::Depthwise;
 use crate::imagenet::ResNet18;
 use crate::workload::{CLASSES, Group, Values, Workload};
 
@@ -18,6 +19,8 @@ const MODELS: &[(&str, usize, [usize; 3], DType)] = &[
     ("resnet18-224", 16, [224, 224, 3], DType::F32),
     ("resnet18", 128, [32, 32, 3], DType::F32),
     ("resnet18", 128, [32, 32, 3], DType::F16),
+    ("depthwise", 128, [32, 32, 3], DType::F32),
+    ("depthwise", 128, [32, 32, 3], DType::F16),
 ];
 
 pub(crate) fn all() -> Result<Vec<Workload>> {
@@ -27,6 +30,7 @@ pub(crate) fn all() -> Result<Vec<Workload>> {
 fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Workload> {
     let model = match name {
         "resnet18-224" => Model::new(name, image, CLASSES, ResNet18(CLASSES))?,
+        "depthwise" => Model::new(name, image, CLASSES, Depthwise(CLASSES))?,
         _ => models::by_name(name, CLASSES, image)?,
     };
     let (precision, half) = if dtype == DType::F16 { (Precision::f16(), " f16") } else { (Precision::F32, "") };

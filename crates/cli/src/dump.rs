@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning, user_cache_folder};
+use chiaro::gpu::{Access, AdapterLimits, BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning, user_cache_folder};
 use chiaro::graph::{Backend, BackendError, Graph, HalfPrecision, PlanId, Stats, Tensor};
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ impl Dump {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             let path = folder.join(format!("{file}.spv"));
             fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-            list.push(described(&file, kernel));
+            list.push(described(&file, kernel, &self.gpu.gpu().summary().limits)?);
         }
         let about = json!({ "name": name, "adapter": self.adapter(), "kernels": list });
         save(&folder.join("kernels.json"), &serde_json::to_string_pretty(&about)?)?;
@@ -82,9 +82,14 @@ impl Dump {
     }
 }
 
-fn described(file: &str, kernel: &PlannedKernel) -> Value {
-    let call = &kernel.call;
-    json!({
+fn described(file: &str, kernel: &PlannedKernel, limits: &AdapterLimits) -> anyhow::Result<Value> {
+    let (call, needs) = (&kernel.call, kernel.needs()?);
+    let access = |access: &Access| match access {
+        Access::Read => "read",
+        Access::ReadWrite => "read_write",
+        Access::Uniform => "uniform",
+    };
+    Ok(json!({
         "file": file,
         "kernel": call.kernel,
         "label": call.label,
@@ -93,7 +98,9 @@ fn described(file: &str, kernel: &PlannedKernel) -> Value {
         "bytes": call.bytes,
         "tile": kernel.tile,
         "workgroups": kernel.workgroups,
-    })
+        "bindings": needs.bindings.iter().map(|(_, binding)| access(binding)).collect::<Vec<_>>(),
+        "limit": needs.check(&call.label, limits).err().map(|error| error.to_string()),
+    }))
 }
 
 /// A name as a file may have it: letters and digits, all else a dash.

@@ -5,8 +5,9 @@ use chiaro_graph::plan::{Plan, Step};
 use chiaro_shaders::validate;
 
 use crate::kernels::{self, Dispatch};
+use crate::reflect::reflect;
 use crate::tune::Tuned;
-use crate::{GpuError, profile};
+use crate::{GpuError, KernelNeeds, KernelSource, profile};
 
 /// One dispatch of a plan.
 #[derive(Debug, Clone)]
@@ -22,6 +23,14 @@ pub struct PlannedKernel {
 }
 
 impl PlannedKernel {
+    /// Its bindings, workgroup size and memory.
+    ///
+    /// # Errors
+    /// [`GpuError::Shader`] if the WGSL is not valid.
+    pub fn needs(&self) -> Result<KernelNeeds, GpuError> {
+        reflect(&KernelSource::new(self.call.label.as_str(), self.wgsl.as_str())).map(|reflected| reflected.needs)
+    }
+
     /// The kernel as SPIR-V words, without runtime checks, as a Vulkan driver gets it.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use super::shared::{get_four, put_four, word_type};
 use super::unroll::segment;
 use super::{Memory, Product, Tile};
 use crate::{ShaderError, Source};
@@ -142,9 +141,8 @@ fn store4(row: CRow, n: u32, value: vec4<f32>) -> Tails {{
     Ok(source.replace_fn("store4", &code).replace_fn("epilogue", &one).replace_fn("epilogue4", &four))
 }
 
-/// Stores the results of a thread and reduces them down the tile's columns. `lanes`: elements in a word of the tile of `b`.
-pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, lanes: u32) {
-    let lanes = if shared(tile) == "b_tile" { lanes } else { 4 };
+/// Stores the results of a thread and reduces them down the tile's columns, in words of four.
+pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns) {
     let (fours, segment) = (tile.thread_columns / 4, segment(tile));
     let moments = columns == Columns::Moments;
     for r in 0..columns.tails() {
@@ -158,23 +156,22 @@ pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, lan
         }
     }
     let shared = shared(tile);
-    lines.push(format!("let side = (thread / {}u * TILE_N + n) / {lanes}u;", tile.columns / tile.thread_columns));
+    lines.push(format!("let side = (thread / {}u * TILE_N + n) / 4u;", tile.columns / tile.thread_columns));
     for r in 0..columns.tails() {
-        add_up(lines, tile, lanes, r);
+        add_up(lines, tile, r);
         if moments {
             lines.push("let mean = total / f32(min(TILE_M, GEMM_M - m0));".into());
             lines.push(format!("{shared}[column] = mean;"));
-            put(lines, lanes, 0, "mean");
+            put(lines, 0, "mean");
         } else {
-            put(lines, lanes, r, "total");
+            put(lines, r, "total");
         }
         lines.push("}".into());
         lines.push("workgroupBarrier();".into());
     }
     if moments {
         for q in 0..fours {
-            let base = if lanes == 1 { "n + ".to_owned() } else { format!("n / {lanes}u + ") };
-            lines.push(format!("let mean{q} = {};", get_four(shared, lanes, &base, q * segment / lanes)));
+            lines.push(format!("let mean{q} = {shared}[n / 4u + {}u];", q * segment / 4));
             lines.push(format!("down0_{q} = vec4<f32>();"));
             for i in 0..tile.thread_rows {
                 lines.push(format!("let far{i}_{q} = tails{i}_{q}.t0 - mean{q};"));
@@ -184,34 +181,30 @@ pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns, lan
             }
         }
         lines.push("workgroupBarrier();".into());
-        add_up(lines, tile, lanes, 0);
-        put(lines, lanes, 1, "total");
+        add_up(lines, tile, 0);
+        put(lines, 1, "total");
         lines.push("}".into());
     }
 }
 
 /// Opens a loop whose body has the `total` of each word `column` of the tile.
-fn add_up(lines: &mut Vec<String>, tile: &Tile, lanes: u32, r: u32) {
+fn add_up(lines: &mut Vec<String>, tile: &Tile, r: u32) {
     let shared = shared(tile);
     for q in 0..tile.thread_columns / 4 {
-        put_four(lines, shared, lanes, "side + ", q * segment(tile) / lanes, &format!("down{r}_{q}"));
+        lines.push(format!("{shared}[side + {}u] = down{r}_{q};", q * segment(tile) / 4));
     }
-    let (words, all) = (tile.columns / lanes, sides(tile) * tile.columns / lanes);
+    let (words, all) = (tile.columns / 4, sides(tile) * tile.columns / 4);
     lines.push("workgroupBarrier();".into());
     lines.push(format!("for (var column = thread; column < {words}u; column += THREADS) {{"));
-    lines.push(format!("var total = {}();", word_type(lanes)));
+    lines.push("var total = vec4<f32>();".into());
     lines.push(format!("for (var at = 0u; at < {all}u; at += {words}u) {{"));
     lines.push(format!("total += {shared}[at + column];"));
     lines.push("}".into());
 }
 
 /// Hands on the elements of a word `value` of the tile's columns.
-fn put(lines: &mut Vec<String>, lanes: u32, result: u32, value: &str) {
-    for lane in 0..lanes {
-        let (at, part) = match lanes {
-            1 => ("column".to_owned(), value.to_owned()),
-            _ => (format!("column * {lanes}u + {lane}u"), format!("{value}[{lane}]")),
-        };
-        lines.push(format!("put_column(z, m0 / TILE_M, n0 + {at}, {result}u, {part});"));
+fn put(lines: &mut Vec<String>, result: u32, value: &str) {
+    for lane in 0..4 {
+        lines.push(format!("put_column(z, m0 / TILE_M, n0 + column * 4u + {lane}u, {result}u, {value}[{lane}]);"));
     }
 }

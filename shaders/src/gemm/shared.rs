@@ -2,7 +2,7 @@
 
 use super::Tile;
 use super::side::Side;
-use super::unroll::{multiply, segment};
+use super::unroll::{multiply, multiply_row, segment};
 
 /// The type of a word.
 pub(super) fn word_type(lanes: u32) -> &'static str {
@@ -13,59 +13,70 @@ pub(super) fn word_type(lanes: u32) -> &'static str {
     }
 }
 
-/// The word of these elements.
-pub(super) fn word(parts: &[String]) -> String {
-    match parts {
-        [one] => one.clone(),
-        _ => format!("{}({})", word_type(parts.len() as u32), parts.join(", ")),
-    }
-}
-
-/// Stores four elements to `tile` from word `{base}{first}u` on.
-pub(super) fn put_four(lines: &mut Vec<String>, tile: &str, lanes: u32, base: &str, first: u32, four: &str) {
+/// Stores four elements to `tile` from word `base` on.
+pub(super) fn put_four(lines: &mut Vec<String>, tile: &str, lanes: u32, base: &str, four: &str) {
     for i in 0..4 / lanes {
         let part = match lanes {
             1 => format!("{four}[{i}]"),
             2 => format!("{four}.{}", ["xy", "zw"][i as usize]),
             _ => four.to_owned(),
         };
-        lines.push(format!("{tile}[{base}{}u] = {part};", first + i));
-    }
-}
-
-/// The four elements of `tile` from word `{base}{first}u` on.
-pub(super) fn get_four(tile: &str, lanes: u32, base: &str, first: u32) -> String {
-    let words: Vec<String> = (0..4 / lanes).map(|i| format!("{tile}[{base}{}u]", first + i)).collect();
-    match &words[..] {
-        [one] => one.clone(),
-        _ => format!("vec4<f32>({})", words.join(", ")),
+        lines.push(format!("{tile}[{base}{i}u] = {part};"));
     }
 }
 
 pub(super) fn shared_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side) {
-    let (rows, columns) = (a.lanes(tile), b.lanes(tile));
     a.prepare(lines, tile);
     b.prepare(lines, tile);
     a.read_bases(lines, tile, "m");
     b.read_bases(lines, tile, "n");
     open_loop(lines, tile, a, b);
-    for kk in 0..tile.depth {
+    for four in 0..tile.depth / 4 {
         lines.push("{".into());
-        let at = a.read_base(tile, kk);
-        for i in (0..tile.thread_rows).step_by(rows as usize) {
-            lines.push(format!("let a{} = a_tile[{at} + {}u];", i / rows, (kk * tile.rows + i) / rows));
+        if b.words_along_k(tile) {
+            b.read_along_k(lines, tile, four);
         }
-        let base = format!("{} + ", b.read_base(tile, kk));
-        for q in 0..tile.thread_columns / 4 {
-            let first = (kk * tile.columns + q * segment(tile)) / columns;
-            lines.push(format!("let b{q} = {};", get_four("b_tile", columns, &base, first)));
+        if a.words_along_k(tile) {
+            multiply_rows(lines, tile, a, b, four);
+        } else {
+            multiply_terms(lines, tile, a, b, four);
         }
-        let row = |i: u32| if rows == 1 { format!("a{i}") } else { format!("a{}[{}]", i / rows, i % rows) };
-        multiply(lines, tile, row, |q| format!("b{q}"));
         lines.push("}".into());
     }
     lines.push("workgroupBarrier();".into());
     lines.push("}".into());
+}
+
+/// A row at a time: its word of four terms is all that is held of it.
+fn multiply_rows(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side, four: u32) {
+    for kk in 0..if b.words_along_k(tile) { 0 } else { 4 } {
+        b.read_across(lines, tile, 4 * four + kk);
+    }
+    for i in 0..tile.thread_rows {
+        lines.push(format!("let a{i} = {};", a.read_word(tile, four, i)));
+        for kk in 0..4 {
+            multiply_row(lines, tile, i, &format!("a{i}[{kk}]"), |q| format!("b{q}_{kk}"));
+        }
+    }
+}
+
+/// A term at a time: words of neighbouring rows.
+fn multiply_terms(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side, four: u32) {
+    let lanes = a.lanes(tile);
+    for kk in 0..4 {
+        if !b.words_along_k(tile) {
+            b.read_across(lines, tile, 4 * four + kk);
+        }
+        for word in 0..tile.thread_rows / lanes {
+            let first = (4 * four + kk) * tile.rows / lanes + word;
+            lines.push(format!("let a{word}_{kk} = a_tile[a_from0 + {first}u];"));
+        }
+        let row = |i: u32| match lanes {
+            1 => format!("a{i}_{kk}"),
+            _ => format!("a{}_{kk}[{}]", i / lanes, i % lanes),
+        };
+        multiply(lines, tile, row, |q| format!("b{q}_{kk}"));
+    }
 }
 
 /// The head of the loop over k: this step's elements go to workgroup memory, the next step's are loaded meanwhile.
@@ -87,24 +98,45 @@ pub(super) fn open_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side
 }
 
 impl Side<'_> {
-    /// The word where the thread's part of the tile begins, for each four of k.
+    /// The word where the thread's part of the tile begins; along k, for each four of it.
     fn read_bases(&self, lines: &mut Vec<String>, tile: &Tile, first: &str) {
-        let (turn, lanes) = (self.turn(tile), self.lanes(tile));
-        for four in 0..if turn == 0 { 1 } else { tile.depth / 4 } {
-            let at = match (four * turn, lanes) {
-                (0, 1) => first.to_owned(),
-                (0, _) => format!("{first} / {lanes}u"),
-                (turned, 1) if self.name == "a" && tile.thread_rows < 4 => format!("{first} ^ {turned}u"),
-                // Written as a multiple of 4 where it is one, so that compilers see the alignment and read four at once.
-                (turned, 1) => format!("({first} / 4u ^ {}u) * 4u", turned / 4),
-                (turned, _) => format!("({first} / 4u ^ {}u) * {}u", turned / 4, 4 / lanes),
-            };
-            lines.push(format!("let {}_from{four} = {at};", self.name));
+        let (name, lanes) = (self.name, self.lanes(tile));
+        if !self.words_along_k(tile) {
+            let over = if lanes == 1 { String::new() } else { format!(" / {lanes}u") };
+            lines.push(format!("let {name}_from0 = {first}{over};"));
+            return;
+        }
+        let thread = if name == "a" { format!("{first} / {}u", tile.thread_rows) } else { format!("{first} / 4u") };
+        lines.push(format!("let {name}_from0 = {thread};"));
+        for four in 1..if self.turned(tile) { tile.depth / 4 } else { 1 } {
+            lines.push(format!("let {name}_from{four} = {name}_from0 ^ {four}u;"));
         }
     }
 
-    fn read_base(&self, tile: &Tile, k: u32) -> String {
-        let four = if self.turn(tile) == 0 { 0 } else { k / 4 };
-        format!("{}_from{four}", self.name)
+    /// The word of four terms of a thread's row (or column) `i`.
+    fn read_word(&self, tile: &Tile, four: u32, i: u32) -> String {
+        let base = if self.turned(tile) { four } else { 0 };
+        format!("{0}_tile[{0}_from{base} + {1}u]", self.name, four * self.extent + i * self.across(tile))
+    }
+
+    /// Four terms of the thread's columns from words along k: `bQ_K` has those of four columns.
+    fn read_along_k(&self, lines: &mut Vec<String>, tile: &Tile, four: u32) {
+        for j in 0..tile.thread_columns {
+            lines.push(format!("let b{j} = {};", self.read_word(tile, four, j)));
+        }
+        for kk in 0..4 {
+            for q in 0..tile.thread_columns / 4 {
+                let columns: Vec<String> = (4 * q..4 * q + 4).map(|j| format!("b{j}[{kk}]")).collect();
+                lines.push(format!("let b{q}_{kk} = vec4<f32>({});", columns.join(", ")));
+            }
+        }
+    }
+
+    /// One term of the thread's columns from words across k.
+    fn read_across(&self, lines: &mut Vec<String>, tile: &Tile, k: u32) {
+        for q in 0..tile.thread_columns / 4 {
+            let first = (k * tile.columns + q * segment(tile)) / 4;
+            lines.push(format!("let b{q}_{} = b_tile[b_from0 + {first}u];", k % 4));
+        }
     }
 }

@@ -22,26 +22,30 @@ impl Side<'_> {
         self.extent * tile.depth / 4 / tile.threads()
     }
 
-    /// Neighbours along m (or n) that are one word of workgroup memory: 4, 2 or 1. A thread must have whole words to store,
-    /// since a store to one component of a vector may touch the others, which other invocations write (Metal's compilers do
-    /// that); and whole words to read.
+    /// Whether a word of workgroup memory is four terms of one row (or column), stored as it was loaded.
+    pub fn words_along_k(&self, tile: &Tile) -> bool {
+        self.operand.along_k && tile.memory == Memory::Workgroup
+    }
+
+    /// Elements in a word of workgroup memory: 4, 2 or 1. Neighbours along m (or n), of which a thread must have whole words to
+    /// read, unless they lie along k.
     pub fn lanes(&self, tile: &Tile) -> u32 {
-        let stored = if self.operand.along_k { self.loads(tile).min(4) } else { 4 };
-        let read = if self.name == "a" { tile.thread_rows.min(4) } else { 4 };
+        let read = if self.name == "a" && !self.operand.along_k { tile.thread_rows.min(4) } else { 4 };
         match tile.memory {
-            Memory::Workgroup => stored.min(read),
+            Memory::Workgroup => read,
             // Cooperative matrices are loaded from scalars.
             Memory::Cooperative { .. } | Memory::Direct => 1,
         }
     }
 
-    /// By how much the position of an element is turned for every four of k, so that the transposing stores of a
-    /// subgroup fall on different banks of workgroup memory. 0 where elements are stored as they are loaded.
-    pub fn turn(&self, tile: &Tile) -> u32 {
-        let fours = tile.depth / 4;
-        let turn = (32 / fours).max(8);
-        let room = self.extent.min(if self.name == "b" { segment(tile) } else { self.extent });
-        if self.operand.along_k && (fours - 1) * turn < room { turn } else { 0 }
+    /// Threads side by side along m (or n).
+    pub fn across(&self, tile: &Tile) -> u32 {
+        self.extent / if self.name == "a" { tile.thread_rows } else { tile.thread_columns }
+    }
+
+    /// Whether the words of a four of k are turned by its number, so that neighbouring threads store to different banks.
+    pub fn turned(&self, tile: &Tile) -> bool {
+        self.across(tile) >= tile.depth / 4
     }
 
     /// The distance between rows of the tile in workgroup memory. Cooperative matrices take a tile as it was loaded; eight
@@ -66,28 +70,30 @@ impl Side<'_> {
         }
     }
 
-    /// Fours of k: as many neighbouring rows as make a word, then the same further on.
+    /// Fours of k. In workgroup memory the words that threads side by side read at once lie side by side: first a word of every
+    /// thread, then the next of every thread.
     fn prepare_along_k(&self, lines: &mut Vec<String>, tile: &Tile) {
         let Self { name, locate, origin, extent, .. } = self;
-        let (threads, loads, lanes, fours) = (tile.threads(), self.loads(tile), self.lanes(tile), tile.depth / 4);
+        let (fours, across) = (tile.depth / 4, self.across(tile));
         lines.push(format!("let {name}_k = thread % {fours}u * 4u;"));
-        let first = if lanes == 1 { format!("thread / {fours}u") } else { format!("thread / {fours}u * {lanes}u") };
-        for j in 0..loads {
-            let further = j / lanes * lanes * threads / fours + j % lanes;
-            lines.push(format!("let {name}_at{j} = {first} + {further}u;"));
+        for j in 0..self.loads(tile) {
+            let further = j * tile.threads() / fours;
+            lines.push(format!("let {name}_at{j} = thread / {fours}u + {further}u;"));
             lines.push(format!("let {name}_row{j} = {locate}(z, {origin} + {name}_at{j});"));
-        }
-        for j in (0..loads).step_by(lanes as usize) {
-            let word = if lanes == 1 { format!("{name}_at{j}") } else { format!("{name}_at{j} / {lanes}u") };
-            let turned = match self.turn(tile) {
-                0 => word,
-                turn => format!("({word} ^ ({name}_k * {}u{}))", turn / 4, over(lanes)),
+            if matches!(tile.memory, Memory::Cooperative { .. }) {
+                lines.push(format!("let {name}_to{j} = {name}_at{j} * {}u + {name}_k;", self.pitch(tile)));
+                continue;
+            }
+            let at = format!("{name}_at{j}");
+            let (word, thread) = match (*name, segment(tile)) {
+                ("a", _) => (format!("{at} % {}u * {across}u", tile.thread_rows), format!("{at} / {}u", tile.thread_rows)),
+                (_, all) if all == *extent => (format!("{at} % 4u * {across}u"), format!("{at} / 4u")),
+                (_, part) => {
+                    (format!("({at} / {part}u * 4u + {at} % 4u) * {across}u"), format!("{at} % {part}u / 4u"))
+                }
             };
-            let to = match tile.memory {
-                Memory::Cooperative { .. } => format!("{name}_at{j} * {}u + {name}_k", self.pitch(tile)),
-                Memory::Workgroup | Memory::Direct => format!("{name}_k * {}u + {turned}", extent / lanes),
-            };
-            lines.push(format!("let {name}_to{j} = {to};"));
+            let turn = if self.turned(tile) { format!(" ^ {name}_k / 4u") } else { String::new() };
+            lines.push(format!("let {name}_to{j} = {name}_k * {}u + {word} + ({thread}{turn});", extent / 4));
         }
     }
 
@@ -134,19 +140,8 @@ impl Side<'_> {
     /// Puts the loaded fours in the tile.
     pub fn share(&self, lines: &mut Vec<String>, tile: &Tile) {
         let (name, lanes) = (self.name, self.lanes(tile));
-        let target = format!("{name}_tile");
-        if !self.operand.along_k || tile.memory != Memory::Workgroup {
-            for j in 0..self.loads(tile) {
-                shared::put_four(lines, &target, lanes, &format!("{name}_to{j} + "), 0, &format!("{name}_next{j}"));
-            }
-            return;
-        }
-        for j in (0..self.loads(tile)).step_by(lanes as usize) {
-            for c in 0..4 {
-                let parts: Vec<String> = (j..j + lanes).map(|l| format!("{name}_next{l}[{c}]")).collect();
-                let at = format!("{name}_to{j} + {}u", c * self.extent / lanes);
-                lines.push(format!("{target}[{at}] = {};", shared::word(&parts)));
-            }
+        for j in 0..self.loads(tile) {
+            shared::put_four(lines, &format!("{name}_tile"), lanes, &format!("{name}_to{j} + "), &format!("{name}_next{j}"));
         }
     }
 }

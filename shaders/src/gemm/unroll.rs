@@ -44,7 +44,7 @@ pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> S
         Memory::Direct | Memory::Cooperative { .. } => direct_loop(&mut lines, tile, &a, &b),
     }
     if reduced != Columns::None {
-        columns::finish(&mut lines, tile, reduced, b.lanes(tile));
+        columns::finish(&mut lines, tile, reduced);
         return indent(&lines);
     }
     if tile.memory == Memory::Direct {
@@ -94,9 +94,14 @@ fn indent(lines: &[String]) -> String {
 /// One term of every output of the thread.
 pub(super) fn multiply(lines: &mut Vec<String>, tile: &Tile, a: impl Fn(u32) -> String, b: impl Fn(u32) -> String) {
     for i in 0..tile.thread_rows {
-        for q in 0..tile.thread_columns / 4 {
-            lines.push(format!("sum{i}_{q} = fma(vec4<f32>({}), {}, sum{i}_{q});", a(i), b(q)));
-        }
+        multiply_row(lines, tile, i, &a(i), &b);
+    }
+}
+
+/// One term of the thread's outputs of a row.
+pub(super) fn multiply_row(lines: &mut Vec<String>, tile: &Tile, i: u32, a: &str, b: impl Fn(u32) -> String) {
+    for q in 0..tile.thread_columns / 4 {
+        lines.push(format!("sum{i}_{q} = fma(vec4<f32>({a}), {}, sum{i}_{q});", b(q)));
     }
 }
 

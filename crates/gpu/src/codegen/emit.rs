@@ -43,6 +43,8 @@ pub(super) struct Emitter<'a> {
     point: Point<'a>,
     functions: &'a mut Functions,
     registers: Vec<Lanes>,
+    /// Casts to 16 bits whose rounding nothing sees: left out.
+    unrounded: Vec<Reg>,
     /// The statements so far.
     pub text: String,
 }
@@ -51,9 +53,23 @@ const COMPONENTS: [&str; 4] = ["x", "y", "z", "w"];
 
 impl<'a> Emitter<'a> {
     pub fn new(program: &'a Program, slots: &'a [Slot], point: Point<'a>, functions: &'a mut Functions) -> Self {
-        let mut emitter = Emitter { program, slots, point, functions, registers: vec![], text: String::new() };
+        let mut emitter = Emitter {
+            program,
+            slots,
+            point,
+            functions,
+            registers: vec![],
+            unrounded: vec![],
+            text: String::new(),
+        };
         emitter.coordinates();
         emitter
+    }
+
+    /// Leaves out the rounding of these casts.
+    pub fn without_rounding(mut self, casts: Vec<Reg>) -> Self {
+        self.unrounded = casts;
+        self
     }
 
     /// Writes the code; `values` holds the results of the kernel that the program is the epilogue of.
@@ -142,6 +158,7 @@ impl<'a> Emitter<'a> {
             }
             Instr::Load { operand, view, dtype } => self.load(reg, *operand, view, *dtype),
             Instr::Random { kind, salt, operands } => self.random(reg, *kind, *salt, operands),
+            Instr::Cast(_, from) if self.unrounded.contains(&reg) => self.registers[*from].clone(),
             Instr::Cast(to, from) => {
                 let (source, x) = (program.types[*from], self.registers[*from].clone());
                 let each = matches!(x, Lanes::Each(_));

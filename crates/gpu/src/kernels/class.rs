@@ -19,9 +19,7 @@ pub(crate) enum Class {
 pub(crate) enum Registers {
     /// 8x8 sums with all that is around them.
     Plenty,
-    /// 8x8 sums, unless every row also finds its elements for itself (Apple).
-    Some,
-    /// 8x4 sums: 8x8 spill (Intel at every subgroup size, Mali, Adreno 6xx).
+    /// 8x4 sums: 8x8 spill (Intel at every subgroup size, Apple, Mali, Adreno 6xx).
     Few,
 }
 
@@ -38,14 +36,11 @@ pub(crate) enum Size {
 
 impl Class {
     /// Every class, in the order of [`Class::index`].
-    pub const ALL: [Class; 10] = [
+    pub const ALL: [Class; 7] = [
         Class::Software,
         Class::Gpu(Registers::Plenty, Size::Small),
         Class::Gpu(Registers::Plenty, Size::Medium),
         Class::Gpu(Registers::Plenty, Size::Large),
-        Class::Gpu(Registers::Some, Size::Small),
-        Class::Gpu(Registers::Some, Size::Medium),
-        Class::Gpu(Registers::Some, Size::Large),
         Class::Gpu(Registers::Few, Size::Small),
         Class::Gpu(Registers::Few, Size::Medium),
         Class::Gpu(Registers::Few, Size::Large),
@@ -73,7 +68,7 @@ const QUALCOMM: u32 = 0x5143;
 fn registers(adapter: &AdapterSummary) -> Registers {
     // Metal tells subgroups of 4 to 64 for every GPU, so that Apple's are known by name.
     if adapter.name.starts_with("Apple ") {
-        return Registers::Some;
+        return Registers::Few;
     }
     let old_adreno = adapter.pci.0 == QUALCOMM && adapter.name.contains("(TM) 6");
     let narrow = adapter.features.subgroups.is_some_and(|(smallest, _)| smallest <= 16);
@@ -130,8 +125,8 @@ mod tests {
             ("Intel(R) Iris(R) Xe Graphics (TGL GT2)", Integrated, 0x8086, (8, 32), Registers::Few, Size::Small),
             ("Turnip Adreno (TM) 660", Integrated, QUALCOMM, (64, 128), Registers::Few, Size::Small),
             ("Turnip Adreno (TM) 740", Integrated, QUALCOMM, (64, 128), Registers::Plenty, Size::Small),
-            ("Apple M1", Integrated, 0, (4, 64), Registers::Some, Size::Small),
-            ("Apple M2 Max", Integrated, 0, (4, 64), Registers::Some, Size::Medium),
+            ("Apple M1", Integrated, 0, (4, 64), Registers::Few, Size::Small),
+            ("Apple M2 Max", Integrated, 0, (4, 64), Registers::Few, Size::Medium),
             ("Mali-G610", Integrated, 0x13b5, (16, 16), Registers::Few, Size::Small),
             ("A card of next year", Discrete, 0x10de, (32, 32), Registers::Plenty, Size::Medium),
         ];

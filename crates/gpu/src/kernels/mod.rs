@@ -147,9 +147,6 @@ const SCRATCH: [Scratch; Class::ALL.len()] = [
     scratch_of::<4>,
     scratch_of::<5>,
     scratch_of::<6>,
-    scratch_of::<7>,
-    scratch_of::<8>,
-    scratch_of::<9>,
 ];
 
 fn scratch_of<const CLASS: usize>(kernel: &Kernel, columns: Option<&Columns>) -> usize {

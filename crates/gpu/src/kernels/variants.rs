@@ -113,13 +113,11 @@ fn suits(tile: &Tile, Product { m, n, batch, .. }: Product, size: Size) -> bool 
 }
 
 fn gpu_tile(product: Product, registers: Registers, size: Size) -> Tile {
-    let eights = match registers {
-        Registers::Plenty => true,
-        Registers::Some => !product.busy_rows,
-        Registers::Few => false,
+    // 8x8 sums in a tile of 64 rows or columns spill on Adreno 7xx: docs/gpu-compilers.md.
+    let largest = match registers {
+        Registers::Plenty => Some(Tile::LARGE),
+        Registers::Few => None,
     };
-    // 8x8 sums in a tile of 64 rows or columns spill on Apple's GPUs and on Adreno 7xx: docs/gpu-compilers.md.
-    let largest = if eights { Some(Tile::LARGE) } else { None };
     let mut wanted = largest.into_iter().chain(Tile::FOURS).chain([Tile::MEDIUM]);
     let found = wanted.find(|tile| suits(tile, product, size));
     found.unwrap_or(if product.m > 16 && product.n > 16 { Tile::SMALL } else { Tile::TINY })
@@ -167,7 +165,6 @@ mod tests {
                 // A term at a time there.
                 Class::Software => continue,
                 Class::Gpu(Registers::Plenty, _) => [wide, wide],
-                Class::Gpu(Registers::Some, _) => [none, wide],
                 Class::Gpu(Registers::Few, _) => [none, none],
             };
             assert_eq!([eights(true), eights(false)], wanted, "{class:?}");

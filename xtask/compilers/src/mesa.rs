@@ -1,0 +1,40 @@
+//! Mesa's drivers and shims, unpacked into a cache folder by a script; nothing is installed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// Unpacked drivers.
+pub struct Mesa {
+    pub root: PathBuf,
+    pub version: String,
+}
+
+/// The drivers in this folder, fetched where they are not there yet; or why they cannot be had.
+///
+/// # Errors
+/// Where the script cannot be started.
+pub fn ready(folder: &Path) -> Result<std::result::Result<Mesa, String>> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/get-mesa.sh");
+    let root = folder.join("amd64");
+    let whole = || std::fs::read_to_string(folder.join("mesa.done")).ok();
+    if whole().is_none() || !root.join("usr/lib/x86_64-linux-gnu/libintel_noop_drm_shim.so").exists() {
+        if whole().is_none() {
+            println!("unpacking Mesa's drivers into {} (350 MB, nothing is installed)", folder.display());
+        }
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let output = Command::new("bash").arg(script).arg(folder).output().context("cannot start bash")?;
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        if !output.status.success() {
+            return Ok(Err(format!("Mesa's drivers are not in {} and cannot be had: {said}", folder.display())));
+        }
+        if !said.is_empty() {
+            println!("{said}");
+        }
+    }
+    Ok(match whole() {
+        Some(version) => Ok(Mesa { root, version: version.trim().to_owned() }),
+        None => Err(format!("{script} left no {}/mesa.done", folder.display())),
+    })
+}
