@@ -1,23 +1,36 @@
-//! Developer tasks: `cargo xtask test` sets up what is missing and runs every check; `cargo xtask vulkan` only sets up.
+//! Developer tasks: `cargo xtask test` sets up what is missing and runs every check; `cargo xtask vulkan` only sets up;
+//! `cargo xtask gpu-compilers` asks the vendors' compilers.
 
 mod cargo;
+mod gpu_compilers;
 mod results;
 mod test;
 mod vulkan;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
   test     set up software Vulkan if it is missing, then formatting, clippy, docs and every test; all of them run, and
            what failed stands at the end
+  gpu-compilers [OPTION...]
+           compile the kernels that 13 GPUs are given with the vendors' compilers, without a GPU, and write
+           docs/gpu-compilers.md; fails where one spills or is below its share of multiply-adds. --help tells the options
   vulkan   only set up software Vulkan (needs root; other checks run without it)
 ";
 
 fn main() -> Result<()> {
-    match std::env::args().nth(1).as_deref() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
         Some("test") => test::all(),
+        Some("gpu-compilers") => {
+            let options: Vec<&str> = arguments[1..].iter().map(String::as_str).collect();
+            if !gpu_compilers::run(&options)? {
+                bail!("the vendors' compilers find faults, or were not asked");
+            }
+            Ok(())
+        }
         Some("vulkan") => vulkan::driver().map(|driver| println!("software Vulkan: {}", driver.display())),
         _ => {
             eprint!("{USAGE}");

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::results::Results;
-use crate::{cargo, vulkan};
+use crate::{cargo, gpu_compilers, vulkan};
 
 const SLOWEST: usize = 10;
 
@@ -32,6 +32,10 @@ pub fn all() -> Result<()> {
         check(&["test", "--workspace", "--release", "--locked", "--no-fail-fast", "--doc"], &environment)?;
     } else {
         check(&["test", "--workspace", "--release", "--locked", "--no-fail-fast"], &environment)?;
+    }
+    // A few kernels of each chip; where the drivers cannot be had, the reason is printed.
+    if !gpu_compilers::run(&["--short"])? {
+        failed.push("cargo xtask gpu-compilers --short".to_owned());
     }
     report(&results, &failed)
 }

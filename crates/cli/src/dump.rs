@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use chiaro::gpu::{Access, AdapterLimits, BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning, user_cache_folder};
+use chiaro::gpu::{
+    Access, AdapterLimits, BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning,
+    user_cache_folder,
+};
 use chiaro::graph::{Backend, BackendError, Graph, HalfPrecision, PlanId, Stats, Tensor};
 use serde_json::{Value, json};
 

@@ -86,11 +86,11 @@ impl Side<'_> {
             }
             let at = format!("{name}_at{j}");
             let (word, thread) = match (*name, segment(tile)) {
-                ("a", _) => (format!("{at} % {}u * {across}u", tile.thread_rows), format!("{at} / {}u", tile.thread_rows)),
-                (_, all) if all == *extent => (format!("{at} % 4u * {across}u"), format!("{at} / 4u")),
-                (_, part) => {
-                    (format!("({at} / {part}u * 4u + {at} % 4u) * {across}u"), format!("{at} % {part}u / 4u"))
+                ("a", _) => {
+                    (format!("{at} % {}u * {across}u", tile.thread_rows), format!("{at} / {}u", tile.thread_rows))
                 }
+                (_, all) if all == *extent => (format!("{at} % 4u * {across}u"), format!("{at} / 4u")),
+                (_, part) => (format!("({at} / {part}u * 4u + {at} % 4u) * {across}u"), format!("{at} % {part}u / 4u")),
             };
             let turn = if self.turned(tile) { format!(" ^ {name}_k / 4u") } else { String::new() };
             lines.push(format!("let {name}_to{j} = {name}_k * {}u + {word} + ({thread}{turn});", extent / 4));
@@ -141,7 +141,13 @@ impl Side<'_> {
     pub fn share(&self, lines: &mut Vec<String>, tile: &Tile) {
         let (name, lanes) = (self.name, self.lanes(tile));
         for j in 0..self.loads(tile) {
-            shared::put_four(lines, &format!("{name}_tile"), lanes, &format!("{name}_to{j} + "), &format!("{name}_next{j}"));
+            shared::put_four(
+                lines,
+                &format!("{name}_tile"),
+                lanes,
+                &format!("{name}_to{j} + "),
+                &format!("{name}_next{j}"),
+            );
         }
     }
 }

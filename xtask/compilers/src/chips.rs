@@ -71,7 +71,10 @@ impl Chip {
     /// An unknown name; the message lists them.
     pub fn of(name: &str) -> Result<&'static Chip> {
         let names: Vec<_> = CHIPS.iter().map(|chip| chip.name).collect();
-        CHIPS.iter().find(|chip| chip.name == name).with_context(|| format!("no chip {name}; there are {}", names.join(", ")))
+        CHIPS
+            .iter()
+            .find(|chip| chip.name == name)
+            .with_context(|| format!("no chip {name}; there are {}", names.join(", ")))
     }
 
     fn shim(&self, mesa: &Path) -> PathBuf {
@@ -102,7 +105,10 @@ impl Chip {
         // The drivers want a newer C library than the machine may have: its own loader starts the program with it.
         let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
         command.arg("--library-path").arg(&libraries).arg("--preload").arg(self.shim(mesa)).arg(program);
-        command.env("VK_DRIVER_FILES", &manifest).env("VK_ICD_FILENAMES", &manifest).env(self.variable.0, self.variable.1);
+        command
+            .env("VK_DRIVER_FILES", &manifest)
+            .env("VK_ICD_FILENAMES", &manifest)
+            .env(self.variable.0, self.variable.1);
         command.env("VK_LOADER_LAYERS_DISABLE", "~all~").env("MESA_SHADER_CACHE_DISABLE", "true");
         command.env_remove("LD_PRELOAD").env_remove("LD_LIBRARY_PATH");
         Ok(command)

@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn registers_spills_and_the_loop_are_read_from_a_drivers_answer() {
         let code = "BB1:\n v_fma_f32 v0, v1, v2, v3\n v_mov_b32 v0, v1\n s_cbranch_scc1 BB1";
-        let results = format!("stat\tVGPRs\t48\nstat\tSpilled SGPRs\t3\nstat\tScratch size\t16\ntext\tAssembly\t{}\n{code}\n", code.len());
+        let results = format!(
+            "stat\tVGPRs\t48\nstat\tSpilled SGPRs\t3\nstat\tScratch size\t16\ntext\tAssembly\t{}\n{code}\n",
+            code.len()
+        );
         let figures = Figures::read(Driver::Radv, &results, "");
         assert_eq!((figures.registers, figures.spilled, figures.scratch), (48, 3, 16));
         assert_eq!(figures.share(), Some(50.0));

@@ -30,7 +30,8 @@ pub fn find(driver: Driver, listing: &str) -> Option<Loop> {
             labelled(listing, |line| label(line, "l"), |line| jump(line, &jumps), adreno)
         }
         Driver::Anv => {
-            let back = |line: &str| line.contains("while (").then(|| line.split_whitespace().last().map(str::to_owned))?;
+            let back =
+                |line: &str| line.contains("while (").then(|| line.split_whitespace().last().map(str::to_owned))?;
             labelled(listing, |line| label(line, "L"), back, |line| intel(line).into_iter().collect())
         }
         Driver::Nvk => blocks(listing),
@@ -121,7 +122,10 @@ fn blocks(listing: &str) -> Code {
 }
 
 fn back_edges(edges: &[Vec<usize>]) -> impl Iterator<Item = (usize, usize)> {
-    edges.iter().enumerate().flat_map(|(from, next)| next.iter().filter(move |&&to| to <= from).map(move |&to| (from, to)))
+    edges
+        .iter()
+        .enumerate()
+        .flat_map(|(from, next)| next.iter().filter(move |&&to| to <= from).map(move |&to| (from, to)))
 }
 
 fn body(edges: &[Vec<usize>], from: usize, head: usize) -> BTreeSet<usize> {
@@ -184,6 +188,9 @@ mod tests {
 
     #[test]
     fn a_program_without_a_loop_of_multiply_adds_has_no_hot_loop() {
-        assert_eq!(counts(Driver::Radv, "BB1:\n v_mov_b32 v0, v1\n s_cbranch_scc1 BB1\n v_fma_f32 v0, v1, v2, v3\n"), None);
+        assert_eq!(
+            counts(Driver::Radv, "BB1:\n v_mov_b32 v0, v1\n s_cbranch_scc1 BB1\n v_fma_f32 v0, v1, v2, v3\n"),
+            None
+        );
     }
 }

@@ -62,7 +62,11 @@ pub fn of(chip: &Chip, mesa: &Path, chiaro: &Path, folder: &Path, rows: &[&str])
         }
         let output = command.stdin(Stdio::null()).output().context("cannot start chiaro")?;
         if !output.status.success() {
-            bail!("{}: chiaro wrote no kernels of '{row}': {}", chip.name, String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "{}: chiaro wrote no kernels of '{row}': {}",
+                chip.name,
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
     }
     read(folder)

@@ -25,8 +25,8 @@ pub fn amd(line: &str) -> Vec<Op> {
 /// `(sy)(rpt3)mad.f32 r0.x, ...`: flags, one of which repeats the instruction.
 pub fn adreno(line: &str) -> Vec<Op> {
     const OTHER: &[&str] = &[
-        "ld", "st", "isam", "ldib", "stib", "nop", "br", "jump", "bar", "end", "sam", "fence", "resinfo", "atomic", "bany",
-        "ball",
+        "ld", "st", "isam", "ldib", "stib", "nop", "br", "jump", "bar", "end", "sam", "fence", "resinfo", "atomic",
+        "bany", "ball",
     ];
     let (mut times, mut rest) = (1, line);
     while let Some(inner) = rest.trim_start().strip_prefix('(') {
@@ -76,8 +76,25 @@ pub fn intel(line: &str) -> Option<Op> {
 /// `bytes name operands` behind the offset, and by how much a jump goes.
 pub fn apple(line: &str) -> Option<(Op, Option<i64>)> {
     const OTHER: &[&str] = &[
-        "load", "store", "lload", "lstore", "threadgroup", "wait", "jmp", "stop", "pop_exec", "while", "if", "else", "nop",
-        "barrier", "push", "device", "local", "stack", "uniform",
+        "load",
+        "store",
+        "lload",
+        "lstore",
+        "threadgroup",
+        "wait",
+        "jmp",
+        "stop",
+        "pop_exec",
+        "while",
+        "if",
+        "else",
+        "nop",
+        "barrier",
+        "push",
+        "device",
+        "local",
+        "stack",
+        "uniform",
     ];
     let mut words = line.split_whitespace();
     let (bytes, name) = (words.next()?, words.next()?);

@@ -36,16 +36,19 @@ const ROWS: &[&str] = &[
 const SHORT: &[&str] = &["step resnet18 batch 128", "step resnet18 batch 128 f16"];
 
 #[derive(Parser)]
-#[command(name = "cargo xtask gpu-compilers", about = "Compile the kernels of each chip with its own compiler, with no GPU")]
+#[command(
+    name = "cargo xtask gpu-compilers",
+    about = "Compile the kernels of each chip with its own compiler, with no GPU"
+)]
 struct Args {
     #[command(subcommand)]
     worker: Option<Worker>,
     /// Where Mesa's drivers and earlier figures are kept
     #[arg(long, default_value = "target/gpu-compilers")]
     folder: PathBuf,
-    /// The program that writes the kernels
-    #[arg(long, default_value = "target/release/chiaro")]
-    chiaro: PathBuf,
+    /// The program that writes the kernels; without it the `chiaro` beside this program
+    #[arg(long)]
+    chiaro: Option<PathBuf>,
     /// The document that gets the tables, when every kernel of every chip was compiled
     #[arg(long, default_value = "docs/gpu-compilers.md")]
     document: PathBuf,
@@ -122,13 +125,15 @@ fn chosen(args: &Args) -> Result<Vec<&'static Chip>> {
 }
 
 fn compiled(chip: &'static Chip, mesa: &Mesa, folder: &Path, args: &Args) -> Result<Compiled> {
+    let beside = || std::env::current_exe().map(|own| own.with_file_name("chiaro"));
+    let chiaro = args.chiaro.clone().map_or_else(beside, Ok).context("where is this program?")?;
     let rows = if args.short { SHORT } else { ROWS };
     let folder = folder.join(match (args.short, args.robust) {
         (true, _) => "short",
         (false, true) => "robust",
         (false, false) => "figures",
     });
-    let mut kernels = kernels::of(chip, &mesa.root, &args.chiaro, &folder.join("kernels").join(chip.name), rows)?;
+    let mut kernels = kernels::of(chip, &mesa.root, &chiaro, &folder.join("kernels").join(chip.name), rows)?;
     if args.short {
         shorten(&mut kernels);
     }

@@ -68,9 +68,8 @@ unsafe fn open(instance: &ash::Instance, physical: vk::PhysicalDevice, robust: b
     // SAFETY: the chains of structures live until the call that reads them returns.
     unsafe {
         let offered = instance.enumerate_device_extension_properties(physical)?;
-        let has = |name: &CStr| {
-            (robust || name != ROBUST) && offered.iter().any(|e| e.extension_name_as_c_str() == Ok(name))
-        };
+        let has =
+            |name: &CStr| (robust || name != ROBUST) && offered.iter().any(|e| e.extension_name_as_c_str() == Ok(name));
         if !has(STATISTICS) {
             bail!("the driver tells nothing of its pipelines");
         }
@@ -91,8 +90,10 @@ unsafe fn open(instance: &ash::Instance, physical: vk::PhysicalDevice, robust: b
             .shader_float16(half == vk::TRUE)
             .vulkan_memory_model(model == vk::TRUE)
             .vulkan_memory_model_device_scope(scope == vk::TRUE);
-        let mut checked = vk::PhysicalDeviceRobustness2FeaturesEXT::default().robust_buffer_access2(buffers == vk::TRUE);
-        let mut tell = vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
+        let mut checked =
+            vk::PhysicalDeviceRobustness2FeaturesEXT::default().robust_buffer_access2(buffers == vk::TRUE);
+        let mut tell =
+            vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
         let mut matrices = vk::PhysicalDeviceCooperativeMatrixFeaturesKHR::default().cooperative_matrix(true);
         let names: Vec<_> = [STATISTICS, MATRICES, ROBUST].iter().filter(|n| has(n)).map(|n| n.as_ptr()).collect();
         let queues = [vk::DeviceQueueCreateInfo::default().queue_priorities(&[1.0])];

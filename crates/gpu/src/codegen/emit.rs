@@ -53,15 +53,8 @@ const COMPONENTS: [&str; 4] = ["x", "y", "z", "w"];
 
 impl<'a> Emitter<'a> {
     pub fn new(program: &'a Program, slots: &'a [Slot], point: Point<'a>, functions: &'a mut Functions) -> Self {
-        let mut emitter = Emitter {
-            program,
-            slots,
-            point,
-            functions,
-            registers: vec![],
-            unrounded: vec![],
-            text: String::new(),
-        };
+        let mut emitter =
+            Emitter { program, slots, point, functions, registers: vec![], unrounded: vec![], text: String::new() };
         emitter.coordinates();
         emitter
     }
