@@ -52,7 +52,7 @@ pub const KNOWN: &[Known] = &[
     known("nvidia", "", "workgroup 32x32x16/2x4", 51.0, 0, SMALL),
     known("intel", "", "workgroup 16x16x16/1x4", 35.0, 0, TINY),
     known("intel", "", "workgroup 32x32x16/2x4", 49.0, 0, SMALL),
-    known("qualcomm", "", "workgroup 16x16x16/1x4", 37.0, 0, TINY),
+    known("qualcomm", "", "workgroup 16x16x16/1x4", 36.0, 0, TINY),
     known("qualcomm", "", "workgroup 32x32x16/2x4", 57.0, 0, SMALL),
     known("apple", "", "workgroup 16x16x16/1x4", 38.0, 0, TINY),
     known("apple", "", "workgroup 32x32x16/2x4", 52.0, 0, SMALL),

@@ -111,8 +111,13 @@ fn run(args: &Args) -> Result<ExitCode> {
         println!("{faults} faults");
     }
     if !args.short && !args.robust && all.len() == CHIPS.len() {
-        report::write(&args.document, &all, &mesa.version)?;
-        println!("the tables are in {}", args.document.display());
+        let figures = folder.join("figures.csv");
+        report::write(&args.document, &figures, &all, &mesa.version)?;
+        println!(
+            "the tables are in {}, every product and convolution in {}",
+            args.document.display(),
+            figures.display()
+        );
     }
     Ok(if faults > 0 || all.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

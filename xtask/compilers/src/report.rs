@@ -1,4 +1,4 @@
-//! The tables: what is worst on each chip and in each network for the document, every kernel for the file of figures beside it.
+//! The tables: what is worst on each chip and in each network for the document, every product and convolution for a file of figures.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -19,17 +19,16 @@ pub struct Compiled {
 /// The line of the document behind which the tables stand; all after it is generated.
 const MARK: &str = "<!-- from here on written by `cargo xtask gpu-compilers` -->";
 
-/// Writes the tables into the document behind the mark, and every kernel into the file of figures beside it.
+/// Writes the tables into the document behind the mark, and every product and convolution into the file of figures.
 ///
 /// # Errors
 /// A document without the mark, or what the file system says.
-pub fn write(document: &Path, all: &[Compiled], version: &str) -> Result<()> {
+pub fn write(document: &Path, figures: &Path, all: &[Compiled], version: &str) -> Result<()> {
     let text = std::fs::read_to_string(document).with_context(|| format!("cannot read {}", document.display()))?;
     let (prose, _) = text.split_once(MARK).with_context(|| format!("no line {MARK} in {}", document.display()))?;
     let text = format!("{prose}{MARK}\n\n{}", tables(all, version));
     std::fs::write(document, text).with_context(|| format!("cannot write {}", document.display()))?;
-    let figures = document.with_extension("csv");
-    std::fs::write(&figures, rows(all)).with_context(|| format!("cannot write {}", figures.display()))
+    std::fs::write(figures, rows(all)).with_context(|| format!("cannot write {}", figures.display()))
 }
 
 fn tables(all: &[Compiled], version: &str) -> String {
@@ -129,7 +128,6 @@ fn rows(all: &[Compiled]) -> String {
     let mut text =
         "chip,network,kernel,shape,tile,registers,occupancy,instructions,multiply_adds,arithmetic,share\n".to_owned();
     for compiled in all {
-        // Spills, scratch and other kernels' figures are in the document, where all of them are zero or without interest.
         for (kernel, figures) in compiled.kernels.iter().filter(|(kernel, _)| kernel.tile.is_some()) {
             let share = figures.share().map_or(String::new(), |share| format!("{share:.1}"));
             let Figures { registers, occupancy, instructions, multiply_adds, arithmetic, .. } = figures;
