@@ -64,7 +64,7 @@ fn jump(line: &str, names: &[&str]) -> Option<String> {
     let mut words = rest.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
     let first = words.next()?;
     let is = |name: &&str| first.strip_prefix(*name).is_some_and(|r| r.is_empty() || r.starts_with(['_', '.']));
-    names.iter().any(|name| is(name)).then(|| words.next_back().map(|word| word.trim_start_matches('#').to_owned()))?
+    names.iter().any(is).then(|| words.next_back().map(|word| word.trim_start_matches('#').to_owned()))?
 }
 
 /// Listings of `label:` lines and jumps that name one.
