@@ -31,7 +31,9 @@ struct Touched {
     /// Storages of its operands by their own names.
     named: Vec<usize>,
     /// Calls that come after it for other reasons.
-    before: Vec<usize>,
+    then: Vec<usize>,
+    /// Calls that come before it for other reasons.
+    first: Vec<usize>,
 }
 
 impl Dependencies {
@@ -68,7 +70,8 @@ impl Dependencies {
 
     /// One call runs before another, whatever they touch.
     pub fn order(&mut self, first: usize, then: usize) {
-        self.calls[first].before.push(then);
+        self.calls[first].then.push(then);
+        self.calls[then].first.push(first);
     }
 
     fn add(&mut self, drafts: &Drafts, call: usize) {
@@ -85,8 +88,7 @@ impl Dependencies {
         written.iter().for_each(|&s| self.writers[s].push(call));
         named.iter().for_each(|&s| self.named[s].push(call));
         let written = written.into_iter().map(|s| (s, fills(drafts, draft, s))).collect();
-        let before = std::mem::take(&mut self.calls[call].before);
-        self.calls[call] = Touched { reads, writes, written, named, before };
+        self.calls[call] = Touched { reads, writes, written, named, ..std::mem::take(&mut self.calls[call]) };
     }
 
     /// Calls that write into a storage by its own name.
@@ -124,38 +126,68 @@ impl Dependencies {
 
     /// Calls that must run after `a`; one may come twice.
     pub fn after(&self, a: usize) -> impl Iterator<Item = usize> {
-        let Touched { writes, written, before, .. } = &self.calls[a];
-        let reads = |written: &'_ Region| {
-            let written = written.clone();
-            self.users[written.storage].readers.iter().filter(move |(_, r)| written.overlaps(r))
+        let Touched { writes, written, then, .. } = &self.calls[a];
+        let reads = |w: &'_ Region| {
+            let w = w.clone();
+            self.users[w.storage].readers.iter().filter(move |(_, r)| w.overlaps(r))
         };
         let readers = writes.iter().flat_map(reads).map(|u| u.0);
         // Parts lie upon a filling.
         let parts = written.iter().filter(|(_, fills)| *fills).flat_map(|(s, _)| &self.writers[*s]).copied();
-        readers.chain(parts).filter(move |&b| b != a).chain(before.iter().copied())
+        readers.chain(parts).filter(move |&b| b != a).chain(then.iter().copied())
+    }
+
+    /// Calls that must run before `b`; one may come twice.
+    fn before(&self, b: usize) -> impl Iterator<Item = usize> {
+        let Touched { reads, written, first, .. } = &self.calls[b];
+        let writes = |r: &'_ Region| {
+            let r = r.clone();
+            self.users[r.storage].writers.iter().filter(move |(_, w)| w.overlaps(&r))
+        };
+        let writers = reads.iter().flat_map(writes).map(|u| u.0);
+        let fills = move |storage: usize| move |a: &&usize| self.calls[**a].written.contains(&(storage, true));
+        let fillings = written.iter().flat_map(move |(s, _)| self.writers[*s].iter().filter(fills(*s))).copied();
+        writers.chain(fillings).filter(move |&a| a != b).chain(first.iter().copied())
     }
 
     /// Is there a path from `a` to `b`?
     pub fn reaches(&self, a: usize, b: usize) -> bool {
-        self.search(self.after(a).collect(), b)
+        self.after(a).any(|x| x == b) || self.reaches_indirectly(a, b)
     }
 
     /// Is there a path from `a` to `b` through another call?
     pub fn reaches_indirectly(&self, a: usize, b: usize) -> bool {
-        self.search(self.after(a).filter(|&x| x != b).collect(), b)
-    }
-
-    fn search(&self, mut stack: Vec<usize>, target: usize) -> bool {
-        let mut seen = vec![false; self.calls.len()];
-        while let Some(x) = stack.pop() {
-            if x == target {
+        // From both ends, a step each: most often one of them comes to nothing at once.
+        let mut behind: Vec<usize> = self.after(a).filter(|&x| x != b).collect();
+        let mut ahead: Vec<usize> = self.before(b).filter(|&x| x != a).collect();
+        let mut from_a = vec![false; self.calls.len()];
+        let mut to_b = vec![false; self.calls.len()];
+        while !behind.is_empty() && !ahead.is_empty() {
+            if self.step(&mut behind, &mut from_a, &to_b, Self::after)
+                || self.step(&mut ahead, &mut to_b, &from_a, Self::before)
+            {
                 return true;
             }
-            if !std::mem::replace(&mut seen[x], true) {
-                stack.extend(self.after(x));
-            }
         }
-        false
+        // One side is known as a whole; what the other has not looked at may lie in it.
+        behind.into_iter().any(|x| to_b[x]) || ahead.into_iter().any(|y| from_a[y])
+    }
+
+    /// Takes a call of one side; tells whether the other side knows it.
+    fn step<'s, I: Iterator<Item = usize> + 's>(
+        &'s self,
+        stack: &mut Vec<usize>,
+        seen: &mut [bool],
+        met: &[bool],
+        next: impl Fn(&'s Self, usize) -> I,
+    ) -> bool {
+        let Some(x) = stack.pop() else {
+            return false;
+        };
+        if !std::mem::replace(&mut seen[x], true) {
+            stack.extend(next(self, x));
+        }
+        met[x]
     }
 }
 

@@ -157,7 +157,8 @@ fn merged_small(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, option
     if !pointwise || points > SMALL || points != count(&second.program.domain) {
         return None;
     }
-    if deps.reaches(a, b) || deps.reaches(b, a) {
+    let more = second.operands.iter().filter(|o| !first.operands.contains(o)).count();
+    if first.operands.len() + more > options.max_operands || deps.reaches(a, b) || deps.reaches(b, a) {
         return None;
     }
     let (mut program, code) = same_domain(&first.program, &second.program)?;

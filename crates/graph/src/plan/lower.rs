@@ -10,6 +10,7 @@ use crate::dtype::DType;
 use crate::graph::{Graph, Target, Var};
 use crate::op::Op;
 use crate::shape::{count, strides, with_rank};
+use std::collections::HashSet;
 
 pub(super) fn lower(graph: &Graph, options: &PlanOptions, decisions: Decisions) -> Drafts {
     let mut lowering = Lowering {
@@ -104,8 +105,9 @@ impl Lowering<'_> {
     fn split(&mut self, v: Var) -> Option<Var> {
         let mut best = (1, None);
         let mut stack: Vec<Var> = operands(self.graph(), v).to_vec();
+        let mut seen = HashSet::new();
         while let Some(x) = stack.pop() {
-            if self.places.region(x).is_some() {
+            if self.places.region(x).is_some() || !seen.insert(x) {
                 continue;
             }
             let shape = self.graph().shape(x).to_vec();

@@ -104,11 +104,20 @@ impl<'p, 'a> Tracer<'p, 'a> {
         if root { self.compute(v, map) } else { self.value(v, map) }
     }
 
+    /// Too many operands for a kernel that also stores something. Nobody looks at the code then, so that none is made: a sum of
+    /// many values is traced again and again, until it is split into parts that fit.
+    fn is_full(&self) -> bool {
+        self.operands.len() >= self.places.options.max_operands
+    }
+
     fn push(&mut self, instr: Instr) -> Reg {
-        self.program.push(instr, DType::F32)
+        if self.is_full() { 0 } else { self.program.push(instr, DType::F32) }
     }
 
     fn value(&mut self, v: Var, map: Vec<Axis>) -> Reg {
+        if self.is_full() {
+            return 0;
+        }
         let key = (v, map);
         if let Some(&reg) = self.memo.get(&key) {
             return reg;
