@@ -99,7 +99,7 @@ fn described(file: &str, kernel: &PlannedKernel, limits: &AdapterLimits) -> anyh
         "shape": call.shape,
         "flop": call.flops,
         "bytes": call.bytes,
-        "tile": kernel.tile,
+        "tile": call.launch.as_ref().and_then(|launch| launch.tile.as_ref()),
         "workgroups": kernel.workgroups,
         "bindings": needs.bindings.iter().map(|(_, binding)| access(binding)).collect::<Vec<_>>(),
         "limit": needs.check(&call.label, limits).err().map(|error| error.to_string()),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chiaro::Backend;
-use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, KernelChoice, OpenOptions, Selection, Tuning};
+use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, Selection, Tuning};
 use chiaro_check::fuzz::{Executor, Options, fuzz};
 
 use crate::output::{line, note};
@@ -51,7 +51,7 @@ fn names(executors: &[Executor<'_>]) -> String {
 fn on_gpu<'a>(gpu: &Gpu, fuse: bool) -> Executor<'a> {
     let gpu = gpu.clone();
     let open = move |_| {
-        let options = BackendOptions { fuse, kernels: KernelChoice::Suited, tuning: Tuning::Off };
+        let options = BackendOptions { fuse, tuning: Tuning::Off, ..BackendOptions::default() };
         Ok(Box::new(GpuBackend::new(gpu.clone(), options)) as Box<dyn Backend>)
     };
     Executor { name: format!("GPU {}", if fuse { "fused" } else { "plain" }), open: Box::new(open) }

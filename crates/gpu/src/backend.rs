@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use chiaro_graph::plan::{Plan, PlanOptions};
+use chiaro_graph::plan::{Fusions, Plan, PlanOptions};
 use chiaro_graph::{
     ArenaInfo, Backend, BackendError, Call, DType, Graph, HalfPrecision, Peaks, PlanId, Profile, Stats, Tensor,
     check_inputs,
@@ -15,7 +15,7 @@ use crate::half;
 use crate::kernels::{self, Class, Variants};
 use crate::planned::{self, PlannedKernel};
 use crate::tune::{Outcome, Tuned, Tuning};
-use crate::{AllocationCounter, Gpu, GpuBuffer, GpuError, peaks};
+use crate::{AdapterSummary, AllocationCounter, Forced, Gpu, GpuBuffer, GpuError, peaks};
 
 /// Storage bindings of a kernel on every device.
 const PORTABLE_BINDINGS: u32 = 8;
@@ -25,6 +25,10 @@ const PORTABLE_BINDINGS: u32 = 8;
 pub struct BackendOptions {
     /// Fuse kernels. Without it every op is a kernel of its own: the plain path, for comparison.
     pub fuse: bool,
+    /// Which fusions, where kernels are fused at all.
+    pub fusions: Fusions,
+    /// Tile and split in place of those that suit.
+    pub forced: Forced,
     /// Whose kernels and fusions; those of the device's kind by default.
     pub kernels: KernelChoice,
     /// Where variants of kernels come from.
@@ -33,7 +37,34 @@ pub struct BackendOptions {
 
 impl Default for BackendOptions {
     fn default() -> Self {
-        BackendOptions { fuse: true, kernels: KernelChoice::Suited, tuning: Tuning::Auto }
+        BackendOptions {
+            fuse: true,
+            fusions: Fusions::ALL,
+            forced: Forced::default(),
+            kernels: KernelChoice::Suited,
+            tuning: Tuning::Auto,
+        }
+    }
+}
+
+impl BackendOptions {
+    /// What shapes alone suggest on an adapter.
+    pub(crate) fn variants(&self, adapter: &AdapterSummary) -> Variants {
+        match (self.kernels, Class::of(adapter)) {
+            (KernelChoice::Gpu, Class::Software) => Variants::GPU,
+            (KernelChoice::Gpu | KernelChoice::Suited, class) => Variants::of(class),
+        }
+    }
+
+    /// What an adapter of these limits asks of its plans.
+    pub(crate) fn plan_options(&self, adapter: &AdapterSummary, variants: &Variants) -> PlanOptions {
+        PlanOptions {
+            max_operands: adapter.limits.storage_buffers.clamp(4, PORTABLE_BINDINGS) as usize,
+            max_bytes: usize::try_from(adapter.limits.binding_bytes).unwrap_or(usize::MAX),
+            fuse: self.fuse,
+            fusions: self.fusions,
+            ..kernels::plan_options(variants)
+        }
     }
 }
 
@@ -76,12 +107,9 @@ pub struct GpuBackend {
 impl GpuBackend {
     /// A backend without graphs on an open device. Whether kernels are checked was decided as the device was opened.
     pub fn new(gpu: Gpu, options: BackendOptions) -> GpuBackend {
-        let variants = match (options.kernels, Class::of(gpu.summary())) {
-            (KernelChoice::Gpu, Class::Software) => Variants::GPU,
-            (KernelChoice::Gpu | KernelChoice::Suited, class) => Variants::of(class),
-        };
+        let variants = options.variants(gpu.summary());
         let start = gpu.counters();
-        let tuned = Tuned::new(&gpu, variants, options.tuning);
+        let tuned = Tuned::new(&gpu, variants, options.tuning).with_forced(options.forced);
         GpuBackend { gpu, options, tuned, arenas: HashMap::new(), plans: vec![], start }
     }
 
@@ -92,13 +120,7 @@ impl GpuBackend {
 
     /// Options with which graphs are planned for this device.
     pub fn plan_options(&self) -> PlanOptions {
-        let limits = self.gpu.limits();
-        PlanOptions {
-            max_operands: limits.storage_buffers.clamp(4, PORTABLE_BINDINGS) as usize,
-            max_bytes: usize::try_from(limits.binding_bytes).unwrap_or(usize::MAX),
-            fuse: self.options.fuse,
-            ..kernels::plan_options(self.tuned.base())
-        }
+        self.options.plan_options(self.gpu.summary(), self.tuned.base())
     }
 
     /// Dispatches of one step of a compiled graph; 0 if there is no such graph.

@@ -8,7 +8,7 @@ use chiaro_shaders::kernels::{Conv2d, Kernel, MatMul, MatOperand};
 use chiaro_shaders::{Columns, Elem, Memory, ShaderError, Tile};
 
 use crate::tune::{Apart, Tolerance, ends_the_search};
-use crate::{Binding, Gpu, GpuError, KernelSource};
+use crate::{AdapterSummary, Binding, Gpu, GpuError, KernelSource};
 
 const PORTABLE: Tile = Tile::new(Memory::Direct, [16, 32, 4], [4, 4]);
 
@@ -93,25 +93,31 @@ const CASES: [Case; 4] = [
     },
 ];
 
+/// The tiles that an adapter has matrices and room for.
+pub(crate) fn possible(adapter: &AdapterSummary) -> Vec<Tile> {
+    let (features, limits) = (&adapter.features, &adapter.limits);
+    let fits = |tile: &Tile| {
+        let Memory::Cooperative { size } = tile.memory else { return false };
+        features.f16
+            && features.subgroups.is_some()
+            && features.cooperative_matrix.contains(&format!("{size}x{size}x{size} F16->F32"))
+            && tile.workgroup_bytes() <= limits.workgroup_bytes
+            && tile.threads() <= limits.workgroup_invocations
+    };
+    Tile::COOPERATIVE.into_iter().filter(fits).collect()
+}
+
 /// The tiles that the device has matrices for and that give right results. Those that do not are left off with one note. A
 /// device that is not to be tried is trusted with all of them.
 ///
 /// # Errors
 /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`].
 pub(crate) fn trusted(gpu: &Gpu) -> Result<Vec<Tile>, GpuError> {
-    let limits = gpu.limits();
-    let possible = Tile::COOPERATIVE.into_iter().filter(|tile| {
-        let Memory::Cooperative { size } = tile.memory else { return false };
-        gpu.features().f16
-            && gpu.features().subgroups.is_some()
-            && gpu.features().cooperative_matrix.contains(&format!("{size}x{size}x{size} F16->F32"))
-            && tile.workgroup_bytes() <= limits.workgroup_bytes
-            && tile.threads() <= limits.workgroup_invocations
-    });
+    let possible = possible(gpu.summary());
     if gpu.unprobed() {
-        return Ok(possible.collect());
+        return Ok(possible);
     }
-    let (right, wrong) = judge(possible.collect(), |tile, shapes, case| run(gpu, tile, shapes, case))?;
+    let (right, wrong) = judge(possible, |tile, shapes, case| run(gpu, tile, shapes, case))?;
     if let Some(reason) = wrong.first() {
         let others = if wrong.len() > 1 { format!(" (and {} more)", wrong.len() - 1) } else { String::new() };
         let left = if right.is_empty() { "cooperative matrices are" } else { "some cooperative matrix tiles are" };

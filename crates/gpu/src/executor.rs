@@ -215,7 +215,8 @@ fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Res
     let sources: Vec<KernelSource> =
         dispatches.iter().map(|(step, _, d)| KernelSource::new(label(step), d.wgsl.as_str())).collect();
     let pipelines = gpu.pipelines(&sources)?;
-    let command = |((step, call, dispatch), pipeline): ((&PlanStep, Call, Dispatch), Arc<Pipeline>)| {
+    let command = |((step, mut call, dispatch), pipeline): ((&PlanStep, Call, Dispatch), Arc<Pipeline>)| {
+        planned::sized(&mut call, pipeline.needs());
         let parts: Vec<Binding> = dispatch.parts.iter().filter_map(|part| binding(step, *part, buffers)).collect();
         let bound = gpu.bind(&pipeline, &parts)?;
         Ok(Command { pipeline, bound, workgroups: dispatch.workgroups, call })

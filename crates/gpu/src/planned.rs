@@ -1,21 +1,21 @@
 //! The kernels of a plan as texts: what a graph would be compiled to on a device, without compiling or running anything.
 
-use chiaro_graph::Call;
+use std::collections::HashMap;
+
 use chiaro_graph::plan::{Plan, Step};
+use chiaro_graph::{BackendError, Call, Graph};
 use chiaro_shaders::validate;
 
 use crate::kernels::{self, Dispatch};
 use crate::reflect::reflect;
 use crate::tune::Tuned;
-use crate::{GpuError, KernelNeeds, KernelSource, profile};
+use crate::{AdapterSummary, BackendOptions, GpuError, KernelNeeds, KernelSource, cooperative, profile};
 
 /// One dispatch of a plan.
 #[derive(Debug, Clone)]
 pub struct PlannedKernel {
     /// What it does.
     pub call: Call,
-    /// The tile of a matrix product or convolution, in words.
-    pub tile: Option<String>,
     /// The whole WGSL.
     pub wgsl: String,
     /// Workgroups in x, y and z.
@@ -45,19 +45,53 @@ impl PlannedKernel {
 pub(crate) fn dispatches<'p>(plan: &'p Plan, tuned: &Tuned) -> Result<Vec<(&'p Step, Call, Dispatch)>, GpuError> {
     let mut all = vec![];
     for step in &plan.steps {
-        let made = kernels::dispatches(step, &tuned.variants(step))
+        let variants = tuned.variants(step);
+        let made = kernels::dispatches(step, &variants)
             .map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })?;
-        all.extend(made.into_iter().enumerate().map(|(i, d)| (step, profile::call(step, i, &d), d)));
+        all.extend(made.into_iter().enumerate().map(|(i, d)| (step, profile::call(step, i, &d, &variants), d)));
     }
     Ok(all)
 }
 
 /// The kernels of a plan.
 pub(crate) fn kernels(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedKernel>, GpuError> {
-    let planned = |(step, call, dispatch): (&Step, Call, Dispatch)| {
-        // Later dispatches of a step add up what the first one left in parts.
-        let tile = kernels::tile(step, &tuned.variants(step)).filter(|_| call.flops > 0);
-        PlannedKernel { call, tile: tile.map(|t| t.to_string()), wgsl: dispatch.wgsl, workgroups: dispatch.workgroups }
-    };
-    Ok(dispatches(plan, tuned)?.into_iter().map(planned).collect())
+    let mut known: HashMap<String, KernelNeeds> = HashMap::new();
+    let mut planned = vec![];
+    for (_, mut call, dispatch) in dispatches(plan, tuned)? {
+        if !known.contains_key(&dispatch.wgsl) {
+            let needs = reflect(&KernelSource::new(&call.label, dispatch.wgsl.as_str()))?.needs;
+            known.insert(dispatch.wgsl.clone(), needs);
+        }
+        if let Some(needs) = known.get(&dispatch.wgsl) {
+            sized(&mut call, needs);
+        }
+        planned.push(PlannedKernel { call, wgsl: dispatch.wgsl, workgroups: dispatch.workgroups });
+    }
+    Ok(planned)
+}
+
+/// The kernels that a graph would be compiled to on an adapter that need not be here: chosen from shapes alone, cooperative
+/// matrices of the adapter trusted.
+///
+/// # Errors
+/// Those of planning, and [`GpuError`]s as [`BackendError::Device`].
+pub fn planned_for(
+    adapter: &AdapterSummary,
+    options: &BackendOptions,
+    graph: &Graph,
+) -> Result<Vec<PlannedKernel>, BackendError> {
+    let variants = options.variants(adapter);
+    let plan = Plan::new(graph, &options.plan_options(adapter, &variants))?;
+    let trusted = cooperative::possible(adapter);
+    let tuned = Tuned::absent(variants, adapter.limits, trusted).with_forced(options.forced);
+    kernels(&plan, &tuned)
+        .map_err(|error| BackendError::Device { device: adapter.name.clone(), detail: error.to_string() })
+}
+
+/// Fills in what the kernel itself tells of its workgroups.
+pub(crate) fn sized(call: &mut Call, needs: &KernelNeeds) {
+    if let Some(launch) = &mut call.launch {
+        launch.invocations = needs.workgroup_size.iter().product();
+        launch.workgroup_bytes = needs.workgroup_bytes;
+    }
 }

@@ -6,9 +6,9 @@ use chiaro_graph::plan::{Access, Operand, Step as PlanStep};
 use chiaro_graph::{Call, CallTime, Clock, HostTime, Profile, Tensor};
 
 use crate::executor::Executor;
-use crate::kernels::{Dispatch, Part};
+use crate::kernels::{Dispatch, Part, Variants};
 use crate::timestamps::Timestamps;
-use crate::{Gpu, GpuError};
+use crate::{Gpu, GpuError, launch};
 
 /// When the host did what for a step.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ impl HostTimes {
 }
 
 /// What dispatch number `number` of a plan's step does. The operations are the first one's: later ones add up its parts.
-pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch) -> Call {
+pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch, variants: &Variants) -> Call {
     let bytes = |part: &Part| {
         let operand: &Operand = match part {
             Part::Operand(i) => &step.operands[*i],
@@ -61,6 +61,7 @@ pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch) -> Call 
         kernel: if number == 0 { whole.kernel } else { format!("{} pass {}", whole.kernel, number + 1) },
         flops: if number == 0 { whole.flops } else { 0 },
         bytes: dispatch.parts.iter().map(|part| bytes(part) as u64).sum(),
+        launch: Some(launch::of(step, number, dispatch, variants)),
         ..whole
     }
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use chiaro_check::fuzz::{Executor, Options, fuzz};
-use chiaro_gpu::{BackendOptions, Gpu, GpuBackend, KernelChoice, OpenOptions, Tuning};
+use chiaro_gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, Tuning};
 
 /// Graphs of the test command. Each has kernels of its own to be compiled, 0.6 s of a core.
 const GRAPHS: u64 = 12;
@@ -11,7 +11,7 @@ const GRAPHS: u64 = 12;
 fn executor<'a>(gpu: &Gpu, fuse: bool) -> Executor<'a> {
     let gpu = gpu.clone();
     let open = move |_| {
-        let options = BackendOptions { fuse, kernels: KernelChoice::Suited, tuning: Tuning::Off };
+        let options = BackendOptions { fuse, tuning: Tuning::Off, ..BackendOptions::default() };
         Ok(Box::new(GpuBackend::new(gpu.clone(), options)) as Box<dyn chiaro_graph::Backend>)
     };
     Executor { name: format!("GPU {}", if fuse { "fused" } else { "plain" }), open: Box::new(open) }

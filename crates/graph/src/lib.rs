@@ -32,5 +32,5 @@ pub use graph::{
 pub use indices::IndexBound;
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
-pub use profile::{Call, CallTime, Clock, HostTime, Peaks, Profile};
+pub use profile::{Call, CallTime, Clock, HostTime, Launch, Peaks, Profile};
 pub use tensor::{Data, Tensor};

@@ -15,6 +15,30 @@ pub struct Call {
     pub flops: u64,
     /// Bytes read and written, each operand counted once.
     pub bytes: u64,
+    /// How the call is spread over the device; `None` where there are no workgroups.
+    pub launch: Option<Launch>,
+}
+
+/// How a call is spread over a device that runs workgroups: what its time is predicted from, beside its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Launch {
+    /// The tile of a matrix product or convolution, in words.
+    pub tile: Option<String>,
+    /// Workgroups.
+    pub workgroups: u64,
+    /// Invocations of a workgroup.
+    pub invocations: u32,
+    /// Bytes of its memory.
+    pub workgroup_bytes: u32,
+    /// Bytes that the invocations of all workgroups read and write in workgroup memory; of a product whose tile has none, what
+    /// they load through the nearest cache.
+    pub near_bytes: u64,
+    /// Bytes that the workgroups load from buffers, counted as often as they are loaded.
+    pub loaded_bytes: u64,
+    /// Loads that a workgroup waits for one after the other.
+    pub rounds: u64,
+    /// Whether matrix units multiply (cooperative matrices).
+    pub matrix_units: bool,
 }
 
 impl Call {
@@ -26,6 +50,7 @@ impl Call {
             shape: shape(step),
             flops: step.kernel.flops(),
             bytes: step.bytes(),
+            launch: None,
         }
     }
 }

@@ -22,7 +22,7 @@ use chiaro_graph::plan::{Kernel, Step};
 use chiaro_shaders::{Memory, Tile};
 
 use crate::kernels::{self, Choice, Variants};
-use crate::{AdapterKind, Gpu, GpuError, cooperative};
+use crate::{AdapterKind, AdapterLimits, Forced, Gpu, GpuError, cooperative};
 pub(crate) use compare::{Apart, Tolerance, ends_the_search};
 use file::TuneFile;
 use proof::Proofs;
@@ -58,6 +58,9 @@ pub(crate) struct Tuned {
     proofs: Proofs,
     /// Cooperative tiles need no proof: the device runs nothing.
     unprobed: bool,
+    /// What someone wants to see in place of all this.
+    forced: Forced,
+    limits: AdapterLimits,
 }
 
 impl Tuned {
@@ -68,8 +71,8 @@ impl Tuned {
             Tuning::Auto => Tuning::Search(BRIEF),
             other => other,
         };
-        let (choices, proofs, unprobed) = (BTreeMap::new(), Proofs::default(), gpu.unprobed());
-        let mut tuned = Tuned { base, tuning, choices, file: None, cooperative: None, proofs, unprobed };
+        let absent = Tuned::absent(base, *gpu.limits(), vec![]);
+        let mut tuned = Tuned { tuning, cooperative: None, unprobed: gpu.unprobed(), ..absent };
         if tuning != Tuning::Off
             && let Some(file) = TuneFile::of(gpu)
         {
@@ -78,6 +81,27 @@ impl Tuned {
             tuned.file = Some(file);
         }
         tuned
+    }
+
+    /// The same with a tile and a split in place of those that suit.
+    pub fn with_forced(self, forced: Forced) -> Tuned {
+        Tuned { forced, ..self }
+    }
+
+    /// What shapes suggest on a device that is not there, its cooperative tiles taken on trust.
+    pub fn absent(base: Variants, limits: AdapterLimits, cooperative: Vec<Tile>) -> Tuned {
+        let (tuning, cooperative) = (Tuning::Off, Some(cooperative));
+        Tuned {
+            base,
+            tuning,
+            choices: BTreeMap::new(),
+            file: None,
+            cooperative,
+            proofs: Proofs::default(),
+            unprobed: true,
+            forced: Forced::default(),
+            limits,
+        }
     }
 
     /// The kind of device that plans are made for.
@@ -105,9 +129,11 @@ impl Tuned {
             let wrong = |(key, tile): (&String, Tile)| self.proofs.of(key, tile) == Some(false);
             key.as_ref().zip(choice.tile).is_some_and(wrong)
         };
-        let choice = key.as_ref().and_then(|key| self.choices.get(key)).filter(|choice| !wrong(choice));
-        let choice = choice.map(|choice| cooperative.with(*choice));
-        let wanted = choice.into_iter().chain([cooperative]).find(|variants| fits(step, variants));
+        let forced = self.forced.choice(step, &self.limits, &self.cooperative_for(step));
+        let choice = key.as_ref().and_then(|key| self.choices.get(key)).copied();
+        let all = forced.into_iter().chain(choice).filter(|choice| !wrong(choice));
+        let mut all = all.map(|choice| cooperative.with(choice)).chain([cooperative]);
+        let wanted = all.find(|variants| fits(step, variants));
         wanted.unwrap_or(self.base)
     }
 

@@ -1,12 +1,11 @@
 //! Merges calls: reductions over the same points, and pointwise work into the kernel that produces its operand.
 
-use super::PlanOptions;
 use super::columns::merged_columns;
 use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Reg, Store, View};
-use super::{hoist, inline, verify};
+use super::{Fusions, PlanOptions, hoist, inline, verify};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::shape::count;
@@ -17,19 +16,19 @@ const SMALL: usize = 4096;
 /// Results of one reduction kernel at the most.
 const MAX_RESULTS: usize = 2;
 
-/// The passes that merge calls, in their order.
-const PASSES: [(&str, Pass); 6] = [
-    ("reductions", |drafts, options| merge_all(drafts, options, reductions, merged_reductions)),
-    ("consumers", consumers),
-    ("columns", |drafts, options| merge_all(drafts, options, producers_of_reductions, merged_columns)),
-    ("hoist", |drafts, options| {
-        if hoist::hoist(drafts) {
+/// The passes that merge calls, in their order, each with the switch that it is behind.
+const PASSES: [(&str, Switch, Pass); 6] = [
+    ("reductions", |_| true, |drafts, options| merge_all(drafts, options, reductions, merged_reductions)),
+    ("consumers", |on| on.pointwise, consumers),
+    ("columns", |on| on.columns, |drafts, options| merge_all(drafts, options, producers_of_reductions, merged_columns)),
+    ("hoist", |on| on.hoist, |drafts, options| {
+        if hoist::hoist(drafts) && options.fusions.pointwise {
             // Calls with fewer operands than before.
             consumers(drafts, options);
         }
     }),
-    ("inline", inline::inline),
-    ("small", |drafts, options| merge_all(drafts, options, small_companions, merged_small)),
+    ("inline", |on| on.inline, inline::inline),
+    ("small", |on| on.pointwise, |drafts, options| merge_all(drafts, options, small_companions, merged_small)),
 ];
 
 /// Runs all passes, each verified.
@@ -37,7 +36,7 @@ const PASSES: [(&str, Pass); 6] = [
 /// # Errors
 /// [`GraphError::Plan`](crate::GraphError::Plan) if a pass breaks an invariant.
 pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) -> Result<()> {
-    for (name, pass) in PASSES {
+    for (name, _, pass) in PASSES.into_iter().filter(|(_, wanted, _)| wanted(&options.fusions)) {
         pass(drafts, options);
         verify::calls(drafts, name)?;
     }
@@ -48,6 +47,7 @@ fn consumers(drafts: &mut Drafts, options: &PlanOptions) {
     merge_all(drafts, options, producers_of_pointwise, merged_consumer);
 }
 
+type Switch = fn(&Fusions) -> bool;
 type Pass = fn(&mut Drafts, &PlanOptions);
 /// The calls with which a call may perhaps be merged.
 type Partners = fn(&Dependencies, &Draft, usize) -> Vec<usize>;

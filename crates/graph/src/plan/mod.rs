@@ -9,6 +9,7 @@ mod decide;
 mod dependencies;
 mod draft;
 mod fuse;
+mod fusions;
 mod hoist;
 mod inline;
 mod kernel;
@@ -21,6 +22,7 @@ mod trace;
 mod traffic;
 mod verify;
 
+pub use fusions::Fusions;
 pub use kernel::{
     Access, AxisShape, ColumnKind, Columns, ConvShape, ImagesShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
 };
@@ -80,6 +82,8 @@ pub struct PlanOptions {
     pub epilogue_in_place: bool,
     /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
     pub fuse: bool,
+    /// Which fusions, where kernels are fused at all.
+    pub fusions: Fusions,
 }
 
 impl Default for PlanOptions {
@@ -95,6 +99,7 @@ impl Default for PlanOptions {
             has_epilogue: Kernel::has_epilogue,
             epilogue_in_place: true,
             fuse: true,
+            fusions: Fusions::ALL,
         }
     }
 }

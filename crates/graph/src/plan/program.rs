@@ -164,7 +164,7 @@ impl Program {
     }
 
     /// Positions of the operands that the program loads, once for each load.
-    pub(super) fn loaded(&self) -> impl Iterator<Item = usize> {
+    pub fn loaded(&self) -> impl Iterator<Item = usize> {
         self.instrs.iter().filter_map(|i| match i {
             Instr::Load { operand, .. } => Some(*operand),
             _ => None,

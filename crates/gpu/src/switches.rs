@@ -1,0 +1,72 @@
+//! Variants that someone wants to see in place of those that suit: for ablations, which then need no other program.
+
+use std::str::FromStr;
+
+use chiaro_graph::plan::Step;
+use chiaro_shaders::{Memory, Tile};
+
+use crate::AdapterLimits;
+use crate::kernels::{self, Choice};
+
+/// A tile and a split for every kernel that can have them; the others keep what suits them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forced {
+    tile: Option<Tile>,
+    parts: Option<u32>,
+}
+
+impl Forced {
+    /// A tile by its name as reports have it, such as `128x64x16/8x4` (with workgroup memory), `direct 16x32x1/8x4` or
+    /// `cooperative16 64x64x32/32x32`; and the parts in which the terms of a weight gradient are summed, at most as many as
+    /// the plan has scratch for.
+    ///
+    /// # Errors
+    /// A message with the known names if there is no such tile.
+    pub fn new(tile: Option<&str>, parts: Option<u32>) -> Result<Forced, String> {
+        Ok(Forced { tile: tile.map(|text| text.parse::<Named>()).transpose()?.map(|named| named.0), parts })
+    }
+
+    /// The choice for a step, where the device can run the tile and the kernel can have it.
+    pub(crate) fn choice(&self, step: &Step, limits: &AdapterLimits, cooperative: &[Tile]) -> Option<Choice> {
+        let runs = |tile: &Tile| {
+            let trusted = !matches!(tile.memory, Memory::Cooperative { .. }) || cooperative.contains(tile);
+            let room = tile.workgroup_bytes() <= limits.workgroup_bytes;
+            trusted && room && tile.threads() <= limits.workgroup_invocations
+        };
+        let reduces = |tile: &Tile| step.columns.is_none() || tile.reduces(kernels::reduced_columns(step));
+        let tile = self.tile.filter(|tile| runs(tile) && reduces(tile));
+        (tile.is_some() || self.parts.is_some()).then_some(Choice { tile, parts: self.parts, threads: None })
+    }
+}
+
+struct Named(Tile);
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Named, String> {
+        let text = text.trim().to_lowercase();
+        let full = if text.contains(' ') { text.clone() } else { format!("workgroup {text}") };
+        let mut all = Tile::ALL.into_iter().chain(Tile::COOPERATIVE);
+        all.find(|tile| tile.to_string() == full).map(Named).ok_or_else(|| {
+            let known: Vec<String> = Tile::ALL.iter().chain(&Tile::COOPERATIVE).map(ToString::to_string).collect();
+            format!("there is no tile '{text}'; known are {} ('workgroup' may be left out)", known.join(", "))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tile_is_known_by_its_name_in_reports_and_a_wrong_one_names_them_all() {
+        for tile in Tile::ALL.into_iter().chain(Tile::COOPERATIVE) {
+            assert_eq!(Forced::new(Some(&tile.to_string()), None), Ok(Forced { tile: Some(tile), parts: None }));
+        }
+        let short = Forced::new(Some("128x128x16/8x8"), Some(4)).expect("known");
+        assert_eq!(short, Forced { tile: Some(Tile::LARGE), parts: Some(4) });
+        let error = Forced::new(Some("7x7"), None).expect_err("no such tile");
+        assert!(error.contains("'7x7'") && error.contains("cooperative16 128x128x32/64x32"), "{error}");
+    }
+}
