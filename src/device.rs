@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use chiaro_gpu::{
-    AdapterKind, Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, Tuning,
-    user_cache_folder,
+    AdapterKind, Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, user_cache_folder,
 };
 use chiaro_graph::Backend;
 
@@ -27,13 +26,15 @@ pub struct DeviceOptions {
     /// Where a GPU's compiled kernels and tuned choices are kept between runs: the user's cache folder
     /// ([`user_cache_folder`]) by default. Absent: nowhere.
     pub cache: Option<PathBuf>,
-    /// Where a GPU's variants of kernels come from.
-    pub tuning: Tuning,
+    /// How a GPU's kernels are chosen and fused, and where variants come from.
+    pub gpu: BackendOptions,
+    /// Build a GPU's kernels with every runtime check: slower, for tests and bug hunts.
+    pub checked: bool,
 }
 
 impl Default for DeviceOptions {
     fn default() -> Self {
-        DeviceOptions { threads: None, cache: user_cache_folder(), tuning: Tuning::Auto }
+        DeviceOptions { threads: None, cache: user_cache_folder(), gpu: BackendOptions::default(), checked: false }
     }
 }
 
@@ -64,6 +65,7 @@ pub struct Device {
     software: bool,
     why: String,
     notes: Notes,
+    gpu: Option<Gpu>,
 }
 
 impl Device {
@@ -98,6 +100,7 @@ impl Device {
                     software: true,
                     why: asked(),
                     notes: Notes::default(),
+                    gpu: None,
                 })
             }
             _ if lower == "gpu" || lower.starts_with("gpu:") => match lower.parse().and_then(|s| open_gpu(&s, options))
@@ -144,6 +147,11 @@ impl Device {
         &self.notes
     }
 
+    /// The open GPU, where it is one.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        self.gpu.as_ref()
+    }
+
     /// Why this one was chosen.
     pub fn why(&self) -> &str {
         &self.why
@@ -157,15 +165,15 @@ fn unknown(name: &str) -> DeviceError {
 fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
     let backend = chiaro_cpu::Cpu::new(options.threads).map_err(|e| DeviceError::Cpu(e.to_string()))?;
     let backend = Box::new(backend);
-    Ok(Device { backend, kind: DeviceKind::Cpu, software: true, why, notes: Notes::default() })
+    Ok(Device { backend, kind: DeviceKind::Cpu, software: true, why, notes: Notes::default(), gpu: None })
 }
 
 fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, GpuError> {
-    let open = OpenOptions { cache: options.cache.clone(), cooperative_matrix: true, ..OpenOptions::default() };
+    let (cache, checked) = (options.cache.clone(), options.checked);
+    let open = OpenOptions { cache, checked, cooperative_matrix: true, ..OpenOptions::default() };
     let gpu = Gpu::open(selection, open)?;
     let (why, notes) = (gpu.why().to_string(), gpu.notes().clone());
     let software = gpu.summary().kind == AdapterKind::Software;
-    let backend =
-        Box::new(GpuBackend::new(gpu, BackendOptions { tuning: options.tuning, ..BackendOptions::default() }));
-    Ok(Device { backend, kind: DeviceKind::Gpu, software, why, notes })
+    let backend = Box::new(GpuBackend::new(gpu.clone(), options.gpu.clone()));
+    Ok(Device { backend, kind: DeviceKind::Gpu, software, why, notes, gpu: Some(gpu) })
 }

@@ -6,8 +6,11 @@ use chiaro_nn::Result;
 use crate::resident::kernel;
 use crate::workload::{Group, Workload};
 
-/// Images of a batch.
+/// Images of a batch; rows of other batches have theirs in their name.
 const BATCH: usize = 32;
+
+/// The batch that training steps are compared at.
+const LARGE_BATCH: usize = 128;
 
 /// Image side, channels in and out, kernel extent, stride.
 type Shape = (usize, usize, usize, usize, usize);
@@ -48,27 +51,33 @@ pub(crate) fn all() -> Result<Vec<Workload>> {
     let networks = [("small-cnn", SMALL_CNN), ("resnet18", RESNET18_32), ("resnet18-224", RESNET18_224)];
     for (network, shapes) in networks {
         for shape in shapes {
-            all.extend(directions(network, *shape, 1, DType::F32)?);
+            all.extend(directions(network, BATCH, *shape, 1, DType::F32)?);
         }
     }
-    all.extend(directions("depthwise", (28, 128, 128, 3, 1), 128, DType::F32)?);
+    all.extend(directions("depthwise", BATCH, (28, 128, 128, 3, 1), 128, DType::F32)?);
     for shape in [(32, 64, 64, 3, 1), (8, 256, 256, 3, 1)] {
-        all.extend(directions("resnet18", shape, 1, DType::F16)?);
+        all.extend(directions("resnet18", BATCH, shape, 1, DType::F16)?);
+    }
+    for dtype in [DType::F32, DType::F16] {
+        for shape in RESNET18_32 {
+            all.extend(directions("resnet18", LARGE_BATCH, *shape, 1, dtype)?);
+        }
     }
     Ok(all)
 }
 
 /// Forward, input gradient and weight gradient.
-fn directions(network: &str, shape: Shape, groups: usize, dtype: DType) -> Result<[Workload; 3]> {
+fn directions(network: &str, batch: usize, shape: Shape, groups: usize, dtype: DType) -> Result<[Workload; 3]> {
     let (size, from, to, extent, stride) = shape;
     let spec = ConvSpec { stride: [stride; 2], padding: [extent / 2; 4], groups, ..ConvSpec::default() };
     let out = (size + 2 * (extent / 2) - extent) / stride + 1;
-    let x = [BATCH, size, size, from];
+    let x = [batch, size, size, from];
     let w = [to, extent, extent, from / groups];
-    let y = [BATCH, out, out, to];
+    let y = [batch, out, out, to];
+    let images = if batch == BATCH { String::new() } else { format!(" batch {batch}") };
     let half = if dtype == DType::F16 { " f16" } else { "" };
     let name = |direction: &str| {
-        format!("conv {network} {size}x{size} {from}-{to} {extent}x{extent}/{stride} {direction}{half}")
+        format!("conv {network} {size}x{size} {from}-{to} {extent}x{extent}/{stride} {direction}{images}{half}")
     };
     let gradient = |wrt: usize| {
         let spec = spec.clone();

@@ -6,11 +6,13 @@ mod depthwise;
 mod imagenet;
 mod matmul;
 mod memory;
+mod model;
 mod resident;
 mod session;
 mod step;
 mod workload;
 
+pub use model::{CARDS, Card, Estimate, Limit, Rates};
 pub use session::Session;
 pub use workload::{Group, Workload};
 

@@ -4,7 +4,7 @@ use chiaro_graph::DType;
 use chiaro_nn::{Adam, AdamW, Model, Optimizer, Precision, Result, Sgd, TrainOptions, TrainStep, models};
 
 use crate::depthwise::Depthwise;
-use crate::imagenet::ResNet18;
+use crate::imagenet::{ResNet18, ResNet50};
 use crate::workload::{CLASSES, Group, Values, Workload};
 
 /// Model, images of a batch, their height, width and channels, and the precision of the layers; the cheapest first.
@@ -21,6 +21,9 @@ const MODELS: &[(&str, usize, [usize; 3], DType)] = &[
     ("resnet18", 128, [32, 32, 3], DType::F16),
     ("depthwise", 128, [32, 32, 3], DType::F32),
     ("depthwise", 128, [32, 32, 3], DType::F16),
+    ("resnet18-224", 32, [224, 224, 3], DType::F16),
+    ("resnet50-224", 32, [224, 224, 3], DType::F32),
+    ("resnet50-224", 32, [224, 224, 3], DType::F16),
 ];
 
 pub(crate) fn all() -> Result<Vec<Workload>> {
@@ -31,6 +34,7 @@ fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Wor
     let model = match name {
         "resnet18-224" => Model::new(name, image, CLASSES, ResNet18(CLASSES))?,
         "depthwise" => Model::new(name, image, CLASSES, Depthwise(CLASSES))?,
+        "resnet50-224" => Model::new(name, image, CLASSES, ResNet50(CLASSES))?,
         _ => models::by_name(name, CLASSES, image)?,
     };
     let (precision, half) = if dtype == DType::F16 { (Precision::f16(), " f16") } else { (Precision::F32, "") };
@@ -51,7 +55,7 @@ fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Wor
 fn optimizer(model: &str) -> Optimizer {
     match model {
         "mnist-cnn" | "tutorial-cnn" => Optimizer::Adam(Adam::default()),
-        "resnet20" | "resnet18" | "resnet18-224" => Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }),
+        "resnet20" | "resnet18" | "resnet18-224" | "resnet50-224" => Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }),
         _ => Optimizer::AdamW(AdamW::default()),
     }
 }

@@ -1,6 +1,6 @@
 //! The `--device` option that several subcommands share.
 
-use chiaro::gpu::Tuning;
+use chiaro::gpu::{BackendOptions, Tuning};
 use chiaro::{Device, DeviceOptions};
 
 use crate::usage::Usage;
@@ -45,7 +45,12 @@ pub fn limit_threads(threads: Option<u16>) -> anyhow::Result<()> {
 /// Opens a device by its name.
 pub fn open(name: &str, threads: Option<u16>, no_tune: bool) -> anyhow::Result<Device> {
     limit_threads(threads)?;
+    Ok(Device::by_name(name, &options(threads, no_tune))?)
+}
+
+/// How a device is opened.
+pub fn options(threads: Option<u16>, no_tune: bool) -> DeviceOptions {
     let tuning = if no_tune { Tuning::Off } else { Tuning::Auto };
-    let options = DeviceOptions { threads: threads.map(usize::from), tuning, ..DeviceOptions::default() };
-    Ok(Device::by_name(name, &options)?)
+    let gpu = BackendOptions { tuning, ..BackendOptions::default() };
+    DeviceOptions { threads: threads.map(usize::from), gpu, ..DeviceOptions::default() }
 }

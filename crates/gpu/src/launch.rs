@@ -37,6 +37,7 @@ fn of_product(step: &Step, tile: &Tile, product: &Product, plain: Launch) -> Lau
         tile: Some(tile.to_string()),
         invocations: tile.threads(),
         workgroup_bytes: tile.workgroup_bytes(),
+        tile_flops: 2 * plain.workgroups * terms * rows * columns,
         near_bytes: plain.workgroups * terms * near,
         loaded_bytes: plain.workgroups * terms * (rows * a + columns * b),
         rounds: terms.div_ceil(u64::from(tile.depth)),
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].workgroups, all[0].rounds, all[0].invocations), (workgroups, 512 / 16, 256));
         assert_eq!(all[0].loaded_bytes, workgroups * 512 * (64 + 64) * 4);
+        assert_eq!(all[0].tile_flops, 2 * 256 * 512 * 128);
         // 256 threads read 4 and 4 elements a term, and the workgroup writes 64 and 64.
         assert_eq!(all[0].near_bytes, workgroups * 512 * (256 * 8 + 128) * 4);
         assert!(!all[0].matrix_units && all[0].tile.as_deref() == Some("workgroup 64x64x16/4x4"));

@@ -30,6 +30,8 @@ pub struct Launch {
     pub invocations: u32,
     /// Bytes of its memory.
     pub workgroup_bytes: u32,
+    /// Operations of a product's tiles, what lies outside of the result included; 0 for other kernels.
+    pub tile_flops: u64,
     /// Bytes that the invocations of all workgroups read and write in workgroup memory; of a product whose tile has none, what
     /// they load through the nearest cache.
     pub near_bytes: u64,

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use chiaro::graph::{Backend, BackendError, Call, Clock, Peaks};
-use chiaro_bench::{Group, Session, Workload};
+use chiaro_bench::{Group, Rates, Session, Workload};
 
+use super::calls::CallRow;
+use super::model::Predicted;
 use super::report::{Row, precision};
 
 /// How long a row takes.
@@ -13,6 +15,8 @@ pub struct Limits {
     pub wanted: Duration,
     /// Time after which a row ends with the runs it has.
     pub most: Duration,
+    /// Runs that are timed dispatch by dispatch, where dispatches are told one by one.
+    pub calls: Option<usize>,
 }
 
 /// Seconds of several runs.
@@ -41,6 +45,7 @@ pub fn measure(
     case: &Workload,
     limits: &Limits,
     peaks: Option<&Peaks>,
+    model: Option<&Rates>,
 ) -> Result<Row, BackendError> {
     let started = Instant::now();
     let session = Session::new(backend, case)?;
@@ -56,7 +61,8 @@ pub fn measure(
     // The plain loop first, for its counters as much as for its time.
     let mut times = host_times(&session, backend, one, row, limits)?;
     let steady = backend.stats();
-    let device = device_times(&session, backend, row, limits, case.group == Group::Step);
+    let profiled = profiles(&session, backend, row, limits, case.group == Group::Step);
+    let device = profiled.device;
     let device_seconds = device.as_ref().map(|times| sorted(times)[0]);
     if case.group != Group::Step
         && let Some(device) = device
@@ -91,6 +97,11 @@ pub fn measure(
         images_per_second: case.images.map(|images| images as f64 / fastest),
         host_encode_seconds: encode_nanoseconds as f64 * 1e-9 / counted.max(1) as f64,
         device_seconds,
+        model: model.filter(|_| limits.calls.is_some()).map(|rates| Predicted::of(rates, &calls)),
+        calls: match limits.calls {
+            Some(_) => call_rows(&calls, &profiled.calls, peaks, model),
+            None => vec![],
+        },
     })
 }
 
@@ -119,28 +130,41 @@ fn host_times(
     Ok(times)
 }
 
-/// Times of all kernels of a run by the device's clock; `None` where it has none or its times make no sense. Of a step a few
-/// runs will do.
-fn device_times(
-    session: &Session,
-    backend: &mut dyn Backend,
-    row: Instant,
-    limits: &Limits,
-    few: bool,
-) -> Option<Times> {
+/// What runs that were timed dispatch by dispatch told.
+struct Profiles {
+    /// Seconds of all kernels of a run by the device's clock; absent where it has none or its times make no sense.
+    device: Option<Times>,
+    /// The times of each dispatch.
+    calls: Vec<Vec<f64>>,
+}
+
+/// Runs that are timed dispatch by dispatch. Of a step a few will do; where nobody asks for dispatches, only the device's own
+/// clock is of use.
+fn profiles(session: &Session, backend: &mut dyn Backend, row: Instant, limits: &Limits, few: bool) -> Profiles {
     let started = Instant::now();
-    let mut times = Times { clock: Clock::Device, seconds: vec![], runs: 0 };
-    while times.seconds.is_empty() || (times.go_on(row, started, limits) && !(few && times.seconds.len() >= 3)) {
+    let mut device = Times { clock: Clock::Device, seconds: vec![], runs: 0 };
+    let mut calls: Vec<Vec<f64>> = vec![];
+    let (mut runs, mut sane) = (0, true);
+    let wanted = limits.calls.unwrap_or(3);
+    while runs == 0 || (row.elapsed() < limits.most && (runs < wanted || (!few && started.elapsed() < limits.wanted))) {
         let run = Instant::now();
-        let profile = session.profile(backend).ok()?;
+        let Ok(profile) = session.profile(backend) else { break };
         let seconds = profile.call_seconds();
-        let sane = seconds > 0.0 && seconds <= run.elapsed().as_secs_f64();
-        if profile.clock != Clock::Device || !sane {
-            return None;
+        sane &= profile.clock == Clock::Device && seconds > 0.0 && seconds <= run.elapsed().as_secs_f64();
+        if !sane && limits.calls.is_none() {
+            break;
         }
-        times.push(seconds, 1);
+        device.push(seconds, 1);
+        calls.resize(profile.calls.len(), vec![]);
+        calls.iter_mut().zip(&profile.calls).for_each(|(times, call)| times.push(call.seconds));
+        runs += 1;
     }
-    Some(times)
+    Profiles { device: (sane && runs > 0).then_some(device), calls }
+}
+
+fn call_rows(calls: &[Call], times: &[Vec<f64>], peaks: Option<&Peaks>, model: Option<&Rates>) -> Vec<CallRow> {
+    let times = |i: usize| times.get(i).map_or(&[][..], Vec::as_slice);
+    calls.iter().enumerate().map(|(i, call)| CallRow::new(call, times(i), peaks, model)).collect()
 }
 
 fn sorted(times: &Times) -> Vec<f64> {

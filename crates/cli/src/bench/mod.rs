@@ -1,41 +1,58 @@
 //! `chiaro bench`: how fast a device is, kernel by kernel and step by step, beside what it could do.
 
+mod calls;
 mod measure;
+mod model;
 mod predict;
+mod predicted;
 mod report;
+mod run;
+mod singles;
+mod switches;
 mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use chiaro::graph::{Backend, BackendError, DType, HalfPrecision, Peaks};
-use chiaro_bench::{Group, Session, Workload, workloads};
+use chiaro::gpu::Peak;
+use chiaro::graph::{Backend, BackendError, DType, HalfPrecision};
+use chiaro_bench::{Session, Workload, workloads};
 
 use crate::device::DeviceArgs;
 use crate::dump::Dump;
-use crate::output::{line, save};
+use crate::output::line;
 use crate::profile;
 use crate::usage::Usage;
-use crate::waiting::Waiting;
-use measure::{Limits, measure};
-use predict::Predictor;
-use report::{Missing, Report};
+use switches::SwitchArgs;
 
 /// Measure kernels and whole training steps
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    switches: SwitchArgs,
     /// Only rows whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// Only the row whose name is the whole of --filter
     #[arg(long, requires = "filter")]
     exact: bool,
-    /// Write the figures to this file as JSON
+    /// Write the figures to this file as JSON, dispatch by dispatch
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the dispatches of all rows to this file as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Print the dispatches of each row too
+    #[arg(long)]
+    calls: bool,
+    /// Runs of a step that are timed dispatch by dispatch; the median counts
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// Predict the rows for this card (a part of its name, such as h100) by the model and run nothing; needs no GPU
+    #[arg(long, value_name = "CARD", conflicts_with_all = ["list", "profile", "dump_kernels"])]
+    model: Option<String>,
     /// Seconds to spend on each row
     #[arg(long, default_value_t = 0.3, value_name = "S")]
     seconds: f64,
@@ -55,106 +72,61 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let limits = Limits { wanted: seconds("--seconds", args.seconds)?, most: seconds("--limit", args.limit)? };
-    let cases = chosen(args)?;
+    let chosen = Chosen::of(args)?;
     if args.list {
-        table::list(&cases)?;
+        table::list(&chosen)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(folder) = &args.dump_kernels {
-        let mut dump = Dump::new(folder, &args.device.device, args.device.no_tune, &[])?;
-        for case in &cases {
-            if case.dtype == DType::F16 && dump.half_precision() == HalfPrecision::Missing {
-                line(&table::left_out(case, "the device does not compute in f16"))?;
-            } else {
-                dump.write(&case.name, case.graph())?;
-            }
-        }
-        dump.finish()?;
-        return Ok(ExitCode::SUCCESS);
+        return dumped(args, &chosen.cases, folder);
     }
     if let Some(path) = &args.profile {
-        return traced(args, &cases, path);
+        return traced(args, &chosen.cases, path);
     }
-    let opening = Waiting::new("opening the device");
-    let mut first = args.device.open()?;
-    drop(opening);
-    line(&format!("device: {} ({})", first.name(), first.why()))?;
-    let measuring = Waiting::new("measuring the roofline");
-    // A device that cannot measure its own peaks still runs rows.
-    let peaks = first.backend().peaks().ok();
-    let mut report = Report::new(first.name(), peaks);
-    drop(first);
-    drop(measuring);
-    table::peaks(peaks.as_ref())?;
-    let mut predictor = Predictor::new(peaks, limits.most, args.device.device.contains("software"));
-    let mut section = None;
-    for case in &cases {
-        table::section(&mut section, case.group == Group::Step)?;
-        one(args, case, &limits, &mut predictor, &mut report)?;
+    match &args.model {
+        Some(name) => predicted::run(args, model::card(name)?, &chosen.cases),
+        None => run::run(args, &chosen),
     }
-    table::notes(&report)?;
-    if let Some(path) = &args.json {
-        save(path, &serde_json::to_string_pretty(&report)?)?;
-    }
-    Ok(if report.rows.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn seconds(option: &str, value: f64) -> anyhow::Result<Duration> {
-    let message = || format!("{option} must be a number of at least 0, not {value}");
-    Ok(Duration::try_from_secs_f64(value).map_err(|_| Usage(message()))?)
+/// `--dump-kernels`: the kernels of the rows as files.
+fn dumped(args: &Args, cases: &[Workload], folder: &Path) -> anyhow::Result<ExitCode> {
+    let mut dump = Dump::new(folder, &args.device.device, args.device.no_tune, &[])?;
+    for case in cases {
+        if case.dtype == DType::F16 && dump.half_precision() == HalfPrecision::Missing {
+            line(&table::left_out(case, "the device does not compute in f16"))?;
+        } else {
+            dump.write(&case.name, case.graph())?;
+        }
+    }
+    dump.finish()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The rows whose name contains the filter's text, or is it.
-fn chosen(args: &Args) -> anyhow::Result<Vec<Workload>> {
-    let mut cases = workloads()?;
-    let fits = |name: &str, text: &str| if args.exact { name == text } else { name.contains(text) };
-    cases.retain(|case| args.filter.as_ref().is_none_or(|text| fits(&case.name, text)));
-    if cases.is_empty() {
-        let (named, text) = (if args.exact { "" } else { "like " }, args.filter.as_deref().unwrap_or_default());
-        return Err(Usage(format!("no row is named {named}'{text}'; --list shows the names")).into());
-    }
-    Ok(cases)
+struct Chosen {
+    pub peaks: Vec<Peak>,
+    pub cases: Vec<Workload>,
+    /// Steps whose start is measured.
+    pub starts: Vec<Workload>,
 }
 
-/// One row: measured, left out with a reason, or failed with one.
-fn one(
-    args: &Args,
-    case: &Workload,
-    limits: &Limits,
-    predictor: &mut Predictor,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    let reason = match report.peaks {
-        Some(Peaks { flops_f16: None, .. }) if case.dtype == DType::F16 => {
-            Some("the device does not compute in f16".to_string())
+impl Chosen {
+    fn of(args: &Args) -> anyhow::Result<Chosen> {
+        let text = args.filter.as_deref();
+        let fits = |name: &str| text.is_none_or(|text| if args.exact { name == text } else { name.contains(text) });
+        let mut cases = workloads()?;
+        let mut starts = chiaro_bench::steps()?;
+        starts.retain(|case| singles::start_name(case).is_some_and(|name| fits(&name)));
+        cases.retain(|case| fits(&case.name));
+        let peaks: Vec<Peak> = Peak::ALL.into_iter().filter(|peak| fits(peak.name())).collect();
+        if cases.is_empty() && peaks.is_empty() && starts.is_empty() {
+            let named = if args.exact { "" } else { "like " };
+            let text = text.unwrap_or_default();
+            return Err(Usage(format!("no row is named {named}'{text}'; --list shows the names")).into());
         }
-        _ => predictor.too_long(case)?,
-    };
-    if let Some(reason) = reason {
-        line(&table::left_out(case, &reason))?;
-        report.left_out.push(Missing::new(case, reason));
-        return Ok(());
+        Ok(Chosen { peaks, cases, starts })
     }
-    let waiting = Waiting::new(format!("measuring {}", case.name));
-    // A device of its own for each row: buffers of earlier rows would count into its memory.
-    let measured = args.device.open().and_then(|mut device| {
-        let peaks = report.peaks;
-        Ok(measure(device.backend(), case, limits, peaks.as_ref())?)
-    });
-    drop(waiting);
-    match measured {
-        Ok(row) => {
-            predictor.learn(case.group, &row);
-            line(&table::row(&row))?;
-            report.rows.push(row);
-        }
-        Err(error) => {
-            line(&format!("{}: {error:#}", case.name))?;
-            report.failed.push(Missing::new(case, format!("{error:#}")));
-        }
-    }
-    Ok(())
 }
 
 /// `--profile`: one run of one row after a few that warm up.
@@ -168,7 +140,7 @@ fn traced(args: &Args, cases: &[Workload], path: &Path) -> anyhow::Result<ExitCo
         );
         return Err(Usage(message).into());
     };
-    let mut device = args.device.open()?;
+    let mut device = args.switches.open(&args.device, &args.switches.options(&args.device)?)?;
     line(&format!("device: {} ({})", device.name(), device.why()))?;
     let name = device.name();
     let backend = device.backend();

@@ -4,13 +4,22 @@ use chiaro::graph::{DType, Peaks};
 use chiaro_bench::Workload;
 use serde::Serialize;
 
+use super::calls::CallRow;
+use super::model::Predicted;
+use super::singles::{PeakRow, StartRow};
+
 /// A run of `chiaro bench`.
 #[derive(Serialize)]
 pub struct Report {
     program: &'static str,
     device: String,
+    /// What was switched off or put in place of what suits.
+    pub switches: serde_json::Value,
     #[serde(serialize_with = "peaks_json")]
     pub peaks: Option<Peaks>,
+    /// What was measured of the device itself.
+    pub device_peaks: Vec<PeakRow>,
+    pub starts: Vec<StartRow>,
     pub rows: Vec<Row>,
     /// Rows that were not run.
     pub left_out: Vec<Missing>,
@@ -60,20 +69,35 @@ pub struct Row {
     pub host_encode_seconds: f64,
     /// Seconds of all kernels of one run by the device's own clock, where it has one.
     pub device_seconds: Option<f64>,
+    /// What the model of the device says, on GPUs and where dispatches are told one by one.
+    pub model: Option<Predicted>,
+    /// The dispatches of a run in their order, where they are told one by one.
+    pub calls: Vec<CallRow>,
 }
 
 impl Report {
     /// A report without rows.
-    pub fn new(device: String, peaks: Option<Peaks>) -> Report {
+    pub fn new(device: String, peaks: Option<Peaks>, switches: serde_json::Value) -> Report {
         let program = concat!("chiaro ", env!("CARGO_PKG_VERSION"));
-        Report { program, device, peaks, rows: vec![], left_out: vec![], failed: vec![] }
+        let (device_peaks, starts, rows) = (vec![], vec![], vec![]);
+        Report { program, device, switches, peaks, device_peaks, starts, rows, left_out: vec![], failed: vec![] }
     }
 }
 
 impl Missing {
     /// A row and why it has no figures.
     pub fn new(case: &Workload, reason: String) -> Missing {
-        Missing { name: case.name.clone(), reason }
+        Missing::named(&case.name, reason)
+    }
+
+    /// A row of this name and why it has no figures.
+    pub fn named(name: &str, reason: String) -> Missing {
+        Missing { name: name.to_owned(), reason }
+    }
+
+    /// Its line.
+    pub fn line(&self) -> String {
+        format!("{:<42} left out: {}", self.name, self.reason)
     }
 }
 

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use chiaro::graph::Peaks;
 use chiaro::graph::plan::{Plan, PlanOptions};
-use chiaro_bench::Workload;
+use chiaro_bench::{Rates, Workload};
 
+use super::Chosen;
+use super::calls::CallRow;
+use super::model::Predicted;
 use super::report::{Report, Row, precision};
+use super::singles::{PeakRow, StartRow, start_name};
 use crate::output::{bytes, duration, line};
 
 /// The measured roofline.
@@ -100,6 +104,72 @@ fn limit(row: &Row) -> &'static str {
     }
 }
 
+/// A line of a peak.
+pub fn peak(r: &PeakRow) -> String {
+    format!("{:<42} {:>14.3} {} ({})", r.name, r.value, r.unit, r.clock)
+}
+
+/// A line of a start.
+pub fn start(r: &StartRow) -> String {
+    let time = |seconds: f64| duration(Duration::from_secs_f64(seconds));
+    let (first, cached) = (time(r.first_seconds), time(r.cached_seconds));
+    format!("{:<42} first step after {first}; {cached} with what was cached ({} files)", r.name, r.cached_files)
+}
+
+/// The rates of a model.
+pub fn rates(r: &Rates) -> anyhow::Result<()> {
+    line(&format!(
+        "rates: {:.1} TFLOP/s, {:.1} of matrix units, {:.0} GB/s of memory, {:.0} GB/s of workgroup memory, {} units",
+        r.flops / 1e12,
+        r.matrix_flops / 1e12,
+        r.bytes / 1e9,
+        r.near_bytes / 1e9,
+        r.units
+    ))
+}
+
+/// What the model says of a row, beside what was measured.
+pub fn model(m: &Predicted, measured: Option<f64>) -> String {
+    let time = |seconds: f64| duration(Duration::from_secs_f64(seconds));
+    let times = measured.map_or(String::new(), |seconds| format!("; measured {:.1} times that", seconds / m.seconds));
+    format!(
+        "  model {}: arithmetic {}, memory {}, workgroup memory {}, waves {}, gaps {}{times}",
+        time(m.seconds),
+        time(m.arithmetic_seconds),
+        time(m.memory_seconds),
+        time(m.workgroup_memory_seconds),
+        time(m.waves_seconds),
+        time(m.gap_seconds)
+    )
+}
+
+/// The dispatches of a row.
+pub fn calls(calls: &[CallRow]) -> anyhow::Result<()> {
+    let time = |seconds: Option<f64>| seconds.map_or("-".into(), |s| duration(Duration::from_secs_f64(s.max(0.0))));
+    line(&format!(
+        "  {:<18} {:<30} {:<27} {:>7} {:>9} {:>9} {}",
+        "dispatch", "extents", "tile", "groups", "time", "model", "limit"
+    ))?;
+    for c in calls {
+        let limit = c.model_limit.unwrap_or("-").split(' ').next().unwrap_or_default();
+        line(&format!(
+            "  {:<18} {:<30} {:<27} {:>7} {:>9} {:>9} {limit}",
+            short(&c.kernel, 18),
+            short(&c.shape, 30),
+            c.tile.as_deref().unwrap_or("-"),
+            c.workgroups.map_or("-".into(), |n| n.to_string()),
+            time(c.median_seconds),
+            time(c.model_seconds)
+        ))?;
+    }
+    Ok(())
+}
+
+/// The beginning of a text that is too long.
+fn short(text: &str, most: usize) -> String {
+    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+}
+
 /// The line of a row that is not run.
 pub fn left_out(case: &Workload, reason: &str) -> String {
     format!("{:<42} left out: {reason}", case.name)
@@ -131,12 +201,14 @@ pub fn notes(report: &Report) -> anyhow::Result<()> {
 }
 
 /// `--list`: the rows with their work.
-pub fn list(cases: &[Workload]) -> anyhow::Result<()> {
+pub fn list(chosen: &Chosen) -> anyhow::Result<()> {
     line(&format!("{:<42} {:>4} {:>10} {:>10}", "row", "type", "GFLOP", "moved"))?;
-    for case in cases {
+    for case in &chosen.cases {
         let plan = Plan::new(case.graph(), &PlanOptions::default())?;
         let (work, moved) = (plan.flops() as f64 / 1e9, bytes(plan.moved_bytes() as f64));
         line(&format!("{:<42} {:>4} {work:>10.3} {moved:>10}", case.name, precision(case.dtype)))?;
     }
-    Ok(())
+    chosen.peaks.iter().try_for_each(|peak| line(&format!("{:<42} {:>4} {:>10} {:>10}", peak.name(), "-", "-", "-")))?;
+    let starts = chosen.starts.iter().filter_map(start_name);
+    starts.into_iter().try_for_each(|name| line(&format!("{name:<42} {:>4} {:>10} {:>10}", "f32", "-", "-")))
 }

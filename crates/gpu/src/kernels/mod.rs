@@ -22,6 +22,7 @@ use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 use crate::codegen;
 pub(crate) use class::Class;
 pub(crate) use columns::of as reduced_columns;
+pub use units::of as compute_units;
 pub(crate) use variants::{Choice, Variants};
 
 /// 32-bit elements to which operands are aligned, 256 bytes: arenas are laid out so, and no adapter asks for more.

@@ -88,7 +88,7 @@ const UNITS: &[(&str, u32)] = &[
 ];
 
 /// The units of the device of this name, if it is known; of several entries in the name the longest counts.
-pub(super) fn of(name: &str) -> Option<u32> {
+pub fn of(name: &str) -> Option<u32> {
     let found = UNITS.iter().filter(|(part, _)| contains_word(name, part));
     found.max_by_key(|(part, _)| part.len()).map(|&(_, units)| units)
 }
