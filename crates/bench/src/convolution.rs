@@ -74,7 +74,7 @@ fn directions(network: &str, batch: usize, shape: Shape, groups: usize, dtype: D
     let x = [batch, size, size, from];
     let w = [to, extent, extent, from / groups];
     let y = [batch, out, out, to];
-    let images = if batch == BATCH { String::new() } else { format!(" batch {batch}") };
+    let images = if batch == BATCH { String::new() } else { format!(" b{batch}") };
     let half = if dtype == DType::F16 { " f16" } else { "" };
     let name = |direction: &str| {
         format!("conv {network} {size}x{size} {from}-{to} {extent}x{extent}/{stride} {direction}{images}{half}")

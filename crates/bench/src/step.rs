@@ -55,7 +55,9 @@ fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Wor
 fn optimizer(model: &str) -> Optimizer {
     match model {
         "mnist-cnn" | "tutorial-cnn" => Optimizer::Adam(Adam::default()),
-        "resnet20" | "resnet18" | "resnet18-224" | "resnet50-224" => Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }),
+        "resnet20" | "resnet18" | "resnet18-224" | "resnet50-224" => {
+            Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() })
+        }
         _ => Optimizer::AdamW(AdamW::default()),
     }
 }

@@ -1,7 +1,7 @@
 //! The graphs that make the planner's decisions matter can be planned for every kind of backend: the planner verifies itself.
 
 use chiaro_check::plans::plans;
-use chiaro_graph::plan::{Kernel, Plan, PlanOptions};
+use chiaro_graph::plan::{Fusions, Kernel, Plan, PlanOptions};
 
 /// What real backends ask for, and less.
 fn options() -> Vec<(&'static str, PlanOptions)> {
@@ -21,6 +21,11 @@ fn options() -> Vec<(&'static str, PlanOptions)> {
         ("aligned", small),
         ("reducing", reducing),
         ("apart", PlanOptions { epilogue_in_place: false, ..PlanOptions::default() }),
+        ("no inline", PlanOptions { fusions: Fusions { inline: false, ..Fusions::ALL }, ..reducing }),
+        ("no columns", PlanOptions { fusions: Fusions { columns: false, ..Fusions::ALL }, ..reducing }),
+        ("no hoist", PlanOptions { fusions: Fusions { hoist: false, ..Fusions::ALL }, ..reducing }),
+        ("no pointwise", PlanOptions { fusions: Fusions { pointwise: false, ..Fusions::ALL }, ..reducing }),
+        ("no fusions", PlanOptions { fusions: Fusions::NONE, ..reducing }),
     ]
 }
 

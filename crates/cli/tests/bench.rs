@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{arg, expect, idx_data, software_adapter};
+use common::{arg, expect, expect_error, idx_data, software_adapter};
 use serde_json::Value;
 
 fn json(path: &Path) -> Value {
@@ -71,8 +71,10 @@ fn rows_that_would_take_too_long_or_need_f16_are_left_out_with_the_reason() {
 fn the_list_has_every_row_with_its_work_and_runs_nothing() {
     let (out, _) = expect(0, &["bench", "--list", "--filter", "conv resnet18 32x32 3-64"]);
     let rows: Vec<&str> = out.lines().skip(1).collect();
-    assert_eq!(rows.len(), 3, "{out}");
-    assert!(rows.iter().all(|row| row.contains("f32") && row.contains("0.113")), "{out}");
+    let [small, large] = [false, true].map(|large| rows.iter().filter(|row| row.contains(" b128") == large).count());
+    assert_eq!((small, large), (3, 6), "three directions; at batch 128 in f16 too: {out}");
+    let work = |row: &str| if row.contains(" b128") { " 0.453 " } else { " 0.113 " };
+    assert!(rows.iter().all(|row| row.contains(work(row))), "{out}");
 }
 
 /// Checks a trace: events of the device in order, each with its work, inside the time of the host's.
@@ -144,4 +146,140 @@ fn a_training_run_with_a_trace_trains_as_one_without() {
     assert_eq!(plain, traced);
     assert!(out.contains("a step of small-cnn with batches of 8: "), "{out}");
     check_trace(&json(&trace), "the host clock");
+}
+
+/// The report of a row on the software GPU with these switches.
+fn report(row: &str, more: &[&str]) -> (Value, String) {
+    let root = tempfile::tempdir().expect("a folder");
+    let (json_file, csv) = (root.path().join("bench.json"), root.path().join("bench.csv"));
+    let args = ["bench", "--device", "gpu:software", "--filter", row, "--exact", "--seconds", "0", "--runs", "2"];
+    let files = ["--json", arg(&json_file), "--csv", arg(&csv)];
+    expect(0, &[&args[..], &files, more].concat());
+    (json(&json_file), fs::read_to_string(&csv).expect("written"))
+}
+
+fn calls(report: &Value) -> &Vec<Value> {
+    report["rows"][0]["calls"].as_array().expect("a list")
+}
+
+#[test]
+fn the_report_has_every_dispatch_with_its_work_its_median_and_its_share_of_the_roofline() {
+    if !software_adapter() {
+        return;
+    }
+    let (report, csv) = report("step lenet5 batch 128", &["--limit", "60"]);
+    let row = &report["rows"][0];
+    let calls = calls(&report);
+    assert_eq!(row["dispatches"], calls.len());
+    let sum = |key: &str| calls.iter().map(|call| number(&call[key])).sum::<f64>();
+    assert_eq!(sum("flop"), number(&row["flop"]), "every operation stands at one dispatch");
+    for call in calls {
+        assert!(number(&call["workgroups"]) >= 1.0 && number(&call["invocations"]) >= 1.0, "{call}");
+        assert_eq!(call["runs"], 2);
+        let (bound, median) = (number(&call["bound_seconds"]), number(&call["median_seconds"]));
+        assert!((number(&call["roofline_percent"]) * median / (100.0 * bound) - 1.0).abs() < 1e-9, "{call}");
+        let limits = ["arithmetic", "memory", "workgroup memory", "waves"];
+        assert!(limits.contains(&call["model_limit"].as_str().expect("a text")), "{call}");
+        assert_eq!(number(&call["flop"]) > 0.0, call["tile"].is_string(), "{call}");
+    }
+    let model = &row["model"];
+    let gaps = number(&model["gap_seconds"]);
+    assert!((sum("model_seconds") + gaps - number(&model["seconds"])).abs() <= 1e-9 * number(&model["seconds"]));
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines.len(), 1 + calls.len());
+    assert!(lines[1].starts_with("step lenet5 batch 128,f32,0,"), "{}", lines[1]);
+}
+
+#[test]
+fn every_switch_changes_what_is_dispatched_as_it_says() {
+    if !software_adapter() {
+        return;
+    }
+    let row = "step resnet20 batch 64";
+    let dump = |more: &[&str]| -> Vec<Value> {
+        let root = tempfile::tempdir().expect("a folder");
+        let file = root.path().join("model.json");
+        let args = ["bench", "--model", "rtx 4090", "--filter", row, "--exact", "--json", arg(&file)];
+        expect(0, &[&args[..], more].concat());
+        calls(&json(&file)).clone()
+    };
+    let plain = dump(&[]);
+    let count = |without: &str| dump(&["--without", without]).len();
+    let [inline, columns, hoist, pointwise, all] = ["inline", "columns", "hoist", "pointwise", "all"].map(count);
+    assert!(inline > plain.len(), "{inline} {}", plain.len());
+    assert!(columns > plain.len() && hoist != plain.len(), "{columns} {hoist} {}", plain.len());
+    assert!(pointwise > inline && all > pointwise, "{pointwise} {all}");
+    assert_eq!(count("inline,columns,hoist,pointwise"), count("pointwise,hoist,columns,inline"));
+    let forced = dump(&["--tile", "32x32x16/2x4"]);
+    let tiles = |calls: &[Value]| -> Vec<String> {
+        let mut tiles: Vec<String> = calls.iter().filter_map(|c| Some(c["tile"].as_str()?.to_owned())).collect();
+        tiles.sort();
+        tiles.dedup();
+        tiles
+    };
+    assert!(tiles(&plain).len() > 1);
+    // Where a tile needs more scratch than was planned, the suited one stays.
+    assert!(tiles(&forced).contains(&"workgroup 32x32x16/2x4".to_owned()), "{:?}", tiles(&forced));
+    let sums = |calls: &[Value]| {
+        calls.iter().filter(|c| c["kernel"].as_str().is_some_and(|k| k.starts_with("Conv2dWeightGrad pass"))).count()
+    };
+    assert!(sums(&plain) > 0 && sums(&dump(&["--split", "1"])) == 0, "one part needs no sum of parts");
+}
+
+#[test]
+fn kernels_of_another_tile_and_checked_ones_run_and_the_report_says_so() {
+    if !software_adapter() {
+        return;
+    }
+    let (report, _) = report("matmul 256", &["--tile", "direct 16x32x4/4x4", "--checked", "--split", "2"]);
+    assert_eq!(calls(&report)[0]["tile"], "direct 16x32x4/4x4");
+    let switches = &report["switches"];
+    assert_eq!((&switches["checked"], &switches["split"]), (&Value::from(true), &Value::from(2)));
+    let as_gpu = self::report("matmul 256", &["--as-gpu"]).0;
+    assert!(calls(&as_gpu)[0]["tile"].as_str().is_some_and(|tile| tile.starts_with("workgroup ")), "{as_gpu}");
+}
+
+#[test]
+fn wrong_switches_and_cards_are_told_with_what_there_is() {
+    let bench = ["bench", "--filter", "matmul 256", "--device", "cpu"];
+    expect_error(2, &[&bench[..], &["--checked"]].concat(), &["--checked", "a GPU's kernels"]);
+    expect_error(2, &[&bench[..], &["--tile", "7x7"]].concat(), &["'7x7'", "workgroup 128x128x16/8x8"]);
+    expect_error(2, &[&bench[..], &["--model", "voodoo"]].concat(), &["'voodoo'", "RTX 4090", "Apple M1"]);
+}
+
+#[test]
+fn a_card_that_is_not_here_is_predicted_without_a_device() {
+    let args = ["bench", "--model", "h100", "--filter", "step resnet18 batch 128", "--device", "no such device"];
+    let (out, _) = expect(0, &args);
+    assert!(out.contains("model of NVIDIA H100 80GB HBM3; nothing is run"), "{out}");
+    assert!(out.contains(" 159 dispatches") && out.contains(" 165 dispatches"), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
+    let (out, _) = expect(0, &["bench", "--model", "m1", "--filter", "matmul 1024", "--exact", "--calls"]);
+    assert!(out.lines().any(|l| l.contains("MatMul ") && l.contains("workgroup ")), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
+}
+
+#[test]
+fn peaks_and_starts_are_rows_too() {
+    let (out, _) = expect(0, &["bench", "--list", "--filter", "start "]);
+    assert!(out.contains("start step small-cnn batch 128"), "{out}");
+    expect(1, &["bench", "--device", "cpu", "--filter", "empty dispatches"]);
+    if !software_adapter() {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a folder");
+    let file = root.path().join("bench.json");
+    let peaks = ["bench", "--device", "gpu:software", "--json", arg(&file), "--filter"];
+    for (filter, units) in [("peak workgroup loads", "GB/s"), ("empty dispatches", "µs a dispatch")] {
+        let (out, _) = expect(0, &[&peaks[..], &[filter]].concat());
+        let report = json(&file);
+        let rows = report["device_peaks"].as_array().expect("a list");
+        assert!(rows.len() == 2 && rows.iter().all(|r| r["unit"] == units && number(&r["value"]) > 0.0), "{out}");
+    }
+    let start = ["--exact", "--limit", "100"];
+    expect(0, &[&peaks[..], &["start step small-cnn batch 128"], &start].concat());
+    let report = json(&file);
+    let row = &report["starts"][0];
+    assert!(number(&row["first_seconds"]) > 0.0 && number(&row["cached_seconds"]) > 0.0, "{row}");
+    assert!(number(&row["cached_files"]) >= 1.0, "compiled kernels are kept: {row}");
 }

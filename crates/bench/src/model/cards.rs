@@ -55,11 +55,10 @@ impl Card {
         workgroup_bytes: 32 << 10,
     };
 
-    /// The card whose name contains this, in any case; of several the shortest name.
+    /// The first card whose name contains this, in any case.
     pub fn named(text: &str) -> Option<&'static Card> {
         let wanted = text.trim().to_lowercase();
-        let all = CARDS.iter().filter(|card| !wanted.is_empty() && card.name.to_lowercase().contains(&wanted));
-        all.min_by_key(|card| card.name.len())
+        CARDS.iter().find(|card| !wanted.is_empty() && card.name.to_lowercase().contains(&wanted))
     }
 
     /// The card that an adapter of this name is; the longest name that stands in it counts.
@@ -85,8 +84,8 @@ impl Card {
 
 /// Every card. A unit's rates: NVIDIA's architecture whitepapers (128 lanes; matrix units of 1024 multiply-adds on A100, 2048 on
 /// H100, 256 with f32 sums on GeForce 30 and 40; 128 bytes of shared memory a clock), AMD's RDNA3 instruction set document (64 lanes of which two
-/// instructions issue at once, 256 matrix multiply-adds; LDS 64 bytes a clock of a compute unit), Intel's Xe-HPG whitepaper (16 engines of 8 lanes, 1024
-/// matrix multiply-adds; shared local memory 128 bytes a clock), and for Apple 128 lanes a core (2.6 TFLOP/s of the M1 at 1.278 GHz) with an estimate of 64 bytes.
+/// instructions issue at once, 256 matrix multiply-adds; LDS 64 bytes a clock of a compute unit), Intel's Xe-HPG whitepaper (16 engines of 8 lanes, shared
+/// local memory 128 bytes a clock), and for Apple 128 lanes a core (2.6 TFLOP/s of the M1 at 1.278 GHz) with an estimate of 64 bytes.
 #[rustfmt::skip]
 pub const CARDS: &[Card] = &[
     // NVIDIA H100 data sheet: 66.9 TFLOP/s f32, 989.4 TFLOP/s f16 (at 1.83 GHz; here at the 1.98 GHz of the f32 figure), 3.35 TB/s.

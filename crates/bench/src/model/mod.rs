@@ -4,7 +4,8 @@
 //!
 //! - arithmetic: the operations of the busiest unit, tiles filled up, at the unit's rate;
 //! - memory: the bytes of the call, each once, at the rate of the card's memory;
-//! - workgroup memory: the bytes that the busiest unit's workgroups exchange, at the unit's rate;
+//! - workgroup memory: the bytes that the busiest unit's workgroups exchange, at the unit's rate. Every invocation's loads count;
+//!   hardware that serves neighbours with one word at once does better;
 //! - waves: rounds of loads of one workgroup, one after the other, times the waves in which the workgroups run.
 
 mod cards;
@@ -140,7 +141,10 @@ mod tests {
         ];
         for (call, seconds, limit) in &cases {
             let got = RATES.estimate(call);
-            assert!((got.seconds / seconds - 1.0).abs() < 1e-9 && got.limit == *limit, "{got:?}, not {seconds} {limit:?}");
+            assert!(
+                (got.seconds / seconds - 1.0).abs() < 1e-9 && got.limit == *limit,
+                "{got:?}, not {seconds} {limit:?}"
+            );
         }
         let all = cases.map(|(call, ..)| call);
         let sum: f64 = all.iter().map(|call| RATES.estimate(call).seconds).sum();
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_is_found_by_a_part_of_its_name_and_the_longest_counts() {
+    fn a_card_is_found_by_a_part_of_its_name_and_an_adapter_by_all_of_it() {
         for (text, name) in [
             ("h100", "NVIDIA H100 80GB HBM3"),
             ("4090", "NVIDIA GeForce RTX 4090"),

@@ -70,8 +70,23 @@ pub fn median(times: &[f64]) -> Option<f64> {
 }
 
 const COLUMNS: [&str; 17] = [
-    "row", "precision", "number", "kernel", "label", "shape", "tile", "workgroups", "invocations", "flop", "bytes", "runs",
-    "median_seconds", "bound_seconds", "roofline_percent", "model_seconds", "model_limit",
+    "row",
+    "precision",
+    "number",
+    "kernel",
+    "label",
+    "shape",
+    "tile",
+    "workgroups",
+    "invocations",
+    "flop",
+    "bytes",
+    "runs",
+    "median_seconds",
+    "bound_seconds",
+    "roofline_percent",
+    "model_seconds",
+    "model_limit",
 ];
 
 /// The table of all dispatches of all rows as CSV (RFC 4180).

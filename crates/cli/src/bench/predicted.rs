@@ -35,7 +35,7 @@ pub fn run(args: &Args, card: &Card, cases: &[Workload]) -> anyhow::Result<ExitC
             model: Predicted::of(&rates, &planned),
             calls: model::rows(&rates, &planned),
         };
-        line(&format!("{:<42} {:>4} {:>5} dispatches", row.name, row.precision, row.calls.len()))?;
+        line(&format!("{:<46} {:>4} {:>5} dispatches", row.name, row.precision, row.calls.len()))?;
         line(&table::model(&row.model, None))?;
         if args.calls {
             table::calls(&row.calls)?;

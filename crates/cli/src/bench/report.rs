@@ -97,7 +97,7 @@ impl Missing {
 
     /// Its line.
     pub fn line(&self) -> String {
-        format!("{:<42} left out: {}", self.name, self.reason)
+        format!("{:<46} left out: {}", self.name, self.reason)
     }
 }
 

@@ -51,7 +51,7 @@ pub fn section(current: &mut Option<bool>, steps: bool) -> anyhow::Result<()> {
         ));
     }
     line(&format!(
-        "{:<42} {:>4} {:>9} {:>8} {:>7} {:>6} {:>7} {:>5} {:>9} {:>9}",
+        "{:<46} {:>4} {:>9} {:>8} {:>7} {:>6} {:>7} {:>5} {:>9} {:>9}",
         "kernel", "type", "time", "GFLOP/s", "GB/s", "roof", "bound", "calls", "moved", "memory"
     ))
 }
@@ -80,7 +80,7 @@ pub fn row(r: &Row) -> String {
             encode
         ),
         None => format!(
-            "{:<42} {:>4} {:>9} {:>8} {:>7.1} {:>6} {:>7} {:>5} {:>9} {:>9}",
+            "{:<46} {:>4} {:>9} {:>8} {:>7.1} {:>6} {:>7} {:>5} {:>9} {:>9}",
             r.name,
             r.precision,
             time(r.seconds),
@@ -106,14 +106,14 @@ fn limit(row: &Row) -> &'static str {
 
 /// A line of a peak.
 pub fn peak(r: &PeakRow) -> String {
-    format!("{:<42} {:>14.3} {} ({})", r.name, r.value, r.unit, r.clock)
+    format!("{:<46} {:>14.3} {} ({})", r.name, r.value, r.unit, r.clock)
 }
 
 /// A line of a start.
 pub fn start(r: &StartRow) -> String {
     let time = |seconds: f64| duration(Duration::from_secs_f64(seconds));
     let (first, cached) = (time(r.first_seconds), time(r.cached_seconds));
-    format!("{:<42} first step after {first}; {cached} with what was cached ({} files)", r.name, r.cached_files)
+    format!("{:<46} first step after {first}; {cached} with what was cached ({} files)", r.name, r.cached_files)
 }
 
 /// The rates of a model.
@@ -172,7 +172,7 @@ fn short(text: &str, most: usize) -> String {
 
 /// The line of a row that is not run.
 pub fn left_out(case: &Workload, reason: &str) -> String {
-    format!("{:<42} left out: {reason}", case.name)
+    format!("{:<46} left out: {reason}", case.name)
 }
 
 /// What the columns mean, after the rows.
@@ -202,13 +202,16 @@ pub fn notes(report: &Report) -> anyhow::Result<()> {
 
 /// `--list`: the rows with their work.
 pub fn list(chosen: &Chosen) -> anyhow::Result<()> {
-    line(&format!("{:<42} {:>4} {:>10} {:>10}", "row", "type", "GFLOP", "moved"))?;
+    line(&format!("{:<46} {:>4} {:>10} {:>10}", "row", "type", "GFLOP", "moved"))?;
     for case in &chosen.cases {
         let plan = Plan::new(case.graph(), &PlanOptions::default())?;
         let (work, moved) = (plan.flops() as f64 / 1e9, bytes(plan.moved_bytes() as f64));
-        line(&format!("{:<42} {:>4} {work:>10.3} {moved:>10}", case.name, precision(case.dtype)))?;
+        line(&format!("{:<46} {:>4} {work:>10.3} {moved:>10}", case.name, precision(case.dtype)))?;
     }
-    chosen.peaks.iter().try_for_each(|peak| line(&format!("{:<42} {:>4} {:>10} {:>10}", peak.name(), "-", "-", "-")))?;
+    chosen
+        .peaks
+        .iter()
+        .try_for_each(|peak| line(&format!("{:<46} {:>4} {:>10} {:>10}", peak.name(), "-", "-", "-")))?;
     let starts = chosen.starts.iter().filter_map(start_name);
-    starts.into_iter().try_for_each(|name| line(&format!("{name:<42} {:>4} {:>10} {:>10}", "f32", "-", "-")))
+    starts.into_iter().try_for_each(|name| line(&format!("{name:<46} {:>4} {:>10} {:>10}", "f32", "-", "-")))
 }

@@ -21,7 +21,13 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// `repeats` dispatches of an entry point of `source` in one pass.
-    pub fn new(gpu: &Gpu, source: &str, entry: &str, buffers: [&GpuBuffer; 2], repeats: u32) -> Result<Kernel, GpuError> {
+    pub fn new(
+        gpu: &Gpu,
+        source: &str,
+        entry: &str,
+        buffers: [&GpuBuffer; 2],
+        repeats: u32,
+    ) -> Result<Kernel, GpuError> {
         let mut kernel = KernelSource::new(format!("peak of {entry}"), source);
         kernel.entry = entry.to_owned();
         kernel.checked = Some(false);

@@ -21,12 +21,16 @@ const PASSES: [(&str, Switch, Pass); 6] = [
     ("reductions", |_| true, |drafts, options| merge_all(drafts, options, reductions, merged_reductions)),
     ("consumers", |on| on.pointwise, consumers),
     ("columns", |on| on.columns, |drafts, options| merge_all(drafts, options, producers_of_reductions, merged_columns)),
-    ("hoist", |on| on.hoist, |drafts, options| {
-        if hoist::hoist(drafts) && options.fusions.pointwise {
-            // Calls with fewer operands than before.
-            consumers(drafts, options);
-        }
-    }),
+    (
+        "hoist",
+        |on| on.hoist,
+        |drafts, options| {
+            if hoist::hoist(drafts) && options.fusions.pointwise {
+                // Calls with fewer operands than before.
+                consumers(drafts, options);
+            }
+        },
+    ),
     ("inline", |on| on.inline, inline::inline),
     ("small", |on| on.pointwise, |drafts, options| merge_all(drafts, options, small_companions, merged_small)),
 ];

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Runs on the machine with the GPU: call.sh first|tuned|limits|STEP...
+# Every step has its own time limit. Results are packed again after each, so that a run cut short leaves what it had.
+#   OUT            where results.tgz is put (default: the folder of this file)
+#   CHIARO_DEVICE  the device (default: gpu)
+#   SMALL=1        tiny sizes: a dry run on a software device
+set -uo pipefail
+kit=$(cd "$(dirname "$0")" && pwd)
+out=${OUT:-$kit}; device=${CHIARO_DEVICE:-gpu}; chiaro=${CHIARO:-$kit/chiaro}; small=${SMALL:-}
+work=$(mktemp -d) || exit 1
+results=$work/results; mkdir -p "$out" "$results"
+trap 'rm -rf "$work"' EXIT
+export CHIARO_CACHE_DIR=$work/cache
+
+first=(devices verify peaks steps torch products convolutions networks starts train)
+tuned=(devices tune steps-tuned)
+
+# A step's time limit in seconds.
+limit() {
+  case $1 in
+    devices) echo 15 ;; verify) echo 75 ;; peaks) echo 20 ;; steps) echo 60 ;; torch) echo 90 ;; products) echo 35 ;;
+    convolutions) echo 50 ;; networks) echo 45 ;; starts) echo 30 ;; train) echo 45 ;; tune) echo 140 ;; steps-tuned) echo 45 ;;
+    *) return 1 ;;
+  esac
+}
+
+pack() { tar czf "$out/results.tgz" -C "$results" . || echo "results.tgz could not be written to $out" >&2; }
+
+step() { # name, command...
+  local name=$1 seconds started rc; shift
+  seconds=$(limit "$name"); started=$SECONDS
+  echo "== $name (at most $seconds s)"
+  # --kill-after: a driver that hangs does not end for a plain signal.
+  timeout --kill-after=5 "$seconds" "$@" >"$results/$name.txt" 2>&1; rc=$?
+  tail -n "${LINES_SHOWN:-25}" "$results/$name.txt"
+  echo "$name $rc $((SECONDS - started)) $seconds" >>"$results/steps.txt"
+  [ $rc -eq 0 ] || echo "-- $name ended with $rc"
+  pack
+}
+
+bench() { # name, options...
+  local name=$1; shift
+  step "$name" "$chiaro" bench --device "$device" --json "$results/$name.json" --csv "$results/$name.csv" "$@"
+}
+
+# The steps at full size, or at sizes that a software device does in seconds.
+choose() { if [ -n "$small" ]; then echo "$2"; else echo "$1"; fi; }
+
+run() {
+  case $1 in
+    devices) step devices "$chiaro" devices --json; nvidia-smi >"$results/nvidia-smi.txt" 2>&1 ;;
+    verify) step verify "$chiaro" verify --device "$device" --json "$results/verify.json" ${small:+--filter matmul} ;;
+    peaks) bench peaks --filter "$(choose "peak" "peak workgroup loads")" ;;
+    steps) bench steps --no-tune --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
+    products) bench products --no-tune --filter "$(choose "matmul" "matmul 256")" --seconds "$(choose 0.3 0)" ;;
+    convolutions) bench convolutions --no-tune --filter "$(choose " b128" "conv small-cnn 28x28")" --seconds "$(choose 0.1 0)" ;;
+    networks) bench networks --no-tune --filter "$(choose "-224 batch" "step small-cnn")" --seconds "$(choose 0.5 0)" ;;
+    starts) __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=true bench starts --filter "$(choose "start step" "start step small-cnn")" --limit 60 ;;
+    torch) torch ;;
+    train) step train "$chiaro" train --device "$device" --no-tune ${MNIST:+--data "$MNIST"} --out "$work/mnist" ${small:+--epochs 1} ;;
+    tune) step tune "$chiaro" tune --device "$device" --model "$(choose resnet18 lenet5)" --batch "$(choose 128 8)" --seconds "$(choose 120 2)" $([ -n "$small" ] || echo --size 32 --channels 3) ;;
+    steps-tuned) bench steps-tuned --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
+    *) echo "there is no step named $1; known are ${first[*]} ${tuned[*]:1}" >&2; exit 2 ;;
+  esac
+}
+
+torch() {
+  if ! python3 -c 'import torch' 2>/dev/null; then
+    echo "PyTorch is not here: nothing to compare with" | tee "$results/torch.txt"
+    return
+  fi
+  step torch python3 "$kit/torch_gpu.py" --device "$(choose cuda cpu)" --batch "$(choose 128 4)" --sizes "$(choose 4096 64)" --steps "$(choose 20 1)"
+}
+
+case ${1:-first} in
+  first) set -- "${first[@]}" ;;
+  tuned) set -- "${tuned[@]}" ;;
+  limits)
+    for s in "${first[@]}" "${tuned[@]:1}"; do echo "$s $(limit "$s")"; done
+    sum=0; for s in "${first[@]}"; do sum=$((sum + $(limit "$s"))); done; echo "first $sum"
+    exit 0 ;;
+esac
+[ -d "$kit/mnist" ] && MNIST=${MNIST:-$kit/mnist}
+[ -e "$kit/commit" ] && cp "$kit/commit" "$results/commit.txt"
+date -u +%Y-%m-%d >"$results/date.txt"
+for s in "$@"; do run "$s"; done
+pack
+echo "== $out/results.tgz"
