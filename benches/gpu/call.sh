@@ -33,7 +33,7 @@ step() { # name, command...
   # --kill-after: a driver that hangs does not end for a plain signal.
   timeout --kill-after=5 "$seconds" "$@" >"$results/$name.txt" 2>&1; rc=$?
   tail -n "${LINES_SHOWN:-25}" "$results/$name.txt"
-  echo "$name $rc $((SECONDS - started)) $seconds" >>"$results/steps.txt"
+  echo "$name $rc $((SECONDS - started)) $seconds" >>"$results/ran.txt"
   [ $rc -eq 0 ] || echo "-- $name ended with $rc"
   pack
 }
@@ -55,7 +55,7 @@ run() {
     products) bench products --no-tune --filter "$(choose "matmul" "matmul 256")" --seconds "$(choose 0.3 0)" ;;
     convolutions) bench convolutions --no-tune --filter "$(choose " b128" "conv small-cnn 28x28")" --seconds "$(choose 0.1 0)" ;;
     networks) bench networks --no-tune --filter "$(choose "-224 batch" "step small-cnn")" --seconds "$(choose 0.5 0)" ;;
-    starts) __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=true bench starts --filter "$(choose "start step" "start step small-cnn")" --limit 60 ;;
+    starts) __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=$(choose true false) bench starts --filter "$(choose "start step" "start step small-cnn")" --limit 60 ;;
     torch) torch ;;
     train) step train "$chiaro" train --device "$device" --no-tune ${MNIST:+--data "$MNIST"} --out "$work/mnist" ${small:+--epochs 1} ;;
     tune) step tune "$chiaro" tune --device "$device" --model "$(choose resnet18 lenet5)" --batch "$(choose 128 8)" --seconds "$(choose 120 2)" $([ -n "$small" ] || echo --size 32 --channels 3) ;;

@@ -3,6 +3,7 @@
 
 mod cargo;
 mod gpu_compilers;
+mod gpu_results;
 mod results;
 mod test;
 mod vulkan;
@@ -17,6 +18,8 @@ usage: cargo xtask TASK
   gpu-compilers [OPTION...]
            compile the kernels that 13 GPUs are given with the vendors' compilers, without a GPU, and write
            docs/gpu-compilers.md; fails where one spills or is below its share of multiply-adds. --help tells the options
+  gpu-results ARCHIVE [FOLDER]
+           make benches/results/<device>.md of what benches/gpu/call.sh measured
   vulkan   only set up software Vulkan (needs root; other checks run without it)
 ";
 
@@ -31,6 +34,11 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
+        Some("gpu-results") => match &arguments[1..] {
+            [archive] => gpu_results::run(archive.as_ref(), None),
+            [archive, folder] => gpu_results::run(archive.as_ref(), Some(folder.as_ref())),
+            _ => bail!("usage: cargo xtask gpu-results ARCHIVE [FOLDER]"),
+        },
         Some("vulkan") => vulkan::driver().map(|driver| println!("software Vulkan: {}", driver.display())),
         _ => {
             eprint!("{USAGE}");
