@@ -3,6 +3,7 @@
 # Every step has its own time limit. Results are packed again after each, so that a run cut short leaves what it had.
 #   OUT            where results.tgz is put (default: the folder of this file)
 #   CHIARO_DEVICE  the device (default: gpu)
+#   LIST=1         only list the rows that the steps would measure
 #   SMALL=1        tiny sizes: a dry run on a software device
 set -uo pipefail
 kit=$(cd "$(dirname "$0")" && pwd)
@@ -40,6 +41,8 @@ step() { # name, command...
 
 bench() { # name, options...
   local name=$1; shift
+  # What a step would run, for seeing that it finds its rows.
+  if [ -n "${LIST:-}" ]; then echo "== $name"; "$chiaro" bench --list "$@" || exit 1; return; fi
   step "$name" "$chiaro" bench --device "$device" --json "$results/$name.json" --csv "$results/$name.csv" "$@"
 }
 
@@ -54,7 +57,7 @@ run() {
     steps) bench steps --no-tune --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
     products) bench products --no-tune --filter "$(choose "matmul" "matmul 256")" --seconds "$(choose 0.3 0)" ;;
     convolutions) bench convolutions --no-tune --filter "$(choose " b128" "conv small-cnn 28x28")" --seconds "$(choose 0.1 0)" ;;
-    networks) bench networks --no-tune --filter "$(choose "-224 batch" "step small-cnn")" --seconds "$(choose 0.5 0)" ;;
+    networks) bench networks --no-tune --filter "$(choose "224 batch" "step small-cnn")" --seconds "$(choose 0.5 0)" ;;
     starts) __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=$(choose true false) bench starts --filter "$(choose "start step" "start step small-cnn")" --limit 60 ;;
     torch) torch ;;
     train) step train "$chiaro" train --device "$device" --no-tune ${MNIST:+--data "$MNIST"} --out "$work/mnist" ${small:+--epochs 1} ;;

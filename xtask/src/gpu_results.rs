@@ -206,7 +206,7 @@ fn word(value: &Value) -> &str {
 fn number(value: &Value, factor: f64) -> String {
     match value.as_f64().map(|v| v * factor) {
         None => String::new(),
-        Some(v) if v.abs() >= 100.0 => format!("{v:.0}"),
+        Some(v) if v.abs() >= 100.0 || v.fract() == 0.0 => format!("{v:.0}"),
         Some(v) => format!("{v:.2}"),
     }
 }
@@ -260,9 +260,9 @@ mod tests {
         for part in [
             "2026-01-02, commit abc",
             "| steps | 124 | 60 | 60 |",
-            "| resnet18 | f32 | 10.00 |",
+            "| resnet18 | f32 | 10 |",
             "| peak copy | 512 GB/s |",
-            "| 40.00 % | 12.00 | 1.50 |",
+            "| 40 % | 12 | 1.50 |",
             "| Conv2d |",
         ] {
             assert!(report.contains(part), "{part} is not in\n{report}");

@@ -32,6 +32,21 @@ fn the_first_call_takes_less_than_eight_minutes_by_its_own_limits() {
 }
 
 #[test]
+fn the_steps_find_their_rows_at_full_size() {
+    let out = tempfile::tempdir().expect("a folder");
+    let steps = ["peaks", "steps", "products", "convolutions", "networks", "starts", "steps-tuned"];
+    let (code, text) = call(out.path(), &steps, &[("LIST", "1")]);
+    assert_eq!(code, 0, "{text}");
+    let rows = |step: &str| {
+        let (_, after) = text.split_once(&format!("== {step}\n")).expect("the step");
+        after.split("== ").next().unwrap_or_default().lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let counts = steps.map(|step| rows(step).len());
+    assert_eq!(counts, [7, 2, 10, 66, 6, 2, 2], "{text}");
+    assert!(rows("networks").iter().any(|row| row.starts_with("step resnet50-224 batch 32 f16")), "{text}");
+}
+
+#[test]
 fn all_steps_run_at_tiny_sizes_and_leave_their_results_in_one_archive() {
     if !software_adapter() {
         return;
