@@ -167,6 +167,8 @@ mod tests {
             cooperative: Some(Tile::COOPERATIVE[..3].to_vec()),
             proofs: Proofs::default(),
             unprobed: false,
+            forced: crate::Forced::default(),
+            limits: crate::AdapterLimits::default(),
         }
     }
 
