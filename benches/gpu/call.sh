@@ -13,14 +13,14 @@ results=$work/results; mkdir -p "$out" "$results"
 trap 'rm -rf "$work"' EXIT
 export CHIARO_CACHE_DIR=$work/cache
 
-first=(devices verify peaks steps torch products convolutions networks starts train)
+first=(devices verify peaks steps torch products convolutions depthwise networks starts train)
 tuned=(devices tune steps-tuned)
 
 # A step's time limit in seconds.
 limit() {
   case $1 in
     devices) echo 15 ;; verify) echo 75 ;; peaks) echo 20 ;; steps) echo 60 ;; torch) echo 90 ;; products) echo 35 ;;
-    convolutions) echo 50 ;; networks) echo 45 ;; starts) echo 30 ;; train) echo 45 ;; tune) echo 140 ;; steps-tuned) echo 45 ;;
+    convolutions) echo 45 ;; depthwise) echo 15 ;; networks) echo 40 ;; starts) echo 30 ;; train) echo 45 ;; tune) echo 140 ;; steps-tuned) echo 45 ;;
     *) return 1 ;;
   esac
 }
@@ -57,6 +57,7 @@ run() {
     steps) bench steps --no-tune --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
     products) bench products --no-tune --filter "$(choose "matmul" "matmul 256")" --seconds "$(choose 0.3 0)" ;;
     convolutions) bench convolutions --no-tune --filter "$(choose " b128" "conv small-cnn 28x28")" --seconds "$(choose 0.1 0)" ;;
+    depthwise) bench depthwise --no-tune --filter "$(choose "step depthwise" "conv depthwise")" --seconds "$(choose 0.5 0)" ;;
     networks) bench networks --no-tune --filter "$(choose "224 batch" "step small-cnn")" --seconds "$(choose 0.5 0)" ;;
     starts) __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=$(choose true false) bench starts --filter "$(choose "start step" "start step small-cnn")" --limit 60 ;;
     torch) torch ;;

@@ -34,7 +34,7 @@ fn the_first_call_takes_less_than_eight_minutes_by_its_own_limits() {
 #[test]
 fn the_steps_find_their_rows_at_full_size() {
     let out = tempfile::tempdir().expect("a folder");
-    let steps = ["peaks", "steps", "products", "convolutions", "networks", "starts", "steps-tuned"];
+    let steps = ["peaks", "steps", "products", "convolutions", "depthwise", "networks", "starts", "steps-tuned"];
     let (code, text) = call(out.path(), &steps, &[("LIST", "1")]);
     assert_eq!(code, 0, "{text}");
     let rows = |step: &str| {
@@ -42,7 +42,7 @@ fn the_steps_find_their_rows_at_full_size() {
         after.split("== ").next().unwrap_or_default().lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     let counts = steps.map(|step| rows(step).len());
-    assert_eq!(counts, [7, 2, 10, 66, 6, 2, 2], "{text}");
+    assert_eq!(counts, [7, 2, 10, 66, 2, 4, 2, 2], "{text}");
     assert!(rows("networks").iter().any(|row| row.starts_with("step resnet50-224 batch 32 f16")), "{text}");
 }
 
@@ -54,8 +54,19 @@ fn all_steps_run_at_tiny_sizes_and_leave_their_results_in_one_archive() {
     let root = tempfile::tempdir().expect("a folder");
     let data = root.path().join("data");
     write_idx(&data, [48, 18], |i| i % 3);
-    let steps =
-        ["devices", "verify", "peaks", "steps", "torch", "products", "convolutions", "networks", "starts", "train"];
+    let steps = [
+        "devices",
+        "verify",
+        "peaks",
+        "steps",
+        "torch",
+        "products",
+        "convolutions",
+        "depthwise",
+        "networks",
+        "starts",
+        "train",
+    ];
     let all = [&steps[..], &["tune", "steps-tuned"]].concat();
     let (code, text) = call(root.path(), &all, &[("SMALL", "1"), ("MNIST", arg(&data))]);
     assert_eq!(code, 0, "{text}");
