@@ -49,27 +49,39 @@ impl IndexBound {
 /// A leaf from which an index comes, and which of its elements; `None` for all.
 type Leaf = (Var, Option<Vec<usize>>);
 
+/// What a value shows of its operands.
+enum Shows {
+    /// It is a leaf.
+    Own,
+    /// All elements of the operand, in their order.
+    All,
+    /// All elements, and numbers around them.
+    Padded,
+    /// Along each axis: the operand's first index, its step, and its stride. `whole` where no element is left out.
+    View { axes: Vec<(usize, isize, usize)>, whole: bool },
+    /// All elements of all operands.
+    Joined,
+    /// Something computed, or what no host knows.
+    Nothing,
+}
+
 impl Graph {
     /// Asks that an index select one of `extent`, or be `ignored`.
     pub(crate) fn bound_index(&mut self, op: &str, index: Var, extent: usize, ignored: Option<i32>) -> Result<()> {
         for (leaf, elements) in self.leaves(index) {
             let bound = IndexBound { extent, ignored, of: op.to_string(), elements };
-            match self.node(leaf).op {
-                Op::Input(id) => {
-                    let known = &mut self.inputs[id.0].indices;
-                    let same = |b: &IndexBound| {
-                        (b.extent, b.ignored, &b.elements) == (bound.extent, bound.ignored, &bound.elements)
-                    };
-                    if !known.iter().any(same) {
-                        known.push(bound);
-                    }
+            if let Op::Input(id) = self.node(leaf).op {
+                let known = &mut self.inputs[id.0].indices;
+                let same = |b: &IndexBound| {
+                    (b.extent, b.ignored, &b.elements) == (bound.extent, bound.ignored, &bound.elements)
+                };
+                if !known.iter().any(same) {
+                    known.push(bound);
                 }
-                Op::Constant(id) => {
-                    if let Some(detail) = bound.violation(&self.constants[id.0]) {
-                        return Err(GraphError::Index { op: op.to_string(), detail, path: self.scope() });
-                    }
-                }
-                _ => {}
+            } else if let Op::Constant(id) = self.node(leaf).op
+                && let Some(detail) = bound.violation(&self.constants[id.0])
+            {
+                return Err(GraphError::Index { op: op.to_string(), detail, path: self.scope() });
             }
         }
         Ok(())
@@ -77,50 +89,63 @@ impl Graph {
 
     /// Inputs and fixed data of which a value shows elements.
     fn leaves(&self, v: Var) -> Vec<Leaf> {
-        let node = self.node(v);
-        match &node.op {
-            Op::Input(_) | Op::Constant(_) => vec![(v, None)],
-            Op::Reshape | Op::Transpose(_) | Op::Broadcast | Op::Pad { .. } => self.leaves(node.inputs[0]),
-            Op::Cast(_) if self.is_whole(node.inputs[0]) => self.leaves(node.inputs[0]),
-            Op::Concat(_) => node.inputs.iter().flat_map(|&part| self.leaves(part)).collect(),
-            Op::Slice { .. } => self.picked(v, (0..count(&node.shape)).collect()),
-            _ => vec![],
+        let operands = &self.node(v).inputs;
+        match self.shows(v) {
+            Shows::Own => vec![(v, None)],
+            Shows::All | Shows::Padded | Shows::View { whole: true, .. } => self.leaves(operands[0]),
+            Shows::View { whole: false, .. } => self.picked(v, (0..count(self.shape(v))).collect()),
+            Shows::Joined => operands.iter().flat_map(|&part| self.leaves(part)).collect(),
+            Shows::Nothing => vec![],
         }
-    }
-
-    fn is_whole(&self, v: Var) -> bool {
-        matches!(self.dtype(v), DType::I32 | DType::U32)
     }
 
     /// The leaf behind some elements of a value, if only views lie between.
     fn picked(&self, v: Var, elements: Vec<usize>) -> Vec<Leaf> {
-        let node = self.node(v);
-        let source = match (&node.op, node.inputs.first()) {
-            (Op::Input(_) | Op::Constant(_), _) => return vec![(v, Some(elements))],
-            (Op::Reshape, Some(&x)) => return self.picked(x, elements),
-            (Op::Cast(_), Some(&x)) if self.is_whole(x) => return self.picked(x, elements),
-            (_, Some(&x)) => x,
-            (_, None) => return vec![],
+        let axes = match self.shows(v) {
+            Shows::Own => return vec![(v, Some(elements))],
+            Shows::All => return self.picked(self.node(v).inputs[0], elements),
+            Shows::View { axes, .. } => axes,
+            Shows::Padded | Shows::Joined | Shows::Nothing => return vec![],
         };
-        let from = strides(self.shape(source));
-        // The element at coordinates c is the source's at the sum of (first + c step) stride.
-        let axes: Vec<(usize, isize, usize)> = match &node.op {
-            Op::Transpose(perm) => perm.iter().map(|&p| (0, 1, from[p])).collect(),
-            Op::Broadcast => {
-                let repeated = |i: usize| if self.shape(source)[i] == 1 { 0 } else { from[i] };
-                (0..from.len()).map(|i| (0, 1, repeated(i))).collect()
-            }
-            Op::Slice { start, step } => (0..from.len()).map(|i| (start[i], step[i], from[i])).collect(),
-            _ => return vec![],
-        };
-        let own = strides(&node.shape);
+        let (shape, own) = (self.shape(v), strides(self.shape(v)));
         let behind = |flat: usize| {
             let along = |i: usize| {
                 let (first, step, stride) = axes[i];
-                first.wrapping_add_signed((flat / own[i] % node.shape[i]) as isize * step) * stride
+                first.wrapping_add_signed((flat / own[i] % shape[i]) as isize * step) * stride
             };
             (0..axes.len()).map(along).sum()
         };
-        self.picked(source, elements.into_iter().map(behind).collect())
+        self.picked(self.node(v).inputs[0], elements.into_iter().map(behind).collect())
+    }
+
+    /// What a value shows of its operands.
+    fn shows(&self, v: Var) -> Shows {
+        let node = self.node(v);
+        let from = node.inputs.first().map(|&x| self.shape(x)).unwrap_or_default();
+        let row = strides(from);
+        match &node.op {
+            Op::Input(_) | Op::Constant(_) => Shows::Own,
+            Op::Reshape => Shows::All,
+            Op::Cast(_) if matches!(self.dtype(node.inputs[0]), DType::I32 | DType::U32) => Shows::All,
+            Op::Transpose(perm) => Shows::View { axes: perm.iter().map(|&p| (0, 1, row[p])).collect(), whole: true },
+            Op::Broadcast => {
+                let repeated = |i: usize| if from[i] == 1 { 0 } else { row[i] };
+                Shows::View { axes: (0..from.len()).map(|i| (0, 1, repeated(i))).collect(), whole: true }
+            }
+            Op::Slice { start, step } => {
+                Shows::View { axes: (0..from.len()).map(|i| (start[i], step[i], row[i])).collect(), whole: false }
+            }
+            Op::Pad { .. } => Shows::Padded,
+            Op::Concat(_) => Shows::Joined,
+            Op::State(_) | Op::Arena(_) | Op::Scalar(_) | Op::Iota | Op::Random { .. } | Op::Map(_) | Op::Cast(_) => {
+                Shows::Nothing
+            }
+            Op::Pack(..) | Op::Reduce(..) | Op::ArgReduce(..) | Op::Moments(_) | Op::MatMul { .. } => Shows::Nothing,
+            Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) | Op::Softmax { .. } => Shows::Nothing,
+            Op::MaxPool2d(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dGrad(_) => Shows::Nothing,
+            Op::AvgPool2d(..) | Op::AvgPool2dGrad(..) | Op::CrossEntropy(_) | Op::CrossEntropyGrad(_) => Shows::Nothing,
+            Op::Gather(_) | Op::ScatterAdd(_) | Op::IndexSelect(_) | Op::IndexAdd(_) => Shows::Nothing,
+            Op::LoadImages | Op::WithGradient(_) => Shows::Nothing,
+        }
     }
 }
