@@ -1,6 +1,8 @@
 //! What the plan of a model's training step costs, counted before anything runs:
 //! `cargo run --release --example plan resnet18 128 f16`.
 
+use std::time::Instant;
+
 use chiaro::gpu::{planned_dispatches, portable_plan_options};
 use chiaro::graph::plan::{Plan, Step};
 use chiaro::nn::{Optimizer, Precision, Sgd, TrainOptions, TrainStep, models};
@@ -18,7 +20,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let optimizer = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
     let step = TrainStep::build(&model, TrainOptions { precision, ..TrainOptions::new(batch, optimizer) })?;
     // As a GPU asks for it.
-    let plan = Plan::new(&step.graph, &portable_plan_options())?;
+    let mut started = Instant::now();
+    let plan = Plan::observed(&step.graph, &portable_plan_options(), &mut |pass| {
+        let (seconds, bytes) = (started.elapsed().as_secs_f64(), pass.bytes as f64 / batch as f64 / 1e6);
+        println!("{:<10} {:>5} calls {bytes:>7.1} MB an image {:>6.1} ms", pass.name, pass.calls, seconds * 1e3);
+        started = Instant::now();
+    })?;
     let an_image = |bytes: u64| bytes as f64 / batch as f64 / 1e6;
     let optimizer_bytes: u64 = plan.steps.iter().filter(|s| s.label.starts_with("optimizer")).map(Step::bytes).sum();
     let moved = plan.activation_traffic();

@@ -1,5 +1,6 @@
 //! Kernel calls under construction: operands name storages, which get buffers at the end.
 
+use super::Pass;
 use super::kernel::{Columns, Kernel, Load};
 use super::program::Program;
 use crate::dtype::DType;
@@ -135,4 +136,13 @@ pub(super) struct Drafts {
     pub outputs: Vec<Region>,
     /// Assignments whose value lies in a storage of its own: target region and value region.
     pub assignments: Vec<(Target, Region, Region)>,
+}
+
+impl Drafts {
+    /// What a pass has left.
+    pub fn after(&self, name: &'static str) -> Pass {
+        let operands = self.calls.iter().flat_map(|c| &c.operands);
+        let bytes = operands.map(|r| (r.len * self.storages[r.storage].dtype.size()) as u64).sum();
+        Pass { name, calls: self.calls.len(), bytes }
+    }
 }

@@ -5,7 +5,7 @@ use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Reg, Store, View};
-use super::{Fusions, PlanOptions, hoist, inline, verify};
+use super::{Fusions, Pass, PlanOptions, hoist, inline, verify};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::shape::count;
@@ -17,7 +17,7 @@ const SMALL: usize = 4096;
 const MAX_RESULTS: usize = 2;
 
 /// The passes that merge calls, in their order, each with the switch that it is behind.
-const PASSES: [(&str, Switch, Pass); 6] = [
+const PASSES: [(&str, Switch, Merger); 6] = [
     ("reductions", |_| true, |drafts, options| merge_all(drafts, options, reductions, merged_reductions)),
     ("consumers", |on| on.pointwise, consumers),
     ("columns", |on| on.columns, |drafts, options| merge_all(drafts, options, producers_of_reductions, merged_columns)),
@@ -39,10 +39,11 @@ const PASSES: [(&str, Switch, Pass); 6] = [
 ///
 /// # Errors
 /// [`GraphError::Plan`](crate::GraphError::Plan) if a pass breaks an invariant.
-pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions) -> Result<()> {
-    for (name, _, pass) in PASSES.into_iter().filter(|(_, wanted, _)| wanted(&options.fusions)) {
-        pass(drafts, options);
+pub(super) fn fuse(drafts: &mut Drafts, options: &PlanOptions, see: &mut dyn FnMut(Pass)) -> Result<()> {
+    for (name, _, merge) in PASSES.into_iter().filter(|(_, wanted, _)| wanted(&options.fusions)) {
+        merge(drafts, options);
         verify::calls(drafts, name)?;
+        see(drafts.after(name));
     }
     Ok(())
 }
@@ -52,7 +53,7 @@ fn consumers(drafts: &mut Drafts, options: &PlanOptions) {
 }
 
 type Switch = fn(&Fusions) -> bool;
-type Pass = fn(&mut Drafts, &PlanOptions);
+type Merger = fn(&mut Drafts, &PlanOptions);
 /// The calls with which a call may perhaps be merged.
 type Partners = fn(&Dependencies, &Draft, usize) -> Vec<usize>;
 type Merge = fn(&Drafts, &Dependencies, usize, usize, &PlanOptions) -> Option<Draft>;

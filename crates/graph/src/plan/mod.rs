@@ -104,6 +104,17 @@ impl Default for PlanOptions {
     }
 }
 
+/// What a pass of the planner left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// Its name, as [`GraphError::Plan`] tells it.
+    pub name: &'static str,
+    /// Calls.
+    pub calls: usize,
+    /// Bytes that they read and write.
+    pub bytes: u64,
+}
+
 /// A compiled step: kernel calls in order, over buffers whose sizes are known.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -143,16 +154,27 @@ impl Plan {
     /// [`GraphError::TooLarge`] if an operand exceeds `max_bytes`; it names the tensor and a batch size that would fit.
     /// [`GraphError::Plan`] if a pass broke an invariant; every pass is verified in every build.
     pub fn new(graph: &Graph, options: &PlanOptions) -> Result<Plan> {
+        Plan::observed(graph, options, &mut |_| {})
+    }
+
+    /// The same, telling what each pass made of the calls as soon as it is done.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`].
+    pub fn observed(graph: &Graph, options: &PlanOptions, see: &mut dyn FnMut(Pass)) -> Result<Plan> {
         let decisions = decide::decide(graph, options);
         let mut drafts = lower::lower(graph, options, decisions);
         verify::calls(&drafts, "lower")?;
+        see(drafts.after("lower"));
         if options.fuse {
-            fuse::fuse(&mut drafts, options)?;
+            fuse::fuse(&mut drafts, options, see)?;
         }
         let order = schedule::schedule(&mut drafts)?;
+        see(drafts.after("schedule"));
         let placed = memory::place(graph, drafts, &order, options);
         placed.plan.check_sizes(graph, options)?;
         verify::memory(&placed, options)?;
+        see(Pass { name: "memory", calls: placed.plan.steps.len(), bytes: placed.plan.moved_bytes() });
         Ok(placed.plan)
     }
 

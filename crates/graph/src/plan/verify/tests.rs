@@ -29,7 +29,7 @@ fn graph() -> Graph {
 fn drafts() -> Drafts {
     let (g, options) = (graph(), PlanOptions::default());
     let mut drafts = lower::lower(&g, &options, decide::decide(&g, &options));
-    fuse::fuse(&mut drafts, &options).expect("a good plan");
+    fuse::fuse(&mut drafts, &options, &mut |_| {}).expect("a good plan");
     drafts
 }
 
