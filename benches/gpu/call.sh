@@ -12,6 +12,15 @@ work=$(mktemp -d) || exit 1
 results=$work/results; mkdir -p "$out" "$results"
 trap 'rm -rf "$work"' EXIT
 export CHIARO_CACHE_DIR=$work/cache
+# Libraries that the machine may lack are used from a folder of their own; nothing is installed.
+for package in "$kit"/*.deb; do [ -e "$package" ] && dpkg -x "$package" "$work/root" 2>/dev/null; done
+for folder in "$work"/root/usr/lib/*-linux-gnu "$work"/root/lib/*-linux-gnu; do
+  [ -d "$folder" ] && export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder
+done
+# Where containers get NVIDIA's driver, which the loader does not look at.
+nvidia=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
+[ -z "${VK_DRIVER_FILES:-}" ] && [ -e "$nvidia" ] && export VK_DRIVER_FILES=$nvidia VK_ICD_FILENAMES=$nvidia
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$work}
 
 first=(devices verify peaks steps torch products convolutions depthwise networks starts train)
 tuned=(devices tune steps-tuned)

@@ -9,9 +9,10 @@ cp "${CARGO_TARGET_DIR:-target}/release/chiaro" .gpu/
 strip .gpu/chiaro 2>/dev/null || echo "note: strip is missing; the program is larger than it need be" >&2
 cp "$here/call.sh" "$here/torch_gpu.py" .gpu/
 cp -r data/mnist .gpu/mnist
-# The Vulkan loader, for machines that have a driver and no loader.
-if ! (cd .gpu && apt-get download -qq libvulkan1 2>/dev/null); then
-  echo "note: libvulkan1 was not downloaded; the machine needs a Vulkan loader of its own" >&2
+# The Vulkan loader, and what NVIDIA's driver links to, for machines that have a driver and nothing else.
+packages=(libvulkan1 libegl1 libglvnd0 libopengl0 libgl1 libglx0 libgles2 libx11-6 libxcb1 libxau6 libxdmcp6 libxext6)
+if ! (cd .gpu && apt-get download -qq "${packages[@]}" 2>/dev/null); then
+  echo "note: not all of ${packages[*]} were downloaded; the machine needs a Vulkan loader of its own" >&2
 fi
 git rev-parse HEAD >.gpu/commit
 git diff --quiet HEAD || echo "and changes that are not committed" >>.gpu/commit
