@@ -33,7 +33,7 @@ pub fn all() -> Result<()> {
     } else {
         check(&["test", "--workspace", "--release", "--locked", "--no-fail-fast"], &environment)?;
     }
-    // A few kernels of each chip; where the drivers cannot be had, the reason is printed.
+    // A few kernels of each chip; where their drivers were not fetched before, that is printed.
     if !gpu_compilers::run(&["--short"])? {
         failed.push("cargo xtask gpu-compilers --short".to_owned());
     }

@@ -59,7 +59,7 @@ struct Args {
     /// wgpu opens
     #[arg(long)]
     robust: bool,
-    /// One kernel of each kind and tile, and no document; where the drivers cannot be had, says so and succeeds
+    /// One kernel of each kind and tile, and no document; where no earlier run has fetched the drivers, says so and succeeds
     #[arg(long)]
     short: bool,
 }
@@ -87,7 +87,8 @@ fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = std::path::absolute(&args.folder).context("where is the folder?")?;
-    let mesa = match mesa::ready(&folder)? {
+    let found = if args.short { mesa::kept(&folder)? } else { mesa::ready(&folder)? };
+    let mesa = match found {
         Ok(mesa) => mesa,
         Err(reason) if args.short => {
             println!("the vendors' compilers are not asked: {reason}");

@@ -11,6 +11,15 @@ pub struct Mesa {
     pub version: String,
 }
 
+/// The drivers in this folder, where an earlier run has left them; or why not. The test command looks no further: what it downloads
+/// today would be another version tomorrow.
+pub fn kept(folder: &Path) -> Result<std::result::Result<Mesa, String>> {
+    if folder.join("mesa.done").exists() {
+        return ready(folder);
+    }
+    Ok(Err(format!("Mesa's drivers are not in {}; `cargo xtask gpu-compilers` fetches them", folder.display())))
+}
+
 /// The drivers in this folder, fetched where they are not there yet; or why they cannot be had.
 ///
 /// # Errors
