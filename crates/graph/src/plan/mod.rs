@@ -1,8 +1,8 @@
 //! The plan: a whole step as kernel calls over a fixed set of buffers.
 //!
 //! `decide` says which values get buffers of their own; `trace` turns the others into programs of the kernels that use them;
-//! `draft` holds the resulting calls; `fuse` merges them; `schedule` orders them; `memory` places buffers in reused slots;
-//! `verify` checks the calls after every pass, and the finished plan.
+//! `draft` holds the resulting calls; `dependencies` knows who must run before whom; `fuse` merges calls; `schedule` orders them;
+//! `memory` places buffers in reused slots; `verify` checks the calls after every pass, and the finished plan.
 
 mod columns;
 mod decide;
