@@ -100,9 +100,9 @@ impl<'a> Found<'a> {
 mod tests {
     use super::super::candidates;
     use super::super::clock::Clock;
+    use super::super::software::software;
     use super::*;
     use crate::kernels::{self, Variants};
-    use crate::{Gpu, OpenOptions, Selection};
     use chiaro_graph::plan::{Plan, Step};
     use chiaro_graph::{DType, Graph};
     use chiaro_shaders::{Memory, Tile};
@@ -124,14 +124,7 @@ mod tests {
 
     #[test]
     fn a_variant_with_wrong_results_never_wins_however_fast_it_is() {
-        let gpu = match Gpu::open(&Selection::Software, OpenOptions::default()) {
-            Ok(gpu) => gpu,
-            Err(error) => {
-                assert!(std::env::var("CHIARO_REQUIRE_GPU").is_err(), "{error}");
-                eprintln!("skipped: {error}");
-                return;
-            }
-        };
+        let Some(gpu) = software() else { return };
         let (step, clock) = (step(), Clock::new(&gpu).expect("a clock"));
         let trial = Trial::new(&gpu, &step, &clock, 0).expect("a trial");
         let portable = candidates::portable(&step, &Variants::GPU);
@@ -162,11 +155,7 @@ mod tests {
 
     #[test]
     fn what_is_hopelessly_slow_is_given_up_and_no_kernel_runs_under_two_names() {
-        let Ok(gpu) = Gpu::open(&Selection::Software, OpenOptions::default()) else {
-            assert!(std::env::var("CHIARO_REQUIRE_GPU").is_err());
-            eprintln!("skipped: there is no software adapter");
-            return;
-        };
+        let Some(gpu) = software() else { return };
         let (step, clock) = (step(), Clock::new(&gpu).expect("a clock"));
         let trial = Trial::new(&gpu, &step, &clock, 0).expect("a trial");
         let portable = candidates::portable(&step, &Variants::GPU);

@@ -95,8 +95,8 @@ impl Task {
 #[cfg(test)]
 mod tests {
     use super::super::compare::Tolerance;
+    use super::super::software::software;
     use super::*;
-    use crate::{OpenOptions, Selection};
 
     fn submit(gpu: &Gpu, tasks: &[&Task]) {
         let mut encoder = gpu.encoder("test").expect("an encoder");
@@ -106,14 +106,7 @@ mod tests {
 
     #[test]
     fn one_wrong_element_among_many_is_found_on_the_device_whatever_its_type_and_place() {
-        let gpu = match Gpu::open(&Selection::Software, OpenOptions::default()) {
-            Ok(gpu) => gpu,
-            Err(error) => {
-                assert!(std::env::var("CHIARO_REQUIRE_GPU").is_err(), "{error}");
-                eprintln!("skipped: {error}");
-                return;
-            }
-        };
+        let Some(gpu) = software() else { return };
         for (dtype, len) in [(DType::F32, 100_003), (DType::F16, 70_001), (DType::I32, 1000), (DType::F16, 1)] {
             let bytes = (len * dtype.size()).next_multiple_of(4) as u64;
             let [a, b] = [(); 2].map(|()| gpu.storage_buffer("test", bytes).expect("a buffer"));

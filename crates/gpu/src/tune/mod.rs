@@ -12,6 +12,8 @@ mod found;
 mod made;
 mod proof;
 mod search;
+#[cfg(test)]
+mod software;
 mod trial;
 
 use std::collections::BTreeMap;
