@@ -1,7 +1,7 @@
 //! Which calls may become one.
 
 use super::conv;
-use chiaro_graph::{ConvSpec, DType, Elementwise, Graph, ReduceKind, Result};
+use chiaro_graph::{ConvSpec, DType, Elementwise, Graph, ReduceKind, Result, Var};
 
 type Record = fn(&mut Graph) -> Result<()>;
 
@@ -18,6 +18,7 @@ pub(super) const CASES: &[(&str, Record)] = &[
     ("a 16-bit value compared with itself", compared_halves),
     ("a padded value that goes on", padded),
     ("a padded value that is joined with others and normalised", padded_and_joined),
+    ("sums of as many values as a kernel can bind, of fewer and of more", sums),
 ];
 
 fn dense_block(g: &mut Graph) -> Result<()> {
@@ -143,4 +144,18 @@ fn padded_and_joined(g: &mut Graph) -> Result<()> {
     let s = g.map_scalars(Elementwise::Mul, p, &[3.0])?;
     g.output("c", c)?;
     g.output("s", s)
+}
+
+fn sums(g: &mut Graph) -> Result<()> {
+    let values: Vec<Var> = (0..20).map(|i| g.input(&format!("x{i}"), &[3, 5], DType::F32)).collect::<Result<_>>()?;
+    for n in 2..=values.len() {
+        // Factors of its own keep a sum from sharing parts with the next.
+        let mut sum = g.map_scalars(Elementwise::Mul, values[0], &[n as f64])?;
+        for (i, &x) in values[1..n].iter().enumerate() {
+            let part = g.map_scalars(Elementwise::Mul, x, &[(i * n) as f64 / 50.0 + 1.0])?;
+            sum = g.add(sum, part)?;
+        }
+        g.output(&format!("{n}"), sum)?;
+    }
+    Ok(())
 }
