@@ -46,6 +46,12 @@ impl Dependencies {
         dependencies
     }
 
+    /// Puts another call in the place of one.
+    pub fn replace(&mut self, drafts: &mut Drafts, call: usize, with: Draft) {
+        drafts.calls[call] = with;
+        self.update(drafts, call);
+    }
+
     /// Sees what has become of a call.
     pub fn update(&mut self, drafts: &Drafts, call: usize) {
         let Touched { reads, writes, written, named, .. } = &self.calls[call];
@@ -218,4 +224,23 @@ pub(super) fn outermost(drafts: &Drafts, region: &Region) -> Region {
         region.offset += offset;
     }
     region
+}
+
+#[cfg(test)]
+impl Dependencies {
+    /// Panics where what was kept is not what the calls now say.
+    pub fn assert_current(&self, drafts: &Drafts) {
+        let sorted = |d: &Dependencies| -> Vec<Vec<usize>> {
+            let users = d.users.iter().flat_map(|u| [&u.readers, &u.writers]).map(|u| u.iter().map(|x| x.0).collect());
+            let calls = d.calls.iter().map(|c| c.written.iter().map(|w| 2 * w.0 + usize::from(w.1)).collect());
+            let mut all: Vec<Vec<usize>> = users.chain(d.writers.clone()).chain(d.named.clone()).chain(calls).collect();
+            all.iter_mut().for_each(|list| list.sort_unstable());
+            all
+        };
+        assert_eq!(sorted(self), sorted(&Dependencies::new(drafts)));
+        let regions = |d: &Dependencies| -> Vec<Vec<Region>> {
+            d.calls.iter().flat_map(|c| [c.reads.clone(), c.writes.clone()]).collect()
+        };
+        assert_eq!(regions(self), regions(&Dependencies::new(drafts)));
+    }
 }

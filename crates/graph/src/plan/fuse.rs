@@ -86,17 +86,17 @@ fn merge_all(drafts: &mut Drafts, options: &PlanOptions, partners: Partners, mer
         let candidates = if gone[b] { vec![] } else { partners(&dependencies, &drafts.calls[b], b) };
         let merged = candidates.into_iter().find_map(|a| Some((a, merge(drafts, &dependencies, a, b, options)?)));
         if let Some((a, call)) = merged {
-            drafts.calls[a] = call;
-            drafts.calls[b] = Draft::nothing();
+            dependencies.replace(drafts, a, call);
+            dependencies.replace(drafts, b, Draft::nothing());
             gone[b] = true;
-            dependencies.update(drafts, b);
-            dependencies.update(drafts, a);
             idle = 0;
         } else {
             idle += 1;
         }
         b = (b + 1) % drafts.calls.len();
     }
+    #[cfg(test)]
+    dependencies.assert_current(drafts);
     let mut gone = gone.into_iter();
     drafts.calls.retain(|_| gone.next() == Some(false));
 }

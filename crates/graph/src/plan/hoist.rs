@@ -30,6 +30,8 @@ pub(super) fn hoist(drafts: &mut Drafts) -> bool {
             any = true;
         }
     }
+    #[cfg(test)]
+    dependencies.assert_current(drafts);
     any
 }
 

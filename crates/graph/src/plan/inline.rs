@@ -24,16 +24,16 @@ pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
             continue;
         };
         waiting.extend(dependencies.producers(call));
-        drafts.calls[call] = Draft::nothing();
+        dependencies.replace(drafts, call, Draft::nothing());
         gone[call] = true;
-        dependencies.update(drafts, call);
         for (i, reader) in readers {
-            drafts.calls[i] = reader;
-            dependencies.update(drafts, i);
+            dependencies.replace(drafts, i, reader);
             waiting.insert(i);
             waiting.extend(dependencies.producers(i));
         }
     }
+    #[cfg(test)]
+    dependencies.assert_current(drafts);
     let mut gone = gone.into_iter();
     drafts.calls.retain(|_| gone.next() == Some(false));
 }

@@ -1,11 +1,11 @@
 //! A good plan, broken in one place: each invariant is named by the pass that is told to have broken it.
 
 use super::super::draft::{Draft, Drafts, Region};
-use super::super::kernel::Access;
+use super::super::kernel::{Access, Kernel};
 use super::super::memory::{Placed, place};
 use super::super::{PlanOptions, decide, fuse, lower, schedule};
 use super::{calls, memory};
-use crate::{DType, Elementwise, Graph, Target};
+use crate::{ConvSpec, DType, Elementwise, Graph, Target};
 
 /// Products with an epilogue, a reduction, a joined value and a state that is updated.
 fn graph() -> Graph {
@@ -178,4 +178,34 @@ fn more_operands_than_the_device_binds_are_an_error() {
     let few = PlanOptions { max_operands: 2, ..options };
     let text = memory(&placed, &few).expect_err("products have three").to_string();
     assert!(text.contains("operands, the device binds 2"), "{text}");
+}
+
+#[test]
+fn what_is_known_of_dependencies_is_kept_by_every_pass() {
+    let mut g = Graph::new();
+    let mut x = g.input("x", &[2, 4, 4, 8], DType::F32).expect("new");
+    let (w, scale) = (g.input("w", &[8, 3, 3, 8], DType::F32), g.input("scale", &[8], DType::F32));
+    let (w, scale) = (w.expect("new"), scale.expect("new"));
+    for _ in 0..3 {
+        let y = g.conv2d(x, w, &ConvSpec { padding: [1; 4], ..ConvSpec::default() }).expect("fits");
+        let (y, _) = g.batch_norm(y, scale, scale, 1e-3).expect("fits");
+        x = g.relu(y).expect("a float");
+    }
+    let last = g.concat(&[x, x], 3).expect("fits");
+    let sum = g.sum(last, &[0, 1, 2, 3], false).expect("fits");
+    let gradients = g.grad(sum, None, &[w, scale]).expect("gradients");
+    for (name, v) in ["dw", "dscale"].into_iter().zip(gradients) {
+        g.output(name, v).expect("new");
+    }
+    let options = PlanOptions {
+        inline_broadcasts: true,
+        columns: |kernel| matches!(kernel, Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_)),
+        loads: |kernel, _| matches!(kernel, Kernel::Conv2d(_) | Kernel::Conv2dWeightGrad(_)),
+        ..PlanOptions::default()
+    };
+    let mut drafts = lower::lower(&g, &options, decide::decide(&g, &options));
+    let mut calls = vec![drafts.calls.len()];
+    // Each pass compares what it kept with what the calls say in the end.
+    fuse::fuse(&mut drafts, &options, &mut |pass| calls.push(pass.calls)).expect("a good plan");
+    assert!(calls.windows(2).filter(|pair| pair[1] < pair[0]).count() >= 4, "passes have nothing to do: {calls:?}");
 }
