@@ -12,11 +12,15 @@ work=$(mktemp -d) || exit 1
 results=$work/results; mkdir -p "$out" "$results"
 trap 'rm -rf "$work"' EXIT
 export CHIARO_CACHE_DIR=$work/cache
-# Libraries that the machine may lack are used from a folder of their own; nothing is installed.
+# What an earlier call measured stays.
+[ -n "${LIST:-}" ] || [ ! -e "$out/results.tgz" ] || tar xzf "$out/results.tgz" -C "$results" || exit 1
+# Libraries that the machine lacks are used from a folder of their own; nothing is installed.
 for package in "$kit"/*.deb; do [ -e "$package" ] && dpkg -x "$package" "$work/root" 2>/dev/null; done
-for folder in "$work"/root/usr/lib/*-linux-gnu "$work"/root/lib/*-linux-gnu; do
-  [ -d "$folder" ] && export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder
+mkdir "$work/missing"; known=$(ldconfig -p 2>/dev/null || true)
+find "$work/root" -name '*.so.*' 2>/dev/null | while read -r library; do
+  grep -qF "$(basename "$library") " <<<"$known" || ln -sf "$library" "$work/missing/"
 done
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$work/missing
 # Where containers get NVIDIA's driver, which the loader does not look at.
 nvidia=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
 [ -z "${VK_DRIVER_FILES:-}" ] && [ -e "$nvidia" ] && export VK_DRIVER_FILES=$nvidia VK_ICD_FILENAMES=$nvidia
@@ -38,11 +42,15 @@ pack() { tar czf "$out/results.tgz" -C "$results" . || echo "results.tgz could n
 
 step() { # name, command...
   local name=$1 seconds started rc; shift
+  # Only what would run.
+  if [ -n "${LIST:-}" ]; then echo "== $name"; return; fi
   seconds=$(limit "$name"); started=$SECONDS
   echo "== $name (at most $seconds s)"
   # --kill-after: a driver that hangs does not end for a plain signal.
   timeout --kill-after=5 "$seconds" "$@" >"$results/$name.txt" 2>&1; rc=$?
   tail -n "${LINES_SHOWN:-25}" "$results/$name.txt"
+  # Of a step that ran before, the last time counts.
+  touch "$results/ran.txt"; sed -i "/^$name /d" "$results/ran.txt"
   echo "$name $rc $((SECONDS - started)) $seconds" >>"$results/ran.txt"
   [ $rc -eq 0 ] || echo "-- $name ended with $rc"
   pack
@@ -60,8 +68,8 @@ choose() { if [ -n "$small" ]; then echo "$2"; else echo "$1"; fi; }
 
 run() {
   case $1 in
-    devices) step devices "$chiaro" devices --json; nvidia-smi >"$results/nvidia-smi.txt" 2>&1 ;;
-    verify) step verify "$chiaro" verify --device "$device" --json "$results/verify.json" ${small:+--filter matmul} ;;
+    devices) step devices "$chiaro" devices --json; [ -n "${LIST:-}" ] || nvidia-smi >"$results/nvidia-smi.txt" 2>&1 ;;
+    verify) step verify "$chiaro" verify --device "$device" --seconds 40 --json "$results/verify.json" ${small:+--filter matmul} ;;
     peaks) bench peaks --filter "$(choose "peak" "peak workgroup loads")" ;;
     steps) bench steps --no-tune --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
     products) bench products --no-tune --filter "$(choose "matmul" "matmul 256")" --seconds "$(choose 0.3 0)" ;;
@@ -78,6 +86,7 @@ run() {
 }
 
 torch() {
+  if [ -n "${LIST:-}" ]; then echo "== torch"; return; fi
   if ! python3 -c 'import torch' 2>/dev/null; then
     echo "PyTorch is not here: nothing to compare with" | tee "$results/torch.txt"
     return
@@ -97,5 +106,6 @@ esac
 [ -e "$kit/commit" ] && cp "$kit/commit" "$results/commit.txt"
 date -u +%Y-%m-%d >"$results/date.txt"
 for s in "$@"; do run "$s"; done
+[ -z "${LIST:-}" ] || exit 0
 pack
 echo "== $out/results.tgz"

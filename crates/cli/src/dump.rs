@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use chiaro::DeviceOptions;
 use chiaro::gpu::{
     Access, AdapterLimits, BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning,
-    user_cache_folder,
 };
 use chiaro::graph::{Backend, BackendError, Graph, HalfPrecision, PlanId, Stats, Tensor};
 use serde_json::{Value, json};
@@ -26,18 +26,20 @@ pub struct Dump {
 
 impl Dump {
     /// Opens the GPU of this name without trying it, since an adapter that only compiles would fail.
-    pub fn new(folder: &Path, device: &str, no_tune: bool, names: &[&str]) -> anyhow::Result<Dump> {
+    pub fn new(folder: &Path, device: &str, options: &DeviceOptions, names: &[&str]) -> anyhow::Result<Dump> {
         let lower = device.trim().to_lowercase();
         if ["cpu", "reference"].contains(&lower.as_str()) {
             return Err(Usage(format!("only GPUs have kernels to dump, not '{device}'")).into());
         }
         let selection: Selection = if lower == "auto" { "gpu" } else { &lower }.parse()?;
-        let cache = user_cache_folder().filter(|_| !no_tune);
-        let open = OpenOptions { cooperative_matrix: true, without_probe: true, cache, ..OpenOptions::default() };
+        let (cache, checked) = (options.cache.clone(), options.checked);
+        let open =
+            OpenOptions { cooperative_matrix: true, without_probe: true, cache, checked, ..OpenOptions::default() };
         let gpu = Gpu::open(&selection, open)?;
         line(&format!("device: {} ({})", gpu.summary(), gpu.why()))?;
-        let tuning = if no_tune { Tuning::Off } else { Tuning::Kept };
-        let gpu = GpuBackend::new(gpu, BackendOptions { tuning, ..BackendOptions::default() });
+        // Nothing runs: a search for better variants cannot.
+        let tuning = if options.gpu.tuning == Tuning::Off { Tuning::Off } else { Tuning::Kept };
+        let gpu = GpuBackend::new(gpu, BackendOptions { tuning, ..options.gpu.clone() });
         let names = names.iter().map(|name| name.to_string()).collect();
         Ok(Dump { gpu, folder: folder.to_owned(), names, plans: 0, kernels: 0 })
     }

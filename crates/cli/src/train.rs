@@ -70,7 +70,8 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     notes::report(&data);
     let (model, layers) = models::fitting(&config.model, data.classes(), data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
-        let mut dump = Dump::new(path, &config.device, args.no_tune, &["train", "eval"])?;
+        let mut dump =
+            Dump::new(path, &config.device, &device::options(args.threads, args.no_tune), &["train", "eval"])?;
         Trainer::new(&mut dump, &model, &data, &config)?;
         dump.finish()?;
         return Ok(ExitCode::SUCCESS);

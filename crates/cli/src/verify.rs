@@ -54,14 +54,14 @@ pub struct Args {
     #[arg(long, value_name = "SEED", default_value_t = 0, requires = "fuzz")]
     seed: u64,
     /// Measure how exact the functions of the devices are, in units of the last place, instead of running the cases
-    #[arg(long, conflicts_with_all = ["model", "filter", "fuzz"])]
+    #[arg(long, conflicts_with_all = ["model", "filter", "fuzz", "seconds", "subsets", "batch"])]
     ulp: bool,
     /// Corrupt the output of this case before it is compared, or of the check behind the cases: the check must fail
     #[arg(long, value_name = "N", hide = true)]
     corrupt: Option<usize>,
 }
 
-/// Runs the subcommand. The exit code is 1 if anything differs, or a driver gives wrong results.
+/// Runs the subcommand. The exit code is 1 if anything differs, a driver gives wrong results, or nothing was checked on a device.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(graphs) = args.fuzz {
         return fuzz::run(&args.device, graphs, args.seed);
@@ -96,11 +96,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(error) = &broken {
         line(&format!("FAIL: {error}"))?;
     }
-    let passed = broken.is_none() && reports.iter().all(Report::passed);
+    let unchecked: Vec<&Report> = reports.iter().filter(|report| report.cases.is_empty()).collect();
+    let failed = broken.is_some() || reports.iter().any(|report| report.failures().next().is_some());
+    let passed = !failed && unchecked.is_empty();
     if let Some(path) = &args.json {
         save(path, &serde_json::to_string_pretty(&to_json(&reports, broken.as_ref(), passed)?)?)?;
     }
-    line(if passed { "everything agrees" } else { "there are failures" })?;
+    for report in unchecked {
+        line(&format!("nothing was checked on {}", report.backend))?;
+    }
+    line(match (passed, failed) {
+        (true, _) => "everything agrees",
+        (false, true) => "there are failures",
+        (false, false) => "what was checked agrees",
+    })?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -56,8 +56,8 @@ impl Extras<'_> {
             self.leave_out("whole model", why, &mut found);
         }
         for case in large() {
-            let (graph, inputs) = case.graph()?;
             self.row(case.name, &mut found, |corrupt| {
+                let (graph, inputs) = case.graph()?;
                 let (backend, limit) = (device.backend(), (case.limit, corrupt));
                 Ok(verify_graph(backend, right.backend(), (case.name, &graph), &inputs, &BTreeMap::new(), limit))
             })?;

@@ -50,6 +50,10 @@ fn the_kernels_of_a_row_are_those_that_it_dispatches() {
     expect(0, &[&row[..], &["--seconds", "0", "--json", arg(&json)]].concat());
     let report: Value = serde_json::from_slice(&fs::read(&json).expect("written")).expect("JSON");
     assert_eq!(report["rows"][0]["dispatches"], kernels.len());
+    // Switches hold for what is written too.
+    let plain = root.path().join("plain");
+    expect(0, &[&row[..], &["--without", "all", "--dump-kernels", arg(&plain)]].concat());
+    assert!(check(&plain.join("step-lenet5-batch-128")).len() > kernels.len());
 }
 
 #[test]

@@ -35,14 +35,16 @@ fn the_first_call_takes_less_than_eight_minutes_by_its_own_limits() {
 fn the_steps_find_their_rows_at_full_size() {
     let out = tempfile::tempdir().expect("a folder");
     let steps = ["peaks", "steps", "products", "convolutions", "depthwise", "networks", "starts", "steps-tuned"];
-    let (code, text) = call(out.path(), &steps, &[("LIST", "1")]);
+    let all = [&steps[..], &["devices", "verify", "torch", "train", "tune"]].concat();
+    let (code, text) = call(out.path(), &all, &[("LIST", "1")]);
     assert_eq!(code, 0, "{text}");
+    assert!(!out.path().join("results.tgz").exists() && !text.contains("(at most"), "something ran: {text}");
     let rows = |step: &str| {
         let (_, after) = text.split_once(&format!("== {step}\n")).expect("the step");
         after.split("== ").next().unwrap_or_default().lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     let counts = steps.map(|step| rows(step).len());
-    assert_eq!(counts, [7, 2, 10, 66, 2, 4, 2, 2], "{text}");
+    assert_eq!(counts, [9, 2, 10, 66, 2, 4, 2, 2], "{text}");
     assert!(rows("networks").iter().any(|row| row.starts_with("step resnet50-224 batch 32 f16")), "{text}");
 }
 
@@ -70,6 +72,9 @@ fn all_steps_run_at_tiny_sizes_and_leave_their_results_in_one_archive() {
     let all = [&steps[..], &["tune", "steps-tuned"]].concat();
     let (code, text) = call(root.path(), &all, &[("SMALL", "1"), ("MNIST", arg(&data))]);
     assert_eq!(code, 0, "{text}");
+    // Another call adds to what is there.
+    let (code, text) = call(root.path(), &["devices"], &[]);
+    assert_eq!(code, 0, "{text}");
     let unpacked = root.path().join("unpacked");
     fs::create_dir(&unpacked).expect("made");
     let tar = Command::new("tar").arg("xzf").arg(root.path().join("results.tgz")).arg("-C").arg(&unpacked).status();
@@ -79,6 +84,7 @@ fn all_steps_run_at_tiny_sizes_and_leave_their_results_in_one_archive() {
         assert!(told.lines().any(|line| line.starts_with(&format!("{step} 0 "))), "{step}: {told}\n{text}");
         assert!(unpacked.join(format!("{step}.txt")).exists(), "{step}");
     }
+    assert_eq!(told.lines().filter(|line| line.starts_with("devices ")).count(), 1, "{told}");
     let torch = fs::read_to_string(unpacked.join("torch.txt")).expect("PyTorch is told about");
     assert!(torch.contains("PyTorch is not here") || torch.contains("\"peer\": \"pytorch\""), "{torch}");
     for step in ["peaks", "steps", "products", "convolutions", "networks", "starts", "steps-tuned"] {

@@ -65,6 +65,7 @@ fn the_first_line_comes_before_any_device_and_a_corrupted_whole_model_is_found()
 fn what_the_time_did_not_suffice_for_is_told() {
     let (out, _) = expect(1, &["verify", "--device", "cpu", "--filter", "matmul", "--seconds", "0"]);
     assert!(out.contains("left out: ") && out.contains("the time was up"), "{out}");
+    assert!(out.contains("nothing was checked on ") && !out.contains("failures"), "{out}");
     common::expect_error(2, &["verify", "--seconds", "NaN"], &["--seconds must be"]);
 }
 

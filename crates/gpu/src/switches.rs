@@ -1,7 +1,5 @@
 //! Variants that someone wants to see in place of those that suit: for ablations, which then need no other program.
 
-use std::str::FromStr;
-
 use chiaro_graph::plan::Step;
 use chiaro_shaders::{Memory, Tile};
 
@@ -23,11 +21,25 @@ impl Forced {
     /// # Errors
     /// A message with the known names if there is no such tile.
     pub fn new(tile: Option<&str>, parts: Option<u32>) -> Result<Forced, String> {
-        Ok(Forced { tile: tile.map(|text| text.parse::<Named>()).transpose()?.map(|named| named.0), parts })
+        let named = |text: &str| {
+            let text = text.trim().to_lowercase();
+            let known = Tile::named(&text).or_else(|| Tile::named(&format!("workgroup {text}")));
+            known.ok_or_else(|| {
+                let all: Vec<String> = Tile::ALL.iter().chain(&Tile::COOPERATIVE).map(ToString::to_string).collect();
+                format!("there is no tile '{text}'; known are {} ('workgroup' may be left out)", all.join(", "))
+            })
+        };
+        Ok(Forced { tile: tile.map(named).transpose()?, parts })
     }
 
-    /// The choice for a step, where the device can run the tile and the kernel can have it.
-    pub(crate) fn choice(&self, step: &Step, limits: &AdapterLimits, cooperative: &[Tile]) -> Option<Choice> {
+    /// What becomes of a step's choice, where the device can run the tile and the kernel can have it.
+    pub(crate) fn choice(
+        &self,
+        step: &Step,
+        limits: &AdapterLimits,
+        cooperative: &[Tile],
+        known: Choice,
+    ) -> Option<Choice> {
         let runs = |tile: &Tile| {
             let trusted = !matches!(tile.memory, Memory::Cooperative { .. }) || cooperative.contains(tile);
             let room = tile.workgroup_bytes() <= limits.workgroup_bytes;
@@ -35,29 +47,17 @@ impl Forced {
         };
         let reduces = |tile: &Tile| step.columns.is_none() || tile.reduces(kernels::reduced_columns(step));
         let tile = self.tile.filter(|tile| runs(tile) && reduces(tile));
-        (tile.is_some() || self.parts.is_some()).then_some(Choice { tile, parts: self.parts, threads: None })
-    }
-}
-
-struct Named(Tile);
-
-impl FromStr for Named {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Named, String> {
-        let text = text.trim().to_lowercase();
-        let full = if text.contains(' ') { text.clone() } else { format!("workgroup {text}") };
-        let mut all = Tile::ALL.into_iter().chain(Tile::COOPERATIVE);
-        all.find(|tile| tile.to_string() == full).map(Named).ok_or_else(|| {
-            let known: Vec<String> = Tile::ALL.iter().chain(&Tile::COOPERATIVE).map(ToString::to_string).collect();
-            format!("there is no tile '{text}'; known are {} ('workgroup' may be left out)", known.join(", "))
-        })
+        let choice = Choice { tile: tile.or(known.tile), parts: self.parts.or(known.parts), ..known };
+        (tile.is_some() || self.parts.is_some()).then_some(choice)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Variants;
+    use chiaro_graph::plan::Plan;
+    use chiaro_graph::{DType, Graph};
 
     #[test]
     fn a_tile_is_known_by_its_name_in_reports_and_a_wrong_one_names_them_all() {
@@ -68,5 +68,21 @@ mod tests {
         assert_eq!(short, Forced { tile: Some(Tile::LARGE), parts: Some(4) });
         let error = Forced::new(Some("7x7"), None).expect_err("no such tile");
         assert!(error.contains("'7x7'") && error.contains("cooperative16 128x128x32/64x32"), "{error}");
+    }
+    #[test]
+    fn what_is_not_forced_stays_as_it_was_tuned() {
+        let mut g = Graph::new();
+        let x = g.input("x", &[64, 64], DType::F32).expect("new");
+        let y = g.matmul(x, x, false, false).expect("fits");
+        g.output("y", y).expect("new");
+        let plan = Plan::new(&g, &kernels::plan_options(&Variants::GPU)).expect("a plan");
+        let limits = AdapterLimits { workgroup_bytes: 32768, workgroup_invocations: 256, ..AdapterLimits::default() };
+        let known = Choice { tile: Some(Tile::SMALL), parts: Some(3), threads: Some(64) };
+        let choice = |tile, parts| Forced::new(tile, parts).expect("known").choice(&plan.steps[0], &limits, &[], known);
+        assert_eq!(choice(None, None), None);
+        assert_eq!(choice(None, Some(5)), Some(Choice { parts: Some(5), ..known }));
+        assert_eq!(choice(Some("128x64x16/8x4"), None), Some(Choice { tile: Some(Tile::FOURS[0]), ..known }));
+        // The adapter has no cooperative matrices.
+        assert_eq!(choice(Some("cooperative16 64x64x32/32x32"), None), None);
     }
 }

@@ -91,6 +91,11 @@ impl Tile {
         Self { memory, rows, columns, depth, thread_rows, thread_columns }
     }
 
+    /// The tile of this name, as [`Display`](fmt::Display) writes it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().chain(Self::COOPERATIVE).find(|tile| tile.to_string() == name)
+    }
+
     /// Invocations in a workgroup.
     pub const fn threads(&self) -> u32 {
         let parts = self.parts();

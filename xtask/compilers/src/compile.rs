@@ -48,7 +48,7 @@ impl<'a> Compiler<'a> {
     /// # Errors
     /// Where no process can be started or the figures cannot be kept.
     pub fn all(&mut self, kernels: &[Kernel], version: &str) -> Result<Vec<Figures>> {
-        let keys: Vec<String> = kernels.iter().map(|kernel| key(kernel, version)).collect();
+        let keys: Vec<String> = kernels.iter().map(|kernel| key(kernel, version, self.robust)).collect();
         let missing: Vec<usize> = (0..kernels.len()).filter(|&i| !self.known.contains_key(&keys[i])).collect();
         let (next, found) = (AtomicUsize::new(0), Mutex::new(HashMap::new()));
         let work = || -> Result<()> {
@@ -95,9 +95,9 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn key(kernel: &Kernel, version: &str) -> String {
+fn key(kernel: &Kernel, version: &str, robust: bool) -> String {
     let mut hasher = DefaultHasher::new();
-    (VERSION, version, kernel.bindings, &kernel.bytes).hash(&mut hasher);
+    (VERSION, version, robust, kernel.bindings, &kernel.bytes).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

@@ -13,11 +13,10 @@ pub struct Mesa {
 
 /// The drivers in this folder, where an earlier run has left them; or why not. The test command looks no further: what it downloads
 /// today would be another version tomorrow.
-pub fn kept(folder: &Path) -> Result<std::result::Result<Mesa, String>> {
-    if folder.join("mesa.done").exists() {
-        return ready(folder);
-    }
-    Ok(Err(format!("Mesa's drivers are not in {}; `cargo xtask gpu-compilers` fetches them", folder.display())))
+pub fn kept(folder: &Path) -> std::result::Result<Mesa, String> {
+    unpacked(folder).ok_or_else(|| {
+        format!("Mesa's drivers are not in {}; `cargo xtask gpu-compilers` fetches them", folder.display())
+    })
 }
 
 /// The drivers in this folder, fetched where they are not there yet; or why they cannot be had.
@@ -26,10 +25,9 @@ pub fn kept(folder: &Path) -> Result<std::result::Result<Mesa, String>> {
 /// Where the script cannot be started.
 pub fn ready(folder: &Path) -> Result<std::result::Result<Mesa, String>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/get-mesa.sh");
-    let root = folder.join("amd64");
-    let whole = || std::fs::read_to_string(folder.join("mesa.done")).ok();
-    if whole().is_none() || !root.join("usr/lib/x86_64-linux-gnu/libintel_noop_drm_shim.so").exists() {
-        if whole().is_none() {
+    let shim = folder.join("amd64/usr/lib/x86_64-linux-gnu/libintel_noop_drm_shim.so");
+    if unpacked(folder).is_none() || !shim.exists() {
+        if unpacked(folder).is_none() {
             println!("unpacking Mesa's drivers into {} (350 MB, nothing is installed)", folder.display());
         }
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -42,8 +40,11 @@ pub fn ready(folder: &Path) -> Result<std::result::Result<Mesa, String>> {
             println!("{said}");
         }
     }
-    Ok(match whole() {
-        Some(version) => Ok(Mesa { root, version: version.trim().to_owned() }),
-        None => Err(format!("{script} left no {}/mesa.done", folder.display())),
-    })
+    Ok(unpacked(folder).ok_or_else(|| format!("{script} left no {}/mesa.done", folder.display())))
+}
+
+/// The drivers that lie in a folder.
+fn unpacked(folder: &Path) -> Option<Mesa> {
+    let version = std::fs::read_to_string(folder.join("mesa.done")).ok()?;
+    Some(Mesa { root: folder.join("amd64"), version: version.trim().to_owned() })
 }

@@ -60,13 +60,13 @@ pub struct Args {
     #[arg(long, default_value_t = 8.0, value_name = "S")]
     limit: f64,
     /// List the rows with their work and run nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "csv", "calls"])]
     list: bool,
     /// Write a trace of one run of the row that --filter (and --exact) names, for Perfetto or chrome://tracing
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "csv", "calls"])]
     profile: Option<PathBuf>,
     /// Write every kernel of the rows as WGSL and SPIR-V into this folder and run nothing; works on any adapter
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "profile", "json"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "profile", "json", "csv", "calls"])]
     dump_kernels: Option<PathBuf>,
 }
 
@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// `--dump-kernels`: the kernels of the rows as files.
 fn dumped(args: &Args, cases: &[Workload], folder: &Path) -> anyhow::Result<ExitCode> {
-    let mut dump = Dump::new(folder, &args.device.device, args.device.no_tune, &[])?;
+    let mut dump = Dump::new(folder, &args.device.device, &args.switches.options(&args.device)?, &[])?;
     for case in cases {
         if case.dtype == DType::F16 && dump.half_precision() == HalfPrecision::Missing {
             line(&table::left_out(case, "the device does not compute in f16"))?;
@@ -116,7 +116,9 @@ impl Chosen {
         let text = args.filter.as_deref();
         let fits = |name: &str| text.is_none_or(|text| if args.exact { name == text } else { name.contains(text) });
         let mut cases = workloads()?;
-        let mut starts = chiaro_bench::steps()?;
+        // Steps are large graphs: made once more only where a start is wanted.
+        let wanted = singles::STARTS.iter().any(|step| fits(&format!("start {step}")));
+        let mut starts = if wanted { chiaro_bench::steps()? } else { vec![] };
         starts.retain(|case| singles::start_name(case).is_some_and(|name| fits(&name)));
         cases.retain(|case| fits(&case.name));
         let peaks: Vec<Peak> = Peak::ALL.into_iter().filter(|peak| fits(peak.name())).collect();
@@ -134,10 +136,12 @@ fn traced(args: &Args, cases: &[Workload], path: &Path) -> anyhow::Result<ExitCo
     let [case] = cases else {
         let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
         let some = names[..names.len().min(3)].join(", ");
-        let message = format!(
-            "--profile is of one row, and --filter leaves {}: {some}, ...; --exact takes one by its whole name",
-            names.len()
-        );
+        let message = match names.len() {
+            0 => "--profile is of one row of kernels or a step, and --filter leaves none".to_owned(),
+            n => format!(
+                "--profile is of one row, and --filter leaves {n}: {some}, ...; --exact takes one by its whole name"
+            ),
+        };
         return Err(Usage(message).into());
     };
     let mut device = args.switches.open(&args.device, &args.switches.options(&args.device)?)?;

@@ -30,8 +30,8 @@ pub struct Report {
 /// A row without figures.
 #[derive(Serialize)]
 pub struct Missing {
-    name: String,
-    reason: String,
+    pub name: String,
+    pub reason: String,
 }
 
 /// The figures of a row.

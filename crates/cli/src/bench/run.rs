@@ -31,10 +31,14 @@ pub fn run(args: &Args, chosen: &Chosen) -> anyhow::Result<ExitCode> {
     let measuring = Waiting::new("measuring the roofline");
     // A device that cannot measure its own peaks still runs rows.
     let peaks = first.backend().peaks().ok();
-    let rates = first.gpu().zip(peaks.as_ref()).filter(|_| detailed).map(|(gpu, peaks)| model::at_hand(gpu, peaks));
+    let rates = first
+        .gpu()
+        .zip(peaks.as_ref())
+        .filter(|_| detailed && !chosen.cases.is_empty())
+        .map(|(gpu, peaks)| model::at_hand(gpu, peaks));
     drop(measuring);
     table::peaks(peaks.as_ref())?;
-    let predictor = Predictor::new(peaks, limits.most, args.device.device.contains("software"));
+    let predictor = Predictor::new(peaks, limits.most, first.is_software());
     let report = Report::new(first.name(), peaks, args.switches.json());
     let mut run = Run { args, options, limits, rates, predictor, report };
     for &peak in &chosen.peaks {
@@ -114,7 +118,7 @@ impl Run<'_> {
                 }
                 self.report.rows.push(row);
             }
-            Err(error) => self.failed(case, &error)?,
+            Err(error) => self.failed(Missing::new(case, format!("{error:#}")))?,
         }
         Ok(())
     }
@@ -132,14 +136,14 @@ impl Run<'_> {
                 line(&table::start(&row))?;
                 self.report.starts.push(row);
             }
-            Err(error) => self.failed(case, &error)?,
+            Err(error) => self.failed(Missing::named(&name, format!("{error:#}")))?,
         }
         Ok(())
     }
 
-    fn failed(&mut self, case: &Workload, error: &anyhow::Error) -> anyhow::Result<()> {
-        line(&format!("{}: {error:#}", case.name))?;
-        self.report.failed.push(Missing::new(case, format!("{error:#}")));
+    fn failed(&mut self, missing: Missing) -> anyhow::Result<()> {
+        line(&format!("{}: {}", missing.name, missing.reason))?;
+        self.report.failed.push(missing);
         Ok(())
     }
 

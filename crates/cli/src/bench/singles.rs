@@ -31,7 +31,7 @@ pub struct StartRow {
 }
 
 /// The steps whose start is measured.
-const STARTS: [&str; 2] = ["step small-cnn batch 128", "step resnet18 batch 32"];
+pub const STARTS: [&str; 2] = ["step small-cnn batch 128", "step resnet18 batch 32"];
 
 /// The name of the row of a step's start.
 pub fn start_name(case: &Workload) -> Option<String> {

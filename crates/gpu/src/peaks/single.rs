@@ -75,8 +75,8 @@ impl Peak {
             Peak::Copy => "peak copy",
             Peak::WorkgroupLoads4 => "peak workgroup loads of 4 bytes",
             Peak::WorkgroupLoads16 => "peak workgroup loads of 16 bytes",
-            Peak::DependentDispatches => "empty dispatches, dependent",
-            Peak::IndependentDispatches => "empty dispatches, independent",
+            Peak::DependentDispatches => "peak empty dispatches, dependent",
+            Peak::IndependentDispatches => "peak empty dispatches, independent",
         }
     }
 

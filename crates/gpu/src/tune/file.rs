@@ -129,8 +129,7 @@ impl TuneFile {
 
 /// The tile of this name.
 fn tile(text: &str) -> Result<Tile, String> {
-    let all = Tile::ALL.into_iter().chain(Tile::COOPERATIVE);
-    all.into_iter().find(|tile| tile.to_string() == text).ok_or_else(|| format!("there is no tile '{text}'"))
+    Tile::named(text).ok_or_else(|| format!("there is no tile '{text}'"))
 }
 
 #[cfg(test)]

@@ -131,8 +131,9 @@ impl Tuned {
             let wrong = |(key, tile): (&String, Tile)| self.proofs.of(key, tile) == Some(false);
             key.as_ref().zip(choice.tile).is_some_and(wrong)
         };
-        let forced = self.forced.choice(step, &self.limits, &self.cooperative_for(step));
-        let choice = key.as_ref().and_then(|key| self.choices.get(key)).copied();
+        let choice = key.as_ref().and_then(|key| self.choices.get(key)).copied().filter(|choice| !wrong(choice));
+        let known = choice.unwrap_or_default();
+        let forced = self.forced.choice(step, &self.limits, &self.cooperative_for(step), known);
         let all = forced.into_iter().chain(choice).filter(|choice| !wrong(choice));
         let mut all = all.map(|choice| cooperative.with(choice)).chain([cooperative]);
         let wanted = all.find(|variants| fits(step, variants));

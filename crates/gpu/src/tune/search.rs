@@ -1,6 +1,6 @@
 //! The search: steps in the order of their work, variants of each until the time is up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
@@ -93,16 +93,18 @@ impl Tuned {
         }
         // A folder that takes no files is told before the search, not after it.
         self.save(gpu);
-        let uses = |wanted: &str| steps.iter().filter(|step| key(step).as_deref() == Some(wanted)).count() as f64;
+        let mut uses: BTreeMap<String, f64> = BTreeMap::new();
+        steps.iter().filter_map(key).for_each(|key| *uses.entry(key).or_default() += 1.0);
         let (clock, mut experience, mut whole) = (Clock::new(gpu)?, Experience::default(), 0.0);
         for (key, step) in unknown {
             if deadline.passed() {
                 break;
             }
-            let enough = Enough { deadline, seconds: whole * NEGLIGIBLE };
+            let uses = uses.get(&key).copied().unwrap_or(1.0);
+            let enough = Enough { deadline, seconds: whole * NEGLIGIBLE / uses };
             match self.search_step(gpu, step, &clock, &mut experience, enough) {
                 Ok(Some((choice, outcome))) => {
-                    whole += uses(&key) * outcome.best_seconds;
+                    whole += uses * outcome.best_seconds;
                     self.choices.insert(key.clone(), choice);
                     self.save(gpu);
                     told(&Outcome { kernel: key, ..outcome });
