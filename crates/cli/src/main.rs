@@ -19,6 +19,7 @@ mod overrides;
 mod predict;
 mod profile;
 mod progress_line;
+mod settings;
 mod summary;
 mod train;
 mod tune;
@@ -51,6 +52,7 @@ enum Command {
     Tune(tune::Args),
     Summary(summary::Args),
     Models(models::Args),
+    Settings(settings::Args),
 }
 
 /// Where memory ends, Rust says so and aborts; so may a driver. Callers then get the exit code of an error, and no core dump.
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Tune(args) => tune::run(&args),
         Command::Summary(args) => summary::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Settings(args) => settings::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -16,7 +16,6 @@ use crate::interrupt::stop_on_signals;
 use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
 use crate::profile::{Profiled, Subject};
-use crate::usage::Usage;
 use crate::waiting::Waiting;
 use crate::{device, find_data, models, notes};
 
@@ -25,9 +24,6 @@ use crate::{device, find_data, models, notes};
 pub struct Args {
     #[command(flatten)]
     overrides: Overrides,
-    /// auto, cpu, gpu, gpu:N, gpu:NAME, gpu:software or reference [default: auto]
-    #[arg(long, value_name = "NAME")]
-    device: Option<String>,
     /// Threads of the CPU backend, and at most so many that open and load data; one a core if absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -197,47 +193,35 @@ fn steps_left(trainer: &Trainer<'_>, epochs: usize) -> usize {
 }
 
 fn new(args: &Args) -> anyhow::Result<Run> {
-    let given = &args.overrides;
-    if let Some(model) = &given.model {
-        known_model(model)?;
+    // What was given, so that the data can be opened as it says; what suits the data comes after.
+    let mut given = TrainConfig::default();
+    args.overrides.apply(&mut given)?;
+    if args.overrides.is_given("model") {
+        known_model(&given.model)?;
     }
-    let folder = match &given.data {
-        Some(folder) => folder.clone(),
-        None => find_data::mnist()?,
-    };
+    let folder = if args.overrides.is_given("data") { given.data } else { find_data::mnist()? };
     let (size, strict, limit) = (given.size, given.strict, given.limit);
     let opening = Waiting::opening(&folder);
     let progress = Some(opening.progress());
     let data = Data::open(&folder, &OpenOptions { size, strict, limit, progress, ..OpenOptions::default() })?;
     drop(opening);
-    // Whoever goes on with the run may be in another folder.
-    let folder = folder.canonicalize().unwrap_or(folder);
-    let mut config = TrainConfig::suited_to(folder.clone(), &*data.train);
+    let mut config = TrainConfig::suited_to("", &*data.train);
     config.augment = Augmentation::usual(data.layout);
-    given.apply(&mut config);
-    given.check(&config)?;
-    config.data = folder;
-    if let Some(device) = &args.device {
-        config.device.clone_from(device);
-    }
+    args.overrides.apply(&mut config)?;
+    // Whoever goes on with the run may be in another folder.
+    config.data = folder.canonicalize().unwrap_or(folder);
     config.check()?;
     Ok(Run { config, data, resumed: None })
 }
 
 fn resumed(args: &Args, path: &Path) -> anyhow::Result<Run> {
-    if let Some(option) = args.overrides.changing_option() {
-        let message =
-            format!("{option} cannot be changed when a run goes on (--epochs, --lr, --clip, --data and --device can)");
-        return Err(Usage(message).into());
-    }
+    // Before anything of the run is looked at.
+    args.overrides.apply_on_resume(&mut TrainConfig::default())?;
     let folder = RunFolder::open(path)?;
     folder.claim()?.iter().for_each(|text| note(&format!("note: {text}")));
     let recorded = folder.config()?;
     let (info, mut config) = (recorded.model_info(), recorded.settings);
-    args.overrides.apply(&mut config);
-    if let Some(device) = &args.device {
-        config.device.clone_from(device);
-    }
+    args.overrides.apply_on_resume(&mut config)?;
     config.check()?;
     let opening = Waiting::opening(&config.data);
     let progress = Some(opening.progress());

@@ -51,13 +51,13 @@ fn names_and_numbers_of_the_command_line() {
     idx_data(&data);
     let cases: [(&[&str], &[&str]); 11] = [
         (&["--model", "resnet999"], &["resnet999", "resnet20", "small-cnn"]),
-        (&["--lr", "-1"], &["learning rate"]),
-        (&["--lr", "NaN"], &["learning rate"]),
-        (&["--batch-size", "0"], &["batch size"]),
+        (&["--lr", "-1"], &["--lr", "above 0"]),
+        (&["--lr", "NaN"], &["--lr", "above 0"]),
+        (&["--batch-size", "0"], &["--batch-size", "at least 1"]),
         (&["--limit", "0"], &["limit"]),
-        (&["--label-smoothing", "1.5"], &["label smoothing"]),
+        (&["--label-smoothing", "1.5"], &["--label-smoothing", "below 1"]),
         (&["--clip", "0"], &["clip"]),
-        (&["--warmup", "9"], &["warm-up"]),
+        (&["--warmup", "9"], &["--warmup", "from 0 to 1 epochs"]),
         (&["--augment", "crop,none"], &["--augment", "none"]),
         (&["--warmup", "0.5", "--schedule", "onecycle"], &["--warmup", "onecycle"]),
         (&["--momentum", "0.5", "--optimizer", "adam"], &["--momentum", "sgd"]),

@@ -34,7 +34,10 @@ pub use layers::{
 pub use loss_scale::{LOSS_SCALE, LossScale, LossScaleState};
 pub use metrics::Metrics;
 pub use models::Model;
-pub use optim::{Adagrad, Adam, AdamW, Decay, Optimizer, RmsProp, Sgd, Slot, clip_by_global_norm};
+pub use optim::{
+    Adagrad, Adam, AdamW, Decay, GradientChange, NamedOptimizer, Optimizer, OptimizerSettings, RmsProp, Sgd, Slot,
+    clip_by_global_norm, clip_by_norm, named_optimizer, optimizer_names,
+};
 pub use precision::Precision;
 pub use schedule::{Plateau, Schedule, Threshold};
 pub use summary::{Summary, SummaryRow};

@@ -8,7 +8,7 @@ use crate::input::{ImageInput, is_data_arena};
 use crate::loss_scale::LOSS_SCALE;
 use crate::metrics;
 use crate::models::Model;
-use crate::optim::{Decay, Optimizer, clip_by_global_norm};
+use crate::optim::{Decay, GradientChange, Optimizer};
 use crate::precision::{self, Precision};
 use chiaro_graph::{ArenaId, CrossEntropyOptions, DType, Data, Graph, StateId, Tensor, Var};
 
@@ -23,8 +23,8 @@ pub struct TrainOptions {
     pub optimizer: Optimizer,
     /// Which parameters decay.
     pub decay: Decay,
-    /// Largest norm of all gradients together.
-    pub clip_norm: Option<f64>,
+    /// What is done to the gradients before the optimizer sees them, in this order.
+    pub gradient_changes: Vec<GradientChange>,
     /// Share of the target spread evenly over the classes.
     pub label_smoothing: f64,
     /// Weight of each class in the loss.
@@ -45,7 +45,7 @@ impl TrainOptions {
             images: ImageInput::default(),
             optimizer,
             decay: Decay::All,
-            clip_norm: None,
+            gradient_changes: vec![],
             label_smoothing: 0.0,
             class_weights: None,
             precision: Precision::F32,
@@ -167,9 +167,6 @@ fn check(model: &Model, options: &TrainOptions) -> Result<()> {
     if !(0.0..1.0).contains(&options.label_smoothing) {
         return fail(format!("label smoothing {} is outside [0, 1)", options.label_smoothing));
     }
-    if options.clip_norm.is_some_and(|c| !c.is_finite() || c <= 0.0) {
-        return fail(format!("clipping needs a positive norm, not {:?}", options.clip_norm.unwrap_or_default()));
-    }
     match &options.class_weights {
         Some(w) if w.len() != model.classes => {
             fail(format!("{} class weights were given for {} classes", w.len(), model.classes))
@@ -220,9 +217,7 @@ fn update(
     condition: Option<Var>,
     options: &TrainOptions,
 ) -> Result<()> {
-    let gradient = match options.clip_norm {
-        Some(norm) => clip_by_global_norm(graph, gradient, norm)?.0,
-        None => gradient,
-    };
+    let gradient =
+        options.gradient_changes.iter().try_fold(gradient, |gradient, change| change.apply(graph, gradient))?;
     Ok(options.optimizer.apply_where(graph, params, gradient, hyper, options.decay, condition)?)
 }

@@ -4,7 +4,7 @@ use chiaro_graph::{DType, Graph};
 use chiaro_nn::models::{NAMES, by_name};
 use chiaro_nn::{
     Activation, BatchNorm2d, Context, Conv2d, EvalStep, Flatten, Linear, Mode, Model, NnError, Optimizer, Sequential,
-    Sgd, Summary, TrainOptions, TrainStep,
+    Sgd, Summary, TrainOptions, TrainStep, clip_by_norm,
 };
 
 fn summary(name: &str, image: [usize; 3]) -> Summary {
@@ -124,8 +124,8 @@ fn unknown_names_and_bad_options_are_refused() {
     let bad = [
         TrainOptions { batch: 0, ..good.clone() },
         TrainOptions { label_smoothing: 1.0, ..good.clone() },
-        TrainOptions { clip_norm: Some(0.0), ..good.clone() },
-        TrainOptions { clip_norm: Some(f64::NAN), ..good.clone() },
+        TrainOptions { gradient_changes: vec![clip_by_norm(0.0)], ..good.clone() },
+        TrainOptions { gradient_changes: vec![clip_by_norm(f64::NAN)], ..good.clone() },
         TrainOptions { class_weights: Some(vec![1.0; 9]), ..good.clone() },
         TrainOptions { class_weights: Some(vec![f32::NAN; 10]), ..good.clone() },
     ];

@@ -5,7 +5,8 @@ use chiaro_graph::{ARENA_ALIGNMENT, Backend, DType, Graph, PlanId, Target, Tenso
 use chiaro_nn::models::by_name;
 use chiaro_nn::{
     BUFFERS, BatchNorm2d, Context, Decay, Dropout, EvalStep, Flatten, GlobalAvgPool, Linear, METRICS, Metrics, Mode,
-    Model, Optimizer, PARAMS, Sequential, Sgd, TrainOptions, TrainStep, clip_by_global_norm, unpack_arena,
+    Model, Optimizer, PARAMS, Sequential, Sgd, TrainOptions, TrainStep, clip_by_global_norm, clip_by_norm,
+    unpack_arena,
 };
 
 const BATCH: usize = 8;
@@ -216,7 +217,7 @@ fn clipping_bounds_the_norm_of_all_gradients_together() {
 #[test]
 fn a_clipped_step_moves_the_weights_by_the_rate_times_the_limit() {
     let model = by_name("lenet5", 2, [16, 16, 1]).expect("fits");
-    let options = TrainOptions { clip_norm: Some(0.01), ..TrainOptions::new(BATCH, sgd(0.0)) };
+    let options = TrainOptions { gradient_changes: vec![clip_by_norm(0.01)], ..TrainOptions::new(BATCH, sgd(0.0)) };
     let step = TrainStep::build(&model, options).expect("recorded");
     let mut backend = Reference::new();
     let plan = start(&mut backend, &step, 1);

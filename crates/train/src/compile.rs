@@ -3,11 +3,11 @@
 use chiaro_graph::{Backend, BackendError, PlanId};
 use chiaro_nn::{Model, NnError, TrainOptions, TrainStep};
 
-use crate::config::{Residency, TrainConfig};
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::place::{DataPlace, pixels};
 use crate::recipe;
+use crate::settings::{Residency, TrainConfig};
 
 /// The training set's name on the device.
 pub(crate) const TRAIN: &str = "train";

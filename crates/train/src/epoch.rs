@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use chiaro_graph::Tensor;
 
-use crate::config::PrecisionName;
 use crate::error::{Result, TrainError};
 use crate::evaluate::{Evaluation, take_metrics};
 use crate::observer::{Event, Observer, Progress};
 use crate::pace::Left;
+use crate::settings::PrecisionName;
 use crate::stop::Stop;
 use crate::trainer::Trainer;
 

@@ -3,8 +3,8 @@
 use chiaro_graph::{Backend, HalfPrecision};
 use chiaro_nn::Precision;
 
-use crate::config::PrecisionName;
 use crate::error::{Result, TrainError};
+use crate::settings::PrecisionName;
 
 impl PrecisionName {
     /// The precision on this device: never [`PrecisionName::Auto`].

@@ -1,28 +1,16 @@
 //! What the settings mean: the training step's options and the learning rate of each step.
 
-use chiaro_nn::{Adagrad, Adam, AdamW, Augment, Decay, Optimizer, RmsProp, Schedule, Sgd, TrainOptions};
+use chiaro_nn::{Augment, Decay, OptimizerSettings, Schedule, TrainOptions};
 
-use crate::config::{OptimizerName, ScheduleName, TrainConfig};
+use crate::settings::{ScheduleName, TrainConfig};
 
 /// The options of the training step.
 pub(crate) fn train_options(config: &TrainConfig) -> TrainOptions {
     let TrainConfig { momentum, weight_decay, .. } = *config;
-    let sgd = |nesterov| Optimizer::Sgd(Sgd { momentum, nesterov, weight_decay });
-    let optimizer = match config.optimizer {
-        OptimizerName::Sgd => sgd(false),
-        OptimizerName::Nesterov => sgd(true),
-        OptimizerName::Adam => Optimizer::Adam(Adam { weight_decay, ..Adam::default() }),
-        OptimizerName::AdamW => Optimizer::AdamW(AdamW { weight_decay, ..AdamW::default() }),
-        OptimizerName::RmsProp => Optimizer::RmsProp(RmsProp { weight_decay, ..RmsProp::default() }),
-        OptimizerName::Adagrad => Optimizer::Adagrad(Adagrad { weight_decay, ..Adagrad::default() }),
-    };
-    TrainOptions {
-        decay: Decay::Weights,
-        clip_norm: config.clip,
-        label_smoothing: config.label_smoothing,
-        precision: config.precision.option(),
-        ..TrainOptions::new(config.batch_size, optimizer)
-    }
+    let optimizer = (config.optimizer.known().make)(OptimizerSettings { momentum, weight_decay });
+    let mut options = TrainOptions { decay: Decay::Weights, ..TrainOptions::new(config.batch_size, optimizer) };
+    config.shape(&mut options);
+    options
 }
 
 /// The random changes of images of this shape.
@@ -38,7 +26,7 @@ pub(crate) fn schedule(config: &TrainConfig, steps_per_epoch: usize) -> Schedule
     let warmup = ((config.warmup_epochs * steps_per_epoch as f64).round() as u64).min(total);
     let after_warmup = |after: Schedule| match warmup {
         0 => after,
-        _ => Schedule::Then {
+        1.. => Schedule::Then {
             before: Box::new(Schedule::Linear { start: 0.01, end: 1.0, over: warmup }),
             at: warmup,
             after: Box::new(after),
@@ -56,6 +44,7 @@ pub(crate) fn schedule(config: &TrainConfig, steps_per_epoch: usize) -> Schedule
 mod tests {
     use super::*;
     use chiaro_data::InMemory;
+    use chiaro_nn::{Optimizer, Sgd};
 
     fn config(schedule: ScheduleName) -> TrainConfig {
         let set = InMemory::new(vec![0; 4], vec![0], [2, 2, 1], vec!["a".into()]).expect("a data set");
@@ -65,7 +54,7 @@ mod tests {
     #[test]
     fn the_steps_options_are_those_of_the_settings() {
         let settings = TrainConfig {
-            optimizer: OptimizerName::Nesterov,
+            optimizer: "nesterov".parse().expect("known"),
             momentum: 0.8,
             weight_decay: 0.02,
             clip: Some(2.0),
@@ -77,7 +66,7 @@ mod tests {
         // Biases and the scales and shifts of normalisation do not decay.
         assert_eq!(options.decay, Decay::Weights);
         assert_eq!(options.optimizer, Optimizer::Sgd(Sgd { momentum: 0.8, nesterov: true, weight_decay: 0.02 }));
-        assert_eq!((options.clip_norm, options.label_smoothing, options.batch), (Some(2.0), 0.1, 3));
+        assert_eq!((options.gradient_changes.len(), options.label_smoothing, options.batch), (1, 0.1, 3));
         assert_eq!(options.precision, settings.precision.option());
     }
 

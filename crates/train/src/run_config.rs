@@ -5,9 +5,9 @@ use std::path::Path;
 use chiaro_io::{ModelInfo, write_whole};
 use serde::{Deserialize, Serialize};
 
-use crate::config::TrainConfig;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
+use crate::settings::TrainConfig;
 
 /// What a run trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,12 +8,12 @@ use chiaro_io::{Checkpoint, ModelInfo, Progress, load_checkpoint, save_checkpoin
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::TrainConfig;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
 use crate::observer::EpochRecord;
 use crate::position::Position;
 use crate::run_config::DataInfo;
+use crate::settings::TrainConfig;
 use crate::table;
 
 const POSITION: &str = "position";

@@ -6,7 +6,6 @@ use chiaro_io::ModelInfo;
 use chiaro_nn::{Model, Schedule, TrainStep};
 
 use crate::compile::{TRAIN, compile};
-use crate::config::TrainConfig;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::evaluate::{EvalOptions, Evaluator};
@@ -17,6 +16,7 @@ use crate::pace::Pace;
 use crate::place::DataPlace;
 use crate::position::{Best, Position};
 use crate::run_config::DataInfo;
+use crate::settings::TrainConfig;
 use crate::stop::Stop;
 use crate::{recipe, weights};
 

@@ -246,9 +246,9 @@ fn settings_that_changed_are_told_or_refused() {
     let changed = TrainConfig { lr: 0.001, clip: Some(1.0), ..config(3) };
     let (_, notes) = train_on(&folder, &data(), &changed, ALL).expect("goes on");
     let told = [
-        "clip is 1.0 from here on, unset before",
         "epochs is 3 from here on, 2 before",
         "lr is 0.001 from here on, 0.003 before",
+        "clip is 1.0 from here on, unset before",
     ];
     assert_eq!(notes, told);
 }

@@ -1,6 +1,49 @@
-//! Gradient clipping.
+//! What is done to gradients before the optimizer sees them: clipping.
 
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::NnError;
 use chiaro_graph::{Elementwise, Graph, Result, Var};
+
+type Change = dyn Fn(&mut Graph, Var) -> std::result::Result<Var, NnError> + Send + Sync;
+
+/// A change of the gradients of all parameters, laid out as their arena, before the optimizer sees them.
+#[derive(Clone)]
+pub struct GradientChange(Arc<Change>);
+
+impl GradientChange {
+    /// A change that is recorded by this function.
+    pub fn new(
+        record: impl Fn(&mut Graph, Var) -> std::result::Result<Var, NnError> + Send + Sync + 'static,
+    ) -> GradientChange {
+        GradientChange(Arc::new(record))
+    }
+
+    /// Records the change of a flat gradient.
+    ///
+    /// # Errors
+    /// If one of its numbers is out of range.
+    pub fn apply(&self, graph: &mut Graph, gradient: Var) -> std::result::Result<Var, NnError> {
+        (self.0)(graph, gradient)
+    }
+}
+
+impl fmt::Debug for GradientChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GradientChange")
+    }
+}
+
+/// Scales gradients so that the norm of all together is at most this; see [`clip_by_global_norm`].
+pub fn clip_by_norm(most: f64) -> GradientChange {
+    GradientChange::new(move |graph, gradient| {
+        if !most.is_finite() || most <= 0.0 {
+            return Err(NnError::Option(format!("clipping needs a positive norm, not {most}")));
+        }
+        Ok(clip_by_global_norm(graph, gradient, most)?.0)
+    })
+}
 
 /// Scales a flat gradient so that its norm is at most `max_norm`: g min(1, max_norm / (|g| + 1e-6)), as PyTorch does.
 /// Also gives the norm before clipping, a single number.

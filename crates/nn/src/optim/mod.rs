@@ -6,12 +6,14 @@
 mod adagrad;
 mod adam;
 mod clip;
+mod named;
 mod rms_prop;
 mod sgd;
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
-pub use clip::clip_by_global_norm;
+pub use clip::{GradientChange, clip_by_global_norm, clip_by_norm};
+pub use named::{NamedOptimizer, OptimizerSettings, named_optimizer, optimizer_names};
 pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 
@@ -214,3 +216,49 @@ impl Update<'_> {
         self.graph.sub(self.values, change)
     }
 }
+
+/// The optimizers that settings can name.
+const OPTIMIZERS: &[NamedOptimizer] = &[
+    NamedOptimizer {
+        name: "sgd",
+        usual_lr: 0.05,
+        usual_weight_decay: 5e-4,
+        has_momentum: true,
+        make: |n| Optimizer::Sgd(Sgd { momentum: n.momentum, nesterov: false, weight_decay: n.weight_decay }),
+    },
+    NamedOptimizer {
+        name: "nesterov",
+        usual_lr: 0.05,
+        usual_weight_decay: 5e-4,
+        has_momentum: true,
+        make: |n| Optimizer::Sgd(Sgd { momentum: n.momentum, nesterov: true, weight_decay: n.weight_decay }),
+    },
+    NamedOptimizer {
+        name: "adam",
+        usual_lr: 0.003,
+        usual_weight_decay: 0.0,
+        has_momentum: false,
+        make: |n| Optimizer::Adam(Adam { weight_decay: n.weight_decay, ..Adam::default() }),
+    },
+    NamedOptimizer {
+        name: "adamw",
+        usual_lr: 0.003,
+        usual_weight_decay: 0.01,
+        has_momentum: false,
+        make: |n| Optimizer::AdamW(AdamW { weight_decay: n.weight_decay, ..AdamW::default() }),
+    },
+    NamedOptimizer {
+        name: "rmsprop",
+        usual_lr: 0.001,
+        usual_weight_decay: 0.0,
+        has_momentum: false,
+        make: |n| Optimizer::RmsProp(RmsProp { weight_decay: n.weight_decay, ..RmsProp::default() }),
+    },
+    NamedOptimizer {
+        name: "adagrad",
+        usual_lr: 0.01,
+        usual_weight_decay: 0.0,
+        has_momentum: false,
+        make: |n| Optimizer::Adagrad(Adagrad { weight_decay: n.weight_decay, ..Adagrad::default() }),
+    },
+];

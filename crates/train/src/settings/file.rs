@@ -1,0 +1,86 @@
+//! The settings in files: a map from names to values, in the table's order. What is absent has its default, so that files from
+//! before a setting existed can be read; what is unknown is refused.
+
+use std::collections::BTreeMap;
+
+use serde::de::Error;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{SETTINGS, TrainConfig, setting};
+
+impl Serialize for TrainConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(SETTINGS.len()))?;
+        for setting in SETTINGS {
+            map.serialize_entry(setting.name, &(setting.json)(self))?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for TrainConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TrainConfig, D::Error> {
+        let mut config = TrainConfig::default();
+        for (name, value) in BTreeMap::<String, Value>::deserialize(deserializer)? {
+            let known = setting(&name).ok_or_else(|| D::Error::custom(format!("there is no setting {name:?}")))?;
+            (known.read)(&mut config, value)
+                .map_err(|cause| D::Error::custom(format!("the setting {name}: {cause}")))?;
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Augmentation, PrecisionName, ScheduleName};
+
+    #[test]
+    fn every_setting_comes_back_from_a_file_with_all_its_digits() {
+        let config = TrainConfig {
+            data: "photos/of birds".into(),
+            size: Some([48, 64]),
+            strict: true,
+            limit: Some(7),
+            model: "own".into(),
+            epochs: 9,
+            batch_size: 3,
+            optimizer: "nesterov".parse().expect("known"),
+            lr: 0.1 + 0.2,
+            momentum: 1.0 / 3.0,
+            weight_decay: 1e-300,
+            schedule: ScheduleName::OneCycle,
+            warmup_epochs: 0.7,
+            label_smoothing: 0.1,
+            clip: Some(2.5),
+            precision: PrecisionName::Auto,
+            seed: u64::MAX,
+            augment: Augmentation { crop: true, flip: false },
+            device: "gpu:1".into(),
+            data_threads: Some(2),
+            report_every: Some(5),
+            ..TrainConfig::default()
+        };
+        let text = serde_json::to_string(&config).expect("JSON");
+        assert_eq!(serde_json::from_str::<TrainConfig>(&text).expect("read"), config);
+        assert!(text.starts_with("{\"data\":\"photos/of birds\",\"size\":[48,64],\"strict\":true"), "{text}");
+    }
+
+    #[test]
+    fn what_is_absent_has_its_default_and_what_is_unknown_or_wrong_is_named() {
+        let read = |text: &str| serde_json::from_str::<TrainConfig>(text);
+        assert_eq!(read("{}").expect("all absent"), TrainConfig::default());
+        assert_eq!(read("{\"batch\": 5}").expect("an alias").batch_size, 5);
+        for (text, part) in [
+            ("{\"learning\": 1}", "there is no setting \"learning\""),
+            ("{\"lr\": \"fast\"}", "the setting lr: "),
+            ("{\"schedule\": \"slow\"}", "the setting schedule: \"slow\" is none of constant, step"),
+            ("{\"augment\": {\"spin\": true}}", "the setting augment: "),
+        ] {
+            let error = read(text).expect_err("refused").to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Settings that were given by name, such as those of the command line: they replace what suits the data.
+
+use super::{OnResume, SETTINGS, Setting, TrainConfig, relations};
+use crate::error::{Result, TrainError};
+
+/// A setting with the text that was given for it.
+pub type Given = (&'static Setting, String);
+
+impl TrainConfig {
+    /// Sets what was given for a new run. What suits a given setting changes with it, unless it is given itself.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for a text that is no value of its setting, or settings that would mean nothing beside each other.
+    pub fn give(&mut self, given: &[Given]) -> Result<()> {
+        for setting in SETTINGS {
+            if self.set(setting, given)? {
+                (setting.suits)(self);
+            }
+        }
+        // What suits one may stand in the table before it.
+        SETTINGS.iter().try_for_each(|setting| self.set(setting, given).map(|_| ()))?;
+        relations::check_given(self, given)
+    }
+
+    /// Sets what was given for a run that goes on, and nothing else.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for a setting that cannot change then, or a text that is no value of its setting.
+    pub fn give_on_resume(&mut self, given: &[Given]) -> Result<()> {
+        if let Some((setting, _)) = given.iter().find(|(setting, _)| setting.on_resume == OnResume::Refused) {
+            let others = SETTINGS.iter().filter(|other| other.on_resume != OnResume::Refused);
+            let others: Vec<String> = others.map(|other| format!("--{}", other.flag)).collect();
+            return Err(TrainError::Setting(format!(
+                "--{} cannot be changed when a run goes on ({} can)",
+                setting.flag,
+                others.join(", ")
+            )));
+        }
+        SETTINGS.iter().try_for_each(|setting| self.set(setting, given).map(|_| ()))
+    }
+
+    /// Whether the setting was given.
+    fn set(&mut self, setting: &Setting, given: &[Given]) -> Result<bool> {
+        let Some((_, text)) = given.iter().find(|(other, _)| other.name == setting.name) else { return Ok(false) };
+        let wrong = |cause| TrainError::Setting(format!("--{}: {cause}", setting.flag));
+        (setting.parse)(self, text).map_err(wrong)?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::setting;
+
+    fn given(list: &[(&str, &str)]) -> Vec<Given> {
+        list.iter().map(|(name, text)| (setting(name).expect("known"), text.to_string())).collect()
+    }
+
+    fn new(list: &[(&str, &str)]) -> Result<TrainConfig> {
+        let mut config = TrainConfig::default();
+        config.give(&given(list)).map(|()| config)
+    }
+
+    #[test]
+    fn what_suits_a_given_setting_changes_with_it_unless_it_is_given() {
+        let sgd = new(&[("opt", "sgd")]).expect("given");
+        assert_eq!((sgd.lr, sgd.weight_decay, sgd.momentum), (0.05, 5e-4, 0.9));
+        let own = new(&[("lr", "0.5"), ("optimizer", "sgd")]).expect("given");
+        assert_eq!((own.lr, own.weight_decay), (0.5, 5e-4));
+        let short = new(&[("epochs", "1"), ("warmup", "0.9")]).expect("given");
+        assert_eq!(short.warmup_epochs, 0.9);
+        assert_eq!(new(&[("epochs", "1")]).expect("given").warmup_epochs, 0.25);
+    }
+
+    #[test]
+    fn what_means_nothing_beside_others_is_refused() {
+        for (list, part) in [
+            (&[("warmup", "0.5"), ("schedule", "onecycle")][..], "--warmup means nothing with --schedule onecycle"),
+            (&[("momentum", "0.5"), ("optimizer", "adam")], "only --optimizer sgd and nesterov"),
+            (&[("augment", "crop,none")], "--augment: none goes with nothing else"),
+        ] {
+            let error = new(list).expect_err("refused").to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_goes_on_takes_what_may_change_and_nothing_that_suits_it() {
+        let mut config = TrainConfig { epochs: 2, warmup_epochs: 1.0, ..TrainConfig::default() };
+        config.give_on_resume(&given(&[("epochs", "3"), ("lr", "0.1")])).expect("may change");
+        assert_eq!((config.epochs, config.lr, config.warmup_epochs), (3, 0.1, 1.0));
+        let error = config.give_on_resume(&given(&[("seed", "3")])).expect_err("refused").to_string();
+        assert!(
+            error.starts_with("--seed cannot be changed when a run goes on (--data, --strict, --epochs, "),
+            "{error}"
+        );
+    }
+}

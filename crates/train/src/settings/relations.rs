@@ -1,0 +1,32 @@
+//! What settings ask of each other.
+
+use super::given::Given;
+use super::{ScheduleName, TrainConfig};
+use crate::error::{Result, TrainError};
+
+/// Looks at numbers whose range another setting gives.
+pub(crate) fn check(config: &TrainConfig) -> Result<()> {
+    if config.warmup_epochs <= config.epochs as f64 {
+        return Ok(());
+    }
+    Err(TrainError::Setting(format!(
+        "--warmup must be from 0 to {} epochs, the length of the run, not {}",
+        config.epochs, config.warmup_epochs
+    )))
+}
+
+/// Refuses settings that were given and would mean nothing beside the others.
+pub(crate) fn check_given(config: &TrainConfig, given: &[Given]) -> Result<()> {
+    let is_given = |name: &str| given.iter().any(|(setting, _)| setting.name == name);
+    let wrong = if is_given("warmup_epochs") && config.schedule == ScheduleName::OneCycle {
+        "--warmup means nothing with --schedule onecycle, which has its own rise over three tenths of the run"
+            .to_string()
+    } else if is_given("momentum") && !config.optimizer.known().has_momentum {
+        let known = chiaro_nn::optimizer_names().into_iter().filter_map(|name| chiaro_nn::named_optimizer(name).ok());
+        let with: Vec<&str> = known.filter(|known| known.has_momentum).map(|known| known.name).collect();
+        format!("--momentum means nothing here: only --optimizer {} have it", with.join(" and "))
+    } else {
+        return Ok(());
+    };
+    Err(TrainError::Setting(wrong))
+}

@@ -1,0 +1,210 @@
+//! The settings: one row each. A row says the name, the type, the default and, beside what is plain, what [`Row`] lists.
+
+use std::path::PathBuf;
+
+use chiaro_nn::clip_by_norm;
+
+use super::OnResume::{Silent, Told};
+use super::{Augmentation, OptimizerName, PrecisionName, Range, Residency, Row, ScheduleName, Setting, SettingValue};
+
+/// Makes [`TrainConfig`] and [`SETTINGS`] of rows.
+macro_rules! settings {
+    ($( $(#[doc = $words:literal])+ $name:ident: $type:ty = $default:expr, $row:expr; )+) => {
+        /// The settings of a run.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct TrainConfig {
+            $( $(#[doc = $words])+ pub $name: $type, )+
+        }
+
+        impl Default for TrainConfig {
+            fn default() -> TrainConfig {
+                TrainConfig { $( $name: $default, )+ }
+            }
+        }
+
+        /// Every setting, in the order of the reference page and of files.
+        pub static SETTINGS: &[Setting] = &[ $( {
+            const ROW: Row<$type> = $row;
+            Setting {
+                name: stringify!($name),
+                flag: if ROW.flag.is_empty() { stringify!($name) } else { ROW.flag },
+                aliases: ROW.aliases,
+                value: ROW.value,
+                kind: <$type as SettingValue>::KIND,
+                switch: <$type as SettingValue>::SWITCH,
+                range: ROW.range,
+                on_resume: ROW.on_resume,
+                words: concat!($($words),+),
+                usual: ROW.usual,
+                choices: <$type as SettingValue>::choices,
+                parse: |config, text| {
+                    config.$name = SettingValue::parse(text)?;
+                    Ok(())
+                },
+                show: |config| config.$name.show(),
+                number: |config| config.$name.number(),
+                json: |config| config.$name.json(),
+                read: |config, value| {
+                    config.$name = SettingValue::from_json(value)?;
+                    Ok(())
+                },
+                suits: ROW.suits,
+                means: |config, options| (ROW.means)(&config.$name, options),
+            }
+        } ),+ ];
+    };
+}
+
+settings! {
+    /// Folder of the data set
+    data: PathBuf = PathBuf::new(),
+        Row { value: "DIR", usual: "the MNIST of the repository", on_resume: Told, ..Row::PLAIN };
+
+    /// Resize images to this height and width: 64 or 48x64
+    size: Option<[usize; 2]> = None,
+        Row { value: "SIZE", aliases: &["img-size", "imgsz"], usual: "as the data set has them", ..Row::PLAIN };
+
+    /// Refuse a data set with corrupt images, where otherwise they are skipped
+    strict: bool = false,
+        Row { on_resume: Silent, ..Row::PLAIN };
+
+    /// Use only so many images of each split, spread evenly over it
+    limit: Option<usize> = None,
+        Row { range: Range::at_least(1.0), usual: "all", ..Row::PLAIN };
+
+    /// The model, one of `chiaro models`
+    model: String = "small-cnn".to_string(),
+        Row { value: "NAME", usual: "by the size of the images", ..Row::PLAIN };
+
+    /// Times to go through the training images
+    epochs: usize = 3,
+        Row {
+            range: Range::at_least(1.0),
+            usual: "by the size of the images",
+            on_resume: Told,
+            // A run of a fraction of an epoch's length has no room for the usual warm-up.
+            suits: |config| config.warmup_epochs = config.warmup_epochs.min(config.epochs as f64 / 4.0),
+            ..Row::PLAIN
+        };
+
+    /// Images a step
+    batch_size: usize = 128,
+        Row {
+            flag: "batch-size",
+            aliases: &["batch"],
+            range: Range::at_least(1.0),
+            usual: "8 to 128, by the number of images",
+            ..Row::PLAIN
+        };
+
+    /// The optimizer
+    optimizer: OptimizerName = OptimizerName::default(),
+        Row {
+            value: "NAME",
+            aliases: &["opt"],
+            suits: |config| {
+                config.lr = config.optimizer.known().usual_lr;
+                config.weight_decay = config.optimizer.known().usual_weight_decay;
+            },
+            ..Row::PLAIN
+        };
+
+    /// The largest learning rate
+    lr: f64 = OptimizerName::default().known().usual_lr,
+        Row {
+            value: "RATE",
+            aliases: &["lr0"],
+            range: Range::above(0.0),
+            usual: "by the optimizer",
+            on_resume: Told,
+            ..Row::PLAIN
+        };
+
+    /// Momentum of optimizers that have it
+    momentum: f64 = 0.9,
+        Row { value: "SHARE", range: Range::SHARE, ..Row::PLAIN };
+
+    /// Decay of weights; biases and the scales and shifts of normalisation do not decay
+    weight_decay: f64 = OptimizerName::default().known().usual_weight_decay,
+        Row { flag: "weight-decay", value: "RATE", range: Range::at_least(0.0), usual: "by the optimizer", ..Row::PLAIN };
+
+    /// How the learning rate changes over the run
+    schedule: ScheduleName = ScheduleName::Cosine,
+        Row { value: "NAME", aliases: &["sched"], ..Row::PLAIN };
+
+    /// Epochs over which the learning rate rises linearly at first; may be a fraction
+    warmup_epochs: f64 = 0.25,
+        Row {
+            flag: "warmup",
+            aliases: &["warmup-epochs"],
+            value: "EPOCHS",
+            range: Range::at_least(0.0),
+            usual: "0.25, at most a quarter of the run",
+            ..Row::PLAIN
+        };
+
+    /// Share of the target spread evenly over the classes
+    label_smoothing: f64 = 0.0,
+        Row {
+            flag: "label-smoothing",
+            aliases: &["smoothing"],
+            value: "SHARE",
+            range: Range::SHARE,
+            means: |share, options| options.label_smoothing = *share,
+            ..Row::PLAIN
+        };
+
+    /// Scale gradients so that the norm of all together is at most this
+    clip: Option<f64> = None,
+        Row {
+            value: "NORM",
+            aliases: &["clip-grad"],
+            range: Range::above(0.0),
+            usual: "not clipped",
+            on_resume: Told,
+            means: |norm, options| options.gradient_changes.extend(norm.map(clip_by_norm)),
+            ..Row::PLAIN
+        };
+
+    /// Store activations in 32 or 16 bits; weights, statistics and the optimizer are 32-bit always
+    precision: PrecisionName = PrecisionName::F32,
+        Row { value: "NAME", means: |precision, options| options.precision = precision.option(), ..Row::PLAIN };
+
+    /// Seed of initial values, order and random changes of images, and dropout
+    seed: u64 = 0,
+        Row::PLAIN;
+
+    /// Random changes of training images, as crop,flip
+    augment: Augmentation = Augmentation::default(),
+        Row { value: "CHANGES", usual: "both for CIFAR-10's files, else none", ..Row::PLAIN };
+
+    /// Where the images are while training
+    resident: Residency = Residency::Auto,
+        Row { value: "WHERE", on_resume: Silent, ..Row::PLAIN };
+
+    /// The device: auto, cpu, gpu, gpu:N, gpu:NAME, gpu:software or reference
+    device: String = "auto".to_string(),
+        Row { value: "NAME", on_resume: Silent, ..Row::PLAIN };
+
+    /// Threads that load data
+    data_threads: Option<usize> = None,
+        Row {
+            flag: "data-threads",
+            aliases: &["workers"],
+            range: Range::at_least(1.0),
+            usual: "chosen by the data set",
+            on_resume: Silent,
+            ..Row::PLAIN
+        };
+
+    /// Steps between two readings of loss and accuracy from the device
+    report_every: Option<usize> = None,
+        Row {
+            flag: "report-every",
+            value: "STEPS",
+            range: Range::at_least(1.0),
+            usual: "50 readings an epoch",
+            on_resume: Silent,
+            ..Row::PLAIN
+        };
+}
