@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chiaro_nn::clip_by_norm;
+use chiaro_nn::{GradientChange, clip_by_norm};
 
 use super::OnResume::{Silent, Told};
 use super::{Augmentation, OptimizerName, PrecisionName, Range, Residency, Row, ScheduleName, Setting, SettingValue};
@@ -163,6 +163,21 @@ settings! {
             usual: "not clipped",
             on_resume: Told,
             means: |norm, options| options.gradient_changes.extend(norm.map(clip_by_norm)),
+            ..Row::PLAIN
+        };
+
+    /// Limit each gradient to this size, up and down
+    clip_value: Option<f64> = None,
+        Row {
+            flag: "clip-value",
+            value: "SIZE",
+            range: Range::above(0.0),
+            usual: "not clipped",
+            on_resume: Told,
+            means: |most, options| {
+                let clip = |most: f64| GradientChange::new(move |g, x| Ok(g.clamp(x, Some(-most), Some(most))?));
+                options.gradient_changes.extend(most.map(clip));
+            },
             ..Row::PLAIN
         };
 
