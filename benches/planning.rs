@@ -3,13 +3,13 @@
 use chiaro::Graph;
 use chiaro::gpu::portable_plan_options;
 use chiaro::graph::plan::{Plan, PlanOptions};
-use chiaro::nn::{Optimizer, Sgd, TrainOptions, TrainStep, models};
+use chiaro::nn::{Sgd, TrainOptions, TrainStep, models};
 use chiaro_check::plans::{densenet, lstm};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn resnet18() -> Graph {
     let model = models::by_name("resnet18", 10, [32, 32, 3]).expect("a known model");
-    let optimizer = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+    let optimizer = Sgd { momentum: 0.9, ..Sgd::default() };
     TrainStep::build(&model, TrainOptions::new(128, optimizer)).expect("it fits").graph
 }
 

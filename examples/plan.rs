@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chiaro::gpu::{planned_dispatches, portable_plan_options};
 use chiaro::graph::plan::{Plan, Step};
-use chiaro::nn::{Optimizer, Precision, Sgd, TrainOptions, TrainStep, models};
+use chiaro::nn::{Precision, Sgd, TrainOptions, TrainStep, models};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(other) => return Err(format!("the precision is f32 or f16, not {other}").into()),
     };
     let model = models::by_name(&name, 10, [32, 32, 3])?;
-    let optimizer = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+    let optimizer = Sgd { momentum: 0.9, ..Sgd::default() };
     let step = TrainStep::build(&model, TrainOptions { precision, ..TrainOptions::new(batch, optimizer) })?;
     // As a GPU asks for it.
     let mut started = Instant::now();

@@ -6,8 +6,8 @@ use chiaro::cpu::reference::Reference;
 use chiaro::data::Normalize;
 use chiaro::graph::{Data, random_words, uniform};
 use chiaro::nn::{
-    Augment, EvalStep, Flatten, ImageInput, Linear, Model, Optimizer, PARAMS, PixelInput, Resident, Sequential, Sgd,
-    TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
+    Augment, EvalStep, Flatten, ImageInput, Linear, Model, PARAMS, PixelInput, Resident, Sequential, Sgd, TrainOptions,
+    TrainStep, arena_id, data_arena, pack_arena,
 };
 use chiaro::{Backend, Tensor};
 
@@ -124,7 +124,7 @@ fn fill(backend: &mut dyn Backend, graph: &chiaro::Graph, shape: [usize; 3]) {
 
 /// The images that a training step sees, step by step.
 fn trained_on(backend: &mut dyn Backend, shape: [usize; 3], augment: Augment, resident: bool) -> Vec<Vec<f64>> {
-    let sgd = Optimizer::Sgd(Sgd::default());
+    let sgd = Sgd::default();
     let images = input(shape, augment, resident);
     let options = TrainOptions { images, output_logits: true, ..TrainOptions::new(BATCH, sgd) };
     let step = TrainStep::build(&shown(shape), options).expect("recorded");
@@ -213,7 +213,7 @@ fn evaluation_changes_nothing_at_random() {
 #[test]
 fn inputs_that_do_not_fit_the_images_are_refused() {
     let build = |images: ImageInput| {
-        let sgd = Optimizer::Sgd(Sgd::default());
+        let sgd = Sgd::default();
         TrainStep::build(&shown([4, 4, 3]), TrainOptions { images, ..TrainOptions::new(BATCH, sgd) }).err()
     };
     assert!(build(input([4, 4, 3], Augment { crop: 3, flip: true }, true)).is_none());

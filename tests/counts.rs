@@ -5,7 +5,7 @@ mod support;
 use chiaro::Backend;
 use chiaro::graph::{PlanId, Stats};
 use chiaro::nn::models::by_name;
-use chiaro::nn::{Adam, EvalStep, METRICS, Optimizer, TrainOptions, TrainStep};
+use chiaro::nn::{Adam, EvalStep, METRICS, TrainOptions, TrainStep};
 
 const BATCH: usize = 4;
 
@@ -19,7 +19,7 @@ struct Run<'b> {
 impl<'b> Run<'b> {
     fn new(backend: &'b mut dyn Backend) -> Run<'b> {
         let model = by_name("small-cnn", 4, [8, 8, 1]).expect("the model fits");
-        let options = TrainOptions::new(BATCH, Optimizer::Adam(Adam::default()));
+        let options = TrainOptions::new(BATCH, Adam::default());
         let step = TrainStep::build(&model, options).expect("the step is recorded");
         let plan = support::start(backend, &step, 1);
         Run { backend, step, plan, done: 0 }

@@ -7,7 +7,7 @@ use chiaro::graph::shape::count;
 use chiaro::graph::{Elementwise, PlanId};
 use chiaro::nn::{
     Activation, Adam, BUFFERS, BatchNorm2d, Conv2d, Dropout, EvalStep, Flatten, GlobalAvgPool, LOSS_SCALE, Linear,
-    LossScale, LossScaleState, METRICS, MaxPool2d, Metrics, Model, Optimizer, PARAMS, Precision, Residual, Sequential,
+    LossScale, LossScaleState, METRICS, MaxPool2d, Metrics, Model, Optimizers, PARAMS, Precision, Residual, Sequential,
     Sgd, TrainOptions, TrainStep, arena_id,
 };
 use chiaro::{Backend, DType, Graph, Tensor};
@@ -52,7 +52,7 @@ struct Run<'b> {
 }
 
 impl<'b> Run<'b> {
-    fn new(backend: &'b mut dyn Backend, precision: Precision, optimizer: Optimizer, rate: f64) -> Run<'b> {
+    fn new(backend: &'b mut dyn Backend, precision: Precision, optimizer: Optimizers, rate: f64) -> Run<'b> {
         let options = TrainOptions { precision, ..TrainOptions::new(BATCH, optimizer) };
         let step = TrainStep::build(&network(), options).expect("the step is recorded");
         let plan = support::start(backend, &step, 7);
@@ -101,12 +101,12 @@ impl<'b> Run<'b> {
     }
 }
 
-fn sgd() -> Optimizer {
-    Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: false, weight_decay: 1e-4 })
+fn sgd() -> Optimizers {
+    Sgd { momentum: 0.9, nesterov: false, weight_decay: 1e-4 }.into()
 }
 
 /// Losses of 60 steps and the accuracy of the 32-bit evaluation afterwards.
-fn trained(backend: &mut dyn Backend, precision: Precision, optimizer: Optimizer, rate: f64) -> (Vec<f64>, f64) {
+fn trained(backend: &mut dyn Backend, precision: Precision, optimizer: Optimizers, rate: f64) -> (Vec<f64>, f64) {
     let mut run = Run::new(backend, precision, optimizer, rate);
     let losses = (0..60).map(|_| run.advance(1.0)).collect();
     (losses, run.accuracy())
@@ -118,10 +118,10 @@ fn last(losses: &[f64]) -> f64 {
 }
 
 fn learns_as_in_32_bits(new: impl Fn() -> Option<Box<dyn Backend>>) {
-    for (optimizer, rate) in [(sgd(), 0.05), (Optimizer::Adam(Adam::default()), 0.01)] {
+    for (optimizer, rate) in [(sgd(), 0.05), (Adam::default().into(), 0.01)] {
         let (Some(mut wide), Some(mut half)) = (new(), new()) else { return };
-        let (want, _) = trained(&mut *wide, Precision::F32, optimizer, rate);
-        let (got, accuracy) = trained(&mut *half, Precision::f16(), optimizer, rate);
+        let (want, _) = trained(&mut *wide, Precision::F32, optimizer.clone(), rate);
+        let (got, accuracy) = trained(&mut *half, Precision::f16(), optimizer.clone(), rate);
         let early = got.iter().zip(&want).take(10).map(|(a, b)| (a / b - 1.0).abs()).fold(0.0, f64::max);
         let mean = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).sum::<f64>() / got.len() as f64;
         println!("{}: first 10 within {early:.1e}, mean distance {mean:.1e}, accuracy {accuracy}", half.name());
@@ -164,9 +164,9 @@ fn the_scale_grows_after_a_run_of_good_steps() {
 
 #[test]
 fn an_overflow_halves_the_scale_and_changes_nothing_else() {
-    for optimizer in [sgd(), Optimizer::Adam(Adam::default())] {
+    for optimizer in [sgd(), Adam::default().into()] {
         for mut backend in backends() {
-            let mut run = Run::new(&mut *backend, scaled(1024.0, 100), optimizer, 0.01);
+            let mut run = Run::new(&mut *backend, scaled(1024.0, 100), optimizer.clone(), 0.01);
             let name = run.backend.name();
             run.repeat(3);
             let before = run.state();

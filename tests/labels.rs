@@ -6,7 +6,7 @@ mod support;
 use chiaro::cpu::reference::Reference;
 use chiaro::graph::{BackendError, CrossEntropyOptions, DType, Elementwise, Graph, Reduction, evaluate};
 use chiaro::nn::models::by_name;
-use chiaro::nn::{Optimizer, PARAMS, Sgd, TrainOptions, TrainStep};
+use chiaro::nn::{PARAMS, Sgd, TrainOptions, TrainStep};
 use chiaro::{Backend, Tensor};
 
 fn backends() -> Vec<Box<dyn Backend>> {
@@ -18,7 +18,7 @@ fn backends() -> Vec<Box<dyn Backend>> {
 #[test]
 fn a_training_step_with_a_label_outside_is_refused_and_changes_nothing() {
     let model = by_name("lenet5", 4, [28, 28, 1]).expect("a model");
-    let step = TrainStep::build(&model, TrainOptions::new(3, Optimizer::Sgd(Sgd::default()))).expect("a step");
+    let step = TrainStep::build(&model, TrainOptions::new(3, Sgd::default())).expect("a step");
     let (images, labels) = support::bright_rows(3, 28, 1);
     for mut backend in backends() {
         let plan = support::start(&mut *backend, &step, 7);

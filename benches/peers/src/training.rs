@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chiaro::graph::PlanId;
 use chiaro::graph::shape::count;
 use chiaro::nn::models::by_name;
-use chiaro::nn::{Adam, Model, Optimizer, PARAMS, Precision, Sgd, TrainOptions, TrainStep};
+use chiaro::nn::{Adam, Model, Optimizers, PARAMS, Precision, Sgd, TrainOptions, TrainStep};
 use chiaro::{Backend, Tensor};
 
 /// Batches that are trained on in turn.
@@ -37,11 +37,11 @@ pub const RESNET: Network =
     Network { model: "resnet18", image: [3, 32, 32], flattened: [0; 3], batch: 32, adam: false };
 
 impl Network {
-    fn optimizer(&self) -> (Optimizer, f64) {
+    fn optimizer(&self) -> (Optimizers, f64) {
         if self.adam {
-            return (Optimizer::Adam(Adam { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 }), 1e-3);
+            return (Adam { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 }.into(), 1e-3);
         }
-        (Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }), 0.01)
+        (Sgd { momentum: 0.9, ..Sgd::default() }.into(), 0.01)
     }
 
     /// The model for its images.
@@ -90,7 +90,7 @@ impl<'b> Training<'b> {
     /// Runs step `i` and waits for its loss.
     pub fn step(&mut self, inputs: &mut [Tensor], i: usize) -> Result<f32> {
         let hyper = inputs.last_mut().context("a step has inputs")?;
-        *hyper = self.step.options.optimizer.hyper(self.rate, i as u64);
+        *hyper = self.step.options.optimizers.hyper(self.rate, i as u64);
         self.backend.run(self.plan, inputs)?;
         let loss = self.backend.read(self.plan, 0)?;
         loss.as_f32().and_then(|v| v.first().copied()).context("the loss is a float")

@@ -1,7 +1,7 @@
 //! Kernels that move more than they compute: pointwise code, reductions, statistics, pooling, losses, optimizers.
 
 use chiaro_graph::{CrossEntropyOptions, DType, Elementwise, Graph, PoolSpec, Var};
-use chiaro_nn::{AdamW, Decay, Optimizer, PARAMS, Result, Sgd};
+use chiaro_nn::{AdamW, Optimizers, PARAMS, Result, Sgd};
 
 use crate::resident::{Resident, kernel};
 use crate::workload::{Group, Workload};
@@ -20,8 +20,8 @@ pub(crate) fn all() -> Result<Vec<Workload>> {
     all.extend(losses()?);
     all.push(batch_norm("batch norm, relu 32x32x32x64", &SMALL_IMAGES, false)?);
     all.push(batch_norm("batch norm, relu 32x32x32x64 grad", &SMALL_IMAGES, true)?);
-    all.push(optimizer("AdamW", Optimizer::AdamW(AdamW::default()))?);
-    all.push(optimizer("SGD momentum", Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }))?);
+    all.push(optimizer("AdamW", AdamW::default())?);
+    all.push(optimizer("SGD momentum", Sgd { momentum: 0.9, ..Sgd::default() })?);
     Ok(all)
 }
 
@@ -108,7 +108,8 @@ fn batch_norm(name: &str, shape: &[usize; 4], gradient: bool) -> Result<Workload
 }
 
 /// An optimizer over as many parameters as ResNet-18 has.
-fn optimizer(name: &str, optimizer: Optimizer) -> Result<Workload> {
+fn optimizer(name: &str, optimizer: impl Into<Optimizers>) -> Result<Workload> {
+    let optimizer = optimizer.into();
     const PARAMETERS: usize = 11_173_962;
     let mut resident = Resident::default();
     resident.operand(PARAMS, &[PARAMETERS], DType::F32)?;
@@ -116,6 +117,6 @@ fn optimizer(name: &str, optimizer: Optimizer) -> Result<Workload> {
     let len = resident.graph.arenas()[params.0].len;
     let gradient = resident.operand("gradient", &[len], DType::F32)?;
     let hyper = resident.operand("hyper", &[optimizer.hyper_len()], DType::F32)?;
-    optimizer.apply(&mut resident.graph, params, gradient, hyper, Decay::All)?;
+    optimizer.apply(&mut resident.graph, params, gradient, hyper, None)?;
     Ok(resident.workload(Group::Memory, &format!("{name} 11.2M parameters"), DType::F32))
 }

@@ -1,7 +1,7 @@
 //! Whole training steps: forward, backward, optimizer and metrics of the models, on the images they were made for.
 
 use chiaro_graph::DType;
-use chiaro_nn::{Adam, AdamW, Model, Optimizer, Precision, Result, Sgd, TrainOptions, TrainStep, models};
+use chiaro_nn::{Adam, AdamW, Model, Optimizers, Precision, Result, Sgd, TrainOptions, TrainStep, models};
 
 use crate::depthwise::Depthwise;
 use crate::imagenet::{ResNet18, ResNet50};
@@ -52,12 +52,10 @@ fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Wor
 }
 
 /// What each model is usually trained with.
-fn optimizer(model: &str) -> Optimizer {
+fn optimizer(model: &str) -> Optimizers {
     match model {
-        "mnist-cnn" | "tutorial-cnn" => Optimizer::Adam(Adam::default()),
-        "resnet20" | "resnet18" | "resnet18-224" | "resnet50-224" => {
-            Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() })
-        }
-        _ => Optimizer::AdamW(AdamW::default()),
+        "mnist-cnn" | "tutorial-cnn" => Adam::default().into(),
+        "resnet20" | "resnet18" | "resnet18-224" | "resnet50-224" => Sgd { momentum: 0.9, ..Sgd::default() }.into(),
+        _ => AdamW::default().into(),
     }
 }

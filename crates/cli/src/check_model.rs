@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chiaro::graph::{Backend, BackendError, DType, Tensor, normal_pair, random_words};
-use chiaro::nn::{Model, NnError, Optimizer, Precision, Sgd, TrainOptions, TrainStep};
+use chiaro::nn::{Model, NnError, Precision, Sgd, TrainOptions, TrainStep};
 use chiaro_check::compare::compare;
 use chiaro_check::verify::{CaseReport, OTHER_BITS, flip, run_once, run_twice};
 
@@ -62,7 +62,7 @@ impl Step {
             output_logits: true,
             output_gradients: true,
             precision: self.precision,
-            ..TrainOptions::new(self.batch, Optimizer::Sgd(Sgd::default()))
+            ..TrainOptions::new(self.batch, Sgd::default())
         };
         let step = TrainStep::build(model, options)?;
         let (limit, gradient_limit) = (self.limit, self.gradient_limit);

@@ -249,5 +249,5 @@ fn known_model(name: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     let known = chiaro::nn::models::NAMES.iter().map(ToString::to_string).collect();
-    Err(chiaro::nn::NnError::UnknownModel { name: name.to_string(), known }.into())
+    Err(chiaro::nn::NnError::Unknown { kind: "model", name: name.to_string(), known }.into())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chiaro::gpu::{
     AllocationCounter, BackendOptions, Gpu, GpuBackend, OpenOptions, Outcome, Selection, Tuning, user_cache_folder,
 };
-use chiaro::nn::{self, AdamW, Optimizer, TrainOptions, TrainStep, models};
+use chiaro::nn::{self, AdamW, TrainOptions, TrainStep, models};
 
 use crate::models::usual_image;
 use crate::output::{bytes, duration, line, note};
@@ -89,7 +89,7 @@ fn step(args: &Args, name: &str) -> anyhow::Result<TrainStep> {
     let size = |usual: usize| args.size.map_or(usual, |size| size as usize);
     let image = [size(h), size(w), args.channels.map_or(c, |c| c as usize)];
     let model = models::by_name(name, args.classes as usize, image)?;
-    let options = TrainOptions::new(args.batch as usize, Optimizer::AdamW(AdamW::default()));
+    let options = TrainOptions::new(args.batch as usize, AdamW::default());
     Ok(TrainStep::build(&model, TrainOptions { precision: precision(args.precision).1, ..options })?)
 }
 

@@ -21,7 +21,7 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<Usage>()
             || matches!(cause.downcast_ref(), Some(DeviceError::Unknown { .. }))
-            || matches!(cause.downcast_ref(), Some(NnError::UnknownModel { .. } | NnError::Option(_)))
+            || matches!(cause.downcast_ref(), Some(NnError::Unknown { .. } | NnError::Option(_)))
             || matches!(
                 cause.downcast_ref(),
                 Some(
@@ -29,7 +29,7 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
                         | TrainError::RunExists { .. }
                         | TrainError::NotARun { .. }
                         | TrainError::NoWeights { .. }
-                        | TrainError::Nn(NnError::UnknownModel { .. } | NnError::Option(_))
+                        | TrainError::Nn(NnError::Unknown { .. } | NnError::Option(_))
                 )
             )
     })

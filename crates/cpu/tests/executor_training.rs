@@ -6,7 +6,7 @@ use chiaro_cpu::Cpu;
 use chiaro_cpu::reference::Reference;
 use chiaro_graph::{Backend, Tensor};
 use chiaro_nn::models::ResNet;
-use chiaro_nn::{Model, Optimizer, Sgd, TrainOptions, TrainStep};
+use chiaro_nn::{Model, Sgd, TrainOptions, TrainStep};
 use support::Generator;
 
 const BATCH: usize = 8;
@@ -15,7 +15,7 @@ const IMAGE: [usize; 3] = [12, 12, 3];
 fn step() -> TrainStep {
     let net = ResNet { widths: vec![8, 16], blocks: 1, classes: 5 };
     let model = Model::new("net", IMAGE, 5, net).expect("a model");
-    TrainStep::build(&model, TrainOptions::new(BATCH, Optimizer::Sgd(Sgd::default()))).expect("a step")
+    TrainStep::build(&model, TrainOptions::new(BATCH, Sgd::default())).expect("a step")
 }
 
 fn batch(step: &TrainStep, t: u64) -> Vec<Tensor> {
@@ -86,7 +86,7 @@ fn an_arena_of_another_length_or_type_is_refused() {
     assert!(matches!(unknown, Err(chiaro_graph::BackendError::Unknown(_))), "{unknown:?}");
     let net = ResNet { widths: vec![8], blocks: 1, classes: 5 };
     let model = Model::new("net", IMAGE, 5, net).expect("a model");
-    let other = TrainStep::build(&model, TrainOptions::new(BATCH, Optimizer::Sgd(Sgd::default()))).expect("a step");
+    let other = TrainStep::build(&model, TrainOptions::new(BATCH, Sgd::default())).expect("a step");
     let refused = backend.compile(&other.graph);
     assert!(matches!(refused, Err(chiaro_graph::BackendError::Mismatch { .. })), "{refused:?}");
 }

@@ -4,9 +4,7 @@
 use chiaro_cpu::Cpu;
 use chiaro_cpu::reference::Reference;
 use chiaro_graph::{Backend, ConvSpec, DType, Graph, Tensor, evaluate};
-use chiaro_nn::{
-    Conv2d, Flatten, Linear, METRICS, Metrics, Model, Optimizer, Sequential, Sgd, TrainOptions, TrainStep,
-};
+use chiaro_nn::{Conv2d, Flatten, Linear, METRICS, Metrics, Model, Sequential, Sgd, TrainOptions, TrainStep};
 
 const IMAGE: [usize; 3] = [16, 16, 32];
 
@@ -43,7 +41,7 @@ fn what_a_convolution_gives_of_an_infinite_pixel_is_not_finite_wherever_the_defi
 fn a_training_step_counts_a_loss_spoilt_by_one_infinite_pixel() {
     let layers = Sequential::new().push(Conv2d::new(32, 3).padding(1)).push(Flatten).push(Linear::new(3));
     let model = Model::new("one-conv", IMAGE, 3, layers).expect("a model");
-    let step = TrainStep::build(&model, TrainOptions::new(2, Optimizer::Sgd(Sgd::default()))).expect("a step");
+    let step = TrainStep::build(&model, TrainOptions::new(2, Sgd::default())).expect("a step");
     let mut backend = Cpu::new(Some(2)).expect("threads");
     let plan = backend.compile(&step.graph).expect("a plan");
     for (value, wanted) in [(0.5, 0.0), (f32::INFINITY, 1.0), (f32::NAN, 1.0)] {

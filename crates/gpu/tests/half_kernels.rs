@@ -9,8 +9,8 @@ use chiaro_gpu::{BackendOptions, GpuBackend, KernelChoice, OpenOptions};
 use chiaro_graph::plan::Plan;
 use chiaro_graph::{Backend, DType, Graph, Tensor, evaluate};
 use chiaro_nn::{
-    Activation, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Model, Optimizer, Precision, Residual, Sequential, Sgd,
-    TrainOptions, TrainStep,
+    Activation, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Model, Precision, Residual, Sequential, Sgd, TrainOptions,
+    TrainStep,
 };
 
 const BATCH: usize = 6;
@@ -27,7 +27,7 @@ fn step() -> TrainStep {
         .push(GlobalAvgPool)
         .named("fc", Linear::new(4));
     let model = Model::new("block", [8, 8, 4], 4, layers).expect("the layers fit");
-    let options = TrainOptions::new(BATCH, Optimizer::Sgd(Sgd::default()));
+    let options = TrainOptions::new(BATCH, Sgd::default());
     let options = TrainOptions { precision: Precision::f16(), output_logits: true, output_gradients: true, ..options };
     TrainStep::build(&model, options).expect("the step is recorded")
 }

@@ -4,10 +4,10 @@ use chiaro_gpu::portable_plan_options;
 use chiaro_graph::DType;
 use chiaro_graph::plan::Plan;
 use chiaro_nn::models::by_name;
-use chiaro_nn::{Model, Optimizer, Precision, Sgd, TrainOptions, TrainStep};
+use chiaro_nn::{Model, Precision, Sgd, TrainOptions, TrainStep};
 
 fn plan(model: &Model, batch: usize, precision: Precision) -> Plan {
-    let sgd = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+    let sgd = Sgd { momentum: 0.9, ..Sgd::default() };
     let options = TrainOptions { precision, ..TrainOptions::new(batch, sgd) };
     let step = TrainStep::build(model, options).expect("the step is recorded");
     Plan::new(&step.graph, &portable_plan_options()).expect("planned")

@@ -7,7 +7,7 @@ use chiaro_io::{
 };
 use chiaro_nn::models::by_name;
 use chiaro_nn::{
-    AdamW, EvalStep, LOSS_SCALE, LossScale, LossScaleState, Model, Optimizer, Precision, Sgd, TrainOptions, TrainStep,
+    AdamW, EvalStep, LOSS_SCALE, LossScale, LossScaleState, Model, Optimizers, Precision, Sgd, TrainOptions, TrainStep,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,12 +44,12 @@ fn extra() -> BTreeMap<String, String> {
     [("epoch".to_string(), "3".to_string())].into()
 }
 
-fn step(optimizer: Optimizer) -> TrainStep {
+fn step(optimizer: impl Into<Optimizers>) -> TrainStep {
     TrainStep::build(&model(), TrainOptions::new(4, optimizer)).expect("recorded")
 }
 
-fn adamw() -> Optimizer {
-    Optimizer::AdamW(AdamW::default())
+fn adamw() -> AdamW {
+    AdamW::default()
 }
 
 fn train(backend: &mut Reference, plan: PlanId, step: &TrainStep, steps: std::ops::Range<u64>) {
@@ -163,7 +163,7 @@ fn goes_on(step: TrainStep) -> Vec<(String, Tensor)> {
 #[test]
 fn a_checkpoint_of_another_optimizer_is_refused() {
     let folder = Folder::new();
-    let sgd = step(Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }));
+    let sgd = step(Sgd { momentum: 0.9, ..Sgd::default() });
     save_checkpoint(&folder.file(), None, &info(), &Progress::default(), &sgd.graph, &sgd.initial_arenas(1))
         .expect("saved");
     let error = load_checkpoint(&folder.file()).expect("loaded").arenas(&step(adamw()).graph).expect_err("SGD");

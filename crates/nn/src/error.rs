@@ -9,9 +9,11 @@ pub enum NnError {
     /// A layer does not fit its input; the message names the op, the shapes and the layer path.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// A model of this name does not exist.
-    #[error("unknown model {name:?}; known are {}", known.join(", "))]
-    UnknownModel {
+    /// A model, optimizer or the like of this name does not exist.
+    #[error("unknown {kind} {name:?}; known are {}", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        kind: &'static str,
         /// The name asked for.
         name: String,
         /// The names that exist.

@@ -16,6 +16,7 @@ mod metrics;
 pub mod models;
 mod optim;
 mod precision;
+mod registry;
 mod running;
 mod schedule;
 mod summary;
@@ -34,10 +35,7 @@ pub use layers::{
 pub use loss_scale::{LOSS_SCALE, LossScale, LossScaleState};
 pub use metrics::Metrics;
 pub use models::Model;
-pub use optim::{
-    Adagrad, Adam, AdamW, Decay, GradientChange, NamedOptimizer, Optimizer, OptimizerSettings, RmsProp, Sgd, Slot,
-    clip_by_global_norm, clip_by_norm, named_optimizer, optimizer_names,
-};
+pub use optim::*;
 pub use precision::Precision;
 pub use schedule::{Plateau, Schedule, Threshold};
 pub use summary::{Summary, SummaryRow};

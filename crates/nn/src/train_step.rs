@@ -8,7 +8,7 @@ use crate::input::{ImageInput, is_data_arena};
 use crate::loss_scale::LOSS_SCALE;
 use crate::metrics;
 use crate::models::Model;
-use crate::optim::{Decay, GradientChange, Optimizer};
+use crate::optim::{GradientChange, Optimizers};
 use crate::precision::{self, Precision};
 use chiaro_graph::{ArenaId, CrossEntropyOptions, DType, Data, Graph, StateId, Tensor, Var};
 
@@ -19,10 +19,8 @@ pub struct TrainOptions {
     pub batch: usize,
     /// How the images come.
     pub images: ImageInput,
-    /// The optimizer.
-    pub optimizer: Optimizer,
-    /// Which parameters decay.
-    pub decay: Decay,
+    /// What updates the parameters: one optimizer, or several for groups of them.
+    pub optimizers: Optimizers,
     /// What is done to the gradients before the optimizer sees them, in this order.
     pub gradient_changes: Vec<GradientChange>,
     /// Share of the target spread evenly over the classes.
@@ -39,12 +37,11 @@ pub struct TrainOptions {
 
 impl TrainOptions {
     /// Everything optional left out.
-    pub fn new(batch: usize, optimizer: Optimizer) -> TrainOptions {
+    pub fn new(batch: usize, optimizers: impl Into<Optimizers>) -> TrainOptions {
         TrainOptions {
             batch,
             images: ImageInput::default(),
-            optimizer,
-            decay: Decay::All,
+            optimizers: optimizers.into(),
             gradient_changes: vec![],
             label_smoothing: 0.0,
             class_weights: None,
@@ -83,7 +80,7 @@ impl TrainStep {
         let given = options.images.declare(&mut graph, options.batch, model.image)?;
         let labels = graph.input("labels", &[options.batch], DType::I32)?;
         let key = graph.input("key", &[3], DType::U32)?;
-        let hyper = graph.input("hyper", &[options.optimizer.hyper_len()], DType::F32)?;
+        let hyper = graph.input("hyper", &[options.optimizers.hyper_len()], DType::F32)?;
 
         graph.push_scope("images");
         let images = options.images.record(&mut graph, given, model.image, Some(key))?;
@@ -132,14 +129,14 @@ impl TrainStep {
 
     /// Every arena but the data set's with its values before the first step, to be written to the backend.
     pub fn initial_arenas(&self, seed: u64) -> Vec<(String, Tensor)> {
-        let slots = self.options.optimizer.slots();
+        let slots = self.options.optimizers.slots();
         let value = |name: &str, len: usize| match name {
             PARAMS => initial_arena(&self.graph, &self.declarations.parameters, seed),
             BUFFERS => initial_arena(&self.graph, &self.declarations.buffers, seed),
             METRICS => Tensor::zeros([len], DType::F32),
             LOSS_SCALE => vector(self.options.precision.initial_scale(len)),
             slot => {
-                let initial = slots.iter().find(|s| s.arena == slot).map_or(0.0, |s| s.initial);
+                let initial = slots.iter().find(|(arena, _)| arena == slot).map_or(0.0, |(_, initial)| *initial);
                 vector(vec![initial as f32; len])
             }
         };
@@ -149,7 +146,7 @@ impl TrainStep {
 
     /// The inputs of a step in the graph's order, the images as [`TrainOptions::images`] says. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
     pub fn inputs(&self, images: Tensor, labels: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
-        vec![images, labels, random_key(seed, step), self.options.optimizer.hyper(lr, step)]
+        vec![images, labels, random_key(seed, step), self.options.optimizers.hyper(lr, step)]
     }
 }
 
@@ -219,5 +216,5 @@ fn update(
 ) -> Result<()> {
     let gradient =
         options.gradient_changes.iter().try_fold(gradient, |gradient, change| change.apply(graph, gradient))?;
-    Ok(options.optimizer.apply_where(graph, params, gradient, hyper, options.decay, condition)?)
+    options.optimizers.apply(graph, params, gradient, hyper, condition)
 }

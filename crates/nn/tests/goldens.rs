@@ -3,7 +3,7 @@
 mod common;
 
 use chiaro_cpu::reference::Reference;
-use chiaro_nn::{Optimizer, Plateau, Schedule, Threshold};
+use chiaro_nn::{Plateau, Schedule, Threshold};
 use common::{golden, golden_path, optimizers, trajectory};
 use serde_json::Value;
 
@@ -31,10 +31,12 @@ fn lenet_trains_as_in_pytorch() {
 fn a_training_run_that_differs_slightly_is_told_apart() {
     let golden = golden("trajectory_lenet.safetensors");
     let case = &golden.cases()[0];
+    let mut attrs = case.attrs.json()["optimizer"].clone();
+    assert_eq!((&attrs["type"], &attrs["nesterov"]), (&"SGD".into(), &true.into()), "the first case");
+    attrs["nesterov"] = false.into();
     let errors = trajectory::run_changed(&mut Reference::new(), &golden, case, |options| {
         options.label_smoothing = 0.01;
-        let Optimizer::Sgd(sgd) = &mut options.optimizer else { panic!("the first case is SGD") };
-        sgd.nesterov = false;
+        options.optimizers = common::optimizer("SGD", &attrs).0;
     });
     let [gradient, early_loss, loss, weights, statistics, logits] = errors.over_limits(1e-3);
     assert!([gradient, early_loss, loss, weights, logits].iter().all(|share| *share > 10.0), "{errors:?}");

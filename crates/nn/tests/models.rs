@@ -3,8 +3,8 @@
 use chiaro_graph::{DType, Graph};
 use chiaro_nn::models::{NAMES, by_name};
 use chiaro_nn::{
-    Activation, BatchNorm2d, Context, Conv2d, EvalStep, Flatten, Linear, Mode, Model, NnError, Optimizer, Sequential,
-    Sgd, Summary, TrainOptions, TrainStep, clip_by_norm,
+    Activation, BatchNorm2d, Context, Conv2d, EvalStep, Flatten, Linear, Mode, Model, NnError, Sequential, Sgd,
+    Summary, TrainOptions, TrainStep, clip_by_norm,
 };
 
 fn summary(name: &str, image: [usize; 3]) -> Summary {
@@ -86,7 +86,7 @@ fn every_model_is_recorded_for_common_images_and_shares_arenas_between_its_steps
     for name in NAMES {
         for image in [[28, 28, 1], [32, 32, 3], [64, 48, 3]] {
             let model = by_name(name, 7, image).unwrap_or_else(|e| panic!("{name} {image:?}: {e}"));
-            let train = TrainStep::build(&model, TrainOptions::new(4, Optimizer::Sgd(Sgd::default())));
+            let train = TrainStep::build(&model, TrainOptions::new(4, Sgd::default()));
             let train = train.unwrap_or_else(|e| panic!("{name} {image:?}: {e}"));
             let eval = EvalStep::build(&model, 9).unwrap_or_else(|e| panic!("{name} {image:?}: {e}"));
             let layout = |g: &Graph| -> Vec<(String, usize)> {
@@ -116,11 +116,11 @@ fn a_model_that_does_not_fit_names_the_layer() {
 #[test]
 fn unknown_names_and_bad_options_are_refused() {
     let error = by_name("resnet1000", 10, [32, 32, 3]).err().expect("unknown");
-    assert!(matches!(&error, NnError::UnknownModel { known, .. } if known.len() == NAMES.len()));
+    assert!(matches!(&error, NnError::Unknown { known, .. } if known.len() == NAMES.len()));
     assert!(error.to_string().contains("small-cnn"));
     assert!(by_name("lenet5", 0, [28, 28, 1]).is_err());
     let model = by_name("small-cnn", 10, [28, 28, 1]).expect("the model fits");
-    let good = TrainOptions::new(4, Optimizer::Sgd(Sgd::default()));
+    let good = TrainOptions::new(4, Sgd::default());
     let bad = [
         TrainOptions { batch: 0, ..good.clone() },
         TrainOptions { label_smoothing: 1.0, ..good.clone() },

@@ -1,6 +1,6 @@
 //! What the settings mean: the training step's options and the learning rate of each step.
 
-use chiaro_nn::{Augment, Decay, OptimizerSettings, Schedule, TrainOptions};
+use chiaro_nn::{Augment, Decay, OptimizerSettings, Optimizers, Schedule, TrainOptions};
 
 use crate::settings::{ScheduleName, TrainConfig};
 
@@ -8,7 +8,9 @@ use crate::settings::{ScheduleName, TrainConfig};
 pub(crate) fn train_options(config: &TrainConfig) -> TrainOptions {
     let TrainConfig { momentum, weight_decay, .. } = *config;
     let optimizer = (config.optimizer.known().make)(OptimizerSettings { momentum, weight_decay });
-    let mut options = TrainOptions { decay: Decay::Weights, ..TrainOptions::new(config.batch_size, optimizer) };
+    // Biases and the scales and shifts of normalisation do not decay.
+    let optimizers = Optimizers::new(optimizer).decay(Decay::Weights);
+    let mut options = TrainOptions::new(config.batch_size, optimizers);
     config.shape(&mut options);
     options
 }
@@ -44,7 +46,7 @@ pub(crate) fn schedule(config: &TrainConfig, steps_per_epoch: usize) -> Schedule
 mod tests {
     use super::*;
     use chiaro_data::InMemory;
-    use chiaro_nn::{Optimizer, Sgd};
+    use chiaro_nn::Sgd;
 
     fn config(schedule: ScheduleName) -> TrainConfig {
         let set = InMemory::new(vec![0; 4], vec![0], [2, 2, 1], vec!["a".into()]).expect("a data set");
@@ -63,9 +65,8 @@ mod tests {
             ..config(ScheduleName::Constant)
         };
         let options = train_options(&settings);
-        // Biases and the scales and shifts of normalisation do not decay.
-        assert_eq!(options.decay, Decay::Weights);
-        assert_eq!(options.optimizer, Optimizer::Sgd(Sgd { momentum: 0.8, nesterov: true, weight_decay: 0.02 }));
+        let wanted = Optimizers::new(Sgd { momentum: 0.8, nesterov: true, weight_decay: 0.02 }).decay(Decay::Weights);
+        assert_eq!(format!("{:?}", options.optimizers), format!("{wanted:?}"));
         assert_eq!((options.gradient_changes.len(), options.label_smoothing, options.batch), (1, 0.1, 3));
         assert_eq!(options.precision, settings.precision.option());
     }

@@ -22,7 +22,7 @@ fn evaluated(
     let mut backend = cpu();
     let options = EvalOptions { batch, threads: None, resident };
     let evaluator = Evaluator::new(&mut backend, &model, set, &data.normalize, options).expect("built");
-    let step = TrainStep::build(&model, TrainOptions::new(1, chiaro_nn::Optimizer::Sgd(chiaro_nn::Sgd::default())));
+    let step = TrainStep::build(&model, TrainOptions::new(1, chiaro_nn::Sgd::default()));
     for (name, values) in step
         .expect("built")
         .initial_arenas(3)

@@ -57,7 +57,7 @@ fn training_step(
 ) -> usize {
     let model = chiaro_nn::models::by_name(name, 10, image).expect("a model");
     let sgd = chiaro_nn::Sgd { momentum: 0.9, ..chiaro_nn::Sgd::default() };
-    let options_of_step = chiaro_nn::TrainOptions::new(batch, chiaro_nn::Optimizer::Sgd(sgd));
+    let options_of_step = chiaro_nn::TrainOptions::new(batch, sgd);
     let options_of_step = chiaro_nn::TrainOptions { precision, ..options_of_step };
     let step = chiaro_nn::TrainStep::build(&model, options_of_step).expect("a step");
     let graph = &step.graph;

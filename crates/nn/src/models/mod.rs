@@ -76,7 +76,7 @@ pub fn by_name(name: &str, classes: usize, image: [usize; 3]) -> Result<Model> {
         "resnet18" => new(Box::new(ResNet::resnet18(classes))),
         _ => {
             let known = NAMES.iter().map(ToString::to_string).collect();
-            Err(NnError::UnknownModel { name: name.to_string(), known })
+            Err(NnError::Unknown { kind: "model", name: name.to_string(), known })
         }
     }
 }

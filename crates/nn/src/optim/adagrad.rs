@@ -1,9 +1,10 @@
 //! Adagrad (Duchi, Hazan and Singer, 2011).
 
-use super::{Slot, Update};
-use chiaro_graph::{Result, Var};
+use super::{Optimizer, Slot, Update};
+use crate::error::Result;
+use chiaro_graph::Var;
 
-const SUM: &str = "optimizer.sum";
+const SUM: &str = "sum";
 
 /// p -= lr / (1 + t lr_decay) g / (√s + eps), s the sum of g² so far, g with L2 decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,23 +25,23 @@ impl Default for Adagrad {
     }
 }
 
-impl Adagrad {
-    pub(super) fn slots(&self) -> Vec<Slot> {
-        vec![Slot { arena: SUM, initial: self.initial_accumulator }]
+impl Optimizer for Adagrad {
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot { name: SUM, initial: self.initial_accumulator }]
     }
 
-    pub(super) fn hyper(&self, lr: f64, step: u64) -> Vec<f64> {
+    fn hyper(&self, lr: f64, step: u64) -> Vec<f64> {
         vec![lr / (1.0 + step as f64 * self.lr_decay)]
     }
 
-    pub(super) fn apply(&self, update: &mut Update<'_>) -> Result<Var> {
+    fn update(&self, update: &mut Update<'_>) -> Result<Var> {
         let gradient = update.decayed_gradient(self.weight_decay)?;
-        let (arena, old) = update.slot(SUM)?;
-        let squared = update.graph.mul(gradient, gradient)?;
-        let sum = update.graph.add(old, squared)?;
-        update.store(arena, sum)?;
+        let old = update.slot(SUM)?;
+        let squared = update.graph().mul(gradient, gradient)?;
+        let sum = update.graph().add(old, squared)?;
+        update.store(SUM, sum)?;
         let divisor = update.root_plus(sum, self.eps)?;
-        let direction = update.graph.div(gradient, divisor)?;
+        let direction = update.graph().div(gradient, divisor)?;
         update.step(direction)
     }
 }

@@ -1,7 +1,9 @@
-//! Optimizers by name, with the numbers to start from.
+//! Optimizers by name, with the settings that a run starts from: this project's, and those that a program adds.
 
-use super::{OPTIMIZERS, Optimizer};
-use crate::error::{NnError, Result};
+use super::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
+use crate::error::Result;
+use crate::registry::{Named, Registry};
+use std::sync::Arc;
 
 /// The settings that a run gives any optimizer; each takes what it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,12 +26,45 @@ pub struct NamedOptimizer {
     /// Whether [`OptimizerSettings::momentum`] means something.
     pub has_momentum: bool,
     /// The optimizer with these settings.
-    pub make: fn(OptimizerSettings) -> Optimizer,
+    pub make: fn(OptimizerSettings) -> Arc<dyn Optimizer>,
 }
+
+impl Named for NamedOptimizer {
+    const KIND: &'static str = "optimizer";
+
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+const fn row(
+    name: &'static str,
+    usual_lr: f64,
+    usual_weight_decay: f64,
+    has_momentum: bool,
+    make: fn(OptimizerSettings) -> Arc<dyn Optimizer>,
+) -> NamedOptimizer {
+    NamedOptimizer { name, usual_lr, usual_weight_decay, has_momentum, make }
+}
+
+const OWN: &[NamedOptimizer] = &[
+    row("sgd", 0.05, 5e-4, true, |s| Arc::new(sgd(s, false))),
+    row("nesterov", 0.05, 5e-4, true, |s| Arc::new(sgd(s, true))),
+    row("adam", 0.003, 0.0, false, |s| Arc::new(Adam { weight_decay: s.weight_decay, ..Adam::default() })),
+    row("adamw", 0.003, 0.01, false, |s| Arc::new(AdamW { weight_decay: s.weight_decay, ..AdamW::default() })),
+    row("rmsprop", 0.001, 0.0, false, |s| Arc::new(RmsProp { weight_decay: s.weight_decay, ..RmsProp::default() })),
+    row("adagrad", 0.01, 0.0, false, |s| Arc::new(Adagrad { weight_decay: s.weight_decay, ..Adagrad::default() })),
+];
+
+fn sgd(settings: OptimizerSettings, nesterov: bool) -> Sgd {
+    Sgd { momentum: settings.momentum, nesterov, weight_decay: settings.weight_decay }
+}
+
+static OPTIMIZERS: Registry<NamedOptimizer> = Registry::new(OWN);
 
 /// The names that [`named_optimizer`] knows.
 pub fn optimizer_names() -> Vec<&'static str> {
-    OPTIMIZERS.iter().map(|optimizer| optimizer.name).collect()
+    OPTIMIZERS.all().iter().map(|optimizer| optimizer.name).collect()
 }
 
 /// The optimizer of this name.
@@ -37,6 +72,13 @@ pub fn optimizer_names() -> Vec<&'static str> {
 /// # Errors
 /// If there is none; the error lists those that exist.
 pub fn named_optimizer(name: &str) -> Result<NamedOptimizer> {
-    let unknown = || format!("{name:?} is none of {}", optimizer_names().join(", "));
-    OPTIMIZERS.iter().find(|known| known.name == name).copied().ok_or_else(|| NnError::Option(unknown()))
+    OPTIMIZERS.find(name)
+}
+
+/// Adds an optimizer of one's own, so that settings can name it, for as long as the process runs.
+///
+/// # Errors
+/// If the name is taken.
+pub fn register_optimizer(optimizer: NamedOptimizer) -> Result<()> {
+    OPTIMIZERS.add(optimizer)
 }

@@ -1,11 +1,12 @@
 //! RMSprop (Hinton, 2012).
 
-use super::{Slot, Update};
-use chiaro_graph::{Elementwise, Result, Var};
+use super::{Optimizer, Slot, Update};
+use crate::error::Result;
+use chiaro_graph::{Elementwise, Var};
 
-const SQUARE: &str = "optimizer.square_avg";
-const MEAN: &str = "optimizer.grad_avg";
-const MOMENTUM: &str = "optimizer.momentum_buffer";
+const SQUARE: &str = "square_avg";
+const MEAN: &str = "grad_avg";
+const MOMENTUM: &str = "momentum_buffer";
 
 /// p -= lr g / (√v + eps), v the running average of g², g with L2 decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,37 +29,37 @@ impl Default for RmsProp {
     }
 }
 
-impl RmsProp {
-    pub(super) fn slots(&self) -> Vec<Slot> {
+impl Optimizer for RmsProp {
+    fn slots(&self) -> Vec<Slot> {
         let mut slots = vec![Slot::zeros(SQUARE)];
         slots.extend(self.centered.then_some(Slot::zeros(MEAN)));
         slots.extend((self.momentum != 0.0).then_some(Slot::zeros(MOMENTUM)));
         slots
     }
 
-    pub(super) fn apply(&self, update: &mut Update<'_>) -> Result<Var> {
+    fn update(&self, update: &mut Update<'_>) -> Result<Var> {
         let gradient = update.decayed_gradient(self.weight_decay)?;
-        let (arena, square) = update.slot(SQUARE)?;
-        let squared = update.graph.mul(gradient, gradient)?;
+        let square = update.slot(SQUARE)?;
+        let squared = update.graph().mul(gradient, gradient)?;
         let square = update.blended(square, squared, self.alpha)?;
-        update.store(arena, square)?;
+        update.store(SQUARE, square)?;
         let mut spread = square;
         if self.centered {
-            let (arena, mean) = update.slot(MEAN)?;
+            let mean = update.slot(MEAN)?;
             let mean = update.blended(mean, gradient, self.alpha)?;
-            update.store(arena, mean)?;
-            let of_mean = update.graph.mul(mean, mean)?;
-            let difference = update.graph.sub(square, of_mean)?;
+            update.store(MEAN, mean)?;
+            let of_mean = update.graph().mul(mean, mean)?;
+            let difference = update.graph().sub(square, of_mean)?;
             // Rounding can make the difference of nearly equal numbers negative.
-            spread = update.graph.map_scalars(Elementwise::Maximum, difference, &[0.0])?;
+            spread = update.graph().map_scalars(Elementwise::Maximum, difference, &[0.0])?;
         }
         let divisor = update.root_plus(spread, self.eps)?;
-        let mut direction = update.graph.div(gradient, divisor)?;
+        let mut direction = update.graph().div(gradient, divisor)?;
         if self.momentum != 0.0 {
-            let (arena, old) = update.slot(MOMENTUM)?;
+            let old = update.slot(MOMENTUM)?;
             let kept = update.scaled(old, self.momentum)?;
-            direction = update.graph.add(kept, direction)?;
-            update.store(arena, direction)?;
+            direction = update.graph().add(kept, direction)?;
+            update.store(MOMENTUM, direction)?;
         }
         update.step(direction)
     }

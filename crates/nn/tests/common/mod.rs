@@ -4,7 +4,7 @@ pub mod optimizers;
 pub mod trajectory;
 
 use chiaro_check::golden::Golden;
-use chiaro_nn::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
+use chiaro_nn::{Adagrad, Adam, AdamW, Optimizers, RmsProp, Sgd};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub fn tensor<'g>(golden: &'g Golden, name: &str) -> &'g chiaro_graph::Tensor {
 }
 
 /// The optimizer of PyTorch's class and arguments, with its learning rate.
-pub fn optimizer(class: &str, attrs: &Value) -> (Optimizer, f64) {
+pub fn optimizer(class: &str, attrs: &Value) -> (Optimizers, f64) {
     let number = |key: &str, default: f64| attrs.get(key).map_or(default, |v| v.as_f64().expect("a number"));
     let flag = |key: &str| attrs.get(key).is_some_and(|v| v.as_bool().expect("a truth value"));
     let known = [
@@ -48,17 +48,17 @@ pub fn optimizer(class: &str, attrs: &Value) -> (Optimizer, f64) {
     let (eps, momentum) = (number("eps", 1e-8), number("momentum", 0.0));
     let decay = |default| number("weight_decay", default);
     let optimizer = match class {
-        "SGD" => Optimizer::Sgd(Sgd { momentum, nesterov: flag("nesterov"), weight_decay: decay(0.0) }),
-        "Adam" => Optimizer::Adam(Adam { betas, eps, weight_decay: decay(0.0) }),
-        "AdamW" => Optimizer::AdamW(AdamW { betas, eps, weight_decay: decay(0.01) }),
-        "RMSprop" => Optimizer::RmsProp(RmsProp {
+        "SGD" => Optimizers::new(Sgd { momentum, nesterov: flag("nesterov"), weight_decay: decay(0.0) }),
+        "Adam" => Optimizers::new(Adam { betas, eps, weight_decay: decay(0.0) }),
+        "AdamW" => Optimizers::new(AdamW { betas, eps, weight_decay: decay(0.01) }),
+        "RMSprop" => Optimizers::new(RmsProp {
             alpha: number("alpha", 0.99),
             eps,
             weight_decay: decay(0.0),
             momentum,
             centered: flag("centered"),
         }),
-        "Adagrad" => Optimizer::Adagrad(Adagrad {
+        "Adagrad" => Optimizers::new(Adagrad {
             lr_decay: number("lr_decay", 0.0),
             eps: number("eps", 1e-10),
             weight_decay: decay(0.0),

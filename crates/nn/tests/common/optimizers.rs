@@ -4,7 +4,7 @@ use super::{optimizer, tensor};
 use chiaro_check::compare::relative_error;
 use chiaro_check::golden::{Golden, GoldenCase};
 use chiaro_graph::{Backend, DType, Data, Graph, StateId, Tensor, Var};
-use chiaro_nn::{Decay, Optimizer, PARAMS, pack_arena, unpack_arena};
+use chiaro_nn::{Optimizers, PARAMS, pack_arena, unpack_arena};
 
 /// Runs a case and gives the largest relative error of a parameter after any step.
 pub fn worst_error(backend: &mut dyn Backend, golden: &Golden, case: &GoldenCase) -> f64 {
@@ -16,10 +16,10 @@ pub fn worst_error(backend: &mut dyn Backend, golden: &Golden, case: &GoldenCase
     let by_name = |name: &str| starts.get(name.strip_prefix("param")?.parse::<usize>().ok()?);
     let packed = pack_arena(&graph, PARAMS, by_name).expect("parameters fit");
     backend.write_arena(PARAMS, &packed).expect("parameters");
-    for slot in rule.slots() {
-        let values = vec![slot.initial; packed.shape()[0]];
+    for (slot, initial) in rule.slots() {
+        let values = vec![initial; packed.shape()[0]];
         let values = Tensor::from_f64([values.len()], DType::F32, &values).expect("a vector");
-        backend.write_arena(slot.arena, &values).expect("slot");
+        backend.write_arena(&slot, &values).expect("slot");
     }
     let mut worst = 0.0f64;
     for step in 0..10 {
@@ -37,7 +37,7 @@ pub fn worst_error(backend: &mut dyn Backend, golden: &Golden, case: &GoldenCase
     worst
 }
 
-fn update_graph(starts: &[Tensor], rule: &Optimizer) -> Graph {
+fn update_graph(starts: &[Tensor], rule: &Optimizers) -> Graph {
     let mut graph = Graph::new();
     let arena = graph.arena(PARAMS, DType::F32).expect("arena");
     let mut gradients: Vec<(StateId, Var)> = vec![];
@@ -47,7 +47,7 @@ fn update_graph(starts: &[Tensor], rule: &Optimizer) -> Graph {
     }
     let hyper = graph.input("hyper", &[rule.hyper_len()], DType::F32).expect("input");
     let packed = graph.pack(arena, &gradients).expect("gradients fit");
-    rule.apply(&mut graph, arena, packed, hyper, Decay::All).expect("the update is recorded");
+    rule.apply(&mut graph, arena, packed, hyper, None).expect("the update is recorded");
     graph
 }
 
