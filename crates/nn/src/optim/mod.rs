@@ -29,6 +29,28 @@ use chiaro_graph::Var;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+/// This project's own: name, learning rate and weight decay to start from, whether momentum means something, and the rule.
+const OWN: &[NamedOptimizer] = &[
+    NamedOptimizer::new("sgd", 0.05, 5e-4, true, |s| Arc::new(sgd(s, false))),
+    NamedOptimizer::new("nesterov", 0.05, 5e-4, true, |s| Arc::new(sgd(s, true))),
+    NamedOptimizer::new("adam", 0.003, 0.0, false, |s| {
+        Arc::new(Adam { weight_decay: s.weight_decay, ..Adam::default() })
+    }),
+    NamedOptimizer::new("adamw", 0.003, 0.01, false, |s| {
+        Arc::new(AdamW { weight_decay: s.weight_decay, ..AdamW::default() })
+    }),
+    NamedOptimizer::new("rmsprop", 0.001, 0.0, false, |s| {
+        Arc::new(RmsProp { weight_decay: s.weight_decay, ..RmsProp::default() })
+    }),
+    NamedOptimizer::new("adagrad", 0.01, 0.0, false, |s| {
+        Arc::new(Adagrad { weight_decay: s.weight_decay, ..Adagrad::default() })
+    }),
+];
+
+fn sgd(settings: OptimizerSettings, nesterov: bool) -> Sgd {
+    Sgd { momentum: settings.momentum, nesterov, weight_decay: settings.weight_decay }
+}
+
 /// A rule by which parameters change, written in graph ops, with its fixed settings.
 pub trait Optimizer: Debug + Send + Sync {
     /// The vectors that it keeps for every parameter; none unless it says so.

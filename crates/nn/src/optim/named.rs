@@ -1,6 +1,6 @@
 //! Optimizers by name, with the settings that a run starts from: this project's, and those that a program adds.
 
-use super::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
+use super::{OWN, Optimizer};
 use crate::error::Result;
 use crate::registry::{Named, Registry};
 use std::sync::Arc;
@@ -29,35 +29,24 @@ pub struct NamedOptimizer {
     pub make: fn(OptimizerSettings) -> Arc<dyn Optimizer>,
 }
 
+impl NamedOptimizer {
+    pub(super) const fn new(
+        name: &'static str,
+        usual_lr: f64,
+        usual_weight_decay: f64,
+        has_momentum: bool,
+        make: fn(OptimizerSettings) -> Arc<dyn Optimizer>,
+    ) -> NamedOptimizer {
+        NamedOptimizer { name, usual_lr, usual_weight_decay, has_momentum, make }
+    }
+}
+
 impl Named for NamedOptimizer {
     const KIND: &'static str = "optimizer";
 
     fn name(&self) -> &str {
         self.name
     }
-}
-
-const fn row(
-    name: &'static str,
-    usual_lr: f64,
-    usual_weight_decay: f64,
-    has_momentum: bool,
-    make: fn(OptimizerSettings) -> Arc<dyn Optimizer>,
-) -> NamedOptimizer {
-    NamedOptimizer { name, usual_lr, usual_weight_decay, has_momentum, make }
-}
-
-const OWN: &[NamedOptimizer] = &[
-    row("sgd", 0.05, 5e-4, true, |s| Arc::new(sgd(s, false))),
-    row("nesterov", 0.05, 5e-4, true, |s| Arc::new(sgd(s, true))),
-    row("adam", 0.003, 0.0, false, |s| Arc::new(Adam { weight_decay: s.weight_decay, ..Adam::default() })),
-    row("adamw", 0.003, 0.01, false, |s| Arc::new(AdamW { weight_decay: s.weight_decay, ..AdamW::default() })),
-    row("rmsprop", 0.001, 0.0, false, |s| Arc::new(RmsProp { weight_decay: s.weight_decay, ..RmsProp::default() })),
-    row("adagrad", 0.01, 0.0, false, |s| Arc::new(Adagrad { weight_decay: s.weight_decay, ..Adagrad::default() })),
-];
-
-fn sgd(settings: OptimizerSettings, nesterov: bool) -> Sgd {
-    Sgd { momentum: settings.momentum, nesterov, weight_decay: settings.weight_decay }
 }
 
 static OPTIMIZERS: Registry<NamedOptimizer> = Registry::new(OWN);
