@@ -3,8 +3,8 @@
 use chiaro_cpu::reference::Reference;
 use chiaro_graph::{ARENA_ALIGNMENT, Backend, DType, Graph, Tensor, Var};
 use chiaro_nn::{
-    Adam, Decay, NamedOptimizer, Optimizer, OptimizerSettings, Optimizers, PARAMS, ParameterGroup, Result, Sgd, Slot,
-    Update, named_optimizer, optimizer_names, register_optimizer,
+    Adam, Decay, Lion, NamedOptimizer, Optimizer, OptimizerSettings, Optimizers, PARAMS, ParameterGroup, Result, Sgd,
+    Slot, Update, named_optimizer, optimizer_names, register_optimizer,
 };
 use std::sync::Arc;
 
@@ -114,6 +114,26 @@ fn what_an_optimizer_does_wrong_is_told() {
         }
     }
     assert!(run(&Greedy.into(), &[1.0], 0.1).is_err(), "there is one number");
+}
+
+#[test]
+fn lion_follows_its_formula_in_64_bits() {
+    let ([b1, b2], decay, lr) = ([0.9, 0.99], 0.1, 0.01);
+    // Among them steps whose direction the average decides against the gradient's sign.
+    let gradients = [0.5, -0.25, 2.0, -0.125, -0.0625, 0.03125, -1.0, 0.0, 0.75, -4.0, 0.25, 0.5];
+    let (mut p, mut m, mut against) = (1.0f64, 0.0f64, 0);
+    let optimizers = Optimizers::new(Lion { betas: [b1, b2], weight_decay: decay }).decay(Decay::Weights);
+    let after = run(&optimizers, &gradients, lr).expect("recorded");
+    let mut bias = 1.0;
+    for (&g, got) in gradients.iter().map(|&g| f64::from(g)).collect::<Vec<_>>().iter().zip(after) {
+        let sign = (b1 * m + (1.0 - b1) * g).signum();
+        against += usize::from(sign * g < 0.0);
+        (p, bias) = (p - lr * (sign + decay * p), bias - lr * sign);
+        m = b2 * m + (1.0 - b2) * g;
+        close(got, [p, bias, bias]);
+    }
+    assert!(against > 1, "{against}");
+    assert_eq!(named_optimizer("lion").expect("known").usual_lr, 3e-4);
 }
 
 #[test]

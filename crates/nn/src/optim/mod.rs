@@ -9,6 +9,7 @@ mod adam;
 mod clip;
 mod decay;
 mod groups;
+mod lion;
 mod named;
 mod rms_prop;
 mod sgd;
@@ -19,6 +20,7 @@ pub use adam::{Adam, AdamW};
 pub use clip::{GradientChange, clip_by_global_norm, clip_by_norm};
 pub use decay::Decay;
 pub use groups::{Optimizers, ParameterGroup};
+pub use lion::Lion;
 pub use named::{NamedOptimizer, OptimizerSettings, named_optimizer, optimizer_names, register_optimizer};
 pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
@@ -44,6 +46,9 @@ const OWN: &[NamedOptimizer] = &[
     }),
     NamedOptimizer::new("adagrad", 0.01, 0.0, false, |s| {
         Arc::new(Adagrad { weight_decay: s.weight_decay, ..Adagrad::default() })
+    }),
+    NamedOptimizer::new("lion", 3e-4, 0.1, false, |s| {
+        Arc::new(Lion { weight_decay: s.weight_decay, ..Lion::default() })
     }),
 ];
 
