@@ -10,15 +10,6 @@ use crate::output::line;
 #[derive(clap::Args)]
 pub struct Args {}
 
-/// The image shape a model was made for.
-pub fn usual_image(name: &str) -> [usize; 3] {
-    match name {
-        "small-cnn" | "lenet5" | "mnist-cnn" => [28, 28, 1],
-        "tutorial-cnn" => [64, 64, 3],
-        _ => [32, 32, 3],
-    }
-}
-
 /// A model for these classes and images, and its layers. Where it does not fit the images, the error says so before it names
 /// the layer at fault.
 pub fn fitting(name: &str, classes: usize, [h, w, c]: [usize; 3]) -> anyhow::Result<(Model, Summary)> {
@@ -37,9 +28,9 @@ pub fn fitting(name: &str, classes: usize, [h, w, c]: [usize; 3]) -> anyhow::Res
 /// Runs the subcommand.
 pub fn run(_: &Args) -> anyhow::Result<ExitCode> {
     line(&format!("{:<13}  {:>10}  {:>12}  {:>10}", "model", "image", "parameters", "MFLOP"))?;
-    for name in models::NAMES {
-        let [h, w, c] = usual_image(name);
-        let summary = Summary::of(&models::by_name(name, 10, [h, w, c])?)?;
+    for name in models::names() {
+        let known = models::named(&name)?;
+        let ([h, w, c], summary) = (known.image, Summary::of(&known.usual(10)?)?);
         let (image, parameters) = (format!("{h}x{w}x{c}"), summary.parameters());
         line(&format!("{name:<13}  {image:>10}  {parameters:>12}  {:>10.1}", summary.flops() as f64 / 1e6))?;
     }

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::models::{fitting, usual_image};
+use chiaro::nn::models;
+
+use crate::models::fitting;
 use crate::output::line;
 use crate::overrides::parse_size;
 
@@ -27,7 +29,7 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let usual = usual_image(&args.model);
+    let usual = models::named(&args.model)?.image;
     let [h, w] = args.size.unwrap_or([usual[0], usual[1]]);
     let (_, layers) = fitting(&args.model, args.classes as usize, [h, w, args.channels.map_or(usual[2], usize::from)])?;
     line(layers.to_string().trim_end())?;

@@ -197,7 +197,8 @@ fn new(args: &Args) -> anyhow::Result<Run> {
     let mut given = TrainConfig::default();
     args.overrides.apply(&mut given)?;
     if args.overrides.is_given("model") {
-        known_model(&given.model)?;
+        // Before minutes are spent on opening data.
+        chiaro::nn::models::named(&given.model)?;
     }
     let folder = if args.overrides.is_given("data") { given.data } else { find_data::mnist()? };
     let (size, strict, limit) = (given.size, given.strict, given.limit);
@@ -241,13 +242,4 @@ fn place_line(place: DataPlace) -> String {
         }
         DataPlace::Host => "data is uploaded batch by batch, as --resident off asks".to_string(),
     }
-}
-
-/// Refuses an unknown name before minutes are spent on opening data.
-fn known_model(name: &str) -> anyhow::Result<()> {
-    if chiaro::nn::models::NAMES.contains(&name) {
-        return Ok(());
-    }
-    let known = chiaro::nn::models::NAMES.iter().map(ToString::to_string).collect();
-    Err(chiaro::nn::NnError::Unknown { kind: "model", name: name.to_string(), known }.into())
 }

@@ -8,7 +8,6 @@ use chiaro::gpu::{
 };
 use chiaro::nn::{self, AdamW, TrainOptions, TrainStep, models};
 
-use crate::models::usual_image;
 use crate::output::{bytes, duration, line, note};
 use crate::usage::Usage;
 
@@ -85,7 +84,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn step(args: &Args, name: &str) -> anyhow::Result<TrainStep> {
-    let [h, w, c] = usual_image(name);
+    let [h, w, c] = models::named(name)?.image;
     let size = |usual: usize| args.size.map_or(usual, |size| size as usize);
     let image = [size(h), size(w), args.channels.map_or(c, |c| c as usize)];
     let model = models::by_name(name, args.classes as usize, image)?;

@@ -13,7 +13,6 @@ use chiaro_check::ulp::{Accuracies, measure};
 use chiaro_check::verify::{Options, Report, selected, verify_telling};
 use serde_json::{Value, json};
 
-use crate::models::usual_image;
 use crate::output::{line, note, save};
 use crate::usage::Usage;
 use crate::verify_extras::Extras;
@@ -70,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return ulp(args);
     }
     // An unknown model should not be found out after minutes of checking.
-    let model = models::by_name(&args.model, 10, usual_image(&args.model))?;
+    let model = models::named(&args.model)?.usual(10)?;
     let cases = chiaro_check::cases();
     // At once: drivers may take seconds to answer.
     note(&format!("verifying: up to {} cases a device, and {} as a whole", cases.len(), model.name));

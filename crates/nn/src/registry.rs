@@ -1,7 +1,7 @@
 //! Things by name: this project's own, and those that a program adds while it runs.
 
 use crate::error::{NnError, Result};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 /// What a registry holds.
 pub(crate) trait Named: Clone {
@@ -12,41 +12,37 @@ pub(crate) trait Named: Clone {
 }
 
 /// Things of one kind by name, for the whole process.
-pub(crate) struct Registry<T: 'static> {
-    own: &'static [T],
-    added: RwLock<Vec<T>>,
-}
+pub(crate) struct Registry<T>(LazyLock<RwLock<Vec<T>>>);
 
 impl<T: Named> Registry<T> {
-    pub const fn new(own: &'static [T]) -> Registry<T> {
-        Registry { own, added: RwLock::new(vec![]) }
+    /// `own` gives those that are there from the start.
+    pub const fn new(own: fn() -> RwLock<Vec<T>>) -> Registry<T> {
+        Registry(LazyLock::new(own))
     }
 
     /// All of them: the project's own first, then in the order in which they were added.
     pub fn all(&self) -> Vec<T> {
-        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
-        self.own.iter().chain(added.iter()).cloned().collect()
-    }
-
-    pub fn names(&self) -> Vec<String> {
-        self.all().iter().map(|item| item.name().to_string()).collect()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// # Errors
     /// If there is none of the name; the error lists those that exist.
     pub fn find(&self, name: &str) -> Result<T> {
-        let unknown = || NnError::Unknown { kind: T::KIND, name: name.to_string(), known: self.names() };
-        self.all().into_iter().find(|item| item.name() == name).ok_or_else(unknown)
+        let all = self.all();
+        all.iter().find(|item| item.name() == name).cloned().ok_or_else(|| {
+            let known = all.iter().map(|item| item.name().to_string()).collect();
+            NnError::Unknown { kind: T::KIND, name: name.to_string(), known }
+        })
     }
 
     /// # Errors
     /// If the name is taken.
     pub fn add(&self, item: T) -> Result<()> {
-        let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
-        if self.own.iter().chain(added.iter()).any(|known| known.name() == item.name()) {
+        let mut items = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if items.iter().any(|known| known.name() == item.name()) {
             return Err(NnError::Option(format!("there is a {} named {:?} already", T::KIND, item.name())));
         }
-        added.push(item);
+        items.push(item);
         Ok(())
     }
 }

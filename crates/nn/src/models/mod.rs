@@ -1,6 +1,7 @@
-//! Models by name. They take their extents from the images they are recorded on.
+//! Models by name: this project's own, one file each, and those that a program registers.
 
 mod lenet;
+mod named;
 mod plain_cnn;
 mod resnet;
 mod small_cnn;
@@ -10,12 +11,24 @@ pub use plain_cnn::PlainCnn;
 pub use resnet::ResNet;
 pub use small_cnn::SmallCnn;
 
+pub use named::{NamedModel, by_name, named, names, register};
+
 use crate::context::{Context, Mode, Module};
-use crate::error::{NnError, Result};
+use crate::error::Result;
 use chiaro_graph::{DType, Graph, Var};
 
-/// The names that [`by_name`] knows.
-pub const NAMES: &[&str] = &["small-cnn", "lenet5", "mnist-cnn", "tutorial-cnn", "resnet20", "resnet18"];
+/// This project's own models: name, the images it was made for, and its layers for a number of classes and an image's height,
+/// width and channels.
+fn own() -> Vec<NamedModel> {
+    vec![
+        NamedModel::new("small-cnn", [28, 28, 1], |classes, _| Ok(SmallCnn::new(classes))),
+        NamedModel::new("lenet5", [28, 28, 1], |classes, image| Ok(LeNet::for_image(classes, image))),
+        NamedModel::new("mnist-cnn", [28, 28, 1], |classes, _| Ok(PlainCnn { classes, pool_after_first: false })),
+        NamedModel::new("tutorial-cnn", [64, 64, 3], |classes, _| Ok(PlainCnn { classes, pool_after_first: true })),
+        NamedModel::new("resnet20", [32, 32, 3], |classes, _| Ok(ResNet::resnet20(classes))),
+        NamedModel::new("resnet18", [32, 32, 3], |classes, _| Ok(ResNet::resnet18(classes))),
+    ]
+}
 
 /// A classifier with the images and the number of classes it is for.
 pub struct Model {
@@ -55,28 +68,5 @@ impl Model {
             return Err(ctx.shape_error(&self.name, &shapes, format!("the model must give {want:?}")));
         }
         ctx.graph().cast(logits, DType::F32)
-    }
-}
-
-/// The model of this name for images of height, width and channels `image`.
-///
-/// # Errors
-/// If the name is unknown (the error lists those that exist), or the model does not fit the images.
-pub fn by_name(name: &str, classes: usize, image: [usize; 3]) -> Result<Model> {
-    let new = |module: Box<dyn Module>| Model::new(name, image, classes, module);
-    if classes == 0 || image.contains(&0) {
-        return Err(NnError::Option(format!("{name} cannot have {classes} classes and images of {image:?}")));
-    }
-    match name {
-        "small-cnn" => new(Box::new(SmallCnn::new(classes))),
-        "lenet5" => new(Box::new(LeNet::for_image(classes, image))),
-        "mnist-cnn" => new(Box::new(PlainCnn { classes, pool_after_first: false })),
-        "tutorial-cnn" => new(Box::new(PlainCnn { classes, pool_after_first: true })),
-        "resnet20" => new(Box::new(ResNet::resnet20(classes))),
-        "resnet18" => new(Box::new(ResNet::resnet18(classes))),
-        _ => {
-            let known = NAMES.iter().map(ToString::to_string).collect();
-            Err(NnError::Unknown { kind: "model", name: name.to_string(), known })
-        }
     }
 }

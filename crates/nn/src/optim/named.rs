@@ -3,7 +3,7 @@
 use super::{OWN, Optimizer};
 use crate::error::Result;
 use crate::registry::{Named, Registry};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 /// The settings that a run gives any optimizer; each takes what it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -49,7 +49,7 @@ impl Named for NamedOptimizer {
     }
 }
 
-static OPTIMIZERS: Registry<NamedOptimizer> = Registry::new(OWN);
+static OPTIMIZERS: Registry<NamedOptimizer> = Registry::new(|| RwLock::new(OWN.to_vec()));
 
 /// The names that [`named_optimizer`] knows.
 pub fn optimizer_names() -> Vec<&'static str> {
