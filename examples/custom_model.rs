@@ -63,7 +63,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
     trainer.fit(None, &mut (), &Stop::default())?;
     for record in trainer.records() {
-        println!("epoch {}: loss {:.4}, test accuracy {}", record.epoch, record.train_loss, record.eval_accuracy);
+        println!(
+            "epoch {}: loss {:.4}, test accuracy {}",
+            record.epoch,
+            record.train.loss,
+            record.eval.get("accuracy")
+        );
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!(
                 "epoch {}: test accuracy {:.2} %, {:.0} images/s",
                 record.epoch,
-                100.0 * record.eval_accuracy,
+                100.0 * record.eval.get("accuracy"),
                 record.images_per_second
             );
         }

@@ -6,8 +6,8 @@ use chiaro::cpu::reference::Reference;
 use chiaro::data::Normalize;
 use chiaro::graph::{Data, random_words, uniform};
 use chiaro::nn::{
-    Augment, EvalStep, Flatten, ImageInput, Linear, Model, PARAMS, PixelInput, Resident, Sequential, Sgd, TrainOptions,
-    TrainStep, arena_id, data_arena, pack_arena,
+    Augment, Classification, EvalStep, Flatten, ImageInput, Linear, Model, PARAMS, PixelInput, Resident, Sequential,
+    Sgd, TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
 };
 use chiaro::{Backend, Tensor};
 
@@ -200,7 +200,7 @@ fn evaluation_changes_nothing_at_random() {
     let augment = Augment { crop: 2, flip: true };
     let resident = Resident { arena: data_arena("shown"), images: STORED };
     let input = input(shape, augment, false).evaluating(Some(resident));
-    let step = EvalStep::with_input(&shown(shape), BATCH, &input).expect("recorded");
+    let step = EvalStep::with_input(&shown(shape), BATCH, &input, &Classification::default()).expect("recorded");
     let mut backend = support::cpu();
     let plan = backend.compile(&step.graph).expect("compiled");
     fill(&mut backend, &step.graph, shape);

@@ -49,7 +49,7 @@ fn trained(backend: &mut dyn Backend, resident: Residency) -> (Vec<[f64; 4]>, Ve
     // On the device, they are not needed here any more.
     drop(data);
     trainer.fit(None, &mut (), &Stop::default()).expect("trained");
-    let numbers = |r: &EpochRecord| [r.train_loss, r.train_accuracy, r.eval_loss, r.eval_accuracy];
+    let numbers = |r: &EpochRecord| [r.train.loss, r.train.get("accuracy"), r.eval.loss, r.eval.get("accuracy")];
     let epochs = trainer.records().iter().map(numbers).collect();
     let weights = trainer.weights().expect("weights").into_iter().flat_map(|(_, tensor)| tensor.to_f64()).collect();
     (epochs, weights, place)

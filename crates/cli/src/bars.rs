@@ -1,10 +1,11 @@
 //! What a run looks like while it goes on: bars on a terminal, else one line an epoch.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Instant;
 
 use chiaro::data::Split;
-use chiaro::train::{EpochRecord, Event, Observer, Stop};
+use chiaro::train::{EpochRecord, Event, Observer, Stop, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::{duration, line};
@@ -19,6 +20,7 @@ pub struct Bars {
     started: Instant,
     /// What the model is evaluated on.
     split: Split,
+    task: Arc<dyn Task>,
     bar: Option<ProgressBar>,
     /// What is told until the first step is done.
     beginning: Option<Waiting>,
@@ -30,12 +32,12 @@ pub struct Bars {
 
 impl Bars {
     /// Bars where the output is a terminal. `started` is when the program began.
-    pub fn new(started: Instant, split: Split, interrupt_after: Option<u64>, stop: Stop) -> Bars {
+    pub fn new(started: Instant, split: Split, task: Arc<dyn Task>, interrupt_after: Option<u64>, stop: Stop) -> Bars {
         // The line is made here, to fit; the library draws it and keeps it below other output.
         let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = std::io::stdout().is_terminal().then(|| ProgressBar::no_length().with_style(style));
         let beginning = Some(Waiting::new("first step"));
-        Bars { started, split, bar, beginning, interrupt_after, stop, steps: 0 }
+        Bars { started, split, task, bar, beginning, interrupt_after, stop, steps: 0 }
     }
 
     /// Removes the bar.
@@ -70,7 +72,7 @@ impl Observer for Bars {
                 self.say(&format!("first step after {}", duration(self.started.elapsed())));
             }
             Event::Step(progress) => {
-                self.draw(|width| progress_line::training(progress, width));
+                self.draw(|width| progress_line::training(progress, &self.task.measures(), width));
                 self.steps += 1;
                 if self.interrupt_after == Some(self.steps) {
                     self.stop.request();
@@ -79,20 +81,19 @@ impl Observer for Bars {
             Event::Evaluating { batch, batches, seconds_left } => {
                 self.draw(|width| progress_line::evaluating(*batch, *batches, *seconds_left, width));
             }
-            Event::Epoch { record, best } => self.say(&epoch_line(record, self.split, *best)),
-            _ => {}
+            Event::Epoch { record, best } => self.say(&epoch_line(record, self.split, &*self.task, *best)),
+            // Of what was timed another observer tells; events of a later version say nothing here.
+            Event::Profiled(_) | _ => {}
         }
     }
 }
 
-fn epoch_line(r: &EpochRecord, split: Split, best: bool) -> String {
+fn epoch_line(r: &EpochRecord, split: Split, task: &dyn Task, best: bool) -> String {
     format!(
-        "epoch {}: loss {:.4}, accuracy {:.2} %, {split} loss {:.4}, {split} accuracy {:.2} %{}, {:.0} images/s, {:.1} s",
+        "epoch {}: {}, {}{}, {:.0} images/s, {:.1} s",
         r.epoch,
-        r.train_loss,
-        r.train_accuracy * 100.0,
-        r.eval_loss,
-        r.eval_accuracy * 100.0,
+        r.train.shown(&task.measures(), ""),
+        r.eval.shown(&task.eval_measures(), &format!("{split} ")),
         if best { " (best)" } else { "" },
         r.images_per_second,
         r.seconds

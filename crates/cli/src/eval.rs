@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chiaro::data::Split;
-use chiaro::train::{Confusion, EvalData, EvalOptions, Evaluator, LikeOptions, Saved};
+use chiaro::train::{EvalData, EvalOptions, Evaluator, LikeOptions, Saved};
 
 use crate::device::{DeviceArgs, limit_threads};
 use crate::notes;
@@ -12,12 +12,10 @@ use crate::output::{line, note};
 use crate::usage::Usage;
 use crate::waiting::Waiting;
 
-/// The most classes whose confusion matrix is printed.
-const MATRIX_CLASSES: usize = 20;
 /// Images a step where no settings tell.
 const BATCH: usize = 64;
 
-/// Loss, accuracy, accuracy of each class, and confusion matrix of a trained model
+/// Loss and accuracy of a trained model, accuracy of each class, and confusion matrix
 #[derive(clap::Args)]
 pub struct Args {
     /// A run folder, or weights in one
@@ -52,14 +50,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let limit = match (args.limit, settings) {
         (Some(limit), _) => Some(limit as usize),
         (None, Some(settings)) if *folder == settings.data => settings.limit,
-        _ => None,
+        (None, Some(_) | None) => None,
     };
     let opening = Waiting::opening(folder);
     let options = LikeOptions { strict: args.strict, limit, progress: Some(opening.progress()) };
     let data = EvalData::open(folder, args.split, &options, saved.info())?;
     drop(opening);
     notes::left_out(&data.notes);
-    notes::without_images(&*data.set, data.split);
+    let task = saved.task()?;
+    notes::without_images(&*task, &*data.set, data.split);
     let waiting = Waiting::new("opening the device");
     let mut device = args.device.open()?;
     let (name, why) = (device.name(), device.why().to_string());
@@ -68,31 +67,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let batch = settings.map_or(BATCH, |s| s.batch_size).min(data.set.len());
     let backend = device.backend();
     let options = EvalOptions { batch, threads: None, resident: false };
-    let evaluator = Evaluator::new(backend, &model, &data.set, &data.normalize, options)?;
+    let evaluator = Evaluator::new(backend, &task, &model, &data.set, &data.normalize, options)?;
     saved.load_into(backend, &evaluator.step().graph)?;
     let batches = evaluator.batches();
-    let (evaluation, confusion) =
-        evaluator.confusion(backend, |batch| waiting.says(format!("evaluating: {batch} of {batches} batches")))?;
+    let (evaluation, tally) =
+        evaluator.tally(backend, |batch| waiting.says(format!("evaluating: {batch} of {batches} batches")))?;
     drop(waiting);
 
     let (model, samples, word) = (&saved.info().model, evaluation.samples, data.split.word());
     line(&format!("{model} on {samples} {word} images of {}", folder.display()))?;
     line(&format!("weights: {}", saved.path.display()))?;
     line(&format!("device: {name} ({why})"))?;
-    line(&format!("loss {:.4}, accuracy {:.2} %", evaluation.loss, evaluation.accuracy * 100.0))?;
-    report_classes(&confusion)?;
+    line(&evaluation.scores.shown(&task.eval_measures(), ""))?;
+    line(&format!("\n{}", tally.report()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn report_classes(confusion: &Confusion) -> anyhow::Result<()> {
-    let width = confusion.classes().iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
-    line(&format!("\n{:<width$}  {:>8}  {:>8}", "class", "images", "accuracy"))?;
-    for (name, (samples, accuracy)) in confusion.classes().iter().zip(confusion.per_class()) {
-        let accuracy = accuracy.map_or("-".to_string(), |share| format!("{:.2} %", share * 100.0));
-        line(&format!("{name:<width$}  {samples:>8}  {accuracy:>8}"))?;
-    }
-    if confusion.classes().len() <= MATRIX_CLASSES {
-        line(&format!("\nconfusion (rows: label, columns: prediction)\n{confusion}"))?;
-    }
-    Ok(())
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chiaro::data::{Dataset, FolderNotes, Split, class_counts};
-use chiaro::train::Data;
+use chiaro::data::{Dataset, FolderNotes, Split};
+use chiaro::train::{Data, Task};
 
 use crate::output::note;
 
@@ -14,10 +14,10 @@ const SHOWN: usize = 10;
 const OTHER_IMAGES: [&str; 9] = ["webp", "gif", "bmp", "tif", "tiff", "heic", "avif", "jxl", "jp2"];
 
 /// Tells what is left out of the data of a run, and which classes have no image.
-pub fn report(data: &Data) {
+pub fn report(task: &dyn Task, data: &Data) {
     left_out(&data.notes);
-    without_images(&*data.train, Split::Train);
-    without_images(&*data.eval, data.split);
+    without_images(task, &*data.train, Split::Train);
+    without_images(task, &*data.eval, data.split);
 }
 
 /// Tells which files were left out and why, the first of many by their names.
@@ -49,8 +49,8 @@ pub fn left_out(notes: &FolderNotes) {
 }
 
 /// Warns of classes without an image.
-pub fn without_images(set: &dyn Dataset, split: Split) {
-    let counts = class_counts(set);
+pub fn without_images(task: &dyn Task, set: &dyn Dataset, split: Split) {
+    let counts = task.class_counts(set);
     let empty: Vec<&str> =
         set.classes().iter().zip(counts).filter(|(_, images)| *images == 0).map(|(name, _)| name.as_str()).collect();
     if empty.is_empty() {
@@ -62,8 +62,8 @@ pub fn without_images(set: &dyn Dataset, split: Split) {
 }
 
 /// A line on how many images each class has.
-pub fn classes(set: &dyn Dataset) -> String {
-    let counts = class_counts(set);
+pub fn classes(task: &dyn Task, set: &dyn Dataset) -> String {
+    let counts = task.class_counts(set);
     let named: Vec<(&str, usize)> = set.classes().iter().map(String::as_str).zip(counts).collect();
     if named.len() <= SHOWN {
         let each: Vec<String> = named.iter().map(|(name, images)| format!("{name} {images}")).collect();

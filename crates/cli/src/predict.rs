@@ -38,8 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         match classifier.classify(file) {
             Ok(guesses) => {
                 let shown = guesses.iter().take(args.top as usize);
-                let shown: Vec<String> =
-                    shown.map(|guess| format!("{} {:.2} %", guess.name, guess.probability * 100.0)).collect();
+                let shown: Vec<String> = shown.map(ToString::to_string).collect();
                 line(&format!("{}: {}", file.display(), shown.join(", ")))?;
             }
             Err(error @ chiaro::train::TrainError::Data(_)) => {

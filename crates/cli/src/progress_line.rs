@@ -1,20 +1,19 @@
 //! The line of a run's progress on a terminal: as much as its width has room for, the important parts first.
 
-use chiaro::train::Progress;
+use chiaro::train::{Measure, Progress};
 
 /// Characters of the bar.
 const BAR: usize = 12;
 
 /// A training step's line, of fewer characters than `width`.
-pub fn training(at: &Progress, width: usize) -> String {
+pub fn training(at: &Progress, measures: &[Measure], width: usize) -> String {
     let head = format!("epoch {}/{} {} {}/{}", at.epoch, at.epochs, bar(at.step, at.steps), at.step, at.steps);
-    let numbers = [
-        at.seconds_left.map(left),
-        at.loss.is_finite().then(|| format!("loss {:.4}", at.loss)),
-        at.accuracy.is_finite().then(|| format!("accuracy {:.2} %", at.accuracy * 100.0)),
-        (at.images_per_second > 0.0).then(|| format!("{:.0} images/s", at.images_per_second)),
-    ];
-    fitted(head, numbers.into_iter().flatten(), width)
+    let known = |measure: Measure, value: f64| value.is_finite().then(|| measure.shown(value));
+    let loss = known(Measure::LOSS, at.scores.loss);
+    let others = measures.iter().map(|measure| known(*measure, at.scores.get(measure.name)));
+    let speed = (at.images_per_second > 0.0).then(|| format!("{:.0} images/s", at.images_per_second));
+    let numbers = [at.seconds_left.map(left), loss].into_iter().chain(others).chain([speed]);
+    fitted(head, numbers.flatten(), width)
 }
 
 /// The line of an evaluation after an epoch.
@@ -54,6 +53,9 @@ fn left(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chiaro::train::Scores;
+
+    const ACCURACY: [Measure; 1] = [Measure::share("accuracy")];
 
     fn progress() -> Progress {
         Progress {
@@ -61,8 +63,7 @@ mod tests {
             epochs: 30,
             step: 117,
             steps: 468,
-            loss: 0.12345,
-            accuracy: 0.98765,
+            scores: Scores { loss: 0.12345, measures: vec![("accuracy".into(), 0.98765)] },
             images_per_second: 12345.6,
             seconds_left: Some(3725.4),
         }
@@ -78,19 +79,20 @@ mod tests {
             (0, ""),
         ];
         for (width, line) in cases {
-            assert_eq!(training(&progress(), width), line);
+            assert_eq!(training(&progress(), &ACCURACY, width), line);
         }
         for width in 0..120 {
-            assert!(training(&progress(), width).len() <= width.saturating_sub(1), "{width}");
+            assert!(training(&progress(), &ACCURACY, width).len() <= width.saturating_sub(1), "{width}");
             assert!(evaluating(3, 79, Some(5.0), width).len() <= width.saturating_sub(1), "{width}");
         }
     }
 
     #[test]
     fn numbers_that_are_not_known_yet_are_left_out() {
-        let first = Progress { step: 0, loss: f64::NAN, accuracy: f64::NAN, images_per_second: 0.0, ..progress() };
+        let scores = Scores { loss: f64::NAN, measures: vec![("accuracy".into(), f64::NAN)] };
+        let first = Progress { step: 0, scores, images_per_second: 0.0, ..progress() };
         let first = Progress { seconds_left: None, ..first };
-        assert_eq!(training(&first, 80), "epoch 2/30 [>           ] 0/468");
+        assert_eq!(training(&first, &ACCURACY, 80), "epoch 2/30 [>           ] 0/468");
         assert_eq!(evaluating(79, 79, Some(5.2), 80), "evaluating [============] 79/79  5 s left");
         assert_eq!(left(75.0), "1:15 left");
     }

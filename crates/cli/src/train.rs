@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use chiaro::data::{OpenOptions, Split};
 use chiaro::train::{
-    Augmentation, Data, DataPlace, Ending, LikeOptions, PrecisionName, RunConfig, RunFolder, TrainConfig, TrainError,
+    Augmentation, Data, DataPlace, Ending, LikeOptions, Measure, PrecisionName, RunFolder, TrainConfig, TrainError,
     Trainer, short,
 };
 
@@ -63,8 +63,11 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         None => new(args)?,
     };
     let Run { config, data, resumed } = run;
-    notes::report(&data);
-    let (model, layers) = models::fitting(&config.model, data.classes(), data.train.image_shape())?;
+    let task = config.named_task()?;
+    notes::report(&*task, &data);
+    task.check_data(&*data.train, &*data.eval)?;
+    let outputs = task.outputs(data.classes());
+    let (model, layers) = models::fitting(&config.model, outputs, data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
         let mut dump =
             Dump::new(path, &config.device, &device::options(args.threads, args.no_tune), &["train", "eval"])?;
@@ -94,7 +97,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         report_end(&trainer, data.split, &folder)?;
         return Ok(ExitCode::SUCCESS);
     }
-    folder.write_config(&RunConfig::new(&config, &data, &name))?;
+    folder.write_config(&trainer.record(&name))?;
 
     line(layers.to_string().trim_end())?;
     line(&format!(
@@ -104,7 +107,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         data.eval.len(),
         data.split.word()
     ))?;
-    line(&notes::classes(&*data.train))?;
+    line(&notes::classes(&*task, &*data.train))?;
     line(&steps_line(&trainer))?;
     line(&format!("device: {name} ({why})"))?;
     if config.precision == PrecisionName::F16 {
@@ -123,7 +126,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
 
     let interrupt = stop_on_signals()?;
     let stop = interrupt.stop.clone();
-    let mut bars = Bars::new(started, split, args.interrupt_after, stop.clone());
+    let mut bars = Bars::new(started, split, task, args.interrupt_after, stop.clone());
     let ending = match &args.profile {
         None => trainer.fit(Some(&folder), &mut bars, &stop),
         Some(path) => {
@@ -151,8 +154,8 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
 fn report_end(trainer: &Trainer<'_>, split: Split, folder: &RunFolder) -> anyhow::Result<()> {
     let path = folder.path();
     if let Some(best) = trainer.best() {
-        let percent = best.accuracy * 100.0;
-        line(&format!("best {split} accuracy {percent:.2} % in epoch {}; saved in {}", best.epoch, path.display()))?;
+        let measure = trainer.task().eval_measures().first().copied().unwrap_or(Measure::LOSS).shown(best.score);
+        line(&format!("best {split} {measure} in epoch {}; saved in {}", best.epoch, path.display()))?;
     }
     line(&format!("evaluate it with: chiaro eval {}", shell(path)))?;
     line(&format!("classify images with: chiaro predict {} FILES", shell(path)))

@@ -37,7 +37,8 @@ pub(crate) fn converted(set: InMemory, options: &OpenOptions, cache: &mut u64) -
     })?;
     let labels = (0..view.len()).map(|i| view.label(i)).collect();
     let classes = view.classes().to_vec();
-    Ok(Arc::new(InMemory::new(pixels, labels, shape, classes)?))
+    let values = (0..view.len()).flat_map(|i| view.values(i).iter().copied()).collect();
+    Ok(Arc::new(InMemory::new(pixels, labels, shape, classes)?.with_values(values)?))
 }
 
 struct Converted {
@@ -60,6 +61,10 @@ impl Dataset for Converted {
 
     fn label(&self, index: usize) -> u32 {
         self.set.label(index)
+    }
+
+    fn values(&self, index: usize) -> &[f32] {
+        self.set.values(index)
     }
 
     fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {

@@ -27,6 +27,15 @@ pub trait Dataset: Send + Sync {
     /// Where `index` is not below `len()`.
     fn label(&self, index: usize) -> u32;
 
+    /// What else image `index` has for tasks that learn more than its class: as many numbers for each image, such as 1 for each
+    /// class that is in it and 0 for the others. None by default.
+    ///
+    /// # Panics
+    /// Where `index` is not below `len()`.
+    fn values(&self, _index: usize) -> &[f32] {
+        &[]
+    }
+
     /// Writes the pixels of image `index`, `[H, W, C]`, to `out`, whose length must be H*W*C.
     ///
     /// # Errors
@@ -75,6 +84,8 @@ impl Channels {
 pub struct InMemory {
     pixels: Vec<u8>,
     labels: Vec<u32>,
+    /// `[N, K]`.
+    values: Vec<f32>,
     shape: [usize; 3],
     classes: Vec<String>,
 }
@@ -94,7 +105,19 @@ impl InMemory {
             )));
         }
         check_labels(Path::new("labels"), &labels, classes.len(), "")?;
-        Ok(Self { pixels, labels, shape, classes })
+        Ok(Self { pixels, labels, values: vec![], shape, classes })
+    }
+
+    /// The same with numbers for each image, `[N, K]`: see [`Dataset::values`].
+    ///
+    /// # Errors
+    /// Where the images have not equally many numbers.
+    pub fn with_values(self, values: Vec<f32>) -> Result<Self, DataError> {
+        if !values.len().is_multiple_of(self.labels.len()) {
+            let (values, images) = (values.len(), self.labels.len());
+            return Err(DataError::invalid(format!("{values} numbers for {images} images: not as many for each")));
+        }
+        Ok(Self { values, ..self })
     }
 
     /// `limit` of the images, spread evenly over all.
@@ -110,7 +133,8 @@ impl InMemory {
             image.copy_from_slice(self.image(place(i))?);
         }
         let labels = (0..limit).map(|i| self.labels[place(i)]).collect();
-        Ok(Self { pixels, labels, ..self })
+        let values = (0..limit).flat_map(|i| self.values(place(i)).iter().copied()).collect();
+        Ok(Self { pixels, labels, values, ..self })
     }
 
     pub(crate) fn image(&self, index: usize) -> Result<&[u8], DataError> {
@@ -133,6 +157,11 @@ impl Dataset for InMemory {
 
     fn label(&self, index: usize) -> u32 {
         self.labels[index]
+    }
+
+    fn values(&self, index: usize) -> &[f32] {
+        let width = self.values.len() / self.labels.len().max(1);
+        &self.values[index * width..(index + 1) * width]
     }
 
     fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {

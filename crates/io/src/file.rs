@@ -126,6 +126,7 @@ mod tests {
     fn every_flipped_bit_is_seen() {
         let info = ModelInfo {
             model: "lenet5".into(),
+            task: "classification".into(),
             image: [8, 8, 1],
             classes: vec!["\"checksum\":\"00000000\"".into(), "ä\u{1b}".into()],
             mean: vec![0.5],

@@ -11,6 +11,8 @@ use std::path::Path;
 pub struct ModelInfo {
     /// Name that `chiaro_nn::models::by_name` knows.
     pub model: String,
+    /// Name of what it was trained for.
+    pub task: String,
     /// Height, width and channels of an image.
     pub image: [usize; 3],
     /// Names of the classes, in the order of the logits.
@@ -21,6 +23,8 @@ pub struct ModelInfo {
     pub std: Vec<f32>,
 }
 
+/// What all files are of that tell no task: they are from before there were others.
+const FIRST_TASK: &str = "classification";
 /// Version of the metadata; a reader refuses later ones.
 const VERSION: u64 = 2;
 /// From this version on a file holds a checksum.
@@ -36,6 +40,7 @@ impl ModelInfo {
             ("chiaro", VERSION.to_string()),
             ("layout", LAYOUT.to_string()),
             ("model", self.model.clone()),
+            ("task", self.task.clone()),
             ("image", json!(self.image).to_string()),
             ("classes", json!(self.classes).to_string()),
             ("mean", json!(self.mean).to_string()),
@@ -52,6 +57,7 @@ impl ModelInfo {
         }
         let info = ModelInfo {
             model: text(path, metadata, "model")?.to_string(),
+            task: metadata.get("task").map_or(FIRST_TASK, String::as_str).to_string(),
             image: list(path, metadata, "image", |v| v.as_u64().map(|n| n as usize))?
                 .try_into()
                 .map_err(|_| IoError::format(path, "its image size has not three numbers"))?,

@@ -31,6 +31,7 @@ fn model() -> Model {
 
 fn info() -> ModelInfo {
     ModelInfo {
+        task: "classification".into(),
         model: "small-cnn".into(),
         image: [8, 8, 1],
         classes: ["zero", "ein\"s", "zwei, drei"].map(String::from).to_vec(),

@@ -1,15 +1,16 @@
 //! One evaluation step as one graph.
 
+use crate::classification::Classification;
 use crate::context::{Context, Declarations, Mode};
 use crate::error::{NnError, Result};
 use crate::input::ImageInput;
 use crate::metrics;
 use crate::models::Model;
-use crate::train_step::IGNORED;
-use chiaro_graph::{CrossEntropyOptions, DType, Data, Graph, Reduction, Tensor};
+use crate::objective::Objective;
+use chiaro_graph::{Data, Graph, Tensor};
 
-/// The graph of an evaluation step. Inputs: the images as [`ImageInput`] says, `labels` i32 `[N]`, where -100 marks rows that only fill up the
-/// batch (or whose label is unknown); output: `logits` `[N,classes]`. Adds plain cross-entropy and counts to the arena "metrics", which
+/// The graph of an evaluation step. Inputs: the images as [`ImageInput`] says, the objective's targets, whose filler marks rows that only fill up the
+/// batch (or whose target is unknown); output: `logits` `[N,outputs]`. Adds the objective's loss and sums to the arena "metrics", which
 /// it shares with the training step, as it does "params" and "buffers".
 #[derive(Clone, Debug)]
 pub struct EvalStep {
@@ -22,28 +23,29 @@ pub struct EvalStep {
 }
 
 impl EvalStep {
-    /// Label of a row that is not counted.
-    pub const IGNORED: i32 = IGNORED;
+    /// Label of a row that is not counted, in a classification.
+    pub const IGNORED: i32 = Classification::IGNORED;
 
-    /// Records an evaluation step of `model` for images f32 `[N,H,W,C]`.
+    /// Records an evaluation step of a classification by `model` for images f32 `[N,H,W,C]`.
     ///
     /// # Errors
     /// If a layer does not fit or the batch is empty.
     pub fn build(model: &Model, batch: usize) -> Result<EvalStep> {
-        EvalStep::with_input(model, batch, &ImageInput::Normalized)
+        EvalStep::with_input(model, batch, &ImageInput::Normalized, &Classification::default())
     }
 
-    /// Records an evaluation step of `model` for images that come in another way; nothing random is done to them.
+    /// Records an evaluation step of `model` for any objective and images that come in another way; nothing random is done to them.
     ///
     /// # Errors
     /// Those of [`EvalStep::build`], and if the input does not fit the model's images.
-    pub fn with_input(model: &Model, batch: usize, input: &ImageInput) -> Result<EvalStep> {
+    pub fn with_input(model: &Model, batch: usize, input: &ImageInput, objective: &dyn Objective) -> Result<EvalStep> {
         if batch == 0 {
             return Err(NnError::Option("the batch size must be at least 1".into()));
         }
         let mut graph = Graph::new();
         let given = input.declare(&mut graph, batch, model.image)?;
-        let labels = graph.input("labels", &[batch], DType::I32)?;
+        let target = objective.target(model.classes);
+        let targets = graph.input(target.name, &[&[batch], &target.shape[..]].concat(), target.dtype)?;
         graph.push_scope("images");
         let images = input.record(&mut graph, given, model.image, None)?;
         graph.pop_scope();
@@ -51,10 +53,8 @@ impl EvalStep {
         let logits = model.record(&mut ctx, images)?;
         let declarations = ctx.finish()?;
         graph.push_scope("metrics");
-        let options =
-            CrossEntropyOptions { ignore_index: IGNORED, reduction: Reduction::Sum, ..CrossEntropyOptions::default() };
-        let loss_sum = graph.cross_entropy(logits, labels, &options)?;
-        metrics::accumulate(&mut graph, logits, labels, loss_sum, IGNORED)?;
+        let loss_sum = objective.loss_sum(&mut graph, logits, targets)?;
+        metrics::accumulate(&mut graph, objective, logits, targets, loss_sum)?;
         graph.pop_scope();
         graph.output("logits", logits)?;
         Ok(EvalStep { graph, declarations, batch })
@@ -70,7 +70,7 @@ impl EvalStep {
         }
         let (mut pixels, mut classes) = (pixels.to_vec(), classes.to_vec());
         pixels.resize(self.batch * row, 0.0);
-        classes.resize(self.batch, IGNORED);
+        classes.resize(self.batch, Self::IGNORED);
         let mut shape = images.shape().to_vec();
         shape[0] = self.batch;
         Some(vec![Tensor::f32(shape, pixels)?, Tensor::new([self.batch], Data::I32(classes))?])

@@ -5,6 +5,7 @@
 //! [`LOSS_SCALE`].
 
 mod arena;
+mod classification;
 mod context;
 mod error;
 mod eval_step;
@@ -14,6 +15,7 @@ mod layers;
 mod loss_scale;
 mod metrics;
 pub mod models;
+mod objective;
 mod optim;
 mod precision;
 mod registry;
@@ -23,6 +25,7 @@ mod summary;
 mod train_step;
 
 pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, pack_arena, unpack_arena};
+pub use classification::Classification;
 pub use context::{Context, Declaration, Declarations, LayerInfo, Mode, Module};
 pub use error::{NnError, Result};
 pub use eval_step::EvalStep;
@@ -35,6 +38,7 @@ pub use layers::{
 pub use loss_scale::{LOSS_SCALE, LossScale, LossScaleState};
 pub use metrics::Metrics;
 pub use models::Model;
+pub use objective::{Objective, TargetSpec};
 pub use optim::*;
 pub use precision::Precision;
 pub use schedule::{Plateau, Schedule, Threshold};

@@ -1,30 +1,35 @@
 //! Metrics that steps add to on the device, read back only when they are shown.
 
 use crate::arena::METRICS;
-use chiaro_graph::{DType, Elementwise, Graph, Result, Target, Tensor, Var};
+use crate::error::Result;
+use crate::objective::Objective;
+use chiaro_graph::{DType, Elementwise, Graph, Target, Tensor, Var};
 
 /// Sums over the steps since the arena was last cleared. Counts are f32, exact up to 2^24 samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// Sum of the losses of the samples, those of steps with a non-finite loss left out.
     pub loss_sum: f64,
-    /// Samples whose largest logit is that of their label.
-    pub correct: f64,
-    /// Samples, those with an ignored label left out.
+    /// The objective's own sums, as [`Objective::sums`] lists them.
+    pub sums: Vec<f64>,
+    /// Samples that count.
     pub samples: f64,
     /// Steps with a loss that is infinite or NaN.
     pub non_finite: f64,
 }
 
-/// Values of the arena: loss sum, correct, samples, non-finite.
-const LEN: usize = 4;
-
 impl Metrics {
-    /// The metrics from the arena's flat vector; `None` if it is too short.
-    pub fn from_arena(flat: &Tensor) -> Option<Metrics> {
-        let values = flat.as_f32()?.get(..LEN)?;
-        let [loss_sum, correct, samples, non_finite] = [0, 1, 2, 3].map(|i| f64::from(values[i]));
-        Some(Metrics { loss_sum, correct, samples, non_finite })
+    /// The metrics from the arena's flat vector, of an objective with so many sums; `None` if it is too short.
+    pub fn from_arena(flat: &Tensor, sums: usize) -> Option<Metrics> {
+        let values: Vec<f64> = flat.as_f32()?.get(..sums + 3)?.iter().map(|v| f64::from(*v)).collect();
+        let (loss_sum, sums, rest) = (values[0], values[1..=sums].to_vec(), &values[sums + 1..]);
+        Some(Metrics { loss_sum, sums, samples: rest[0], non_finite: rest[1] })
+    }
+
+    /// How many sums the objective of a step's graph has.
+    pub fn sums_in(graph: &Graph) -> usize {
+        let arena = graph.states().iter().find(|state| state.name == METRICS);
+        arena.map_or(0, |state| chiaro_graph::shape::count(&state.shape).saturating_sub(3))
     }
 
     /// Mean loss of a sample; NaN without samples.
@@ -32,21 +37,37 @@ impl Metrics {
         self.loss_sum / self.samples
     }
 
-    /// Share of correct samples in 0..=1; NaN without samples.
-    pub fn accuracy(&self) -> f64 {
-        self.correct / self.samples
+    /// The objective's sum number `i`, a sample: of a classification number 0 is the share of correct samples in 0..=1. NaN
+    /// without samples.
+    pub fn mean(&self, i: usize) -> f64 {
+        self.sums.get(i).map_or(f64::NAN, |sum| sum / self.samples)
+    }
+
+    /// Both together.
+    pub fn plus(&self, other: &Metrics) -> Metrics {
+        let longest = self.sums.len().max(other.sums.len());
+        let at = |metrics: &Metrics, i: usize| metrics.sums.get(i).copied().unwrap_or(0.0);
+        Metrics {
+            loss_sum: self.loss_sum + other.loss_sum,
+            sums: (0..longest).map(|i| at(self, i) + at(other, i)).collect(),
+            samples: self.samples + other.samples,
+            non_finite: self.non_finite + other.non_finite,
+        }
     }
 }
 
-/// Adds a step's numbers to the arena in one elementwise expression. `loss_sum` is a single number; labels are i32 `[N]`.
-pub(crate) fn accumulate(graph: &mut Graph, logits: Var, labels: Var, loss_sum: Var, ignore_index: i32) -> Result<()> {
+/// Adds a step's numbers to the arena in one elementwise expression. `loss_sum` is a single number.
+pub(crate) fn accumulate(
+    graph: &mut Graph,
+    objective: &dyn Objective,
+    outputs: Var,
+    targets: Var,
+    loss_sum: Var,
+) -> Result<()> {
+    let sums = objective.sums(graph, outputs, targets)?;
+    let samples = objective.counted(graph, outputs, targets)?;
     let arena = graph.arena(METRICS, DType::F32)?;
-    graph.state(arena, METRICS, &[LEN])?;
-    let best = graph.argmax(logits, 1, false)?;
-    let hit = graph.map(Elementwise::Equal, &[best, labels])?;
-    let hit = graph.cast(hit, DType::F32)?;
-    let correct = graph.sum_all(hit)?;
-    let samples = counted(graph, labels, ignore_index)?;
+    graph.state(arena, METRICS, &[sums.len() + 3])?;
     let finite = graph.unary(Elementwise::IsFinite, loss_sum)?;
     let (zero, one) = (graph.scalar(0.0, DType::F32)?, graph.scalar(1.0, DType::F32)?);
     let loss = graph.where_(finite, loss_sum, zero)?;
@@ -56,16 +77,16 @@ pub(crate) fn accumulate(graph: &mut Graph, logits: Var, labels: Var, loss_sum: 
     let len = graph.shape(old)[0];
     let position = graph.iota(len)?;
     let mut added = zero;
-    for (i, value) in [loss, correct, samples, non_finite].into_iter().enumerate() {
+    for (i, value) in [loss].into_iter().chain(sums).chain([samples, non_finite]).enumerate() {
         let here = graph.map_scalars(Elementwise::Equal, position, &[i as f64])?;
         added = graph.where_(here, value, added)?;
     }
     let new = graph.add(old, added)?;
-    graph.assign(Target::Arena(arena), new)
+    Ok(graph.assign(Target::Arena(arena), new)?)
 }
 
 /// Number of labels that are not ignored, as one f32.
-pub(crate) fn counted(graph: &mut Graph, labels: Var, ignore_index: i32) -> Result<Var> {
+pub(crate) fn counted(graph: &mut Graph, labels: Var, ignore_index: i32) -> chiaro_graph::Result<Var> {
     let counted = graph.map_scalars(Elementwise::NotEqual, labels, &[f64::from(ignore_index)])?;
     let counted = graph.cast(counted, DType::F32)?;
     graph.sum_all(counted)

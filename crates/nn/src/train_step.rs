@@ -1,6 +1,9 @@
 //! One training step as one graph.
 
+use std::sync::Arc;
+
 use crate::arena::{BUFFERS, METRICS, PARAMS, arena_id, vector};
+use crate::classification::Classification;
 use crate::context::{Context, Declarations, Mode};
 use crate::error::{NnError, Result};
 use crate::init::initial_arena;
@@ -8,9 +11,10 @@ use crate::input::{ImageInput, is_data_arena};
 use crate::loss_scale::LOSS_SCALE;
 use crate::metrics;
 use crate::models::Model;
+use crate::objective::Objective;
 use crate::optim::{GradientChange, Optimizers};
 use crate::precision::{self, Precision};
-use chiaro_graph::{ArenaId, CrossEntropyOptions, DType, Data, Graph, StateId, Tensor, Var};
+use chiaro_graph::{ArenaId, DType, Data, Graph, StateId, Tensor, Var};
 
 /// What a training step does beside the model.
 #[derive(Clone, Debug)]
@@ -23,10 +27,8 @@ pub struct TrainOptions {
     pub optimizers: Optimizers,
     /// What is done to the gradients before the optimizer sees them, in this order.
     pub gradient_changes: Vec<GradientChange>,
-    /// Share of the target spread evenly over the classes.
-    pub label_smoothing: f64,
-    /// Weight of each class in the loss.
-    pub class_weights: Option<Vec<f32>>,
+    /// What it is trained for.
+    pub objective: Arc<dyn Objective>,
     /// In which precision layers compute.
     pub precision: Precision,
     /// Also give `logits` `[N,classes]`.
@@ -43,8 +45,7 @@ impl TrainOptions {
             images: ImageInput::default(),
             optimizers: optimizers.into(),
             gradient_changes: vec![],
-            label_smoothing: 0.0,
-            class_weights: None,
+            objective: Arc::new(Classification::default()),
             precision: Precision::F32,
             output_logits: false,
             output_gradients: false,
@@ -52,11 +53,8 @@ impl TrainOptions {
     }
 }
 
-/// Labels with this value have no loss and are not counted: they fill up a batch.
-pub(crate) const IGNORED: i32 = -100;
-
 /// The graph of a training step. Inputs, in this order: the images as [`ImageInput`] says (`images` f32 `[N,H,W,C]`, `pixels` or
-/// `index`), `labels` i32 `[N]`, `key` u32 `[3]` and `hyper` f32; outputs: `loss`, the mean before the update, and what the options
+/// `index`), the objective's targets (`labels` i32 `[N]` of a classification), `key` u32 `[3]` and `hyper` f32; outputs: `loss`, the mean before the update, and what the options
 /// ask for. States: the arenas "params", "buffers" (where the model has any), "metrics", the optimizer's, the data set's where
 /// it is on the device and, in 16-bit precision, "loss_scale".
 #[derive(Clone, Debug)]
@@ -78,7 +76,8 @@ impl TrainStep {
         check(model, &options)?;
         let mut graph = Graph::new();
         let given = options.images.declare(&mut graph, options.batch, model.image)?;
-        let labels = graph.input("labels", &[options.batch], DType::I32)?;
+        let target = options.objective.target(model.classes);
+        let targets = graph.input(target.name, &[&[options.batch], &target.shape[..]].concat(), target.dtype)?;
         let key = graph.input("key", &[3], DType::U32)?;
         let hyper = graph.input("hyper", &[options.optimizers.hyper_len()], DType::F32)?;
 
@@ -97,7 +96,7 @@ impl TrainStep {
         };
 
         graph.push_scope("loss");
-        let loss = cross_entropy(&mut graph, logits, labels, &options)?;
+        let loss = options.objective.loss(&mut graph, logits, targets)?;
         graph.output("loss", loss)?;
         graph.pop_scope();
         graph.push_scope("gradient");
@@ -114,9 +113,9 @@ impl TrainStep {
         update(&mut graph, params, gradient, hyper, good, &options)?;
         graph.pop_scope();
         graph.push_scope("metrics");
-        let count = metrics::counted(&mut graph, labels, IGNORED)?;
+        let count = options.objective.counted(&mut graph, logits, targets)?;
         let loss_sum = graph.mul(loss, count)?;
-        metrics::accumulate(&mut graph, logits, labels, loss_sum, IGNORED)?;
+        metrics::accumulate(&mut graph, &*options.objective, logits, targets, loss_sum)?;
         graph.pop_scope();
         if options.output_logits {
             graph.output("logits", logits)?;
@@ -145,8 +144,8 @@ impl TrainStep {
     }
 
     /// The inputs of a step in the graph's order, the images as [`TrainOptions::images`] says. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
-    pub fn inputs(&self, images: Tensor, labels: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
-        vec![images, labels, random_key(seed, step), self.options.optimizers.hyper(lr, step)]
+    pub fn inputs(&self, images: Tensor, targets: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
+        vec![images, targets, random_key(seed, step), self.options.optimizers.hyper(lr, step)]
     }
 }
 
@@ -157,31 +156,10 @@ fn random_key(seed: u64, step: u64) -> Tensor {
 }
 
 fn check(model: &Model, options: &TrainOptions) -> Result<()> {
-    let fail = |text: String| Err(NnError::Option(text));
     if options.batch == 0 {
-        return fail("the batch size must be at least 1".into());
+        return Err(NnError::Option("the batch size must be at least 1".into()));
     }
-    if !(0.0..1.0).contains(&options.label_smoothing) {
-        return fail(format!("label smoothing {} is outside [0, 1)", options.label_smoothing));
-    }
-    match &options.class_weights {
-        Some(w) if w.len() != model.classes => {
-            fail(format!("{} class weights were given for {} classes", w.len(), model.classes))
-        }
-        Some(w) if w.iter().any(|w| !w.is_finite() || *w < 0.0) => fail("class weights must be numbers >= 0".into()),
-        _ => Ok(()),
-    }
-}
-
-fn cross_entropy(graph: &mut Graph, logits: Var, labels: Var, options: &TrainOptions) -> Result<Var> {
-    let class_weight = options.class_weights.clone().map(|w| graph.constant(vector(w))).transpose()?;
-    let spec = CrossEntropyOptions {
-        class_weight,
-        label_smoothing: options.label_smoothing,
-        ignore_index: IGNORED,
-        ..CrossEntropyOptions::default()
-    };
-    Ok(graph.cross_entropy(logits, labels, &spec)?)
+    options.objective.check(model.classes)
 }
 
 /// The gradients of all parameters; `start`, a single number, stands in the place of d loss / d loss = 1.

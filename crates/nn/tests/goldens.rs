@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use chiaro_cpu::reference::Reference;
-use chiaro_nn::{Plateau, Schedule, Threshold};
+use chiaro_nn::{Classification, Plateau, Schedule, Threshold};
 use common::{golden, golden_path, optimizers, trajectory};
 use serde_json::Value;
 
@@ -35,7 +37,7 @@ fn a_training_run_that_differs_slightly_is_told_apart() {
     assert_eq!((&attrs["type"], &attrs["nesterov"]), (&"SGD".into(), &true.into()), "the first case");
     attrs["nesterov"] = false.into();
     let errors = trajectory::run_changed(&mut Reference::new(), &golden, case, |options| {
-        options.label_smoothing = 0.01;
+        options.objective = Arc::new(Classification { label_smoothing: 0.01, ..Default::default() });
         options.optimizers = common::optimizer("SGD", &attrs).0;
     });
     let [gradient, early_loss, loss, weights, statistics, logits] = errors.over_limits(1e-3);

@@ -1,10 +1,12 @@
 //! The models: what they hold, what they cost, what they accept.
 
+use std::sync::Arc;
+
 use chiaro_graph::{DType, Graph};
 use chiaro_nn::models::{by_name, names};
 use chiaro_nn::{
-    Activation, BatchNorm2d, Context, Conv2d, EvalStep, Flatten, Linear, Mode, Model, NnError, Sequential, Sgd,
-    Summary, TrainOptions, TrainStep, clip_by_norm,
+    Activation, BatchNorm2d, Classification, Context, Conv2d, EvalStep, Flatten, Linear, Mode, Model, NnError,
+    Sequential, Sgd, Summary, TrainOptions, TrainStep, clip_by_norm,
 };
 
 fn summary(name: &str, image: [usize; 3]) -> Summary {
@@ -121,13 +123,17 @@ fn unknown_names_and_bad_options_are_refused() {
     assert!(by_name("lenet5", 0, [28, 28, 1]).is_err());
     let model = by_name("small-cnn", 10, [28, 28, 1]).expect("the model fits");
     let good = TrainOptions::new(4, Sgd::default());
+    let weighted = |weights| Arc::new(Classification { class_weights: Some(weights), ..Default::default() });
     let bad = [
         TrainOptions { batch: 0, ..good.clone() },
-        TrainOptions { label_smoothing: 1.0, ..good.clone() },
+        TrainOptions {
+            objective: Arc::new(Classification { label_smoothing: 1.0, ..Default::default() }),
+            ..good.clone()
+        },
         TrainOptions { gradient_changes: vec![clip_by_norm(0.0)], ..good.clone() },
         TrainOptions { gradient_changes: vec![clip_by_norm(f64::NAN)], ..good.clone() },
-        TrainOptions { class_weights: Some(vec![1.0; 9]), ..good.clone() },
-        TrainOptions { class_weights: Some(vec![f32::NAN; 10]), ..good.clone() },
+        TrainOptions { objective: weighted(vec![1.0; 9]), ..good.clone() },
+        TrainOptions { objective: weighted(vec![f32::NAN; 10]), ..good.clone() },
     ];
     for options in bad {
         assert!(TrainStep::build(&model, options.clone()).is_err(), "{options:?}");

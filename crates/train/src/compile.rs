@@ -1,13 +1,16 @@
 //! Recording and compiling the training step, with the training set on the device if it has the room for both.
 
+use std::sync::Arc;
+
 use chiaro_graph::{Backend, BackendError, PlanId};
-use chiaro_nn::{Model, NnError, TrainOptions, TrainStep};
+use chiaro_nn::{Model, TrainOptions, TrainStep};
 
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::place::{DataPlace, pixels};
 use crate::recipe;
 use crate::settings::{Residency, TrainConfig};
+use crate::task::Task;
 
 /// The training set's name on the device.
 pub(crate) const TRAIN: &str = "train";
@@ -18,11 +21,15 @@ pub(crate) fn compile(
     model: &Model,
     data: &Data,
     config: &TrainConfig,
+    task: &Arc<dyn Task>,
 ) -> Result<(TrainStep, PlanId, DataPlace)> {
     let augment = recipe::augment(config, model.image);
     let attempt = |backend: &mut dyn Backend, place: DataPlace| -> Result<_> {
         let images = pixels(&data.normalize, augment, place.resident(&*data.train, TRAIN));
-        let step = TrainStep::build(model, TrainOptions { images, ..recipe::train_options(config) })?;
+        let step = TrainStep::build(
+            model,
+            TrainOptions { images, objective: Arc::clone(task) as _, ..recipe::train_options(config) },
+        )?;
         let plan = backend.compile(&step.graph)?;
         Ok((step, plan, place))
     };
@@ -39,7 +46,8 @@ pub(crate) fn compile(
 /// The model of a run by its name.
 ///
 /// # Errors
-/// If the name is unknown or the model does not fit the images.
-pub fn model_for(config: &TrainConfig, data: &Data) -> std::result::Result<Model, NnError> {
-    chiaro_nn::models::by_name(&config.model, data.classes(), data.train.image_shape())
+/// If the model's name or the task's is unknown or the model does not fit the images.
+pub fn model_for(config: &TrainConfig, data: &Data) -> Result<Model> {
+    let outputs = config.named_task()?.outputs(data.classes());
+    Ok(chiaro_nn::models::by_name(&config.model, outputs, data.train.image_shape())?)
 }

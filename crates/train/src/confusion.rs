@@ -35,6 +35,12 @@ impl Confusion {
         &self.counts[label * n..(label + 1) * n]
     }
 
+    /// Share of samples classified correctly; NaN where there are none.
+    pub fn accuracy(&self) -> f64 {
+        let right: u64 = (0..self.classes.len()).map(|class| self.row(class)[class]).sum();
+        right as f64 / self.counts.iter().sum::<u64>() as f64
+    }
+
     /// For each class: samples, and the share of them classified correctly; `None` where there is no sample.
     pub fn per_class(&self) -> Vec<(u64, Option<f64>)> {
         let of = |label: usize| {

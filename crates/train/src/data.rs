@@ -3,14 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chiaro_data::{
-    Channels, DataError, Dataset, FolderNotes, Layout, Normalize, OpenOptions, Progress, Split, class_counts, open,
-    open_split,
-};
+use chiaro_data::{Channels, Dataset, FolderNotes, Layout, Normalize, OpenOptions, Progress, Split, open, open_split};
 use chiaro_io::ModelInfo;
 
 use crate::error::{Result, TrainError};
 use crate::run_config::DataInfo;
+use crate::task::Targets;
 
 /// A training set and one to evaluate on with their normalisation.
 pub struct Data {
@@ -43,13 +41,12 @@ impl Data {
     /// Opens a folder and measures the training images.
     ///
     /// # Errors
-    /// Those of [`chiaro_data::open`], and training images of one class alone.
+    /// Those of [`chiaro_data::open`].
     pub fn open(folder: &Path, options: &OpenOptions) -> Result<Data> {
         if options.limit == Some(0) {
             return Err(TrainError::setting("the limit must be at least 1 image"));
         }
         let opened = open(folder, options)?;
-        check_classes(&*opened.train)?;
         let unseen = Progress::default();
         let normalize = Normalize::measure_telling(&*opened.train, options.progress.as_deref().unwrap_or(&unseen))?;
         let (train, eval, layout) = (opened.train, opened.eval, Some(opened.layout));
@@ -70,17 +67,13 @@ impl Data {
     /// Data that is in memory already.
     ///
     /// # Errors
-    /// If the sets differ in shape or classes, a label is none of the classes, or the training set is empty or of one class
-    /// alone.
+    /// If the sets differ in shape or classes, or the training set is empty.
     pub fn new(train: Arc<dyn Dataset>, eval: Arc<dyn Dataset>) -> Result<Data> {
         if train.image_shape() != eval.image_shape() || train.classes() != eval.classes() {
             return Err(TrainError::setting(
                 "the training set and the one to evaluate on differ in image shape or classes",
             ));
         }
-        check_labels("training", &*train)?;
-        check_labels("evaluation", &*eval)?;
-        check_classes(&*train)?;
         let normalize = Normalize::measure(&*train)?;
         Ok(Data { train, eval, split: Split::Val, normalize, notes: FolderNotes::default(), layout: None })
     }
@@ -91,9 +84,10 @@ impl Data {
     }
 
     /// What weights of a model trained on this data tell about themselves.
-    pub(crate) fn model_info(&self, model: &str) -> ModelInfo {
+    pub(crate) fn model_info(&self, model: &str, task: &str) -> ModelInfo {
         ModelInfo {
             model: model.to_string(),
+            task: task.to_string(),
             image: self.train.image_shape(),
             classes: self.train.classes().to_vec(),
             mean: self.normalize.mean().to_vec(),
@@ -101,7 +95,7 @@ impl Data {
         }
     }
 
-    pub(crate) fn info(&self) -> DataInfo {
+    pub(crate) fn info(&self, train_targets: &Targets, eval_targets: &Targets) -> DataInfo {
         DataInfo {
             image_shape: self.train.image_shape(),
             classes: self.train.classes().to_vec(),
@@ -110,8 +104,8 @@ impl Data {
             train_images: self.train.len(),
             eval_images: self.eval.len(),
             eval_split: self.split.name().to_string(),
-            train_labels: labels(&*self.train),
-            eval_labels: labels(&*self.eval),
+            train_labels: train_targets.checksum(),
+            eval_labels: eval_targets.checksum(),
         }
     }
 }
@@ -147,7 +141,7 @@ impl LikeOptions {
         let channels = match channels {
             1 => Some(Channels::Grey),
             3 => Some(Channels::Rgb),
-            _ => None,
+            0 | 2 | 4.. => None,
         };
         let LikeOptions { strict, limit, progress } = self.clone();
         OpenOptions { size: Some([height, width]), channels, strict, limit, progress, ..OpenOptions::default() }
@@ -156,16 +150,6 @@ impl LikeOptions {
 
 fn normalize_of(like: &ModelInfo) -> Result<Normalize> {
     Ok(Normalize::new(like.mean.clone(), like.std.clone())?)
-}
-
-/// Refuses a training set of one class alone: nothing could be learnt, and everything would be right.
-fn check_classes(train: &dyn Dataset) -> Result<()> {
-    let counts = class_counts(train);
-    let mut with_images = counts.iter().zip(train.classes()).filter(|(count, _)| **count > 0);
-    match (with_images.next(), with_images.next()) {
-        (Some((_, class)), None) => Err(DataError::OneClass { class: class.clone(), images: train.len() }.into()),
-        _ => Ok(()),
-    }
 }
 
 fn check_same_classes(classes: &[String], like: &ModelInfo) -> Result<()> {
@@ -178,68 +162,8 @@ fn check_same_classes(classes: &[String], like: &ModelInfo) -> Result<()> {
     })
 }
 
-/// CRC-32 of the labels in their order.
-fn labels(dataset: &dyn Dataset) -> String {
-    let mut sum = crc32fast::Hasher::new();
-    (0..dataset.len()).for_each(|i| sum.update(&dataset.label(i).to_le_bytes()));
-    format!("{:08x}", sum.finalize())
-}
-
-/// Refuses a label that no class has: data sets of other crates can hold any.
-fn check_labels(split: &str, set: &dyn Dataset) -> Result<()> {
-    let classes = set.classes().len();
-    match (0..set.len()).find(|&i| set.label(i) as usize >= classes) {
-        None => Ok(()),
-        Some(i) => Err(TrainError::setting(format!(
-            "image {i} of the {split} set has label {}, but labels are 0 to {} for {classes} classes",
-            set.label(i),
-            classes.saturating_sub(1)
-        ))),
-    }
-}
-
 fn shortened(classes: &[String]) -> String {
     let some: Vec<&str> = classes.iter().take(5).map(String::as_str).collect();
     let more = if classes.len() > some.len() { ", …" } else { "" };
     format!("({}{more})", some.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two images of which the second has this label.
-    struct Labelled(u32, Vec<String>);
-
-    impl Dataset for Labelled {
-        fn len(&self) -> usize {
-            2
-        }
-
-        fn image_shape(&self) -> [usize; 3] {
-            [1, 1, 1]
-        }
-
-        fn classes(&self) -> &[String] {
-            &self.1
-        }
-
-        fn label(&self, index: usize) -> u32 {
-            if index == 1 { self.0 } else { 0 }
-        }
-
-        fn write_image(&self, _index: usize, out: &mut [u8]) -> std::result::Result<(), chiaro_data::DataError> {
-            out.fill(7);
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_label_that_no_class_has_is_refused_with_the_image_that_has_it() {
-        let set = |label| Arc::new(Labelled(label, vec!["a".into(), "b".into()])) as Arc<dyn Dataset>;
-        assert!(Data::new(set(1), set(0)).is_ok());
-        let message = |train, test| Data::new(set(train), set(test)).err().expect("a wrong label").to_string();
-        assert_eq!(message(1, 9), "image 1 of the evaluation set has label 9, but labels are 0 to 1 for 2 classes");
-        assert!(message(2, 0).starts_with("image 1 of the training set has label 2"));
-    }
 }

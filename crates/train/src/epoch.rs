@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use chiaro_graph::Tensor;
+use chiaro_nn::Metrics;
 
 use crate::error::{Result, TrainError};
 use crate::evaluate::{Evaluation, take_metrics};
 use crate::observer::{Event, Observer, Progress};
 use crate::pace::Left;
+use crate::scores::Scores;
 use crate::settings::PrecisionName;
 use crate::stop::Stop;
 use crate::trainer::Trainer;
@@ -24,8 +26,8 @@ impl Trainer<'_> {
             if stop.requested() {
                 break;
             }
-            let [images, labels] = batch?.into_tensors()?;
-            let inputs = self.step.inputs(images, labels, self.config.seed, self.at.step, self.rate(self.at.step));
+            let [images, targets] = batch?.into_tensors(self.feed.targets(), self.filler)?;
+            let inputs = self.step.inputs(images, targets, self.config.seed, self.at.step, self.rate(self.at.step));
             self.run_step(&inputs, observer)?;
             self.at.step += 1;
             self.at.step_in_epoch += 1;
@@ -74,14 +76,12 @@ impl Trainer<'_> {
     }
 
     fn progress(&self, steps: usize) -> Progress {
-        let metrics = self.at.metrics();
         Progress {
             epoch: self.at.epoch + 1,
             epochs: self.config.epochs,
             step: self.at.step_in_epoch,
             steps,
-            loss: metrics.loss(),
-            accuracy: metrics.accuracy(),
+            scores: Scores::of_training(&*self.task, &self.at.metrics()),
             images_per_second: self.images_per_second(),
             seconds_left: self.seconds_left(0.0),
         }
@@ -102,14 +102,14 @@ impl Trainer<'_> {
     }
 
     fn read_metrics(&mut self, last_read: usize) -> Result<()> {
-        let metrics = take_metrics(self.backend)?;
+        let metrics = take_metrics(self.backend, Metrics::sums_in(&self.step.graph))?;
         // In 16 bits a batch may overflow; its step was left out. Only where none is left does the run not go on.
         let steps = (self.at.step_in_epoch - last_read) as f64;
         let bearable = if self.config.precision == PrecisionName::F16 { steps - 1.0 } else { 0.0 };
         if metrics.non_finite > bearable {
             return Err(self.non_finite("the loss is", last_read));
         }
-        self.at.add(metrics);
+        self.at.add(&metrics);
         Ok(())
     }
 

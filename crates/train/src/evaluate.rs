@@ -1,4 +1,4 @@
-//! Running a model over a data set: loss and accuracy, and the confusion matrix.
+//! Running a model over a data set: loss, measures, and the task's tally.
 
 use std::sync::Arc;
 
@@ -6,18 +6,17 @@ use chiaro_data::{Dataset, LoaderOptions, Normalize};
 use chiaro_graph::{Backend, DType, PlanId, Tensor};
 use chiaro_nn::{Augment, EvalStep, METRICS, Metrics, Model};
 
-use crate::confusion::Confusion;
 use crate::error::{Result, TrainError};
 use crate::feed::Feed;
 use crate::place::{DataPlace, pixels};
+use crate::scores::Scores;
+use crate::task::{Tally, Targets, Task};
 
-/// Loss and accuracy over a data set.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What came out over a data set.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Mean cross-entropy of a sample.
-    pub loss: f64,
-    /// Share of samples classified correctly, in 0..=1.
-    pub accuracy: f64,
+    /// Mean loss of a sample and what the task measures.
+    pub scores: Scores,
     /// Samples.
     pub samples: usize,
 }
@@ -39,16 +38,23 @@ pub struct Evaluator {
     plan: PlanId,
     feed: Feed,
     place: DataPlace,
+    task: Arc<dyn Task>,
     classes: Vec<String>,
+    /// Sums of the task on the device.
+    sums: usize,
+    /// What the target of a row is that does not count.
+    filler: f64,
 }
 
 impl Evaluator {
     /// Compiles the step. Parameters are those in the backend's arenas.
     ///
     /// # Errors
-    /// If the model does not fit the images or the device, or a setting of the loader is wrong.
+    /// If the model does not fit the images or the device, the set has not what the task needs, or a setting of the loader is
+    /// wrong.
     pub fn new(
         backend: &mut dyn Backend,
+        task: &Arc<dyn Task>,
         model: &Model,
         dataset: &Arc<dyn Dataset>,
         normalize: &Normalize,
@@ -57,11 +63,19 @@ impl Evaluator {
         let EvalOptions { batch, threads, resident } = options;
         let place = DataPlace::of(&**dataset, backend, resident);
         let resident = place.resident(&**dataset, "eval");
-        let step = EvalStep::with_input(model, batch, &pixels(normalize, Augment::default(), resident.clone()))?;
+        let step =
+            EvalStep::with_input(model, batch, &pixels(normalize, Augment::default(), resident.clone()), &**task)?;
         let plan = backend.compile(&step.graph)?;
         let options = LoaderOptions { threads, ..LoaderOptions::evaluation(batch) };
-        let feed = Feed::new(backend, dataset, options, resident.as_ref())?;
-        Ok(Evaluator { step, plan, feed, place, classes: dataset.classes().to_vec() })
+        let feed = Feed::new(backend, dataset, task.targets(&**dataset)?, options, resident.as_ref())?;
+        let (sums, filler) = (Metrics::sums_in(&step.graph), task.target(model.classes).filler);
+        let (task, classes) = (Arc::clone(task), dataset.classes().to_vec());
+        Ok(Evaluator { step, plan, feed, place, task, classes, sums, filler })
+    }
+
+    /// The targets of the set's images.
+    pub(crate) fn targets(&self) -> &Targets {
+        self.feed.targets()
     }
 
     /// Where the images are.
@@ -79,96 +93,77 @@ impl Evaluator {
         self.feed.batches()
     }
 
-    /// Loss and accuracy. `go_on` is called after each batch with the number done; `None` comes back if it says no.
+    /// Loss and measures. `go_on` is called after each batch with the number done; `None` comes back if it says no.
     ///
     /// # Errors
     /// If data cannot be loaded or the device fails.
-    pub fn run(&self, backend: &mut dyn Backend, mut go_on: impl FnMut(usize) -> bool) -> Result<Option<Evaluation>> {
-        clear_metrics(backend)?;
+    pub fn run(&self, backend: &mut dyn Backend, go_on: impl FnMut(usize) -> bool) -> Result<Option<Evaluation>> {
+        let mut tally = self.task.judges_outputs().then(|| self.task.tally(&self.classes));
+        let metrics = self.over_batches(backend, tally.as_deref_mut(), go_on)?;
+        Ok(metrics.map(|metrics| self.evaluation(&metrics, tally.as_deref())))
+    }
+
+    /// The same with the task's tally of every output, which is read back.
+    ///
+    /// # Errors
+    /// If data cannot be loaded or the device fails.
+    pub fn tally(
+        &self,
+        backend: &mut dyn Backend,
+        mut progress: impl FnMut(usize),
+    ) -> Result<(Evaluation, Box<dyn Tally>)> {
+        let mut tally = self.task.tally(&self.classes);
+        let told = |batch| {
+            progress(batch);
+            true
+        };
+        let metrics = self.over_batches(backend, Some(&mut *tally), told)?.unwrap_or_default();
+        let counted = self.task.judges_outputs().then_some(&*tally);
+        Ok((self.evaluation(&metrics, counted), tally))
+    }
+
+    /// What the device added up; `None` where it was not to go on. A tally is shown the outputs.
+    fn over_batches(
+        &self,
+        backend: &mut dyn Backend,
+        mut tally: Option<&mut dyn Tally>,
+        mut go_on: impl FnMut(usize) -> bool,
+    ) -> Result<Option<Metrics>> {
+        take_metrics(backend, self.sums)?;
+        let targets = self.feed.targets();
+        let mut metrics = Metrics::default();
         for (number, batch) in self.feed.epoch(0, 0)?.enumerate() {
-            backend.run(self.plan, &batch?.into_evaluated()?)?;
+            let batch = batch?;
+            let (rows, valid) = (batch.rows.clone(), batch.valid);
+            backend.run(self.plan, &batch.into_tensors(targets, self.filler)?)?;
+            if let Some(tally) = &mut tally {
+                let outputs = backend.read(self.plan, 0)?;
+                let width = outputs.shape().last().copied().unwrap_or(1);
+                let outputs = outputs.as_f32().unwrap_or(&[]).chunks_exact(width);
+                outputs.zip(&rows).take(valid).for_each(|(outputs, &row)| tally.add(outputs, &targets.row(row)));
+                metrics = metrics.plus(&take_metrics(backend, self.sums)?);
+            }
             if !go_on(number + 1) {
                 return Ok(None);
             }
         }
-        let metrics = take_metrics(backend)?;
+        Ok(Some(metrics.plus(&take_metrics(backend, self.sums)?)))
+    }
+
+    fn evaluation(&self, metrics: &Metrics, tally: Option<&dyn Tally>) -> Evaluation {
         // A sum that left out non-finite losses would look like a good one.
         let loss = if metrics.non_finite > 0.0 { f64::NAN } else { metrics.loss() };
-        Ok(Some(Evaluation { loss, accuracy: metrics.accuracy(), samples: metrics.samples as usize }))
-    }
-
-    /// The same with every prediction read back and counted by label.
-    ///
-    /// # Errors
-    /// If data cannot be loaded or the device fails.
-    pub fn confusion(
-        &self,
-        backend: &mut dyn Backend,
-        mut progress: impl FnMut(usize),
-    ) -> Result<(Evaluation, Confusion)> {
-        clear_metrics(backend)?;
-        let mut confusion = Confusion::new(self.classes.clone());
-        let mut metrics = Metrics::default();
-        for (number, batch) in self.feed.epoch(0, 0)?.enumerate() {
-            let batch = batch?;
-            let (valid, labels) = (batch.valid, batch.labels.clone());
-            backend.run(self.plan, &batch.into_evaluated()?)?;
-            let logits = backend.read(self.plan, 0)?;
-            let rows = logits.as_f32().unwrap_or(&[]).chunks_exact(self.classes.len().max(1));
-            for (row, &label) in rows.zip(&labels).take(valid) {
-                confusion.count(label as usize, largest(row));
-            }
-            metrics = add(metrics, take_metrics(backend)?);
-            progress(number + 1);
-        }
-        let loss = if metrics.non_finite > 0.0 { f64::NAN } else { metrics.loss() };
-        let evaluation = Evaluation { loss, accuracy: metrics.accuracy(), samples: metrics.samples as usize };
-        Ok((evaluation, confusion))
+        let measures = self.task.eval_measures();
+        let values = tally.map_or_else(|| self.task.measured(metrics), Tally::measures);
+        Evaluation { scores: Scores::new(loss, &measures, values), samples: metrics.samples as usize }
     }
 }
 
-/// Place of the first largest value; 0 where none is.
-pub(crate) fn largest(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = i;
-        }
-    }
-    best
-}
-
-/// Reads the metrics since the last clearing and clears them.
-pub(crate) fn take_metrics(backend: &mut dyn Backend) -> Result<Metrics> {
+/// Reads the metrics since the last clearing, of an objective with so many sums, and clears them.
+pub(crate) fn take_metrics(backend: &mut dyn Backend, sums: usize) -> Result<Metrics> {
     let flat = backend.read_arena(METRICS)?;
-    let metrics = Metrics::from_arena(&flat)
+    let metrics = Metrics::from_arena(&flat, sums)
         .ok_or_else(|| TrainError::setting(format!("the arena {METRICS:?} has only {:?} values", flat.shape())))?;
     backend.write_arena(METRICS, &Tensor::zeros(flat.shape(), DType::F32))?;
     Ok(metrics)
-}
-
-fn clear_metrics(backend: &mut dyn Backend) -> Result<()> {
-    take_metrics(backend).map(|_| ())
-}
-
-/// Two sums together.
-pub(crate) fn add(a: Metrics, b: Metrics) -> Metrics {
-    Metrics {
-        loss_sum: a.loss_sum + b.loss_sum,
-        correct: a.correct + b.correct,
-        samples: a.samples + b.samples,
-        non_finite: a.non_finite + b.non_finite,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::largest;
-
-    #[test]
-    fn of_equal_logits_the_first_is_the_class() {
-        assert_eq!(largest(&[1.0, 1.0]), 0);
-        assert_eq!(largest(&[-3.0, 2.0, 1.0, 2.0]), 1);
-        assert_eq!(largest(&[f32::NAN, f32::NAN]), 0);
-    }
 }

@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use chiaro_data::{Batch, Dataset, Epoch, Loader, LoaderOptions, Sampler, packed, packed_len};
 use chiaro_graph::{Backend, Data, Tensor};
-use chiaro_nn::{EvalStep, Resident};
+use chiaro_nn::Resident;
 
 use crate::error::{Result, TrainError};
+use crate::task::Targets;
 
 /// Images brought to the device at a time.
 const PART: usize = 4096;
 
 /// Gives the batches of a data set.
-pub(crate) enum Feed {
+pub(crate) struct Feed {
+    images: Images,
+    targets: Arc<Targets>,
+}
+
+enum Images {
     /// The set is on the device: images are numbers.
-    Device { sampler: Sampler, labels: Arc<[i32]> },
+    Device(Sampler),
     /// Packed pixels made by background threads.
     Host(Loader),
 }
@@ -23,22 +29,24 @@ pub(crate) enum Feed {
 pub(crate) struct Fed {
     /// Numbers of images, or their packed pixels.
     pub images: Tensor,
-    /// Labels.
-    pub labels: Vec<i32>,
+    /// Which images they are.
+    pub rows: Vec<usize>,
     /// Rows that count.
     pub valid: usize,
 }
 
 impl Feed {
-    /// A feed for a set whose arena, if it is to be on the device, was declared by a compiled graph; it is filled here.
+    /// A feed of a set with its targets, whose arena, if it is to be on the device, was declared by a compiled graph; it is filled here.
     pub fn new(
         backend: &mut dyn Backend,
         dataset: &Arc<dyn Dataset>,
+        targets: Targets,
         options: LoaderOptions,
         resident: Option<&Resident>,
     ) -> Result<Feed> {
+        let targets = Arc::new(targets);
         let Some(resident) = resident else {
-            return Ok(Feed::Host(Loader::new(Arc::clone(dataset), options)?));
+            return Ok(Feed { images: Images::Host(Loader::new(Arc::clone(dataset), options)?), targets });
         };
         let sampler = Sampler::new(dataset.len(), &options)?;
         let words = packed_len(dataset.image_shape());
@@ -46,27 +54,30 @@ impl Feed {
             let part = packed(&**dataset, first..dataset.len().min(first + PART))?;
             backend.write_arena_part(&resident.arena, first * words, &tensor([part.len()], Data::U32(part))?)?;
         }
-        let labels = (0..dataset.len()).map(|i| dataset.label(i) as i32).collect();
-        Ok(Feed::Device { sampler, labels })
+        Ok(Feed { images: Images::Device(sampler), targets })
+    }
+
+    /// The targets of the set's images.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
     }
 
     /// How many batches an epoch has.
     pub fn batches(&self) -> usize {
-        match self {
-            Feed::Device { sampler, .. } => sampler.batches(),
-            Feed::Host(loader) => loader.batches(),
+        match &self.images {
+            Images::Device(sampler) => sampler.batches(),
+            Images::Host(loader) => loader.batches(),
         }
     }
 
     /// The batches of an epoch from number `first` on.
     pub fn epoch(&self, epoch: u64, first: usize) -> Result<FeedEpoch> {
-        Ok(match self {
-            Feed::Host(loader) => FeedEpoch::Host(loader.epoch(epoch, first)?),
-            Feed::Device { sampler, labels } => FeedEpoch::Device {
+        Ok(match &self.images {
+            Images::Host(loader) => FeedEpoch::Host(loader.epoch(epoch, first)?),
+            Images::Device(sampler) => FeedEpoch::Device {
                 order: sampler.epoch(epoch),
                 next: first * sampler.batch_size(),
                 batch_size: sampler.batch_size(),
-                labels: Arc::clone(labels),
             },
         })
     }
@@ -74,7 +85,7 @@ impl Feed {
 
 /// The batches of an epoch, in order.
 pub(crate) enum FeedEpoch {
-    Device { order: Vec<usize>, next: usize, batch_size: usize, labels: Arc<[i32]> },
+    Device { order: Vec<usize>, next: usize, batch_size: usize },
     Host(Epoch),
 }
 
@@ -84,41 +95,34 @@ impl Iterator for FeedEpoch {
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             FeedEpoch::Host(epoch) => Some(epoch.next()?.map_err(TrainError::from).and_then(fed)),
-            FeedEpoch::Device { order, next, batch_size, labels } => {
+            FeedEpoch::Device { order, next, batch_size } => {
                 let batch = order.get(*next..order.len().min(*next + *batch_size)).filter(|b| !b.is_empty())?;
                 *next += batch.len();
-                Some(numbers(batch, *batch_size, labels))
+                Some(numbers(batch, *batch_size))
             }
         }
     }
 }
 
 /// A batch of a set on the device; a last one that is short repeats its last image.
-fn numbers(batch: &[usize], batch_size: usize, labels: &[i32]) -> Result<Fed> {
-    let filled = |i: usize| batch[i.min(batch.len() - 1)];
-    let index = (0..batch_size).map(|i| filled(i) as i32).collect();
-    let labels = (0..batch_size).map(|i| labels[filled(i)]).collect();
-    Ok(Fed { images: tensor([batch_size], Data::I32(index))?, labels, valid: batch.len() })
+fn numbers(batch: &[usize], batch_size: usize) -> Result<Fed> {
+    let rows: Vec<usize> = (0..batch_size).map(|i| batch[i.min(batch.len() - 1)]).collect();
+    let index = rows.iter().map(|row| *row as i32).collect();
+    Ok(Fed { images: tensor([batch_size], Data::I32(index))?, rows, valid: batch.len() })
 }
 
 /// A batch with its pixels, which is left empty.
 fn fed(mut batch: Batch) -> Result<Fed> {
-    let (pixels, labels) = (std::mem::take(&mut batch.pixels), std::mem::take(&mut batch.labels));
-    let shape = [labels.len(), pixels.len() / labels.len().max(1)];
-    Ok(Fed { images: tensor(shape, Data::U32(pixels))?, labels, valid: batch.valid })
+    let (pixels, rows) = (std::mem::take(&mut batch.pixels), std::mem::take(&mut batch.indices));
+    let shape = [rows.len(), pixels.len() / rows.len().max(1)];
+    Ok(Fed { images: tensor(shape, Data::U32(pixels))?, rows, valid: batch.valid })
 }
 
 impl Fed {
-    /// Images and labels.
-    pub fn into_tensors(self) -> Result<[Tensor; 2]> {
-        let labels = tensor([self.labels.len()], Data::I32(self.labels))?;
-        Ok([self.images, labels])
-    }
-
-    /// The same with rows that only fill up the batch marked.
-    pub fn into_evaluated(mut self) -> Result<[Tensor; 2]> {
-        self.labels[self.valid..].fill(EvalStep::IGNORED);
-        self.into_tensors()
+    /// Images and targets; those of rows that only fill up the batch are `filler`.
+    pub fn into_tensors(self, targets: &Targets, filler: f64) -> Result<[Tensor; 2]> {
+        let targets = targets.of(&self.rows, self.valid, filler)?;
+        Ok([self.images, targets])
     }
 }
 

@@ -1,23 +1,20 @@
 //! What a run tells while it goes on: the command line draws bars from it, a library user may log it.
 
 use chiaro_graph::Profile;
-use serde::{Deserialize, Serialize};
+
+use crate::scores::Scores;
 
 /// One finished epoch: a row of `metrics.csv`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EpochRecord {
     /// Epoch, from 1.
     pub epoch: usize,
     /// Steps since the start of the run.
     pub step: u64,
-    /// Mean loss of the training samples, as seen during the epoch.
-    pub train_loss: f64,
-    /// Share of training samples classified correctly during the epoch, in 0..=1.
-    pub train_accuracy: f64,
-    /// Mean loss of the evaluated samples after the epoch.
-    pub eval_loss: f64,
-    /// Share of evaluated samples classified correctly after the epoch, in 0..=1.
-    pub eval_accuracy: f64,
+    /// Loss and measures of the training samples, as seen during the epoch.
+    pub train: Scores,
+    /// Loss and measures of the evaluated samples after the epoch.
+    pub eval: Scores,
     /// Learning rate of the epoch's last step.
     pub lr: f64,
     /// Seconds since the start of the run, breaks between resumed parts left out.
@@ -27,7 +24,7 @@ pub struct EpochRecord {
 }
 
 /// Where a run is within an epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     /// Epoch, from 1.
     pub epoch: usize,
@@ -37,10 +34,8 @@ pub struct Progress {
     pub step: usize,
     /// Steps of an epoch.
     pub steps: usize,
-    /// Mean loss of the epoch so far, as of the last reading; NaN before the first.
-    pub loss: f64,
-    /// Accuracy of the epoch so far in 0..=1, as of the last reading; NaN before the first.
-    pub accuracy: f64,
+    /// Loss and measures of the epoch so far, as of the last reading; NaN before the first.
+    pub scores: Scores,
     /// Training images a second in this epoch, the first step after a start left out; 0 before the second.
     pub images_per_second: f64,
     /// Seconds to the end of the run, evaluations included; `None` before the second step after a start.
@@ -70,7 +65,7 @@ pub enum Event<'a> {
     Epoch {
         /// The epoch's numbers.
         record: &'a EpochRecord,
-        /// Whether its accuracy is the best so far.
+        /// Whether it is the best so far, by the task's first measure.
         best: bool,
     },
 }

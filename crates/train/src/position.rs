@@ -5,15 +5,17 @@ use std::fmt;
 use chiaro_nn::Metrics;
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::add;
+use crate::task::Measure;
 
 /// The epoch whose weights are kept as the best.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// Epoch, from 1.
     pub epoch: usize,
-    /// Its accuracy on the images that it was evaluated on, in 0..=1.
-    pub accuracy: f64,
+    /// What epochs are judged by, the task's first measure, on the images that it was evaluated on; called the accuracy in
+    /// checkpoints from before there were tasks.
+    #[serde(alias = "accuracy")]
+    pub score: f64,
 }
 
 /// The place of a run between two steps.
@@ -26,8 +28,8 @@ pub(crate) struct Position {
     pub step_in_epoch: usize,
     /// Steps since the start of the run.
     pub step: u64,
-    /// Loss sum, correct and samples of the present epoch.
-    pub sums: [f64; 3],
+    /// Loss sum, the task's sums, and samples of the present epoch; empty before there are any.
+    pub sums: Vec<f64>,
     /// Steps of the present epoch whose time counts: the first after a start compiles kernels and does not.
     pub timed_steps: usize,
     /// Seconds of those steps.
@@ -51,27 +53,31 @@ impl fmt::Display for Position {
 
 impl Position {
     pub(crate) fn metrics(&self) -> Metrics {
-        let [loss_sum, correct, samples] = self.sums;
-        Metrics { loss_sum, correct, samples, non_finite: 0.0 }
+        match self.sums.as_slice() {
+            [loss_sum, sums @ .., samples] => {
+                Metrics { loss_sum: *loss_sum, sums: sums.to_vec(), samples: *samples, non_finite: 0.0 }
+            }
+            [] | [_] => Metrics::default(),
+        }
     }
 
-    pub(crate) fn add(&mut self, more: Metrics) {
-        let sum = add(self.metrics(), more);
-        self.sums = [sum.loss_sum, sum.correct, sum.samples];
+    pub(crate) fn add(&mut self, more: &Metrics) {
+        let sum = self.metrics().plus(more);
+        self.sums = [&[sum.loss_sum], &sum.sums[..], &[sum.samples]].concat();
     }
 
-    /// Ends the present epoch. Whether it is the best so far; of equals the first is.
-    pub(crate) fn end_epoch(&mut self, accuracy: f64) -> bool {
-        let ended = Best { epoch: self.epoch + 1, accuracy };
+    /// Ends the present epoch. Whether it is the best so far by a measure; of equals the first is.
+    pub(crate) fn end_epoch(&mut self, score: f64, judge: Measure) -> bool {
+        let ended = Best { epoch: self.epoch + 1, score };
         // An epoch that is done again, after a kill or a damaged checkpoint, may find its own weights there.
-        let better = self.best.is_none_or(|best| accuracy > best.accuracy || ended == best);
+        let better = self.best.is_none_or(|best| judge.better(score, best.score) || ended == best);
         if better {
             self.best = Some(ended);
         }
         *self = Position {
             epoch: self.epoch + 1,
             step_in_epoch: 0,
-            sums: [0.0; 3],
+            sums: vec![],
             timed_steps: 0,
             timed_seconds: 0.0,
             ..self.clone()
@@ -85,14 +91,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_epoch_is_the_first_of_the_highest_accuracy() {
-        let mut at = Position::default();
-        let better: Vec<bool> = [0.5, 0.7, 0.6, 0.7, 0.8, 0.8].into_iter().map(|a| at.end_epoch(a)).collect();
-        assert_eq!(better, [true, true, false, false, true, false]);
-        assert_eq!(at.best, Some(Best { epoch: 5, accuracy: 0.8 }));
-        // Epochs 5 and 6 once more, from a checkpoint of epoch 4 beside the best weights of epoch 5.
-        at.epoch = 4;
-        assert!(at.end_epoch(0.8) && !at.end_epoch(0.8));
-        assert_eq!(at.best, Some(Best { epoch: 5, accuracy: 0.8 }));
+    fn the_best_epoch_is_the_first_of_the_best_measure() {
+        for (judge, sign) in [(Measure::share("accuracy"), 1.0), (Measure::LOSS, -1.0)] {
+            let mut at = Position::default();
+            let scores = [0.5, 0.7, 0.6, 0.7, 0.8, 0.8].map(|score| sign * score);
+            let better: Vec<bool> = scores.into_iter().map(|score| at.end_epoch(score, judge)).collect();
+            assert_eq!(better, [true, true, false, false, true, false]);
+            assert_eq!(at.best, Some(Best { epoch: 5, score: sign * 0.8 }));
+            // Epochs 5 and 6 once more, from a checkpoint of epoch 4 beside the best weights of epoch 5.
+            at.epoch = 4;
+            assert!(at.end_epoch(sign * 0.8, judge) && !at.end_epoch(sign * 0.8, judge));
+            assert_eq!(at.best, Some(Best { epoch: 5, score: sign * 0.8 }));
+        }
+    }
+
+    #[test]
+    fn a_place_from_before_there_were_tasks_is_read() {
+        let text = r#"{"epoch":3,"step_in_epoch":2,"step":20,"sums":[1.5,6.0,16.0],"timed_steps":1,"timed_seconds":0.5,
+            "seconds":9.0,"best":{"epoch":2,"accuracy":0.75}}"#;
+        let at: Position = serde_json::from_str(text).expect("read");
+        assert_eq!(at.best, Some(Best { epoch: 2, score: 0.75 }));
+        assert_eq!((at.metrics().loss(), at.metrics().mean(0)), (1.5 / 16.0, 6.0 / 16.0));
     }
 }

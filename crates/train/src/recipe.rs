@@ -60,14 +60,13 @@ mod tests {
             momentum: 0.8,
             weight_decay: 0.02,
             clip: Some(2.0),
-            label_smoothing: 0.1,
             batch_size: 3,
             ..config(ScheduleName::Constant)
         };
         let options = train_options(&settings);
         let wanted = Optimizers::new(Sgd { momentum: 0.8, nesterov: true, weight_decay: 0.02 }).decay(Decay::Weights);
         assert_eq!(format!("{:?}", options.optimizers), format!("{wanted:?}"));
-        assert_eq!((options.gradient_changes.len(), options.label_smoothing, options.batch), (1, 0.1, 3));
+        assert_eq!((options.gradient_changes.len(), options.batch), (1, 3));
         assert_eq!(options.precision, settings.precision.option());
     }
 

@@ -9,8 +9,9 @@ use crate::changes;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
 use crate::position::Best;
-use crate::save::{ACCURACY, EPOCH, save_best, save_last};
+use crate::save::{EPOCH, save_last};
 use crate::state::RunState;
+use crate::task::judge;
 use crate::trainer::Trainer;
 
 impl Trainer<'_> {
@@ -64,9 +65,9 @@ impl Trainer<'_> {
             save_last(folder, &self.info, self.at.epoch, &self.step.graph, &arenas)?;
         }
         let Some(known) = self.at.best else { return Ok(()) };
-        let found = best(&folder.best_path());
+        let found = best(&folder.best_path(), judge(&*self.task).name);
         if ended && known.epoch == self.at.epoch && found != Some(known) {
-            return save_best(folder, &self.info, known, &self.step.graph, &arenas);
+            return self.save_best(folder, known, &arenas);
         }
         if found.is_none() {
             let text = "cannot be used: the best of the epochs from here on is kept";
@@ -125,7 +126,7 @@ fn epoch(path: &Path) -> Option<usize> {
     tells(&load_weights(path).ok()?, EPOCH)
 }
 
-fn best(path: &Path) -> Option<Best> {
+fn best(path: &Path, measure: &str) -> Option<Best> {
     let weights = load_weights(path).ok()?;
-    Some(Best { epoch: tells(&weights, EPOCH)?, accuracy: tells(&weights, ACCURACY)? })
+    Some(Best { epoch: tells(&weights, EPOCH)?, score: tells(&weights, measure)? })
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use chiaro_io::{ModelInfo, write_whole};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::settings::TrainConfig;
 
@@ -50,12 +49,12 @@ pub struct RunConfig {
 
 impl RunConfig {
     /// The record of a run that starts.
-    pub fn new(settings: &TrainConfig, data: &Data, device: &str) -> RunConfig {
+    pub(crate) fn new(settings: &TrainConfig, data: &DataInfo, device: &str) -> RunConfig {
         RunConfig {
             chiaro: env!("CARGO_PKG_VERSION").to_string(),
             device: device.to_string(),
             settings: settings.clone(),
-            data: data.info(),
+            data: data.clone(),
         }
     }
 
@@ -80,6 +79,7 @@ impl RunConfig {
         let data = self.data.clone();
         ModelInfo {
             model: self.settings.model.clone(),
+            task: self.settings.task.as_str().to_string(),
             image: data.image_shape,
             classes: data.classes,
             mean: data.mean,

@@ -10,14 +10,14 @@ use crate::evaluate::Evaluation;
 use crate::folder::RunFolder;
 use crate::observer::{EpochRecord, Event, Observer};
 use crate::position::Best;
+use crate::scores::Scores;
 use crate::state::RunState;
+use crate::task::judge;
 use crate::trainer::Trainer;
 use crate::weights;
 
 /// What weights tell about themselves: the epoch whose end they are of.
 pub(crate) const EPOCH: &str = "epoch";
-/// And for the best ones: its accuracy.
-pub(crate) const ACCURACY: &str = "accuracy";
 
 impl Trainer<'_> {
     /// Adds an epoch to the table and saves it.
@@ -29,22 +29,20 @@ impl Trainer<'_> {
     ) -> Result<()> {
         let arenas = match folder {
             // Weights that are not finite would show in the loss.
-            None if evaluation.loss.is_finite() => vec![],
-            _ => self.arenas()?,
+            None if evaluation.scores.loss.is_finite() => vec![],
+            None | Some(_) => self.arenas()?,
         };
-        let metrics = self.at.metrics();
+        let score = evaluation.scores.judged();
         self.records.push(EpochRecord {
             epoch: self.at.epoch + 1,
             step: self.at.step,
-            train_loss: metrics.loss(),
-            train_accuracy: metrics.accuracy(),
-            eval_loss: evaluation.loss,
-            eval_accuracy: evaluation.accuracy,
+            train: Scores::of_training(&*self.task, &self.at.metrics()),
+            eval: evaluation.scores,
             lr: self.rate(self.at.step.saturating_sub(1)),
             seconds: self.at.seconds,
             images_per_second: self.images_per_second(),
         });
-        let best = self.at.end_epoch(evaluation.accuracy);
+        let best = self.at.end_epoch(score, judge(&*self.task));
         if let Some(folder) = folder {
             self.save_epoch(folder, best, &arenas)?;
         }
@@ -58,7 +56,7 @@ impl Trainer<'_> {
     fn save_epoch(&self, folder: &RunFolder, best: bool, arenas: &[(String, Tensor)]) -> Result<()> {
         self.save_checkpoint(folder, arenas)?;
         if let Some(best) = self.at.best.filter(|_| best) {
-            save_best(folder, &self.info, best, &self.step.graph, arenas)?;
+            self.save_best(folder, best, arenas)?;
         }
         save_last(folder, &self.info, self.at.epoch, &self.step.graph, arenas)?;
         folder.write_metrics(&self.records)
@@ -80,6 +78,13 @@ impl Trainer<'_> {
         state.save(folder, &self.info, &self.step.graph, arenas)
     }
 
+    /// Saves the weights of the best epoch, which they name beside what it is judged by.
+    pub(crate) fn save_best(&self, folder: &RunFolder, best: Best, arenas: &[(String, Tensor)]) -> Result<()> {
+        let told = [(EPOCH, best.epoch.to_string()), (judge(&*self.task).name, best.score.to_string())];
+        let told = told.map(|(key, value)| (key.to_string(), value));
+        Ok(save_weights(&folder.best_path(), &self.info, &BTreeMap::from(told), &self.step.graph, arenas)?)
+    }
+
     /// All arenas that are saved; weights that are infinite or NaN are an error.
     fn arenas(&mut self) -> Result<Vec<(String, Tensor)>> {
         let arenas = read_arenas(self.backend, &self.step.graph)?;
@@ -88,19 +93,6 @@ impl Trainer<'_> {
         }
         Err(self.non_finite("the weights are", self.at.step_in_epoch.saturating_sub(1)))
     }
-}
-
-/// Saves the weights of the best epoch, which they name.
-pub(crate) fn save_best(
-    folder: &RunFolder,
-    info: &ModelInfo,
-    best: Best,
-    graph: &Graph,
-    arenas: &[(String, Tensor)],
-) -> Result<()> {
-    let told = [(EPOCH, best.epoch.to_string()), (ACCURACY, best.accuracy.to_string())];
-    let told = told.map(|(key, value)| (key.to_string(), value));
-    Ok(save_weights(&folder.best_path(), info, &BTreeMap::from(told), graph, arenas)?)
 }
 
 /// Saves the weights of the last epoch, which they name.

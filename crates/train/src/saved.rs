@@ -1,6 +1,7 @@
 //! A trained model on disk: its weights, what they tell about themselves, and the settings beside them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chiaro_graph::{Backend, Graph};
 use chiaro_io::{ModelInfo, Weights, load_weights};
@@ -9,6 +10,8 @@ use chiaro_nn::{Model, models};
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
 use crate::run_config::RunConfig;
+use crate::settings::TrainConfig;
+use crate::task::Task;
 use crate::weights;
 
 /// Weights with the settings of the run that made them, where these lie beside.
@@ -56,10 +59,18 @@ impl Saved {
     /// The model, without its weights.
     ///
     /// # Errors
-    /// If there is no such model, or it does not fit the images.
+    /// If there is no such model or task, or it does not fit the images.
     pub fn model(&self) -> Result<Model> {
         let info = self.info();
-        Ok(models::by_name(&info.model, info.classes.len(), info.image)?)
+        Ok(models::by_name(&info.model, self.task()?.outputs(info.classes.len()), info.image)?)
+    }
+
+    /// What it was trained for.
+    ///
+    /// # Errors
+    /// If it is a task of another program's own.
+    pub fn task(&self) -> Result<Arc<dyn Task>> {
+        TrainConfig { task: self.info().task.as_str().into(), ..TrainConfig::default() }.named_task()
     }
 
     /// Writes the weights to the arenas of a graph of this model, which is compiled for the backend.

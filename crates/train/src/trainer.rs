@@ -1,5 +1,7 @@
 //! A model with its data on a device, and the loop over epochs; `epoch.rs`, `save.rs` and `resume.rs` have its parts.
 
+use std::sync::Arc;
+
 use chiaro_data::{LoaderOptions, Sampler};
 use chiaro_graph::{Backend, PlanId, Tensor};
 use chiaro_io::ModelInfo;
@@ -15,9 +17,10 @@ use crate::observer::{EpochRecord, Observer};
 use crate::pace::Pace;
 use crate::place::DataPlace;
 use crate::position::{Best, Position};
-use crate::run_config::DataInfo;
+use crate::run_config::{DataInfo, RunConfig};
 use crate::settings::TrainConfig;
 use crate::stop::Stop;
+use crate::task::Task;
 use crate::{recipe, weights};
 
 /// How a run ended.
@@ -37,8 +40,11 @@ pub struct Trainer<'b> {
     pub(crate) data: DataInfo,
     pub(crate) step: TrainStep,
     pub(crate) plan: PlanId,
+    pub(crate) task: Arc<dyn Task>,
     pub(crate) evaluator: Evaluator,
     pub(crate) feed: Feed,
+    /// What the target of a row is that does not count.
+    pub(crate) filler: f64,
     place: DataPlace,
     pub(crate) schedule: Schedule,
     pub(crate) at: Position,
@@ -51,16 +57,34 @@ pub struct Trainer<'b> {
 }
 
 impl<'b> Trainer<'b> {
-    /// Builds training and evaluation step, compiles them, and sets the initial values.
+    /// Builds training and evaluation step of the task that the settings name, compiles them, and sets the initial values.
     ///
     /// # Errors
-    /// If a setting is out of its range, the model does not fit the data, or the steps do not fit the device.
+    /// If a setting is out of its range, the data is none for the task, the model does not fit the data, or the steps do not fit
+    /// the device.
     pub fn new(backend: &'b mut dyn Backend, model: &Model, data: &Data, config: &TrainConfig) -> Result<Trainer<'b>> {
+        Trainer::for_task(backend, model, data, config, config.named_task()?)
+    }
+
+    /// The same for a task of one's own, whose name the settings then have.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::new`].
+    pub fn for_task(
+        backend: &'b mut dyn Backend,
+        model: &Model,
+        data: &Data,
+        config: &TrainConfig,
+        task: Arc<dyn Task>,
+    ) -> Result<Trainer<'b>> {
+        let config = &TrainConfig { task: task.name().into(), ..config.clone() };
         config.check()?;
-        if model.image != data.train.image_shape() || model.classes != data.classes() {
+        task.check_data(&*data.train, &*data.eval)?;
+        let outputs = task.outputs(data.classes());
+        if model.image != data.train.image_shape() || model.classes != outputs {
             return Err(TrainError::OtherData {
                 found: format!("images of {:?} in {} classes", data.train.image_shape(), data.classes()),
-                expected: format!("images of {:?} in {} classes", model.image, model.classes),
+                expected: format!("images of {:?} and {} outputs of the model", model.image, model.classes),
             });
         }
         let (batch, threads) = (config.batch_size, config.data_threads);
@@ -68,11 +92,11 @@ impl<'b> Trainer<'b> {
         let options = LoaderOptions { threads, ..LoaderOptions::training(batch, config.seed) };
         // A batch that the data cannot fill is said to be one before it is found to fit no memory.
         Sampler::new(data.train.len(), &options)?;
-        let (step, plan, place) = compile(backend, model, data, config)?;
+        let (step, plan, place) = compile(backend, model, data, config, &task)?;
         let resident = place.resident(&*data.train, TRAIN);
-        let feed = Feed::new(backend, &data.train, options, resident.as_ref())?;
+        let feed = Feed::new(backend, &data.train, task.targets(&*data.train)?, options, resident.as_ref())?;
         let options = EvalOptions { batch, threads, resident: resident.is_some() };
-        let evaluator = Evaluator::new(backend, model, &data.eval, &data.normalize, options)?;
+        let evaluator = Evaluator::new(backend, &task, model, &data.eval, &data.normalize, options)?;
         for (name, values) in step.initial_arenas(config.seed) {
             backend.write_arena(&name, &values)?;
         }
@@ -80,8 +104,10 @@ impl<'b> Trainer<'b> {
         Ok(Trainer {
             backend,
             config: config.clone(),
-            info: data.model_info(&model.name),
-            data: data.info(),
+            info: data.model_info(&model.name, task.name()),
+            data: data.info(feed.targets(), evaluator.targets()),
+            filler: task.target(outputs).filler,
+            task,
             step,
             plan,
             place: place.with(evaluator.data_place()),
@@ -99,6 +125,16 @@ impl<'b> Trainer<'b> {
     /// The settings, with the precision that the device decided on.
     pub fn config(&self) -> &TrainConfig {
         &self.config
+    }
+
+    /// What is learnt.
+    pub fn task(&self) -> &Arc<dyn Task> {
+        &self.task
+    }
+
+    /// The record of settings and data, for [`RunFolder::write_config`]; `device` is the name of the device that is used.
+    pub fn record(&self, device: &str) -> RunConfig {
+        RunConfig::new(&self.config, &self.data, device)
     }
 
     /// Times the kernels of one step, after `before` others that warm the device up; the observer hears of it. The step

@@ -41,7 +41,7 @@ fn weights(run: &Path, name: &str) -> Weights {
 
 fn best_of(epoch: usize, correct: f64) -> Option<Best> {
     // Counts are f32 on the device, the quotient is made of them in f64.
-    Some(Best { epoch, accuracy: correct / 21.0 })
+    Some(Best { epoch, score: correct / 21.0 })
 }
 
 #[test]
@@ -79,6 +79,7 @@ fn the_epoch_that_is_told_is_the_one_in_the_file_whatever_became_of_the_table() 
     std::fs::remove_file(folder.join("metrics.csv")).expect("removed");
     assert_eq!(run(&folder, 4, &[13]), (vec![], best_of(2, 15.0)));
     let rows: Vec<EpochRecord> = RunFolder::open(&folder).expect("a run").metrics().expect("a table");
-    let epochs: Vec<(usize, f64)> = rows.iter().map(|row| (row.epoch, (row.eval_accuracy * 21.0).round())).collect();
+    let epochs: Vec<(usize, f64)> =
+        rows.iter().map(|row| (row.epoch, (row.eval.get("accuracy") * 21.0).round())).collect();
     assert_eq!(epochs, [(1, 9.0), (2, 15.0), (3, 12.0), (4, 13.0)], "the table is whole again");
 }

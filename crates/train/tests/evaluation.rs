@@ -20,8 +20,9 @@ fn evaluated(
     let data = data();
     let model = model(&config(1), &data);
     let mut backend = cpu();
+    let task = config(1).named_task().expect("known");
     let options = EvalOptions { batch, threads: None, resident };
-    let evaluator = Evaluator::new(&mut backend, &model, set, &data.normalize, options).expect("built");
+    let evaluator = Evaluator::new(&mut backend, &task, &model, set, &data.normalize, options).expect("built");
     let step = TrainStep::build(&model, TrainOptions::new(1, chiaro_nn::Sgd::default()));
     for (name, values) in step
         .expect("built")
@@ -37,8 +38,8 @@ fn evaluated(
         backend.write_arena(&name, &values).expect("written");
     }
     let run = evaluator.run(&mut backend, |_| true).expect("evaluated").expect("to the end");
-    let (with_confusion, confusion) = evaluator.confusion(&mut backend, |_| ()).expect("evaluated");
-    (run, with_confusion, confusion)
+    let (with_confusion, tally) = evaluator.tally(&mut backend, |_| ()).expect("evaluated");
+    (run, with_confusion, tally.downcast_ref::<Confusion>().expect("a classification's").clone())
 }
 
 /// One image of a set as a set.
@@ -54,13 +55,13 @@ fn only(set: &dyn Dataset, index: usize) -> Arc<dyn Dataset> {
 fn a_last_batch_that_is_not_full_counts_its_images_and_no_others() {
     let set = noisy(11, 500);
     let one_by_one: Vec<Evaluation> = (0..11).map(|i| evaluated(&only(&*set, i), 1, true, |_| ()).0).collect();
-    let loss = one_by_one.iter().map(|e| e.loss).sum::<f64>() / 11.0;
-    let right = one_by_one.iter().map(|e| e.accuracy).sum::<f64>();
+    let loss = one_by_one.iter().map(|e| e.scores.loss).sum::<f64>() / 11.0;
+    let right = one_by_one.iter().map(|e| e.scores.get("accuracy")).sum::<f64>();
     for resident in [true, false] {
         let (run, counted, confusion) = evaluated(&set, 4, resident, |_| ());
         for found in [run, counted] {
-            assert_eq!((found.samples, found.accuracy), (11, right / 11.0), "resident: {resident}");
-            assert!((found.loss - loss).abs() < 1e-6 * loss, "{} by hand {loss}", found.loss);
+            assert_eq!((found.samples, found.scores.get("accuracy")), (11, right / 11.0), "resident: {resident}");
+            assert!((found.scores.loss - loss).abs() < 1e-6 * loss, "{} by hand {loss}", found.scores.loss);
         }
         assert_eq!(confusion.per_class().iter().map(|(samples, _)| samples).sum::<u64>(), 11);
     }
@@ -79,6 +80,6 @@ fn a_loss_that_is_not_finite_shows() {
     let set = noisy(11, 500);
     for value in [f32::INFINITY, f32::NAN] {
         let (run, counted, _) = evaluated(&set, 4, true, |weight| *weight = value);
-        assert!(run.loss.is_nan() && counted.loss.is_nan(), "{} {}", run.loss, counted.loss);
+        assert!(run.scores.loss.is_nan() && counted.scores.loss.is_nan(), "{run:?} {counted:?}");
     }
 }

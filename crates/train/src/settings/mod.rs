@@ -11,6 +11,7 @@ mod reference;
 mod relations;
 mod suited;
 mod table;
+mod task_name;
 mod value;
 
 pub use augmentation::Augmentation;
@@ -20,6 +21,7 @@ pub use optimizer::OptimizerName;
 pub use range::Range;
 pub use reference::reference;
 pub use table::{SETTINGS, TrainConfig};
+pub use task_name::TaskName;
 pub use value::{Choice, SettingValue};
 
 use chiaro_nn::TrainOptions;

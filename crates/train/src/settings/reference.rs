@@ -20,9 +20,8 @@ pub fn reference() -> String {
     }
     for setting in SETTINGS.iter().filter(|setting| !setting.choices().is_empty()) {
         let choices = setting.choices();
+        // Those of a registry tell no more than their names, which `chiaro train --help` lists.
         if choices.iter().all(|choice| choice.help.is_empty()) {
-            let names: Vec<String> = choices.iter().map(|choice| format!("`{}`", choice.name)).collect();
-            text += &format!("\n`--{}`: {}\n", setting.flag, names.join(", "));
             continue;
         }
         text += &format!("\n`--{}`:\n\n| value | what it means |\n|---|---|\n", setting.flag);

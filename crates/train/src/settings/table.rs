@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use chiaro_nn::{GradientChange, clip_by_norm};
 
 use super::OnResume::{Silent, Told};
-use super::{Augmentation, OptimizerName, PrecisionName, Range, Residency, Row, ScheduleName, Setting, SettingValue};
+use super::{
+    Augmentation, OptimizerName, PrecisionName, Range, Residency, Row, ScheduleName, Setting, SettingValue, TaskName,
+};
 
 /// Makes [`TrainConfig`] and [`SETTINGS`] of rows.
 macro_rules! settings {
@@ -71,6 +73,10 @@ settings! {
     /// Use only so many images of each split, spread evenly over it
     limit: Option<usize> = None,
         Row { range: Range::at_least(1.0), usual: "all", ..Row::PLAIN };
+
+    /// What is learnt
+    task: TaskName = TaskName::default(),
+        Row { value: "NAME", ..Row::PLAIN };
 
     /// The model, one of `chiaro models`
     model: String = "small-cnn".to_string(),
@@ -150,7 +156,6 @@ settings! {
             aliases: &["smoothing"],
             value: "SHARE",
             range: Range::SHARE,
-            means: |share, options| options.label_smoothing = *share,
             ..Row::PLAIN
         };
 

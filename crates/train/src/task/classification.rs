@@ -1,0 +1,170 @@
+//! Classification: each image is of one of the classes.
+
+use std::sync::Arc;
+
+use chiaro_data::{DataError, Dataset, class_counts};
+use chiaro_nn::Classification;
+
+use super::{Guess, Measure, NamedTask, Tally, Targets, Task};
+use crate::confusion::Confusion;
+use crate::error::{Result, TrainError};
+
+const NAME: &str = "classification";
+const ACCURACY: Measure = Measure::share("accuracy");
+/// The most classes whose confusion matrix is reported.
+const MATRIX_CLASSES: usize = 20;
+
+pub(super) const NAMED: NamedTask = NamedTask {
+    name: NAME,
+    help: "Each image is of one of the classes",
+    settings: &["label_smoothing"],
+    make: |config| Arc::new(Classification { label_smoothing: config.label_smoothing, class_weights: None }),
+};
+
+impl Task for Classification {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn targets(&self, set: &dyn Dataset) -> Result<Targets> {
+        Ok(Targets::labels((0..set.len()).map(|i| set.label(i) as i32).collect()))
+    }
+
+    fn check_data(&self, train: &dyn Dataset, eval: &dyn Dataset) -> Result<()> {
+        check_labels("training", train)?;
+        check_labels("evaluation", eval)?;
+        check_classes(train)
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        vec![ACCURACY]
+    }
+
+    fn tally(&self, classes: &[String]) -> Box<dyn Tally> {
+        Box::new(Confusion::new(classes.to_vec()))
+    }
+
+    fn predict(&self, outputs: &[f64], classes: &[String]) -> Vec<Guess> {
+        Guess::ranked(classes, &softmax(outputs))
+    }
+}
+
+impl Tally for Confusion {
+    fn add(&mut self, outputs: &[f32], target: &[f64]) {
+        self.count(target[0] as usize, largest(outputs));
+    }
+
+    fn measures(&self) -> Vec<f64> {
+        vec![self.accuracy()]
+    }
+
+    /// Images and accuracy of each class, and the matrix where it is not too large.
+    fn report(&self) -> String {
+        let width = self.classes().iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+        let mut text = format!("{:<width$}  {:>8}  {:>8}", "class", "images", "accuracy");
+        for (name, (samples, accuracy)) in self.classes().iter().zip(self.per_class()) {
+            let accuracy = accuracy.map_or("-".to_string(), |share| format!("{:.2} %", share * 100.0));
+            text += &format!("\n{name:<width$}  {samples:>8}  {accuracy:>8}");
+        }
+        if self.classes().len() <= MATRIX_CLASSES {
+            text += &format!("\n\nconfusion (rows: label, columns: prediction)\n{self}");
+        }
+        text
+    }
+}
+
+/// Place of the first largest value; 0 where none is.
+fn largest(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+fn softmax(logits: &[f64]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.iter().map(|logit| (logit - most).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
+/// Refuses a training set of one class alone: nothing could be learnt, and everything would be right.
+fn check_classes(train: &dyn Dataset) -> Result<()> {
+    let counts = class_counts(train);
+    let mut with_images = counts.iter().zip(train.classes()).filter(|(count, _)| **count > 0);
+    match (with_images.next(), with_images.next()) {
+        (Some((_, class)), None) => Err(DataError::OneClass { class: class.clone(), images: train.len() }.into()),
+        (None, _) | (Some(_), Some(_)) => Ok(()),
+    }
+}
+
+/// Refuses a label that no class has: data sets of other crates can hold any.
+fn check_labels(split: &str, set: &dyn Dataset) -> Result<()> {
+    let classes = set.classes().len();
+    match (0..set.len()).find(|&i| set.label(i) as usize >= classes) {
+        None => Ok(()),
+        Some(i) => Err(TrainError::setting(format!(
+            "image {i} of the {split} set has label {}, but labels are 0 to {} for {classes} classes",
+            set.label(i),
+            classes.saturating_sub(1)
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_of_large_logits_is_finite_and_sums_to_one() {
+        let p = softmax(&[1000.0, 1000.0 + 2f64.ln(), -1000.0]);
+        assert!((p[0] - 1.0 / 3.0).abs() < 1e-12 && (p[1] - 2.0 / 3.0).abs() < 1e-12 && p[2] == 0.0, "{p:?}");
+    }
+
+    #[test]
+    fn of_equal_logits_the_first_is_the_class() {
+        assert_eq!(largest(&[1.0, 1.0]), 0);
+        assert_eq!(largest(&[-3.0, 2.0, 1.0, 2.0]), 1);
+        assert_eq!(largest(&[f32::NAN, f32::NAN]), 0);
+    }
+
+    /// Two images of which the second has this label.
+    struct Labelled(u32, Vec<String>);
+
+    impl Dataset for Labelled {
+        fn len(&self) -> usize {
+            2
+        }
+
+        fn image_shape(&self) -> [usize; 3] {
+            [1, 1, 1]
+        }
+
+        fn classes(&self) -> &[String] {
+            &self.1
+        }
+
+        fn label(&self, index: usize) -> u32 {
+            if index == 1 { self.0 } else { 0 }
+        }
+
+        fn write_image(&self, _index: usize, out: &mut [u8]) -> std::result::Result<(), DataError> {
+            out.fill(7);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_label_that_no_class_has_is_refused_with_the_image_that_has_it() {
+        let set = |label| Labelled(label, vec!["a".into(), "b".into()]);
+        let check = |train, test| Classification::default().check_data(&set(train), &set(test));
+        assert!(check(1, 0).is_ok());
+        let message = |train, test| check(train, test).expect_err("a wrong label").to_string();
+        assert_eq!(message(1, 9), "image 1 of the evaluation set has label 9, but labels are 0 to 1 for 2 classes");
+        assert!(message(2, 0).starts_with("image 1 of the training set has label 2"));
+        assert!(message(0, 0).contains("a"), "one class alone");
+    }
+}

@@ -1,0 +1,115 @@
+//! What a run learns. A task says what is taken of a data set, what the loss is, what is measured, and what a prediction means;
+//! the loop, the run folder, resuming and reports ask it and know none by name.
+
+mod classification;
+mod measure;
+mod prediction;
+mod tally;
+mod targets;
+
+pub use measure::Measure;
+pub use prediction::Guess;
+pub use tally::Tally;
+pub use targets::Targets;
+
+use std::sync::Arc;
+
+use chiaro_data::{Dataset, class_counts};
+use chiaro_nn::{Metrics, Objective};
+
+use crate::error::{Result, TrainError};
+use crate::settings::TrainConfig;
+
+/// A task: the part that is recorded ([`Objective`]: targets, loss, sums), and what the host does around it.
+pub trait Task: Objective {
+    /// The name that settings and files have for it.
+    fn name(&self) -> &str;
+
+    /// Outputs of a model for so many classes.
+    fn outputs(&self, classes: usize) -> usize {
+        classes
+    }
+
+    /// The targets of all images of a data set, as [`Objective::target`] describes one.
+    ///
+    /// # Errors
+    /// If the data set has not what the task needs.
+    fn targets(&self, set: &dyn Dataset) -> Result<Targets>;
+
+    /// Refuses data that cannot be learnt, before anything is built for it.
+    ///
+    /// # Errors
+    /// What is wrong with the data.
+    fn check_data(&self, _train: &dyn Dataset, _eval: &dyn Dataset) -> Result<()> {
+        Ok(())
+    }
+
+    /// How many images of a set show each class.
+    fn class_counts(&self, set: &dyn Dataset) -> Vec<usize> {
+        class_counts(set)
+    }
+
+    /// What is measured while training, beside the loss.
+    fn measures(&self) -> Vec<Measure>;
+
+    /// The values of [`Task::measures`], from what the device added up: its sums, a sample.
+    fn measured(&self, metrics: &Metrics) -> Vec<f64> {
+        (0..self.measures().len()).map(|i| metrics.mean(i)).collect()
+    }
+
+    /// What is measured after an epoch and by an evaluation, beside the loss. Epochs are judged by the first, by the loss where
+    /// there is none.
+    fn eval_measures(&self) -> Vec<Measure> {
+        self.measures()
+    }
+
+    /// Whether [`Task::eval_measures`] are the [`Tally`]'s, for which the outputs of every batch are read; else they are
+    /// [`Task::measured`].
+    fn judges_outputs(&self) -> bool {
+        false
+    }
+
+    /// What looks at every output of an evaluation.
+    fn tally(&self, classes: &[String]) -> Box<dyn Tally>;
+
+    /// What the outputs for one image say, the most likely first.
+    fn predict(&self, outputs: &[f64], classes: &[String]) -> Vec<Guess>;
+}
+
+/// The measure that epochs are judged by.
+pub(crate) fn judge(task: &dyn Task) -> Measure {
+    task.eval_measures().first().copied().unwrap_or(Measure::LOSS)
+}
+
+/// A task that settings can name.
+pub struct NamedTask {
+    /// The name.
+    pub name: &'static str,
+    /// What is learnt, in a few words.
+    pub help: &'static str,
+    /// The settings that mean something for it and not for every task.
+    pub settings: &'static [&'static str],
+    /// The task with these settings.
+    pub make: fn(&TrainConfig) -> Arc<dyn Task>,
+}
+
+/// The tasks that settings can name.
+pub const TASKS: &[NamedTask] = &[classification::NAMED];
+
+impl TrainConfig {
+    /// The task that the settings name.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] if there is none of this name.
+    pub fn named_task(&self) -> Result<Arc<dyn Task>> {
+        let known = TASKS.iter().find(|known| known.name == self.task.as_str());
+        known.map(|known| (known.make)(self)).ok_or_else(|| {
+            let known: Vec<&str> = TASKS.iter().map(|known| known.name).collect();
+            let name = self.task.as_str();
+            TrainError::setting(format!(
+                "there is no task {name:?} here ({} are); a program that has its own gives it itself",
+                known.join(", ")
+            ))
+        })
+    }
+}
