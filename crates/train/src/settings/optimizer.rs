@@ -54,7 +54,7 @@ impl fmt::Debug for OptimizerName {
 }
 
 impl SettingValue for OptimizerName {
-    const KIND: &'static str = "choice";
+    const KIND: &'static str = "name";
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()

@@ -18,14 +18,10 @@ pub fn reference() -> String {
     for setting in SETTINGS {
         text += &row(setting);
     }
-    for setting in SETTINGS.iter().filter(|setting| !setting.choices().is_empty()) {
-        let choices = setting.choices();
-        // Those of a registry tell no more than their names, which `chiaro train --help` lists.
-        if choices.iter().all(|choice| choice.help.is_empty()) {
-            continue;
-        }
+    // The names of a registry grow without the settings: `chiaro train --help` lists them.
+    for setting in SETTINGS.iter().filter(|setting| setting.kind != "name" && !setting.choices().is_empty()) {
         text += &format!("\n`--{}`:\n\n| value | what it means |\n|---|---|\n", setting.flag);
-        for choice in choices {
+        for choice in setting.choices() {
             text += &format!("| `{}` | {} |\n", choice.name, choice.help);
         }
     }

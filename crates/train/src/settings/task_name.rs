@@ -30,7 +30,7 @@ impl Default for TaskName {
 }
 
 impl SettingValue for TaskName {
-    const KIND: &'static str = "choice";
+    const KIND: &'static str = "name";
 
     fn parse(text: &str) -> Result<Self, String> {
         let known: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
