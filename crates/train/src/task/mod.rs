@@ -3,11 +3,13 @@
 
 mod classification;
 mod measure;
+mod multi_label;
 mod prediction;
 mod tally;
 mod targets;
 
 pub use measure::Measure;
+pub use multi_label::{MultiLabel, Precisions};
 pub use prediction::Guess;
 pub use tally::Tally;
 pub use targets::Targets;
@@ -94,7 +96,7 @@ pub struct NamedTask {
 }
 
 /// The tasks that settings can name.
-pub const TASKS: &[NamedTask] = &[classification::NAMED];
+pub const TASKS: &[NamedTask] = &[classification::NAMED, multi_label::NAMED];
 
 impl TrainConfig {
     /// The task that the settings name.

@@ -1,0 +1,105 @@
+//! A task beside classification, from data in memory to a prediction: images that show several classes at once.
+
+mod common;
+
+use std::sync::Arc;
+
+use chiaro_data::{Dataset, InMemory};
+use chiaro_train::{Classifier, Data, EvalOptions, Evaluator, RunFolder, Saved, Stop, TrainConfig, Trainer};
+use common::{config, cpu, model};
+
+/// Images of 8x8 pixels that show any of a bright row, a bright column and a bright corner, whichever `shown` says.
+fn image(shown: [bool; 3], noise: usize) -> Vec<u8> {
+    let bright = |i: usize| {
+        let (row, column) = (i / 8, i % 8);
+        (shown[0] && row == 2) || (shown[1] && column == 5) || (shown[2] && row > 4 && column < 3)
+    };
+    (0..64).map(|i| ((i * 7919 + noise * 104_729) % 61) as u8 + if bright(i) { 150 } else { 0 }).collect()
+}
+
+fn shown(i: usize) -> [bool; 3] {
+    [0, 1, 2].map(|class| (i * 5 + i / 8) >> class & 1 == 1)
+}
+
+fn set(count: usize, seed: usize) -> Arc<dyn Dataset> {
+    let pixels = (0..count).flat_map(|i| image(shown(i + seed), i + seed)).collect();
+    let values = (0..count).flat_map(|i| shown(i + seed).map(|there| f32::from(u8::from(there)))).collect();
+    let classes = ["row", "column", "corner"].map(String::from).to_vec();
+    let set = InMemory::new(pixels, vec![0; count], [8, 8, 1], classes).expect("a data set");
+    Arc::new(set.with_values(values).expect("three numbers each"))
+}
+
+fn settings(epochs: usize) -> TrainConfig {
+    TrainConfig { task: "multi-label".into(), lr: 0.01, ..config(epochs) }
+}
+
+#[test]
+fn several_classes_an_image_are_learnt_saved_and_predicted() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = RunFolder::create(&root.path().join("run")).expect("new");
+    let (data, config) = (Data::new(set(96, 0), set(45, 1000)).expect("alike"), settings(6));
+    let mut backend = cpu();
+    let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+    folder.write_config(&trainer.record("the CPU")).expect("written");
+    trainer.fit(Some(&folder), &mut (), &Stop::default()).expect("trained");
+    let records = trainer.records().to_vec();
+    let (first, last) = (&records[0], &records[5]);
+    assert!(last.train.loss < 0.5 * first.train.loss, "{records:?}");
+    assert!(last.eval.get("map") > 0.97 && last.eval.get("accuracy") > 0.9, "{records:?}");
+    let best = trainer.best().expect("an epoch");
+    assert_eq!(best.score, records.iter().map(|r| r.eval.get("map")).fold(0.0, f64::max));
+    assert_eq!(folder.metrics().expect("a table").len(), 6);
+
+    let file = root.path().join("picture.png");
+    image::save_buffer(&file, &image([true, false, true], 7), 8, 8, image::ExtendedColorType::L8).expect("written");
+    let saved = Saved::load(folder.path()).expect("weights");
+    assert_eq!(saved.info().task, "multi-label");
+    // 45 images fill no batch of 8.
+    let evaluated = |batch: usize| {
+        let (mut backend, task) = (cpu(), saved.task().expect("known"));
+        let options = EvalOptions { batch, threads: None, resident: false };
+        let model = saved.model().expect("known");
+        let evaluator =
+            Evaluator::new(&mut backend, &task, &model, &data.eval, &data.normalize, options).expect("built");
+        saved.load_into(&mut backend, &evaluator.step().graph).expect("they fit");
+        evaluator.run(&mut backend, |_| true).expect("evaluated").expect("to the end")
+    };
+    let (filled, exact) = (evaluated(8), evaluated(45));
+    assert_eq!((filled.samples, filled.scores.get("map")), (45, exact.scores.get("map")));
+    assert!((filled.scores.loss / exact.scores.loss - 1.0).abs() < 1e-5, "{filled:?} {exact:?}");
+    assert_eq!(filled.scores.get("map"), best.score);
+
+    let mut backend = cpu();
+    let guesses = Classifier::new(&mut backend, &saved).expect("opened").classify(&file).expect("an image");
+    let said: Vec<&str> = guesses.iter().filter(|guess| guess.value > 0.5).map(|guess| guess.name.as_str()).collect();
+    assert!(said.len() == 2 && said.contains(&"row") && said.contains(&"corner"), "{guesses:?}");
+}
+
+#[test]
+fn a_run_of_another_task_goes_on_to_the_same_bits() {
+    let root = tempfile::tempdir().expect("a folder");
+    let run = |name: &str, epochs: usize, resume: bool| {
+        let (data, config) = (Data::new(set(96, 0), set(45, 1000)).expect("alike"), settings(epochs));
+        let path = root.path().join(name);
+        let folder = if resume { RunFolder::open(&path) } else { RunFolder::create(&path) }.expect("a folder");
+        let mut backend = cpu();
+        let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+        folder.write_config(&trainer.record("the CPU")).expect("written");
+        if resume {
+            trainer.resume(&folder).expect("goes on");
+        }
+        trainer.fit(Some(&folder), &mut (), &Stop::default()).expect("trained");
+        trainer.weights().expect("weights")
+    };
+    let whole = run("whole", 3, false);
+    run("parts", 1, false);
+    assert!(run("parts", 3, true) == whole, "the weights differ");
+}
+
+#[test]
+fn data_without_the_values_that_the_task_needs_is_refused() {
+    let (data, config) = (common::data(), settings(1));
+    let mut backend = cpu();
+    let error = Trainer::new(&mut backend, &model(&config, &data), &data, &config).err().expect("refused").to_string();
+    assert!(error.starts_with("image 0 has the values [], but multi-label needs 0 or 1"), "{error}");
+}
