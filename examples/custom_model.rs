@@ -59,8 +59,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let data = Data::new(stripes(512, 1)?, stripes(128, 2)?)?;
     let config = TrainConfig { epochs: 4, lr: 0.02, ..TrainConfig::suited_to("", &*data.train) };
-    let mut device = Device::auto(&DeviceOptions::default())?;
-    let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+    let device = Device::auto(&DeviceOptions::default())?;
+    let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     trainer.fit(None, &mut (), &Stop::default())?;
     for record in trainer.records() {
         println!(

@@ -18,10 +18,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = model_for(&config, &data)?;
     print!("{}", Summary::of(&model)?);
 
-    let mut device = Device::auto(&DeviceOptions::default())?;
+    let device = Device::auto(&DeviceOptions::default())?;
     println!("on {}: {}", device.name(), device.why());
 
-    let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+    let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     let mut print = |event: &Event<'_>| {
         if let Event::Epoch { record, .. } = event {
             println!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chiaro_gpu::{
     AdapterKind, Adapters, BackendOptions, Gpu, GpuBackend, GpuError, Notes, OpenOptions, Selection, user_cache_folder,
 };
-use chiaro_graph::Backend;
+use chiaro_graph::{Backend, Shared};
 
 /// What kind of device runs the graphs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub enum DeviceError {
 
 /// A device that runs graphs, and why it was chosen.
 pub struct Device {
-    backend: Box<dyn Backend>,
+    backend: Shared,
     kind: DeviceKind,
     software: bool,
     why: String,
@@ -93,7 +93,7 @@ impl Device {
             "auto" => Device::auto(options),
             "cpu" => cpu(options, asked()),
             "reference" => {
-                let backend = Box::new(chiaro_cpu::reference::Reference::new());
+                let backend = Shared::new(chiaro_cpu::reference::Reference::new());
                 Ok(Device {
                     backend,
                     kind: DeviceKind::Reference,
@@ -124,7 +124,12 @@ impl Device {
 
     /// Runs graphs.
     pub fn backend(&mut self) -> &mut dyn Backend {
-        &mut *self.backend
+        &mut self.backend
+    }
+
+    /// The same backend for somebody who is to own it, such as a [`Trainer`](crate::train::Trainer): what one writes, all see.
+    pub fn share(&self) -> Shared {
+        self.backend.clone()
     }
 
     /// The device's name.
@@ -164,7 +169,7 @@ fn unknown(name: &str) -> DeviceError {
 
 fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
     let backend = chiaro_cpu::Cpu::new(options.threads).map_err(|e| DeviceError::Cpu(e.to_string()))?;
-    let backend = Box::new(backend);
+    let backend = Shared::new(backend);
     Ok(Device { backend, kind: DeviceKind::Cpu, software: true, why, notes: Notes::default(), gpu: None })
 }
 
@@ -174,6 +179,6 @@ fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, Gp
     let gpu = Gpu::open(selection, open)?;
     let (why, notes) = (gpu.why().to_string(), gpu.notes().clone());
     let software = gpu.summary().kind == AdapterKind::Software;
-    let backend = Box::new(GpuBackend::new(gpu.clone(), options.gpu.clone()));
+    let backend = Shared::new(GpuBackend::new(gpu.clone(), options.gpu.clone()));
     Ok(Device { backend, kind: DeviceKind::Gpu, software, why, notes, gpu: Some(gpu) })
 }

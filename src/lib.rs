@@ -11,8 +11,8 @@
 //! let data = Data::open("data/mnist".as_ref(), &OpenOptions::default())?;
 //! let config = TrainConfig::suited_to("data/mnist", &*data.train);
 //! let model = model_for(&config, &data)?;
-//! let mut device = Device::auto(&DeviceOptions::default())?;
-//! let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+//! let device = Device::auto(&DeviceOptions::default())?;
+//! let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
 //! trainer.fit(None, &mut (), &Stop::default())?;
 //! println!("{:?}", trainer.records().last());
 //! # Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chiaro::cpu::reference::Reference;
 use chiaro::data::InMemory;
-use chiaro::graph::{ARENA_ALIGNMENT, PlanId, Stats};
+use chiaro::graph::{ARENA_ALIGNMENT, PlanId, Shared, Stats};
 use chiaro::train::{Augmentation, Data, DataPlace, EpochRecord, Residency, Stop, TrainConfig, Trainer, model_for};
 use chiaro::{Backend, BackendError, Graph, Tensor};
 
@@ -40,7 +40,7 @@ fn config(data: &Data, resident: Residency) -> TrainConfig {
 }
 
 /// What a whole run gives: its epochs without their times, its weights, and where its data was.
-fn trained(backend: &mut dyn Backend, resident: Residency) -> (Vec<[f64; 4]>, Vec<f64>, DataPlace) {
+fn trained(backend: impl Backend + 'static, resident: Residency) -> (Vec<[f64; 4]>, Vec<f64>, DataPlace) {
     let data = data([9, 11, 3]);
     let config = config(&data, resident);
     let model = model_for(&config, &data).expect("a model");
@@ -58,11 +58,11 @@ fn trained(backend: &mut dyn Backend, resident: Residency) -> (Vec<[f64; 4]>, Ve
 /// Bytes of both sets: 297 pixels an image fill 75 words.
 const BYTES: u64 = (50 + 21) * 75 * 4;
 
-fn both_ways_give_the_same_bits(new: impl Fn() -> Option<Box<dyn Backend>>) {
-    let (Some(mut first), Some(mut second)) = (new(), new()) else { return };
-    let (epochs, weights, place) = trained(&mut *first, Residency::Auto);
+fn both_ways_give_the_same_bits(new: impl Fn() -> Option<Shared>) {
+    let (Some(first), Some(second)) = (new(), new()) else { return };
+    let (epochs, weights, place) = trained(first, Residency::Auto);
     assert_eq!(place, DataPlace::Device { bytes: BYTES });
-    let (uploaded_epochs, uploaded_weights, place) = trained(&mut *second, Residency::Off);
+    let (uploaded_epochs, uploaded_weights, place) = trained(second, Residency::Off);
     assert_eq!(place, DataPlace::Host);
     assert_eq!(epochs, uploaded_epochs);
     assert!(weights == uploaded_weights, "the weights differ");
@@ -71,21 +71,21 @@ fn both_ways_give_the_same_bits(new: impl Fn() -> Option<Box<dyn Backend>>) {
 
 #[test]
 fn both_ways_give_the_same_bits_on_the_reference() {
-    both_ways_give_the_same_bits(|| Some(Box::new(Reference::new())));
+    both_ways_give_the_same_bits(|| Some(Shared::new(Reference::new())));
 }
 
 #[test]
 fn both_ways_give_the_same_bits_on_the_cpu() {
-    both_ways_give_the_same_bits(|| Some(Box::new(support::cpu())));
+    both_ways_give_the_same_bits(|| Some(Shared::new(support::cpu())));
 }
 
 #[test]
 fn both_ways_give_the_same_bits_on_the_gpu() {
-    both_ways_give_the_same_bits(|| Some(Box::new(support::gpu()?)));
+    both_ways_give_the_same_bits(|| Some(Shared::new(support::gpu()?)));
 }
 
 /// Bytes that the steps of an epoch upload, its evaluation included, with the number of steps.
-fn uploaded(backend: &mut dyn Backend, resident: Residency) -> (u64, u64) {
+fn uploaded(backend: impl Backend + 'static, resident: Residency) -> (u64, u64) {
     let data = data([28, 28, 1]);
     let config = TrainConfig { epochs: 1, report_every: Some(1000), ..config(&data, resident) };
     let model = model_for(&config, &data).expect("a model");
@@ -96,25 +96,25 @@ fn uploaded(backend: &mut dyn Backend, resident: Residency) -> (u64, u64) {
     (after - before, 50 / 8 + 21_u64.div_ceil(8))
 }
 
-fn a_step_uploads_numbers_alone(new: impl Fn() -> Option<Box<dyn Backend>>) {
-    let (Some(mut first), Some(mut second)) = (new(), new()) else { return };
-    let (bytes, steps) = uploaded(&mut *first, Residency::Auto);
+fn a_step_uploads_numbers_alone(new: impl Fn() -> Option<Shared>) {
+    let (Some(first), Some(second)) = (new(), new()) else { return };
+    let (bytes, steps) = uploaded(first, Residency::Auto);
     // Numbers and labels of 8 images, key and rates; and four times the metrics are cleared, a whole arena.
     let of_step = (bytes - 4 * 4 * ARENA_ALIGNMENT as u64) / steps;
     assert!((8 * 8..8 * 8 + 64).contains(&of_step), "{of_step} bytes a step");
     // The counter counts: with uploads there are 784 bytes more for each of the 8 images, instead of its number.
-    let (all, _) = uploaded(&mut *second, Residency::Off);
+    let (all, _) = uploaded(second, Residency::Off);
     assert_eq!(all - bytes, steps * 8 * (784 - 4));
 }
 
 #[test]
 fn a_step_uploads_numbers_alone_on_the_cpu() {
-    a_step_uploads_numbers_alone(|| Some(Box::new(support::cpu())));
+    a_step_uploads_numbers_alone(|| Some(Shared::new(support::cpu())));
 }
 
 #[test]
 fn a_step_uploads_numbers_alone_on_the_gpu() {
-    a_step_uploads_numbers_alone(|| Some(Box::new(support::gpu()?)));
+    a_step_uploads_numbers_alone(|| Some(Shared::new(support::gpu()?)));
 }
 
 /// A device with little room, or with too little memory for a step and the data.
@@ -160,7 +160,7 @@ impl Backend for Small {
 
 #[test]
 fn a_set_that_does_not_fit_is_uploaded_and_trained_on_all_the_same() {
-    let (epochs, weights, _) = trained(&mut support::cpu(), Residency::Auto);
+    let (epochs, weights, _) = trained(support::cpu(), Residency::Auto);
     // The limit of a binding; the limit with the training set just inside and the test set too; memory for the step.
     let bytes = 50_u64 * 75 * 4;
     let enough = bytes.next_multiple_of(4 * ARENA_ALIGNMENT as u64);
@@ -170,8 +170,8 @@ fn a_set_that_does_not_fit_is_uploaded_and_trained_on_all_the_same() {
         (enough, 1, DataPlace::TooLarge { bytes, room: enough }),
     ];
     for (room, refusals, expected) in cases {
-        let mut small = Small { backend: Box::new(support::cpu()), room, refusals };
-        let (other, other_weights, place) = trained(&mut small, Residency::Auto);
+        let small = Small { backend: Box::new(support::cpu()), room, refusals };
+        let (other, other_weights, place) = trained(small, Residency::Auto);
         assert_eq!((other, place), (epochs.clone(), expected));
         assert!(other_weights == weights, "the weights differ");
     }
@@ -182,20 +182,20 @@ fn memory_that_is_too_small_even_with_uploads_is_an_error() {
     let data = data([9, 11, 3]);
     let config = config(&data, Residency::Auto);
     let model = model_for(&config, &data).expect("a model");
-    let mut small = Small { backend: Box::new(support::cpu()), room: u64::MAX, refusals: 2 };
-    let error = Trainer::new(&mut small, &model, &data, &config).err().expect("no memory").to_string();
+    let small = Small { backend: Box::new(support::cpu()), room: u64::MAX, refusals: 2 };
+    let error = Trainer::new(small, &model, &data, &config).err().expect("no memory").to_string();
     assert!(error.contains("out of memory") && error.contains("too much"), "{error}");
 }
 
 /// Sets of several sizes are used on one backend, one after the other.
 #[test]
 fn one_backend_trains_on_sets_of_several_sizes() {
-    let mut backend = support::cpu();
+    let backend = Shared::new(support::cpu());
     for count in [50, 60, 50] {
         let data = Data::new(set(count, [9, 11, 3]), set(21, [9, 11, 3])).expect("two sets");
         let config = config(&data, Residency::Auto);
         let model = model_for(&config, &data).expect("a model");
-        let mut trainer = Trainer::new(&mut backend, &model, &data, &config).expect("a trainer");
+        let mut trainer = Trainer::new(backend.clone(), &model, &data, &config).expect("a trainer");
         trainer.fit(None, &mut (), &Stop::default()).expect("trained");
         assert_eq!(trainer.steps_per_epoch(), count / 8);
     }

@@ -29,9 +29,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let saved = Saved::load(&args.run)?;
     saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let waiting = Waiting::new("opening the device");
-    let mut device = args.device.open()?;
+    let device = args.device.open()?;
     waiting.says(format!("preparing {} for {}", saved.info().model, device.name()));
-    let mut classifier = Classifier::new(device.backend(), &saved)?;
+    let mut classifier = Classifier::new(device.share(), &saved)?;
     drop(waiting);
     let mut failed = 0;
     for file in &args.files {

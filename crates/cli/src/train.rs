@@ -1,10 +1,13 @@
 //! `chiaro train`: trains a model, or goes on with a run.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Instant;
 
 use chiaro::data::{OpenOptions, Split};
+use chiaro::graph::Shared;
 use chiaro::train::{
     Augmentation, Data, DataPlace, Ending, LikeOptions, Measure, PrecisionName, RunFolder, TrainConfig, TrainError,
     Trainer, short,
@@ -69,17 +72,17 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     let outputs = task.outputs(data.classes());
     let (model, layers) = models::fitting(&config.model, outputs, data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
-        let mut dump =
-            Dump::new(path, &config.device, &device::options(args.threads, args.no_tune), &["train", "eval"])?;
-        Trainer::new(&mut dump, &model, &data, &config)?;
-        dump.finish()?;
+        let dump = Dump::new(path, &config.device, &device::options(args.threads, args.no_tune), &["train", "eval"])?;
+        let dump = Rc::new(RefCell::new(dump));
+        Trainer::new(Shared::from(Rc::clone(&dump)), &model, &data, &config)?;
+        dump.borrow().finish()?;
         return Ok(ExitCode::SUCCESS);
     }
     let preparing = Waiting::new("opening the device");
-    let mut device = device::open(&config.device, args.threads, args.no_tune)?;
+    let device = device::open(&config.device, args.threads, args.no_tune)?;
     let (name, why, device_notes) = (device.name(), device.why().to_string(), device.notes().clone());
     preparing.says(format!("preparing {} for {name}", config.model));
-    let mut trainer = Trainer::new(device.backend(), &model, &data, &config)?;
+    let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     drop(preparing);
     device_notes.take().iter().for_each(|text| note(&format!("note: {text}")));
     let folder = match (resumed, &args.out) {
@@ -151,7 +154,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
 }
 
 /// What came out, and what to do with it.
-fn report_end(trainer: &Trainer<'_>, split: Split, folder: &RunFolder) -> anyhow::Result<()> {
+fn report_end(trainer: &Trainer, split: Split, folder: &RunFolder) -> anyhow::Result<()> {
     let path = folder.path();
     if let Some(best) = trainer.best() {
         let measure = trainer.task().eval_measures().first().copied().unwrap_or(Measure::LOSS).shown(best.score);
@@ -179,7 +182,7 @@ fn shell(path: &Path) -> String {
 }
 
 /// One line on the steps of an epoch, and the images that they leave out.
-fn steps_line(trainer: &Trainer<'_>) -> String {
+fn steps_line(trainer: &Trainer) -> String {
     let (steps, left) = (trainer.steps_per_epoch(), trainer.left_out());
     let line = format!("steps: {steps} an epoch, of {} images each", trainer.config().batch_size);
     match left {
@@ -191,7 +194,7 @@ fn steps_line(trainer: &Trainer<'_>) -> String {
 /// Steps before the one that is profiled: the first ones allocate and compile.
 const WARM_UP: usize = 5;
 
-fn steps_left(trainer: &Trainer<'_>, epochs: usize) -> usize {
+fn steps_left(trainer: &Trainer, epochs: usize) -> usize {
     epochs.saturating_sub(trainer.epochs_done()) * trainer.steps_per_epoch()
 }
 

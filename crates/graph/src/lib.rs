@@ -18,6 +18,7 @@ mod philox;
 pub mod plan;
 mod profile;
 pub mod shape;
+mod shared;
 mod tensor;
 
 pub use axis::Axis;
@@ -33,4 +34,5 @@ pub use indices::IndexBound;
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
 pub use profile::{Call, CallTime, Clock, HostTime, Launch, Peaks, Profile};
+pub use shared::Shared;
 pub use tensor::{Data, Tensor};

@@ -12,8 +12,8 @@ use crate::saved::Saved;
 use crate::task::{Guess, Task};
 
 /// A trained model on a device, ready for one image after the other.
-pub struct Classifier<'b> {
-    backend: &'b mut dyn Backend,
+pub struct Classifier {
+    backend: Box<dyn Backend>,
     step: EvalStep,
     plan: PlanId,
     shape: [usize; 3],
@@ -24,12 +24,13 @@ pub struct Classifier<'b> {
     nothing: Tensor,
 }
 
-impl<'b> Classifier<'b> {
-    /// Compiles the model for one image and loads its weights.
+impl Classifier {
+    /// Compiles the model for one image and loads its weights. The classifier owns the backend; a
+    /// [`Shared`](chiaro_graph::Shared) one can be used beside it.
     ///
     /// # Errors
     /// If the weights do not fit the model, it was trained for a task that is not known here, or the device fails.
-    pub fn new(backend: &'b mut dyn Backend, saved: &Saved) -> Result<Classifier<'b>> {
+    pub fn new(backend: impl Backend + 'static, saved: &Saved) -> Result<Classifier> {
         Classifier::of_model(backend, saved, &saved.model()?, saved.task()?)
     }
 
@@ -38,19 +39,20 @@ impl<'b> Classifier<'b> {
     /// # Errors
     /// Those of [`Classifier::new`].
     pub fn of_model(
-        backend: &'b mut dyn Backend,
+        backend: impl Backend + 'static,
         saved: &Saved,
         model: &Model,
         task: Arc<dyn Task>,
-    ) -> Result<Classifier<'b>> {
+    ) -> Result<Classifier> {
         let step = EvalStep::with_input(model, 1, &ImageInput::Normalized, &*task)?;
         let spec = task.target(model.classes);
         let width = spec.shape.iter().product();
         let filler = vec![spec.filler; width];
         let nothing = Tensor::from_f64([&[1], &spec.shape[..]].concat(), spec.dtype, &filler);
         let nothing = nothing.ok_or_else(|| TrainError::setting(format!("a target of shape {:?}", spec.shape)))?;
+        let mut backend: Box<dyn Backend> = Box::new(backend);
         let plan = backend.compile(&step.graph)?;
-        saved.load_into(backend, &step.graph)?;
+        saved.load_into(&mut *backend, &step.graph)?;
         let info = saved.info();
         let normalize = Normalize::new(info.mean.clone(), info.std.clone())?;
         Ok(Classifier {

@@ -14,7 +14,7 @@ use crate::settings::PrecisionName;
 use crate::stop::Stop;
 use crate::trainer::Trainer;
 
-impl Trainer<'_> {
+impl Trainer {
     /// Whether the epoch was trained to its end.
     pub(crate) fn train_epoch(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<bool> {
         let steps = self.feed.batches();
@@ -102,7 +102,7 @@ impl Trainer<'_> {
     }
 
     fn read_metrics(&mut self, last_read: usize) -> Result<()> {
-        let metrics = take_metrics(self.backend, Metrics::sums_in(&self.step.graph))?;
+        let metrics = take_metrics(&mut *self.backend, Metrics::sums_in(&self.step.graph))?;
         // In 16 bits a batch may overflow; its step was left out. Only where none is left does the run not go on.
         let steps = (self.at.step_in_epoch - last_read) as f64;
         let bearable = if self.config.precision == PrecisionName::F16 { steps - 1.0 } else { 0.0 };
@@ -129,7 +129,7 @@ impl Trainer<'_> {
     pub(crate) fn evaluate(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<Option<Evaluation>> {
         let (started, batches) = (Instant::now(), self.evaluator.batches());
         let (all, one) = (self.seconds_left(0.0), self.seconds_left(1.0));
-        let evaluation = self.evaluator.run(self.backend, |batch| {
+        let evaluation = self.evaluator.run(&mut *self.backend, |batch| {
             let done = batch as f64 / batches as f64;
             let seconds_left = all.zip(one).map(|(all, one)| all + (one - all) * done);
             observer.event(&Event::Evaluating { batch, batches, seconds_left });

@@ -14,7 +14,7 @@ use crate::state::RunState;
 use crate::task::judge;
 use crate::trainer::Trainer;
 
-impl Trainer<'_> {
+impl Trainer {
     /// Goes on where the last checkpoint of a run folder was written; where it is damaged, where the one before it was; where no
     /// epoch has ended yet, from the start. What is to be told about that comes back, a sentence each.
     ///
@@ -58,7 +58,7 @@ impl Trainer<'_> {
         if self.at.epoch > 0 {
             folder.write_metrics_if_changed(&self.records)?;
         }
-        let arenas = read_arenas(self.backend, &self.step.graph)?;
+        let arenas = read_arenas(&mut *self.backend, &self.step.graph)?;
         // In the middle of an epoch the weights are those of no epoch.
         let ended = self.at.step_in_epoch == 0 && self.at.epoch > 0;
         if ended && epoch(&folder.last_path()) != Some(self.at.epoch) {

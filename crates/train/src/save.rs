@@ -19,7 +19,7 @@ use crate::weights;
 /// What weights tell about themselves: the epoch whose end they are of.
 pub(crate) const EPOCH: &str = "epoch";
 
-impl Trainer<'_> {
+impl Trainer {
     /// Adds an epoch to the table and saves it.
     pub(crate) fn end_epoch(
         &mut self,
@@ -87,7 +87,7 @@ impl Trainer<'_> {
 
     /// All arenas that are saved; weights that are infinite or NaN are an error.
     fn arenas(&mut self) -> Result<Vec<(String, Tensor)>> {
-        let arenas = read_arenas(self.backend, &self.step.graph)?;
+        let arenas = read_arenas(&mut *self.backend, &self.step.graph)?;
         if weights::finite(&arenas) {
             return Ok(arenas);
         }

@@ -33,8 +33,8 @@ pub enum Ending {
 }
 
 /// A model with its data on a device, ready to be trained.
-pub struct Trainer<'b> {
-    pub(crate) backend: &'b mut dyn Backend,
+pub struct Trainer {
+    pub(crate) backend: Box<dyn Backend>,
     pub(crate) config: TrainConfig,
     pub(crate) info: ModelInfo,
     pub(crate) data: DataInfo,
@@ -56,13 +56,14 @@ pub struct Trainer<'b> {
     pub(crate) profile_in: Option<usize>,
 }
 
-impl<'b> Trainer<'b> {
-    /// Builds training and evaluation step of the task that the settings name, compiles them, and sets the initial values.
+impl Trainer {
+    /// Builds training and evaluation step of the task that the settings name, compiles them, and sets the initial values. The
+    /// trainer owns the backend; a [`Shared`](chiaro_graph::Shared) one can be used beside it.
     ///
     /// # Errors
     /// If a setting is out of its range, the data is none for the task, the model does not fit the data, or the steps do not fit
     /// the device.
-    pub fn new(backend: &'b mut dyn Backend, model: &Model, data: &Data, config: &TrainConfig) -> Result<Trainer<'b>> {
+    pub fn new(backend: impl Backend + 'static, model: &Model, data: &Data, config: &TrainConfig) -> Result<Trainer> {
         Trainer::for_task(backend, model, data, config, config.named_task()?)
     }
 
@@ -71,12 +72,14 @@ impl<'b> Trainer<'b> {
     /// # Errors
     /// Those of [`Trainer::new`].
     pub fn for_task(
-        backend: &'b mut dyn Backend,
+        backend: impl Backend + 'static,
         model: &Model,
         data: &Data,
         config: &TrainConfig,
         task: Arc<dyn Task>,
-    ) -> Result<Trainer<'b>> {
+    ) -> Result<Trainer> {
+        let mut owned: Box<dyn Backend> = Box::new(backend);
+        let backend = &mut *owned;
         let config = &TrainConfig { task: task.name().into(), ..config.clone() };
         config.check()?;
         task.check_data(&*data.train, &*data.eval)?;
@@ -102,7 +105,7 @@ impl<'b> Trainer<'b> {
         }
         let schedule = recipe::schedule(config, feed.batches());
         Ok(Trainer {
-            backend,
+            backend: owned,
             config: config.clone(),
             info: data.model_info(&model.name, task.name()),
             data: data.info(feed.targets(), evaluator.targets()),
@@ -160,7 +163,7 @@ impl<'b> Trainer<'b> {
 
     /// The backend.
     pub fn backend(&mut self) -> &mut dyn Backend {
-        self.backend
+        &mut *self.backend
     }
 
     /// Steps of an epoch.
@@ -193,7 +196,7 @@ impl<'b> Trainer<'b> {
     /// # Errors
     /// If the device fails.
     pub fn weights(&mut self) -> Result<Vec<(String, Tensor)>> {
-        weights::read(self.backend, &self.step.graph)
+        weights::read(&mut *self.backend, &self.step.graph)
     }
 
     /// Trains to the last epoch, evaluating after each. With a folder, every epoch is saved in it. After an error the folder's

@@ -12,8 +12,8 @@ use common::{Scripted, config, data, model};
 /// best, and the best in the end.
 fn run(folder: &Path, epochs: usize, correct: &[usize]) -> (Vec<usize>, Option<Best>) {
     let (data, config) = (data(), config(epochs));
-    let mut backend = Scripted::new(21, correct);
-    let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+    let backend = Scripted::new(21, correct);
+    let mut trainer = Trainer::new(backend, &model(&config, &data), &data, &config).expect("built");
     let folder = if folder.join("config.json").exists() {
         let folder = RunFolder::open(folder).expect("a run");
         assert_eq!(trainer.resume(&folder).expect("goes on").len(), 1, "the new number of epochs is told");

@@ -11,15 +11,15 @@ const RATE: f64 = 0.5;
 fn largest_move(clip_value: Option<f64>) -> f64 {
     let sgd = TrainConfig { optimizer: "sgd".parse().expect("known"), momentum: 0.0, weight_decay: 0.0, ..config(1) };
     let (config, data) = (TrainConfig { lr: RATE, batch_size: 50, clip_value, ..sgd }, data());
-    let mut backend = cpu();
-    let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+    let backend = cpu();
+    let mut trainer = Trainer::new(backend, &model(&config, &data), &data, &config).expect("built");
     let before = weights(&mut trainer);
     trainer.fit(None, &mut (), &Stop::default()).expect("one step");
     let after = weights(&mut trainer);
     before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-fn weights(trainer: &mut Trainer<'_>) -> Vec<f64> {
+fn weights(trainer: &mut Trainer) -> Vec<f64> {
     let named = trainer.weights().expect("weights").into_iter().filter(|(name, _)| !name.contains("running"));
     named.flat_map(|(_, values)| values.to_f64()).collect()
 }

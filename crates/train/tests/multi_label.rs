@@ -38,8 +38,8 @@ fn several_classes_an_image_are_learnt_saved_and_predicted() {
     let root = tempfile::tempdir().expect("a folder");
     let folder = RunFolder::create(&root.path().join("run")).expect("new");
     let (data, config) = (Data::new(set(96, 0), set(45, 1000)).expect("alike"), settings(6));
-    let mut backend = cpu();
-    let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+    let backend = cpu();
+    let mut trainer = Trainer::new(backend, &model(&config, &data), &data, &config).expect("built");
     folder.write_config(&trainer.record("the CPU")).expect("written");
     trainer.fit(Some(&folder), &mut (), &Stop::default()).expect("trained");
     let records = trainer.records().to_vec();
@@ -69,8 +69,8 @@ fn several_classes_an_image_are_learnt_saved_and_predicted() {
     assert!((filled.scores.loss / exact.scores.loss - 1.0).abs() < 1e-5, "{filled:?} {exact:?}");
     assert_eq!(filled.scores.get("map"), best.score);
 
-    let mut backend = cpu();
-    let guesses = Classifier::new(&mut backend, &saved).expect("opened").classify(&file).expect("an image");
+    let backend = cpu();
+    let guesses = Classifier::new(backend, &saved).expect("opened").classify(&file).expect("an image");
     let said: Vec<&str> = guesses.iter().filter(|guess| guess.value > 0.5).map(|guess| guess.name.as_str()).collect();
     assert!(said.len() == 2 && said.contains(&"row") && said.contains(&"corner"), "{guesses:?}");
 }
@@ -82,8 +82,8 @@ fn a_run_of_another_task_goes_on_to_the_same_bits() {
         let (data, config) = (Data::new(set(96, 0), set(45, 1000)).expect("alike"), settings(epochs));
         let path = root.path().join(name);
         let folder = if resume { RunFolder::open(&path) } else { RunFolder::create(&path) }.expect("a folder");
-        let mut backend = cpu();
-        let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+        let backend = cpu();
+        let mut trainer = Trainer::new(backend, &model(&config, &data), &data, &config).expect("built");
         folder.write_config(&trainer.record("the CPU")).expect("written");
         if resume {
             trainer.resume(&folder).expect("goes on");
@@ -99,7 +99,7 @@ fn a_run_of_another_task_goes_on_to_the_same_bits() {
 #[test]
 fn data_without_the_values_that_the_task_needs_is_refused() {
     let (data, config) = (common::data(), settings(1));
-    let mut backend = cpu();
-    let error = Trainer::new(&mut backend, &model(&config, &data), &data, &config).err().expect("refused").to_string();
+    let backend = cpu();
+    let error = Trainer::new(backend, &model(&config, &data), &data, &config).err().expect("refused").to_string();
     assert!(error.starts_with("image 0 has the values [], but multi-label needs 0 or 1"), "{error}");
 }

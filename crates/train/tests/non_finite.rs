@@ -6,8 +6,8 @@ use chiaro_train::{PrecisionName, RunFolder, Stop, TrainConfig, TrainError, Trai
 use common::{config, cpu, data, model};
 
 fn run(config: &TrainConfig, folder: Option<&RunFolder>) -> TrainError {
-    let (data, mut backend) = (data(), cpu());
-    let mut trainer = Trainer::new(&mut backend, &model(config, &data), &data, config).expect("built");
+    let (data, backend) = (data(), cpu());
+    let mut trainer = Trainer::new(backend, &model(config, &data), &data, config).expect("built");
     trainer.fit(folder, &mut (), &Stop::default()).expect_err("not finite")
 }
 

@@ -17,8 +17,8 @@ type Outcome = Result<(Ending, Vec<String>), TrainError>;
 
 /// Begins a run, or goes on with it where the folder has one; stops it after so many steps.
 fn train_on(folder: &Path, data: &Data, config: &TrainConfig, steps: usize) -> Outcome {
-    let mut backend = cpu();
-    let mut trainer = Trainer::new(&mut backend, &model(config, data), data, config)?;
+    let backend = cpu();
+    let mut trainer = Trainer::new(backend, &model(config, data), data, config)?;
     let (folder, notes) = if folder.join("config.json").exists() {
         let folder = RunFolder::open(folder)?;
         let notes = trainer.resume(&folder)?;
@@ -263,8 +263,8 @@ fn a_folder_in_use_is_left_alone() {
     let error = train(&folder, 2, ALL).expect_err("in use");
     assert!(matches!(error, TrainError::InUse { .. }), "{error}");
     // Whoever trains into an opened folder without going on with it finds the same.
-    let (data, config, mut backend) = (data(), config(2), cpu());
-    let mut trainer = Trainer::new(&mut backend, &model(&config, &data), &data, &config).expect("built");
+    let (data, config, backend) = (data(), config(2), cpu());
+    let mut trainer = Trainer::new(backend, &model(&config, &data), &data, &config).expect("built");
     let opened = RunFolder::open(&folder).expect("a run");
     let error = trainer.fit(Some(&opened), &mut (), &Stop::default()).expect_err("in use");
     assert!(matches!(error, TrainError::InUse { .. }), "{error}");

@@ -1,0 +1,87 @@
+//! A backend that several have: who trains, who evaluates, and who reads along.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::backend::{Backend, BackendError, HalfPrecision, PlanId, Stats};
+use crate::graph::Graph;
+use crate::profile::{Call, Peaks, Profile};
+use crate::tensor::Tensor;
+
+/// A backend that clones share, on one thread. Each call has it to itself; arenas are the same for all, so that of two who train
+/// models with arenas of one name the second writes over the first's.
+#[derive(Clone)]
+pub struct Shared(Rc<RefCell<dyn Backend>>);
+
+impl Shared {
+    /// Takes a backend, to be shared from here on.
+    pub fn new(backend: impl Backend + 'static) -> Shared {
+        Shared(Rc::new(RefCell::new(backend)))
+    }
+}
+
+/// A backend that its owner goes on using as what it is.
+impl<B: Backend + 'static> From<Rc<RefCell<B>>> for Shared {
+    fn from(backend: Rc<RefCell<B>>) -> Shared {
+        Shared(backend)
+    }
+}
+
+// Every method is here, those with a default too: the default is not what the backend does.
+impl Backend for Shared {
+    fn name(&self) -> String {
+        self.0.borrow().name()
+    }
+
+    fn half_precision(&self) -> HalfPrecision {
+        self.0.borrow().half_precision()
+    }
+
+    fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
+        self.0.borrow_mut().compile(graph)
+    }
+
+    fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        self.0.borrow_mut().run(plan, inputs)
+    }
+
+    fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
+        self.0.borrow_mut().read(plan, output)
+    }
+
+    fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
+        self.0.borrow_mut().write_arena(name, values)
+    }
+
+    fn write_arena_part(&mut self, name: &str, first: usize, values: &Tensor) -> Result<(), BackendError> {
+        self.0.borrow_mut().write_arena_part(name, first, values)
+    }
+
+    fn room(&self) -> u64 {
+        self.0.borrow().room()
+    }
+
+    fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
+        self.0.borrow_mut().read_arena(name)
+    }
+
+    fn stats(&self) -> Stats {
+        self.0.borrow().stats()
+    }
+
+    fn wait(&mut self) -> Result<(), BackendError> {
+        self.0.borrow_mut().wait()
+    }
+
+    fn calls(&self, plan: PlanId) -> Result<Vec<Call>, BackendError> {
+        self.0.borrow().calls(plan)
+    }
+
+    fn profile(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<Profile, BackendError> {
+        self.0.borrow_mut().profile(plan, inputs)
+    }
+
+    fn peaks(&mut self) -> Result<Peaks, BackendError> {
+        self.0.borrow_mut().peaks()
+    }
+}
