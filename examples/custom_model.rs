@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use chiaro::data::InMemory;
-use chiaro::nn::{Activation, BatchNorm2d, Context, Conv2d, GlobalAvgPool, Linear, Model, Module, Sequential, Summary};
+use chiaro::nn::{
+    Activation, BatchNorm2d, Context, Conv2d, Declare, GlobalAvgPool, Linear, Model, Module, Sequential, Summary,
+};
 use chiaro::train::{Data, Stop, TrainConfig, Trainer};
 use chiaro::{Device, DeviceOptions, Var, graph};
 
@@ -15,6 +17,16 @@ struct SqueezeExcite {
 }
 
 impl Module for SqueezeExcite {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> graph::Result<Vec<usize>> {
+        let &[_, _, _, channels] = x else {
+            return Err(declare.error("squeeze-excite", &[x], "takes x [N,H,W,C]".into()));
+        };
+        let s = declare.call("pool", &GlobalAvgPool, x)?;
+        let s = declare.call("reduce", &Linear::new(self.reduced), &s)?;
+        declare.call("expand", &Linear::new(channels), &s)?;
+        Ok(x.to_vec())
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> graph::Result<Var> {
         let &[n, _, _, channels] = ctx.shape(x) else {
             return Err(ctx.shape_error("squeeze-excite", &[ctx.shape(x)], "takes x [N,H,W,C]".into()));
@@ -55,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .named("pool", GlobalAvgPool)
         .named("classify", Linear::new(2));
     let model = Model::new("squeeze-excite", [12, 12, 1], 2, layers)?;
-    print!("{}", Summary::of(&model)?);
+    print!("{}", Summary::of(&model));
 
     let data = Data::new(stripes(512, 1)?, stripes(128, 2)?)?;
     let config = TrainConfig { epochs: 4, lr: 0.02, ..TrainConfig::suited_to("", &*data.train) };

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = Data::open(folder.as_ref(), &OpenOptions { limit: images, ..OpenOptions::default() })?;
     let config = TrainConfig { epochs, ..TrainConfig::suited_to(folder, &*data.train) };
     let model = model_for(&config, &data)?;
-    print!("{}", Summary::of(&model)?);
+    print!("{}", Summary::of(&model));
 
     let device = Device::auto(&DeviceOptions::default())?;
     println!("on {}: {}", device.name(), device.why());

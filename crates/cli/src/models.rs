@@ -13,9 +13,9 @@ pub struct Args {}
 /// A model for these classes and images, and its layers. Where it does not fit the images, the error says so before it names
 /// the layer at fault.
 pub fn fitting(name: &str, classes: usize, [h, w, c]: [usize; 3]) -> anyhow::Result<(Model, Summary)> {
-    let made = models::by_name(name, classes, [h, w, c]).and_then(|model| {
-        let layers = Summary::of(&model)?;
-        Ok((model, layers))
+    let made = models::by_name(name, classes, [h, w, c]).map(|model| {
+        let layers = Summary::of(&model);
+        (model, layers)
     });
     let channels = if c == 1 { "channel" } else { "channels" };
     made.map_err(|error| match error {
@@ -30,7 +30,7 @@ pub fn run(_: &Args) -> anyhow::Result<ExitCode> {
     line(&format!("{:<13}  {:>10}  {:>12}  {:>10}", "model", "image", "parameters", "MFLOP"))?;
     for name in models::names() {
         let known = models::named(&name)?;
-        let ([h, w, c], summary) = (known.image, Summary::of(&known.usual(10)?)?);
+        let ([h, w, c], summary) = (known.image, Summary::of(&known.usual(10)?));
         let (image, parameters) = (format!("{h}x{w}x{c}"), summary.parameters());
         line(&format!("{name:<13}  {image:>10}  {parameters:>12}  {:>10.1}", summary.flops() as f64 / 1e6))?;
     }

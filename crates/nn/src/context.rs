@@ -1,6 +1,7 @@
 //! What layers are recorded against: the graph, the layer path, the mode, and everything they declare on the way.
 
 use crate::arena::{BUFFERS, PARAMS};
+use crate::declare::{Declare, Declared, LayerInfo, StateKind};
 use crate::init::Init;
 use crate::precision::{HalfWeight, HalfWeights};
 use crate::running::{Running, RunningUpdate};
@@ -15,8 +16,19 @@ pub enum Mode {
     Eval,
 }
 
-/// A layer or a model: a plain struct that records its ops. Extents of inputs are taken from the value it is given.
+/// A layer or a model: a plain struct that says what it keeps, and records its ops. Extents of inputs are taken from what it
+/// is given.
 pub trait Module: Send + Sync {
+    /// Declares parameters and statistics for an input of shape `x`, without recording anything, and gives the shape of the
+    /// result. A layer that keeps the shape and has no states needs none of its own.
+    ///
+    /// # Errors
+    /// If the layer does not fit its input; the message names the layer path.
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        let _ = declare;
+        Ok(x.to_vec())
+    }
+
     /// Records the layer on `x` and returns its result.
     ///
     /// # Errors
@@ -28,6 +40,10 @@ pub trait Module: Send + Sync {
 }
 
 impl<M: Module + ?Sized> Module for Box<M> {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        (**self).declare(declare, x)
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
         (**self).forward(ctx, x)
     }
@@ -46,26 +62,13 @@ pub struct Declaration {
     pub init: Init,
 }
 
-/// A recorded layer.
-#[derive(Clone, Debug)]
-pub struct LayerInfo {
-    /// Path, such as `layer1/0/conv1`.
-    pub path: String,
-    /// [`Module::kind`].
-    pub kind: &'static str,
-    /// Its result.
-    pub output: Var,
-}
-
-/// Everything the layers of a model declared, in order.
+/// The states of a model in a graph, in the order in which they were declared.
 #[derive(Clone, Debug, Default)]
 pub struct Declarations {
     /// The trainable parameters.
     pub parameters: Vec<Declaration>,
     /// The running statistics.
     pub buffers: Vec<Declaration>,
-    /// The layers, inner ones before those that contain them.
-    pub layers: Vec<LayerInfo>,
     /// The parameters that layers took as 16-bit copies.
     pub(crate) halves: Vec<HalfWeight>,
     /// Those of them that some layer took as they are too.
@@ -78,14 +81,19 @@ pub struct Context<'g> {
     mode: Mode,
     key: Option<Var>,
     half: Option<HalfWeights>,
-    declared: Declarations,
+    placed: Declarations,
+    /// Paths of the declared layers, with the extents of their results.
+    layers: Vec<LayerInfo>,
+    /// Within a module whose states are declared.
+    inside: bool,
     running: Running,
 }
 
 impl<'g> Context<'g> {
     /// Starts recording. `key` is the random key `u32 [3]` that dropout needs in training.
     pub fn new(graph: &'g mut Graph, mode: Mode, key: Option<Var>) -> Context<'g> {
-        Context { graph, mode, key, half: None, declared: Declarations::default(), running: Running::default() }
+        let (placed, layers, running) = (Declarations::default(), vec![], Running::default());
+        Context { graph, mode, key, half: None, placed, layers, inside: false, running }
     }
 
     /// Lets layers take 16-bit copies of the parameters.
@@ -120,51 +128,81 @@ impl<'g> Context<'g> {
         self.key.ok_or_else(|| self.shape_error("dropout", &[], "needs the random key in training".into()))
     }
 
-    /// Records a layer under `name`; dots make deeper paths (`downsample.0`).
+    /// Records a layer under `name`; dots make deeper paths (`downsample.0`). What it declares is declared by the module around it;
+    /// if there is none, here.
     ///
     /// # Errors
-    /// Those of the layer.
+    /// Those of the layer; and if its result has another shape than it declared.
     pub fn call(&mut self, name: &str, module: &(impl Module + ?Sized), x: Var) -> Result<Var> {
+        if !self.inside {
+            let declared = Declared::at(&self.graph.scope(), name, module, self.graph.shape(x))?;
+            return self.record(&declared, |ctx| ctx.call(name, module, x));
+        }
         let parts = name.split('.');
         parts.clone().for_each(|part| self.graph.push_scope(part));
-        let result = module.forward(self, x);
-        if let Ok(output) = result {
-            let path = self.graph.scope();
-            self.declared.layers.push(LayerInfo { path, kind: module.kind(), output });
-        }
+        let result = module.forward(self, x).and_then(|y| self.checked(module.kind(), y));
         parts.for_each(|_| self.graph.pop_scope());
         result
     }
 
-    /// Declares a trainable parameter named after the layer path, `layer1.0.conv1.weight`. The same name and shape
-    /// again gives the same parameter, so a layer called twice shares its weights.
+    /// Records a module whose declarations are these.
+    pub(crate) fn record(
+        &mut self,
+        declared: &Declared,
+        forward: impl FnOnce(&mut Self) -> Result<Var>,
+    ) -> Result<Var> {
+        for Declaration { state, init } in place(self.graph, declared, StateKind::Parameter)? {
+            if self.placed.parameters.iter().all(|d| d.state != state) {
+                self.placed.parameters.push(Declaration { state, init });
+            }
+        }
+        for Declaration { state, init } in place(self.graph, declared, StateKind::Statistic)? {
+            if self.placed.buffers.iter().all(|d| d.state != state) {
+                self.placed.buffers.push(Declaration { state, init });
+            }
+        }
+        self.layers.extend(declared.layers.iter().cloned());
+        let outside = std::mem::replace(&mut self.inside, true);
+        let result = forward(self);
+        self.inside = outside;
+        result
+    }
+
+    /// The result of the layer that is being recorded, if it has the shape that was declared; the batch may be another.
+    fn checked(&self, kind: &str, y: Var) -> Result<Var> {
+        let (path, shape) = (self.graph.scope(), self.graph.shape(y));
+        let declared: Vec<&[usize]> = self.layers.iter().filter(|l| l.path == path).map(|l| &l.output[..]).collect();
+        let same = |output: &&[usize]| output.len() == shape.len() && output.iter().skip(1).eq(shape.iter().skip(1));
+        if declared.iter().any(same) {
+            return Ok(y);
+        }
+        let detail = "the layer's forward pass gives another shape (first) than it declares".into();
+        Err(self.shape_error(kind, &[&[shape], &declared[..]].concat(), detail))
+    }
+
+    /// A declared parameter of the layer that is being recorded.
     ///
     /// # Errors
-    /// If the name is taken by a state of another shape.
-    pub fn parameter(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Var> {
-        let state = self.declare_parameter(name, shape, init)?;
-        self.declared.plain.push(state);
+    /// If the layer has not declared it.
+    pub fn parameter(&mut self, name: &str) -> Result<Var> {
+        let state = self.declared(name)?;
+        self.placed.plain.push(state);
         self.graph.state_value(state)
     }
 
-    pub(crate) fn declare_parameter(&mut self, name: &str, shape: &[usize], init: Init) -> Result<StateId> {
-        let state = self.declare(PARAMS, name, shape)?;
-        if self.declared.parameters.iter().all(|d| d.state != state) {
-            self.declared.parameters.push(Declaration { state, init });
-        }
-        Ok(state)
-    }
-
-    /// Declares a running statistic named after the layer path.
+    /// A declared running statistic of the layer that is being recorded.
     ///
     /// # Errors
-    /// If the name is taken by a state of another shape.
-    pub fn buffer(&mut self, name: &str, shape: &[usize], init: Init) -> Result<StateId> {
-        let state = self.declare(BUFFERS, name, shape)?;
-        if self.declared.buffers.iter().all(|d| d.state != state) {
-            self.declared.buffers.push(Declaration { state, init });
-        }
-        Ok(state)
+    /// If the layer has not declared it.
+    pub fn statistic(&self, name: &str) -> Result<StateId> {
+        self.declared(name)
+    }
+
+    pub(crate) fn declared(&self, name: &str) -> Result<StateId> {
+        let scope = self.graph.scope().replace('/', ".");
+        let name = if scope.is_empty() { name.to_string() } else { format!("{scope}.{name}") };
+        let unknown = || self.shape_error(&name, &[], "the layer takes this state without having declared it".into());
+        self.graph.find_state(&name).ok_or_else(unknown)
     }
 
     /// At the end of the step the running statistic becomes `(1 - momentum) old + momentum scale batch`.
@@ -187,23 +225,31 @@ impl<'g> Context<'g> {
     /// If a batch statistic does not have its state's shape.
     pub fn finish(self) -> Result<Declarations> {
         self.running.assign(self.graph, None)?;
-        Ok(self.declared)
+        Ok(self.placed)
     }
 
     /// Ends recording, but leaves the running statistics to be updated.
     pub(crate) fn close(self) -> (Declarations, Running) {
         let halves = self.half.map(HalfWeights::taken).unwrap_or_default();
-        (Declarations { halves, ..self.declared }, self.running)
+        (Declarations { halves, ..self.placed }, self.running)
     }
+}
 
-    fn declare(&mut self, arena: &str, name: &str, shape: &[usize]) -> Result<StateId> {
-        let scope = self.graph.scope().replace('/', ".");
-        let name = if scope.is_empty() { name.to_string() } else { format!("{scope}.{name}") };
-        let arena = self.graph.arena(arena, DType::F32)?;
-        match self.graph.find_state(&name) {
-            Some(id) if self.graph.states()[id.0].shape == shape && self.graph.states()[id.0].arena == arena => Ok(id),
-            Some(_) => Err(GraphError::DuplicateName(name)),
-            None => self.graph.state(arena, &name, shape),
-        }
+/// The declared states of one kind in a graph: made there, or found if they are there already.
+pub(crate) fn place(graph: &mut Graph, declared: &Declared, kind: StateKind) -> Result<Vec<Declaration>> {
+    let name = match kind {
+        StateKind::Parameter => PARAMS,
+        StateKind::Statistic => BUFFERS,
+    };
+    let mut placed = vec![];
+    for known in declared.states.iter().filter(|s| s.kind == kind) {
+        let arena = graph.arena(name, DType::F32)?;
+        let state = match graph.find_state(&known.name) {
+            Some(id) if graph.states()[id.0].shape == known.shape && graph.states()[id.0].arena == arena => id,
+            Some(_) => return Err(GraphError::DuplicateName(known.name.clone())),
+            None => graph.state(arena, &known.name, &known.shape)?,
+        };
+        placed.push(Declaration { state, init: known.init });
     }
+    Ok(placed)
 }

@@ -7,6 +7,7 @@
 mod arena;
 mod classification;
 mod context;
+mod declare;
 mod error;
 mod eval_step;
 mod init;
@@ -26,15 +27,13 @@ mod train_step;
 
 pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, pack_arena, unpack_arena};
 pub use classification::Classification;
-pub use context::{Context, Declaration, Declarations, LayerInfo, Mode, Module};
+pub use context::{Context, Declaration, Declarations, Mode, Module};
+pub use declare::{Declare, Declared, DeclaredState, LayerInfo, StateKind};
 pub use error::{NnError, Result};
 pub use eval_step::EvalStep;
 pub use init::{Fan, Init, initial_arena};
 pub use input::{Augment, ImageInput, PixelInput, Resident, data_arena, is_data_arena};
-pub use layers::{
-    Activation, AvgPool2d, BasicBlock, BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d,
-    Residual, Sequential,
-};
+pub use layers::*;
 pub use loss_scale::{LOSS_SCALE, LossScale, LossScaleState};
 pub use metrics::Metrics;
 pub use models::Model;

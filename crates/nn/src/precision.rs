@@ -5,7 +5,8 @@
 //! logits, the loss and the optimizer: there updates would be lost that are small beside their weight (arXiv:1710.03740).
 
 use crate::arena::PARAMS;
-use crate::context::{Context, Declarations, Mode};
+use crate::context::{Context, Declarations, place};
+use crate::declare::StateKind;
 use crate::loss_scale::{LossScale, Scaling};
 use crate::models::Model;
 use chiaro_graph::shape::count;
@@ -40,11 +41,10 @@ impl Precision {
 pub(crate) fn declare(
     graph: &mut Graph,
     model: &Model,
-    batch: usize,
     precision: Precision,
 ) -> crate::Result<(Option<HalfWeights>, Option<Scaling>)> {
     let Precision::F16(settings) = precision else { return Ok((None, None)) };
-    let half = HalfWeights::declare(graph, model, batch)?;
+    let half = HalfWeights::declare(graph, model)?;
     Ok((Some(half), Some(Scaling::declare(graph, settings)?)))
 }
 
@@ -75,19 +75,10 @@ pub(crate) struct HalfWeights {
 }
 
 impl HalfWeights {
-    /// Declares a model's parameters and rounds their arena, all in one call. Their number must be known before the arena can be
-    /// read, so the model is recorded once for that alone.
-    pub fn declare(graph: &mut Graph, model: &Model, batch: usize) -> Result<HalfWeights> {
-        let mut alone = Graph::new();
-        let [h, w, c] = model.image;
-        let images = alone.input("images", &[batch, h, w, c], DType::F32)?;
-        let key = alone.input("key", &[3], DType::U32)?;
-        model.record(&mut Context::new(&mut alone, Mode::Train, Some(key)), images)?;
+    /// Declares a model's parameters and rounds their arena, all in one call.
+    pub fn declare(graph: &mut Graph, model: &Model) -> Result<HalfWeights> {
+        place(graph, model.declared(), StateKind::Parameter)?;
         let params = graph.arena(PARAMS, DType::F32)?;
-        let own = |arena: chiaro_graph::ArenaId| alone.arenas()[arena.0].name == PARAMS;
-        for state in alone.states().iter().filter(|s| own(s.arena)) {
-            graph.state(params, &state.name, &state.shape)?;
-        }
         let copy = graph.scoped("weights", |g| {
             let all = g.arena_values(params)?;
             g.cast(all, DType::F16)
@@ -117,13 +108,13 @@ impl Context<'_> {
     /// A parameter as products take it: itself or, in 16-bit training, its copy. See [`Context::parameter`].
     ///
     /// # Errors
-    /// If the name is taken by a state of another shape.
-    pub fn weight(&mut self, name: &str, shape: &[usize], init: crate::Init) -> Result<Var> {
-        let state = self.declare_parameter(name, shape, init)?;
+    /// If the layer has not declared it.
+    pub fn weight(&mut self, name: &str) -> Result<Var> {
+        let state = self.declared(name)?;
         let (graph, half) = self.graph_and_half();
         match half {
             Some(half) => half.value(graph, state),
-            None => graph.state_value(state),
+            None => self.parameter(name),
         }
     }
 

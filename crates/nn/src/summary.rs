@@ -1,11 +1,8 @@
-//! What a model is made of, counted on its graph.
+//! What a model is made of, counted from what its layers declare.
 
-use crate::context::{Context, Mode};
-use crate::error::Result;
+use crate::declare::{Declared, StateKind};
 use crate::models::Model;
 use chiaro_graph::shape::count;
-use chiaro_graph::{DType, Graph, Node, Op, Var};
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// A layer that has parameters or ops of its own.
@@ -35,34 +32,28 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Records the model on one image and counts.
-    ///
-    /// # Errors
-    /// If a layer does not fit.
-    pub fn of(model: &Model) -> Result<Summary> {
-        let mut graph = Graph::new();
-        let [h, w, c] = model.image;
-        let x = graph.input("images", &[1, h, w, c], DType::F32)?;
-        let mut ctx = Context::new(&mut graph, Mode::Eval, None);
-        model.record(&mut ctx, x)?;
-        let declarations = ctx.finish()?;
-        let operands = graph.nodes().iter().flat_map(|n| n.inputs.iter().copied());
-        let vars: BTreeSet<Var> = operands.chain(declarations.layers.iter().map(|l| l.output)).collect();
+    /// Counts what the model declares.
+    pub fn of(model: &Model) -> Summary {
+        let Declared { states, layers } = model.declared();
         let mut rows = vec![];
-        for layer in &declarations.layers {
+        for layer in layers {
             let inner = format!("{}/", layer.path);
-            if declarations.layers.iter().any(|other| other.path.starts_with(&inner)) {
+            if layers.iter().any(|other| other.path.starts_with(&inner)) {
                 continue;
             }
             let prefix = format!("{}.", layer.path.replace('/', "."));
-            let own = declarations.parameters.iter().map(|d| &graph.states()[d.state.0]);
-            let parameters = own.filter(|s| s.name.starts_with(&prefix)).map(|s| count(&s.shape)).sum();
-            let at = vars.iter().filter(|&&v| graph.path(v) == layer.path);
-            let flops = at.map(|&v| flops(&graph, graph.node(v))).sum();
-            let output = graph.shape(layer.output)[1..].to_vec();
-            rows.push(SummaryRow { path: layer.path.clone(), kind: layer.kind, output, parameters, flops });
+            let own = states.iter().filter(|s| s.kind == StateKind::Parameter && s.name.starts_with(&prefix));
+            let parameters = own.map(|s| count(&s.shape)).sum();
+            let output = layer.output[1..].to_vec();
+            rows.push(SummaryRow {
+                path: layer.path.clone(),
+                kind: layer.kind,
+                output,
+                parameters,
+                flops: layer.flops,
+            });
         }
-        Ok(Summary { name: model.name.clone(), image: model.image, rows })
+        Summary { name: model.name.clone(), image: model.image, rows }
     }
 
     /// Trainable numbers of all layers.
@@ -74,19 +65,6 @@ impl Summary {
     pub fn flops(&self) -> u64 {
         self.rows.iter().map(|r| r.flops).sum()
     }
-}
-
-/// Two for each multiply-add of a structural op.
-fn flops(graph: &Graph, node: &Node) -> u64 {
-    let terms = match &node.op {
-        Op::Conv2d(_) => count(&graph.shape(node.inputs[1])[1..]),
-        Op::MatMul { ta, .. } => {
-            let a = graph.shape(node.inputs[0]);
-            a[a.len() - if *ta { 2 } else { 1 }]
-        }
-        _ => 0,
-    };
-    2 * count(&node.shape) as u64 * terms as u64
 }
 
 impl fmt::Display for Summary {

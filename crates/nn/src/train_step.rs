@@ -84,7 +84,7 @@ impl TrainStep {
         graph.push_scope("images");
         let images = options.images.record(&mut graph, given, model.image, Some(key))?;
         graph.pop_scope();
-        let (half, scaling) = precision::declare(&mut graph, model, options.batch, options.precision)?;
+        let (half, scaling) = precision::declare(&mut graph, model, options.precision)?;
         let mut ctx = Context::new(&mut graph, Mode::Train, Some(key)).with_half(half);
         let logits = model.record(&mut ctx, images)?;
         let (declarations, running) = ctx.close();

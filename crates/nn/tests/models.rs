@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use chiaro_graph::{DType, Graph};
+use chiaro_graph::{DType, Graph, Var};
 use chiaro_nn::models::{by_name, names};
 use chiaro_nn::{
-    Activation, BatchNorm2d, Classification, Context, Conv2d, EvalStep, Flatten, Linear, Mode, Model, NnError,
-    Sequential, Sgd, Summary, TrainOptions, TrainStep, clip_by_norm,
+    Activation, BatchNorm2d, Classification, Context, Conv2d, Declare, EvalStep, Flatten, Linear, Mode, Model, Module,
+    NnError, Sequential, Sgd, StateKind, Summary, TrainOptions, TrainStep, clip_by_norm,
 };
 
 fn summary(name: &str, image: [usize; 3]) -> Summary {
-    Summary::of(&by_name(name, 10, image).expect("the model fits")).expect("a summary")
+    Summary::of(&by_name(name, 10, image).expect("the model fits"))
 }
 
 #[test]
@@ -153,4 +153,47 @@ fn a_layer_called_twice_shares_its_weights_but_not_its_statistics() {
     assert!(ctx.call("bn", &BatchNorm2d::new(), norm).is_err());
     assert!(ctx.call("fc", &Linear::new(5), z).is_err(), "another shape under the same name");
     assert_eq!(ctx.finish().expect("finished").parameters.len(), 4);
+}
+
+#[test]
+fn a_forward_pass_that_differs_from_what_was_declared_is_refused() {
+    /// Takes a state of this name, declares "weight", and gives x or its first row.
+    struct Odd(&'static str, bool);
+    impl Module for Odd {
+        fn declare(&self, declare: &mut Declare, x: &[usize]) -> chiaro_graph::Result<Vec<usize>> {
+            declare.parameter("weight", &[1], chiaro_nn::Init::ONES)?;
+            Ok(x.to_vec())
+        }
+        fn forward(&self, ctx: &mut Context<'_>, x: Var) -> chiaro_graph::Result<Var> {
+            ctx.parameter(self.0)?;
+            if self.1 { ctx.graph().narrow(x, 1, 0, 1) } else { Ok(x) }
+        }
+        fn kind(&self) -> &'static str {
+            "Odd"
+        }
+    }
+    let recorded = |layer: Odd| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[2, 6], DType::F32).expect("input");
+        let mut ctx = Context::new(&mut graph, Mode::Train, None);
+        ctx.call("odd", &layer, x).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(recorded(Odd("weight", false)), Ok(()));
+    let error = recorded(Odd("bias", false)).expect_err("never declared");
+    assert!(error.contains("odd.bias") && error.contains("without having declared it"), "{error}");
+    let error = recorded(Odd("weight", true)).expect_err("another shape");
+    assert!(error.contains("in odd:") && error.contains("[[2, 1], [2, 6]]"), "{error}");
+}
+
+#[test]
+fn what_a_model_declares_is_what_its_step_holds() {
+    for name in names() {
+        let model = by_name(&name, 7, [64, 64, 3]).expect("the model fits");
+        let step = EvalStep::build(&model, 2).expect("a step");
+        let held: Vec<(&str, &[usize])> =
+            step.graph.states().iter().map(|s| (s.name.as_str(), &s.shape[..])).filter(|s| s.0 != "metrics").collect();
+        let declared = |kind| model.declared().states.iter().filter(move |s| s.kind == kind);
+        let all = declared(StateKind::Parameter).chain(declared(StateKind::Statistic));
+        assert_eq!(held, all.map(|s| (s.name.as_str(), &s.shape[..])).collect::<Vec<_>>(), "{name}");
+    }
 }

@@ -3,7 +3,41 @@
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{ConvSpec, Op};
+use crate::plan::ConvShape;
 use crate::shape::MAX_WINDOW;
+
+impl ConvSpec {
+    /// The convolution of x `[N,H,W,I]` with a weight `[O,KH,KW,I/groups]`: the shape rule of [`Graph::conv2d`].
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn geometry(&self, x: &[usize], w: &[usize]) -> std::result::Result<ConvShape, String> {
+        let (Ok(x), Ok(w)) = (<[usize; 4]>::try_from(x), <[usize; 4]>::try_from(w)) else {
+            return Err("takes x [N,H,W,I], weight [O,KH,KW,I/groups]".into());
+        };
+        self.check(&x)?;
+        let ([n, height, width, i], [o, kh, kw, ig]) = (x, w);
+        if ig.checked_mul(self.groups) != Some(i) || o % self.groups != 0 {
+            return Err(format!("{i} input and {o} output channels do not fit {} groups of {ig} inputs", self.groups));
+        }
+        let (Some(oh), Some(ow)) = (self.output(0, height, kh), self.output(1, width, kw)) else {
+            return Err("the kernel is larger than the padded image".into());
+        };
+        Ok(ConvShape { spec: self.clone(), x, w, y: [n, oh, ow, o] })
+    }
+
+    /// Whether the numbers are in their ranges for images x `[N,H,W,C]`.
+    fn check(&self, x: &[usize]) -> std::result::Result<(), String> {
+        if self.groups == 0 || self.stride.iter().chain(&self.dilation).any(|&n| n == 0) {
+            return Err(format!("strides, dilations and groups must be positive ({self})"));
+        }
+        let window = self.stride.iter().chain(&self.dilation).chain(&self.padding).chain(&x[1..3]);
+        if window.copied().any(|n| n > MAX_WINDOW) {
+            return Err(format!("extents, strides, dilations and padding may be at most {MAX_WINDOW} ({self})"));
+        }
+        Ok(())
+    }
+}
 
 impl Graph {
     /// Convolution of x `[N,H,W,I]` with weight `[O,KH,KW,I/groups]`, giving `[N,OH,OW,O]`. A 1x1 convolution of
@@ -17,14 +51,8 @@ impl Graph {
     pub fn conv2d(&mut self, x: Var, weight: Var, spec: &ConvSpec) -> Result<Var> {
         self.check_floats("conv2d", &[x, weight])?;
         let (sx, sw) = (self.shape(x).to_vec(), self.shape(weight).to_vec());
-        let (&[n, h, w, i], &[o, kh, kw, ig]) = (&sx[..], &sw[..]) else {
-            return Err(self.shape_error("conv2d", &[&sx, &sw], "takes x [N,H,W,I], weight [O,KH,KW,I/groups]".into()));
-        };
-        self.check_conv("conv2d", &sx, &sw, spec)?;
-        if ig.checked_mul(spec.groups) != Some(i) || o % spec.groups != 0 {
-            let detail = format!("{i} input and {o} output channels do not fit {} groups of {ig} inputs", spec.groups);
-            return Err(self.shape_error("conv2d", &[&sx, &sw], detail));
-        }
+        let geometry = spec.geometry(&sx, &sw).map_err(|detail| self.shape_error("conv2d", &[&sx, &sw], detail))?;
+        let ([n, h, w, i], [o, kh, kw, _]) = (geometry.x, geometry.w);
         let plain = ConvSpec { dilation: spec.dilation, ..ConvSpec::default() };
         if [kh, kw] == [1, 1] && *spec == plain {
             let flat = self.reshape(x, &[n * h * w, i])?;
@@ -32,11 +60,8 @@ impl Graph {
             let y = self.matmul(flat, matrix, false, true)?;
             return self.reshape(y, &[n, h, w, o]);
         }
-        let (Some(oh), Some(ow)) = (spec.output(0, h, kh), spec.output(1, w, kw)) else {
-            return Err(self.shape_error("conv2d", &[&sx, &sw], "the kernel is larger than the padded image".into()));
-        };
         let dtype = self.dtype(x);
-        self.record("conv2d", Op::Conv2d(spec.clone()), vec![x, weight], vec![n, oh, ow, o], dtype)
+        self.record("conv2d", Op::Conv2d(spec.clone()), vec![x, weight], geometry.y.to_vec(), dtype)
     }
 
     /// Transposed convolution: the adjoint of `conv2d` applied to x `[N,H,W,I]` with weight `[I,KH,KW,O/groups]`, giving
@@ -60,7 +85,7 @@ impl Graph {
                 "takes x [N,H,W,I], weight [I,KH,KW,O/groups]".into(),
             ));
         };
-        self.check_conv("conv_transpose2d", &sx, &sw, spec)?;
+        spec.check(&sx).map_err(|detail| self.shape_error("conv_transpose2d", &[&sx, &sw], detail))?;
         let extent = |axis: usize, input: usize, kernel: usize| {
             let reach = spec.dilation[axis].checked_mul(kernel - 1)?.checked_add(1)?;
             let spread = (input - 1).checked_mul(spec.stride[axis])?;
@@ -76,20 +101,6 @@ impl Graph {
         };
         let dtype = self.dtype(x);
         self.record("conv_transpose2d", Op::Conv2dInputGrad(spec.clone()), vec![x, weight], vec![n, oh, ow, o], dtype)
-    }
-
-    fn check_conv(&self, op: &str, x: &[usize], w: &[usize], spec: &ConvSpec) -> Result<()> {
-        let positive = spec.groups > 0 && spec.stride.iter().chain(&spec.dilation).all(|&n| n > 0);
-        if !positive {
-            let detail = format!("strides, dilations and groups must be positive ({spec})");
-            return Err(self.shape_error(op, &[x, w], detail));
-        }
-        let window = spec.stride.iter().chain(&spec.dilation).chain(&spec.padding).chain(&x[1..3]);
-        if window.copied().any(|n| n > MAX_WINDOW) {
-            let detail = format!("extents, strides, dilations and padding may be at most {MAX_WINDOW} ({spec})");
-            return Err(self.shape_error(op, &[x, w], detail));
-        }
-        Ok(())
     }
 
     /// Gradient of a convolution's input from dy and the weight.

@@ -19,28 +19,36 @@ pub(crate) enum Resizing {
     Indices,
 }
 
+impl PoolSpec {
+    /// The shape of the pooled x `[N,H,W,C]`: the shape rule of [`Graph::max_pool2d`] and [`Graph::avg_pool2d`].
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn result(&self, x: &[usize]) -> std::result::Result<Vec<usize>, String> {
+        let fail = |detail: &str| Err(format!("{detail} ({self})"));
+        let &[n, h, w, c] = x else {
+            return fail("takes [N,H,W,C]");
+        };
+        let numbers = self.kernel.iter().chain(&self.stride).chain(&self.dilation);
+        if numbers.copied().any(|n| n == 0) || (0..2).any(|a| self.padding[a] > self.kernel[a] / 2) {
+            return fail("needs positive numbers and padding of at most half the kernel");
+        }
+        if [h, w].iter().chain(&self.kernel).chain(&self.stride).chain(&self.dilation).any(|&n| n > MAX_WINDOW) {
+            return fail(&format!("extents, windows, strides and dilations may be at most {MAX_WINDOW}"));
+        }
+        let (Some(oh), Some(ow)) = (self.output(0, h), self.output(1, w)) else {
+            return fail("the window is larger than the padded image");
+        };
+        Ok(vec![n, oh, ow, c])
+    }
+}
+
 impl Graph {
     fn pooled_shape(&self, op: &str, x: Var, spec: &PoolSpec) -> Result<Vec<usize>> {
         self.check_floats(op, &[x])?;
-        let s = self.shape(x);
-        let fail = |detail: &str| Err(self.shape_error(op, &[s], format!("{detail} ({spec})")));
-        let &[n, h, w, c] = s else {
-            return fail("takes [N,H,W,C]");
-        };
-        let numbers = spec.kernel.iter().chain(&spec.stride).chain(&spec.dilation);
-        if numbers.copied().any(|n| n == 0) || (0..2).any(|a| spec.padding[a] > spec.kernel[a] / 2) {
-            return fail("needs positive numbers and padding of at most half the kernel");
-        }
-        if [h, w].iter().chain(&spec.kernel).chain(&spec.stride).chain(&spec.dilation).any(|&n| n > MAX_WINDOW) {
-            return fail(&format!("extents, windows, strides and dilations may be at most {MAX_WINDOW}"));
-        }
-        match (spec.output(0, h), spec.output(1, w)) {
-            (Some(oh), Some(ow)) => {
-                let shape = vec![n, oh, ow, c];
-                self.check_extents(op, &shape).map(|()| shape)
-            }
-            _ => fail("the window is larger than the padded image"),
-        }
+        let x = self.shape(x);
+        let shape = spec.result(x).map_err(|detail| self.shape_error(op, &[x], detail))?;
+        self.check_extents(op, &shape).map(|()| shape)
     }
 
     /// Largest element of each window; NaN counts as the largest. Minus infinity where the window lies wholly in the padding, which

@@ -1,8 +1,9 @@
 //! The block of residual networks.
 
 use crate::context::{Context, Module};
+use crate::declare::Declare;
 use crate::init::{Fan, Init};
-use crate::layers::{BatchNorm2d, Conv2d};
+use crate::layers::{Activation, BatchNorm2d, Conv2d, Sequential};
 use chiaro_graph::{Result, Var};
 
 /// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)) with 3x3 convolutions (arXiv:1512.03385). Where stride or width change
@@ -28,22 +29,35 @@ impl BasicBlock {
             .without_bias()
             .weight_init(BasicBlock::weight_init())
     }
+
+    fn residue(&self) -> Sequential {
+        Sequential::new()
+            .named("conv1", self.conv(3, self.stride))
+            .named("bn1", BatchNorm2d::new())
+            .then(Activation::Relu)
+            .named("conv2", self.conv(3, 1))
+            .named("bn2", BatchNorm2d::new())
+    }
+
+    /// What is added, of an input of so many channels.
+    fn shortcut(&self, channels: Option<&usize>) -> Sequential {
+        if self.stride == 1 && channels == Some(&self.out_channels) {
+            return Sequential::new();
+        }
+        let projection = self.conv(1, self.stride);
+        Sequential::new().named("downsample.0", projection).named("downsample.1", BatchNorm2d::new())
+    }
 }
 
 impl Module for BasicBlock {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        self.residue().declare(declare, x)?;
+        self.shortcut(x.last()).declare(declare, x)
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
-        let norm = BatchNorm2d::new();
-        let y = ctx.call("conv1", &self.conv(3, self.stride), x)?;
-        let y = ctx.call("bn1", &norm, y)?;
-        let y = ctx.graph().relu(y)?;
-        let y = ctx.call("conv2", &self.conv(3, 1), y)?;
-        let y = ctx.call("bn2", &norm, y)?;
-        let shortcut = if self.stride != 1 || ctx.shape(x).last() != Some(&self.out_channels) {
-            let p = ctx.call("downsample.0", &self.conv(1, self.stride), x)?;
-            ctx.call("downsample.1", &norm, p)?
-        } else {
-            x
-        };
+        let y = self.residue().forward(ctx, x)?;
+        let shortcut = self.shortcut(ctx.shape(x).last()).forward(ctx, x)?;
         let sum = ctx.sum(y, shortcut)?;
         ctx.graph().relu(sum)
     }

@@ -1,6 +1,7 @@
 //! Batch normalisation.
 
 use crate::context::{Context, Module};
+use crate::declare::Declare;
 use crate::init::Init;
 use chiaro_graph::{Result, Var};
 
@@ -30,15 +31,24 @@ impl BatchNorm2d {
 }
 
 impl Module for BatchNorm2d {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        let Some(&c) = x.last() else {
+            return Err(declare.error("batch_norm", &[x], "takes x [..., C]".into()));
+        };
+        declare.parameter("weight", &[c], Init::Constant(self.initial_scale))?;
+        declare.parameter("bias", &[c], Init::ZEROS)?;
+        declare.statistic("running_mean", &[c], Init::ZEROS)?;
+        declare.statistic("running_var", &[c], Init::ONES)?;
+        Ok(x.to_vec())
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
         let shape = ctx.shape(x).to_vec();
         let (Some(&c), rank) = (shape.last(), shape.len()) else {
             return Err(ctx.shape_error("batch_norm", &[&shape], "takes x [..., C]".into()));
         };
-        let scale = ctx.parameter("weight", &[c], Init::Constant(self.initial_scale))?;
-        let shift = ctx.parameter("bias", &[c], Init::ZEROS)?;
-        let mean = ctx.buffer("running_mean", &[c], Init::ZEROS)?;
-        let variance = ctx.buffer("running_var", &[c], Init::ONES)?;
+        let (scale, shift) = (ctx.parameter("weight")?, ctx.parameter("bias")?);
+        let (mean, variance) = (ctx.statistic("running_mean")?, ctx.statistic("running_var")?);
         if !ctx.training() {
             let (mean, variance) = (ctx.graph().state_value(mean)?, ctx.graph().state_value(variance)?);
             return ctx.graph().normalise(x, mean, variance, Some(scale), Some(shift), self.eps);

@@ -1,6 +1,7 @@
 //! Convolution layer.
 
 use crate::context::{Context, Module};
+use crate::declare::Declare;
 use crate::init::Init;
 use chiaro_graph::{ConvSpec, Result, Var};
 
@@ -66,23 +67,34 @@ impl Conv2d {
 }
 
 impl Module for Conv2d {
-    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
-        let &[_, _, _, channels] = ctx.shape(x) else {
-            return Err(ctx.shape_error("conv2d", &[ctx.shape(x)], "takes x [N,H,W,C]".into()));
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        let &[_, _, _, channels] = x else {
+            return Err(declare.error("conv2d", &[x], "takes x [N,H,W,C]".into()));
         };
-        if self.spec.groups == 0 || channels % self.spec.groups != 0 {
+        let Some(inputs) = channels.checked_div(self.spec.groups).filter(|n| n * self.spec.groups == channels) else {
             let detail = format!("{channels} channels do not split into {} groups", self.spec.groups);
-            return Err(ctx.shape_error("conv2d", &[ctx.shape(x)], detail));
+            return Err(declare.error("conv2d", &[x], detail));
+        };
+        let weight = [self.out_channels, self.kernel[0], self.kernel[1], inputs];
+        let geometry =
+            self.spec.geometry(x, &weight).map_err(|detail| declare.error("conv2d", &[x, &weight], detail))?;
+        declare.parameter("weight", &weight, self.weight_init)?;
+        if self.bias {
+            let fan_in = weight[1..].iter().product();
+            let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(fan_in));
+            declare.parameter("bias", &[self.out_channels], init)?;
         }
-        let shape = [self.out_channels, self.kernel[0], self.kernel[1], channels / self.spec.groups];
-        let (x, weight) = (ctx.operand(x)?, ctx.weight("weight", &shape, self.weight_init)?);
+        declare.product(geometry.forward_product());
+        Ok(geometry.y.to_vec())
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        let (x, weight) = (ctx.operand(x)?, ctx.weight("weight")?);
         let y = ctx.graph().conv2d(x, weight, &self.spec)?;
         if !self.bias {
             return Ok(y);
         }
-        let fan_in = shape[1..].iter().product();
-        let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(fan_in));
-        let bias = ctx.parameter("bias", &[self.out_channels], init)?;
+        let bias = ctx.parameter("bias")?;
         ctx.add_bias(y, bias)
     }
 

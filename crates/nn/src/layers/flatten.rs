@@ -1,6 +1,7 @@
 //! Flattening of images for linear layers.
 
 use crate::context::{Context, Module};
+use crate::declare::Declare;
 use chiaro_graph::{Result, Var};
 
 /// `[N, ...]` to `[N, features]`. Images are channels last, so feature `(h W + w) C + c` holds what PyTorch, with channels first,
@@ -9,6 +10,13 @@ use chiaro_graph::{Result, Var};
 pub struct Flatten;
 
 impl Module for Flatten {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        match x {
+            [n, rest @ ..] => Ok(vec![*n, rest.iter().product()]),
+            [] => Err(declare.error("flatten", &[x], "takes x [N, ...]".into())),
+        }
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
         let [n, rest @ ..] = ctx.shape(x) else {
             return Err(ctx.shape_error("flatten", &[&[]], "takes x [N, ...]".into()));

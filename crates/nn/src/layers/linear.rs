@@ -1,7 +1,9 @@
 //! Fully connected layer.
 
 use crate::context::{Context, Module};
+use crate::declare::Declare;
 use crate::init::Init;
+use chiaro_graph::plan::Product;
 use chiaro_graph::{Result, Var};
 
 /// x `[..., in]` times weight `[out, in]` transposed, plus bias `[out]`. Parameters: `weight`, `bias`.
@@ -25,18 +27,27 @@ impl Linear {
 }
 
 impl Module for Linear {
-    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
-        let Some(&features) = ctx.shape(x).last() else {
-            return Err(ctx.shape_error("linear", &[&[]], "takes x [..., in]".into()));
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        let Some((&features, rows)) = x.split_last() else {
+            return Err(declare.error("linear", &[x], "takes x [..., in]".into()));
         };
-        let shape = [self.out_features, features];
-        let (x, weight) = (ctx.operand(x)?, ctx.weight("weight", &shape, self.weight_init)?);
+        declare.parameter("weight", &[self.out_features, features], self.weight_init)?;
+        if self.bias {
+            let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(features));
+            declare.parameter("bias", &[self.out_features], init)?;
+        }
+        let (m, n) = (rows.iter().product(), self.out_features);
+        declare.product(Product { batch: 1, m, n, k: features, busy_rows: false });
+        Ok([rows, &[n]].concat())
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        let (x, weight) = (ctx.operand(x)?, ctx.weight("weight")?);
         let y = ctx.graph().linear(x, weight, None)?;
         if !self.bias {
             return Ok(y);
         }
-        let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(features));
-        let bias = ctx.parameter("bias", &[self.out_features], init)?;
+        let bias = ctx.parameter("bias")?;
         ctx.add_bias(y, bias)
     }
 

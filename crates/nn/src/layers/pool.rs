@@ -1,6 +1,7 @@
 //! Pooling layers over `[N,H,W,C]`.
 
 use crate::context::{Context, Module};
+use crate::declare::Declare;
 use chiaro_graph::{AvgDivisor, PoolSpec, Result, Var};
 
 /// Largest element of each window.
@@ -15,6 +16,10 @@ impl MaxPool2d {
 }
 
 impl Module for MaxPool2d {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        self.0.result(x).map_err(|detail| declare.error("max_pool2d", &[x], detail))
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
         ctx.graph().max_pool2d(x, &self.0)
     }
@@ -41,6 +46,10 @@ impl AvgPool2d {
 }
 
 impl Module for AvgPool2d {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        self.spec.result(x).map_err(|detail| declare.error("avg_pool2d", &[x], detail))
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
         ctx.graph().avg_pool2d(x, &self.spec, self.divisor)
     }
@@ -55,6 +64,13 @@ impl Module for AvgPool2d {
 pub struct GlobalAvgPool;
 
 impl Module for GlobalAvgPool {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        match *x {
+            [n, _, _, c] => Ok(vec![n, c]),
+            _ => Err(declare.error("global_avg_pool2d", &[x], "takes [N,H,W,C]".into())),
+        }
+    }
+
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
         ctx.graph().global_avg_pool2d(x)
     }

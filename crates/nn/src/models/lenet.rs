@@ -1,7 +1,8 @@
 //! LeNet-5, the classic, with ReLU and max pooling.
 
 use crate::context::{Context, Module};
-use crate::layers::{Conv2d, Flatten, Linear, MaxPool2d};
+use crate::declare::Declare;
+use crate::layers::{Activation, Conv2d, Flatten, Linear, MaxPool2d, Sequential};
 use chiaro_graph::{Result, Var};
 
 /// conv-relu-maxpool twice, then linear layers (LeCun et al., 1998, with today's activation and pooling). Parameters are named
@@ -26,22 +27,29 @@ impl LeNet {
         let first = if image[0].min(image[1]) < 32 { 2 } else { 0 };
         LeNet { channels: [6, 16], kernel: 5, padding: [first, 0], hidden: vec![120, 84], classes }
     }
+
+    fn layers(&self) -> Sequential {
+        let mut layers = Sequential::new();
+        for (i, padding) in (1..).zip(self.padding) {
+            let conv = Conv2d::new(self.channels[i - 1], self.kernel).padding(padding);
+            layers = layers.named(&format!("conv{i}"), conv).then(Activation::Relu);
+            layers = layers.named(&format!("pool{i}"), MaxPool2d::new(2));
+        }
+        layers = layers.named("flatten", Flatten);
+        for (i, &features) in (1..).zip(&self.hidden) {
+            layers = layers.named(&format!("fc{i}"), Linear::new(features)).then(Activation::Relu);
+        }
+        layers.named(&format!("fc{}", self.hidden.len() + 1), Linear::new(self.classes))
+    }
 }
 
 impl Module for LeNet {
-    fn forward(&self, ctx: &mut Context<'_>, mut x: Var) -> Result<Var> {
-        for i in 0..2 {
-            let conv = Conv2d::new(self.channels[i], self.kernel).padding(self.padding[i]);
-            x = ctx.call(&format!("conv{}", i + 1), &conv, x)?;
-            x = ctx.graph().relu(x)?;
-            x = ctx.call(&format!("pool{}", i + 1), &MaxPool2d::new(2), x)?;
-        }
-        x = ctx.call("flatten", &Flatten, x)?;
-        for (i, &features) in self.hidden.iter().enumerate() {
-            x = ctx.call(&format!("fc{}", i + 1), &Linear::new(features), x)?;
-            x = ctx.graph().relu(x)?;
-        }
-        ctx.call(&format!("fc{}", self.hidden.len() + 1), &Linear::new(self.classes), x)
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        self.layers().declare(declare, x)
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        self.layers().forward(ctx, x)
     }
 
     fn kind(&self) -> &'static str {

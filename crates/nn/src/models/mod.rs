@@ -13,9 +13,10 @@ pub use small_cnn::SmallCnn;
 
 pub use named::{NamedModel, by_name, named, names, register};
 
-use crate::context::{Context, Mode, Module};
+use crate::context::{Context, Module};
+use crate::declare::Declared;
 use crate::error::Result;
-use chiaro_graph::{DType, Graph, Var};
+use chiaro_graph::{DType, GraphError, Var};
 
 /// This project's own models: name, the images it was made for, and its layers for a number of classes and an image's height,
 /// width and channels.
@@ -40,20 +41,29 @@ pub struct Model {
     pub classes: usize,
     /// The layers: `[N,H,W,C]` to `[N,classes]`.
     pub module: Box<dyn Module>,
+    declared: Declared,
 }
 
 impl Model {
-    /// A model of one's own; the layers are recorded once to see that they fit.
+    /// A model of one's own.
     ///
     /// # Errors
     /// If a layer does not fit its input, or the result is not `[N,classes]`.
     pub fn new(name: &str, image: [usize; 3], classes: usize, module: impl Module + 'static) -> Result<Model> {
-        let model = Model { name: name.to_string(), image, classes, module: Box::new(module) };
-        let mut graph = Graph::new();
         let [h, w, c] = image;
-        let x = graph.input("images", &[1, h, w, c], DType::F32)?;
-        model.record(&mut Context::new(&mut graph, Mode::Eval, None), x)?;
-        Ok(model)
+        let x = [1, h, w, c];
+        let (declared, logits) = Declared::of(&module, &x)?;
+        if logits != [1, classes] {
+            let detail = format!("the model must give {:?}", [1, classes]);
+            let shapes = vec![x.to_vec(), logits];
+            return Err(GraphError::Shape { op: name.into(), shapes, detail, path: String::new() }.into());
+        }
+        Ok(Model { name: name.to_string(), image, classes, module: Box::new(module), declared })
+    }
+
+    /// What its layers declare for one image: parameters, statistics, shapes and work.
+    pub fn declared(&self) -> &Declared {
+        &self.declared
     }
 
     /// Records the layers on images `[N,H,W,C]`, giving f32 logits `[N,classes]`.
@@ -61,7 +71,7 @@ impl Model {
     /// # Errors
     /// If a layer does not fit its input, or the result is not `[N,classes]`.
     pub fn record(&self, ctx: &mut Context<'_>, images: Var) -> chiaro_graph::Result<Var> {
-        let logits = self.module.forward(ctx, images)?;
+        let logits = ctx.record(&self.declared, |ctx| self.module.forward(ctx, images))?;
         let want = [ctx.shape(images)[0], self.classes];
         if ctx.shape(logits) != want {
             let shapes = [ctx.shape(images), ctx.shape(logits)];

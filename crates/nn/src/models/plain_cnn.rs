@@ -1,7 +1,8 @@
 //! The CNNs of many tutorials: two convolutions without padding and two dense layers.
 
 use crate::context::{Context, Module};
-use crate::layers::{Conv2d, Flatten, Linear, MaxPool2d};
+use crate::declare::Declare;
+use crate::layers::{Activation, Conv2d, Flatten, Linear, MaxPool2d, Sequential};
 use chiaro_graph::{Result, Var};
 
 /// Convolutions of 32 and 64 channels, 3x3 without padding, then 128 dense features. On 64x64 with a pool after each convolution
@@ -14,20 +15,30 @@ pub struct PlainCnn {
     pub pool_after_first: bool,
 }
 
-impl Module for PlainCnn {
-    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
-        let x = ctx.call("conv1", &Conv2d::new(32, 3), x)?;
-        let mut x = ctx.graph().relu(x)?;
+impl PlainCnn {
+    fn layers(&self) -> Sequential {
+        let mut layers = Sequential::new().named("conv1", Conv2d::new(32, 3)).then(Activation::Relu);
         if self.pool_after_first {
-            x = ctx.call("pool1", &MaxPool2d::new(2), x)?;
+            layers = layers.named("pool1", MaxPool2d::new(2));
         }
-        let x = ctx.call("conv2", &Conv2d::new(64, 3), x)?;
-        let x = ctx.graph().relu(x)?;
-        let x = ctx.call("pool2", &MaxPool2d::new(2), x)?;
-        let x = ctx.call("flatten", &Flatten, x)?;
-        let x = ctx.call("fc1", &Linear::new(128), x)?;
-        let x = ctx.graph().relu(x)?;
-        ctx.call("fc2", &Linear::new(self.classes), x)
+        layers
+            .named("conv2", Conv2d::new(64, 3))
+            .then(Activation::Relu)
+            .named("pool2", MaxPool2d::new(2))
+            .named("flatten", Flatten)
+            .named("fc1", Linear::new(128))
+            .then(Activation::Relu)
+            .named("fc2", Linear::new(self.classes))
+    }
+}
+
+impl Module for PlainCnn {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        self.layers().declare(declare, x)
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        self.layers().forward(ctx, x)
     }
 
     fn kind(&self) -> &'static str {

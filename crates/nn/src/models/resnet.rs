@@ -1,7 +1,8 @@
 //! Residual networks for small images (arXiv:1512.03385).
 
 use crate::context::{Context, Module};
-use crate::layers::{BasicBlock, BatchNorm2d, Conv2d, GlobalAvgPool, Linear};
+use crate::declare::Declare;
+use crate::layers::{Activation, BasicBlock, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Sequential};
 use chiaro_graph::{Result, Var};
 
 /// A 3x3 stem without pooling, stages of basic blocks of which all but the first halve the image, global average pooling and a
@@ -27,26 +28,30 @@ impl ResNet {
     pub fn resnet18(classes: usize) -> ResNet {
         ResNet { widths: vec![64, 128, 256, 512], blocks: 2, classes }
     }
-}
 
-impl Module for ResNet {
-    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+    fn layers(&self) -> Sequential {
         let stem = Conv2d::new(self.widths.first().copied().unwrap_or(0), 3)
             .padding(1)
             .without_bias()
             .weight_init(BasicBlock::weight_init());
-        let x = ctx.call("conv1", &stem, x)?;
-        let x = ctx.call("bn1", &BatchNorm2d::new(), x)?;
-        let mut x = ctx.graph().relu(x)?;
+        let mut layers = Sequential::new().named("conv1", stem).named("bn1", BatchNorm2d::new()).then(Activation::Relu);
         for (stage, &out_channels) in self.widths.iter().enumerate() {
             for index in 0..self.blocks {
                 let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                let block = BasicBlock { out_channels, stride };
-                x = ctx.call(&format!("layer{}.{index}", stage + 1), &block, x)?;
+                layers = layers.named(&format!("layer{}.{index}", stage + 1), BasicBlock { out_channels, stride });
             }
         }
-        let x = ctx.call("avgpool", &GlobalAvgPool, x)?;
-        ctx.call("fc", &Linear::new(self.classes), x)
+        layers.named("avgpool", GlobalAvgPool).named("fc", Linear::new(self.classes))
+    }
+}
+
+impl Module for ResNet {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        self.layers().declare(declare, x)
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        self.layers().forward(ctx, x)
     }
 
     fn kind(&self) -> &'static str {
