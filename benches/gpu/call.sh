@@ -32,8 +32,8 @@ tuned=(devices tune steps-tuned)
 # A step's time limit in seconds.
 limit() {
   case $1 in
-    devices) echo 15 ;; verify) echo 75 ;; peaks) echo 20 ;; steps) echo 60 ;; torch) echo 90 ;; products) echo 35 ;;
-    convolutions) echo 45 ;; depthwise) echo 15 ;; networks) echo 40 ;; starts) echo 30 ;; train) echo 45 ;; tune) echo 140 ;; steps-tuned) echo 45 ;;
+    devices) echo 15 ;; verify) echo 75 ;; peaks) echo 20 ;; steps) echo 45 ;; torch) echo 75 ;; products) echo 35 ;;
+    convolutions) echo 75 ;; depthwise) echo 15 ;; networks) echo 40 ;; starts) echo 30 ;; train) echo 45 ;; tune) echo 140 ;; steps-tuned) echo 45 ;;
     *) return 1 ;;
   esac
 }

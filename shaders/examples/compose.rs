@@ -46,14 +46,14 @@ fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<Kernel>, ShaderE
     };
     let strided = Conv2d { input: [32, 32], in_channels: 64, stride: [2, 2], ..conv };
     match kind {
-        "matmul" => product.kernel(tile),
+        "matmul" => product.kernel(tile, 1),
         "matmul_nt" => {
             product.b.transposed = true;
-            product.kernel(tile)
+            product.kernel(tile, 1)
         }
         "matmul_tn" => {
             product.a.transposed = true;
-            product.kernel(tile)
+            product.kernel(tile, 1)
         }
         "conv2d" => conv.forward(tile),
         "conv2d_few" => Conv2d { in_channels: 3, input: [32, 32], ..conv }.forward(tile),

@@ -78,10 +78,17 @@ alias MatrixB = coop_mat16x16<f16, B>;
 alias MatrixC = coop_mat16x16<f32, C>;
 
 // Rows are eight elements longer than what they hold.
-var<workgroup> a_tile: array<f16, max(TILE_M * (TILE_K + 8u), TILE_K * (TILE_M + 8u))>;
-var<workgroup> b_tile: array<f16, max(TILE_N * (TILE_K + 8u), TILE_K * (TILE_N + 8u))>;
-// One matrix of sums for each part, on its way to the epilogue.
-var<workgroup> c_tile: array<f32, TILE_PARTS * MATRIX_SIZE * MATRIX_SIZE>;
+alias ATile = vec4<f16>;
+alias BTile = vec4<f16>;
+const A_LANES: u32 = 4u;
+const B_LANES: u32 = 4u;
+var<workgroup> a_tile: array<ATile, max(TILE_M * (TILE_K + 8u), TILE_K * (TILE_M + 8u)) / A_LANES>;
+var<workgroup> b_tile: array<BTile, max(TILE_N * (TILE_K + 8u), TILE_K * (TILE_N + 8u)) / B_LANES>;
+// Some matrices of sums of each part, on their way to the epilogue.
+alias CTile = vec4<f32>;
+const C_LANES: u32 = 4u;
+const C_MATRICES: u32 = 1u;
+var<workgroup> c_tile: array<CTile, TILE_PARTS * C_MATRICES * MATRIX_SIZE * MATRIX_SIZE / C_LANES>;
 
 // Called once for each output element; index is the element's index in the output tensor.
 fn epilogue(value: f32, index: u32) -> f32 {
@@ -128,7 +135,7 @@ fn main(
     let a_k = thread % 4u * 4u;
     let a_at0 = thread / 4u + 0u;
     let a_row0 = a_row(z, m0 + a_at0);
-    let a_to0 = a_at0 * 24u + a_k;
+    let a_to0 = a_at0 * 6u + a_k / 4u;
     var a_next0 = vec4<f16>();
     let b_at = thread % 8u * 4u;
     let b_row0 = b_column(z, n0 + b_at + 0u);
@@ -136,7 +143,7 @@ fn main(
     let b_row2 = b_column(z, n0 + b_at + 2u);
     let b_row3 = b_column(z, n0 + b_at + 3u);
     let b_k0 = thread / 8u + 0u;
-    let b_to0 = b_k0 * 40u + b_at;
+    let b_to0 = b_k0 * 10u + b_at / 4u;
     var b_next0 = vec4<f16>();
     for (var turn = 0u; turn < TILE_PARTS; turn += subgroups) {
         let part = min(turn + subgroup, TILE_PARTS - 1u);
@@ -158,14 +165,8 @@ fn main(
             }
         }
         while (k < range.y) {
-            a_tile[a_to0 + 0u] = a_next0[0];
-            a_tile[a_to0 + 1u] = a_next0[1];
-            a_tile[a_to0 + 2u] = a_next0[2];
-            a_tile[a_to0 + 3u] = a_next0[3];
-            b_tile[b_to0 + 0u] = b_next0[0];
-            b_tile[b_to0 + 1u] = b_next0[1];
-            b_tile[b_to0 + 2u] = b_next0[2];
-            b_tile[b_to0 + 3u] = b_next0[3];
+            a_tile[a_to0 + 0u] = a_next0;
+            b_tile[b_to0 + 0u] = b_next0;
             workgroupBarrier();
             k += TILE_K;
             if (k < range.y) {
@@ -182,26 +183,25 @@ fn main(
                 }
             }
             {
-                let a_from0 = (m + 0u) * 24u + 0u;
-                let a0 = coopLoadT<MatrixA>(&a_tile[a_from0], 24u);
-                let b_from0 = 0u + n + 0u;
-                let b0 = coopLoadT<MatrixB>(&b_tile[b_from0], 40u);
+                let a_from0 = (m + 0u) * 6u + 0u;
+                let a0 = coopLoadT<MatrixA>(&a_tile[a_from0], 6u);
+                let b_from0 = 0u + (n + 0u) / 4u;
+                let b0 = coopLoadT<MatrixB>(&b_tile[b_from0], 10u);
                 sum0_0 = coopMultiplyAdd(a0, b0, sum0_0);
             }
             workgroupBarrier();
         }
-        let slot = min(subgroup, TILE_PARTS - 1u) * (MATRIX_SIZE * MATRIX_SIZE);
+        let slot = min(subgroup, TILE_PARTS - 1u) * (C_MATRICES * MATRIX_SIZE * MATRIX_SIZE / C_LANES);
         if (turn + subgroup < TILE_PARTS) {
-            coopStoreT(sum0_0, &c_tile[slot], 16u);
+            let slot0 = slot + 0u;
+            coopStoreT(sum0_0, &c_tile[slot0], 4u);
         }
         workgroupBarrier();
         if (turn + subgroup < TILE_PARTS) {
             for (var e = lane; e < 64u; e += lanes) {
-                let row = e / 4u;
-                let column = e % 4u * 4u;
-                let at = slot + row * 16u + column;
-                let four = vec4<f32>(c_tile[at], c_tile[at + 1u], c_tile[at + 2u], c_tile[at + 3u]);
-                store4(c_row(z, m0 + m + 0u + row), n0 + n + 0u + column, four);
+                let crow = c_row(z, m0 + m + 0u + e / 4u);
+                let column = n0 + n + e % 4u * 4u;
+                store4(crow, column + 0u, c_tile[slot + 0u + e]);
             }
         }
         workgroupBarrier();

@@ -1,12 +1,16 @@
 // Operands of a batched matrix product: any strides, two batch dimensions, broadcast where a batch stride is 0.
 // One of each operand's two strides is 1; loads of four (A_WIDTH, B_WIDTH) go along it. All strides count elements.
+// k may be cut into PARTS of CHUNK terms: z = (matrix, part), the result is [PARTS, matrices, M, N], and sum_parts adds the parts.
 
 const GEMM_M: u32 = 16u;
 const GEMM_N: u32 = 16u;
 const GEMM_K: u32 = 16u;
 const BATCH_0: u32 = 1u;
 const BATCH_1: u32 = 1u;
-const GEMM_Z: u32 = BATCH_0 * BATCH_1;
+const PARTS: u32 = 1u;
+// A multiple of TILE_K.
+const CHUNK: u32 = 16u;
+const GEMM_Z: u32 = BATCH_0 * BATCH_1 * PARTS;
 const K_MASKED: bool = true;
 
 const A_BATCH_0: u32 = 0u;
@@ -33,7 +37,8 @@ alias CWord = f32;
 @group(0) @binding(2) var<storage, read_write> c: array<CWord>;
 
 fn k_range(z: u32) -> vec2<u32> {
-    return vec2<u32>(0u, GEMM_K);
+    let first = z % PARTS * CHUNK;
+    return vec2<u32>(first, min(first + CHUNK, GEMM_K));
 }
 
 struct ARow { base: u32 }
@@ -44,7 +49,8 @@ struct CRow { base: u32, valid: bool }
 
 // Rows past the last are clamped: their products are never stored.
 fn a_row(z: u32, m: u32) -> ARow {
-    let batch = z / BATCH_1 * A_BATCH_0 + z % BATCH_1 * A_BATCH_1;
+    let matrix = z / PARTS;
+    let batch = matrix / BATCH_1 * A_BATCH_0 + matrix % BATCH_1 * A_BATCH_1;
     return ARow((batch + min(m, A_LAST) * A_M) / A_WIDTH);
 }
 
@@ -58,7 +64,8 @@ fn a_fetch(row: ARow, step: AStep) -> AVal {
 }
 
 fn b_column(z: u32, n: u32) -> BColumn {
-    let batch = z / BATCH_1 * B_BATCH_0 + z % BATCH_1 * B_BATCH_1;
+    let matrix = z / PARTS;
+    let batch = matrix / BATCH_1 * B_BATCH_0 + matrix % BATCH_1 * B_BATCH_1;
     return BColumn((batch + min(n, B_LAST) * B_N) / B_WIDTH);
 }
 
@@ -72,5 +79,6 @@ fn b_fetch(column: BColumn, step: BStep) -> BVal {
 }
 
 fn c_row(z: u32, m: u32) -> CRow {
-    return CRow((z * GEMM_M + m) * GEMM_N, m < GEMM_M);
+    let matrix = z % PARTS * (BATCH_0 * BATCH_1) + z / PARTS;
+    return CRow((matrix * GEMM_M + m) * GEMM_N, m < GEMM_M);
 }

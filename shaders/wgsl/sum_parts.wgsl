@@ -4,8 +4,8 @@ alias OutElem = f32;
 const PARTS: u32 = 4u;
 const COUNT: u32 = 64u;
 
-@group(0) @binding(0) var<storage, read> parts: array<f32>; // [PARTS, COUNT]
-@group(0) @binding(1) var<storage, read_write> y: array<OutElem>; // [COUNT]
+@group(0) @binding(0) var<storage, read_write> y: array<OutElem>; // [COUNT]
+@group(0) @binding(1) var<storage, read> parts: array<f32>; // [PARTS, COUNT]
 
 fn epilogue(value: f32, index: u32) -> f32 {
     return value;

@@ -1,6 +1,7 @@
 //! The adapters of this machine: what each can do, in a form that can be printed, and the wgpu handles behind them.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use wgpu::{Backend, Backends, DeviceType, Features};
 
@@ -125,12 +126,7 @@ impl Adapters {
     /// [`GpuError::UnknownBackend`] when `WGPU_BACKEND` is set and names nothing usable.
     pub fn enumerate() -> Result<Self, GpuError> {
         let backends = wanted_backends(std::env::var("WGPU_BACKEND").ok().as_deref())?;
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-        descriptor.backends = backends;
-        // Not the defaults: in debug builds they look for validation layers, which need not be installed.
-        descriptor.flags = wgpu::InstanceFlags::empty().with_env();
-        let instance = wgpu::Instance::new(descriptor);
-        let mut entries: Vec<_> = pollster::block_on(instance.enumerate_adapters(backends))
+        let mut entries: Vec<_> = pollster::block_on(instance(backends).enumerate_adapters(backends))
             .into_iter()
             .map(|adapter| (summarize(&adapter), adapter))
             .collect();
@@ -155,6 +151,23 @@ impl Adapters {
         let (summary, adapter) = &self.entries[index];
         Ok(Choice { summary: summary.clone(), why, adapter: adapter.clone() })
     }
+}
+
+/// The instance of these backends, one for the whole process: NVIDIA's driver (580) answers about 33 in a process, opened
+/// one after the other, and no more.
+fn instance(backends: Backends) -> wgpu::Instance {
+    static INSTANCES: Mutex<Vec<(Backends, wgpu::Instance)>> = Mutex::new(Vec::new());
+    let mut instances = INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, instance)) = instances.iter().find(|(of, _)| *of == backends) {
+        return instance.clone();
+    }
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = backends;
+    // Not the defaults: in debug builds they look for validation layers, which need not be installed.
+    descriptor.flags = wgpu::InstanceFlags::empty().with_env();
+    let instance = wgpu::Instance::new(descriptor);
+    instances.push((backends, instance.clone()));
+    instance
 }
 
 /// The backends to look at, given the value of `WGPU_BACKEND`.

@@ -63,7 +63,7 @@ fn conv_lengths(conv: &Conv2d) -> [u32; 3] {
 const CASES: [Case; 4] = [
     Case {
         name: "the matrix product",
-        make: |s, tile| s.product.kernel(tile),
+        make: |s, tile| s.product.kernel(tile, 1),
         lengths: |Shapes { product: p, .. }| [p.m * p.k, p.k * p.n, p.m * p.n],
         terms: |s| s.product.k,
     },
@@ -253,7 +253,10 @@ mod tests {
         };
         let shader = GpuError::Shader { label: "x".to_owned(), message: "no such instruction".to_owned() };
         let (kept, reasons) = judge(Tile::COOPERATIVE.to_vec(), fails(shader)).expect("only a shader");
-        assert!(kept.is_empty() && reasons.len() == 6 && reasons[0].contains("no such instruction"), "{reasons:?}");
+        assert!(
+            kept.is_empty() && reasons.len() == Tile::COOPERATIVE.len() && reasons[0].contains("no such instruction"),
+            "{reasons:?}"
+        );
         let lost = GpuError::DeviceLost { reason: "reset".to_owned() };
         assert!(judge(Tile::COOPERATIVE.to_vec(), fails(lost)).is_err());
     }

@@ -43,8 +43,8 @@ fn shared(tile: &Tile) -> &'static str {
     if sides(tile) <= tile.depth { "b_tile" } else { "column_tile" }
 }
 
-/// Workgroup memory that every device has.
-const PORTABLE_BYTES: u32 = 32 << 10;
+/// Workgroup memory that GPUs have, but for the smallest.
+pub(super) const PORTABLE_BYTES: u32 = 32 << 10;
 
 impl Tile {
     /// Can this tile reduce columns of its results, on any device?
@@ -54,19 +54,9 @@ impl Tile {
             Memory::Direct => return false,
             Memory::Workgroup if shared(self) == "b_tile" => 0,
             Memory::Workgroup => sides(self) * self.columns,
-            Memory::Cooperative { .. } => {
-                columns.values() * sides(self) * self.columns + (columns.tails() - 1) * matrices(self)
-            }
+            Memory::Cooperative { .. } => columns.values() * sides(self) * self.columns,
         };
         self.workgroup_bytes() + 4 * more <= PORTABLE_BYTES
-    }
-}
-
-/// Elements of a matrix of every part of a cooperative tile.
-fn matrices(tile: &Tile) -> u32 {
-    match tile.memory {
-        Memory::Cooperative { size } => size * size * tile.parts(),
-        _ => 0,
     }
 }
 
@@ -87,11 +77,7 @@ pub(super) fn declare(source: Source, product: &Product, tile: &Tile) -> Result<
     let mut code = format!("{COLUMN_PARTS}\n\nstruct Tails {{ {fields}}}\nvar<private> tails: Tails;\n");
     if matches!(tile.memory, Memory::Cooperative { .. }) {
         let sums = product.columns.values() * sides(tile) * tile.columns;
-        let more = (tails - 1) * matrices(tile);
         let _ = writeln!(code, "var<workgroup> column_tile: array<f32, {sums}>;");
-        if more > 0 {
-            let _ = writeln!(code, "var<workgroup> tail_tile: array<f32, {more}>;");
-        }
     } else if shared(tile) == "column_tile" {
         let _ = writeln!(code, "var<workgroup> column_tile: array<vec4<f32>, {}>;", sides(tile) * tile.columns / 4);
     }

@@ -1,8 +1,10 @@
 //! Writes the body of the cooperative skeleton for one tile: matrices of 8x8 or 16x16 that a subgroup multiplies.
 
-use super::cooperative_columns as columns;
+use std::ops::Range;
+
+use super::cooperative_columns as sums;
 use super::shared::open_loop;
-use super::side::Side;
+use super::side::{Side, over};
 use super::{Columns, Tile};
 use crate::Source;
 
@@ -13,7 +15,10 @@ pub(super) fn set_types(source: Source, size: u32, tile: &Tile) -> Source {
         .set_alias("MatrixB", &format!("coop_mat{size}x{size}<f16, B>"))
         .set_alias("MatrixC", &format!("coop_mat{size}x{size}<f32, C>"))
         .set_const("TILE_PARTS", tile.parts())
+        .set_const("C_MATRICES", tile.stored_at_once())
         .set_const("MATRIX_SIZE", size)
+        .set_alias("CTile", if c_lanes(size) == 4 { "vec4<f32>" } else { "f32" })
+        .set_const("C_LANES", c_lanes(size))
 }
 
 /// The statements of `region body`. The outer loop has one turn if there are as many subgroups as parts: how large a
@@ -24,9 +29,6 @@ pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: Columns)
     let mut lines = Vec::new();
     a.prepare(&mut lines, tile);
     b.prepare(&mut lines, tile);
-    if reduced != Columns::None {
-        columns::clear(&mut lines, tile, reduced);
-    }
     lines.push("for (var turn = 0u; turn < TILE_PARTS; turn += subgroups) {".into());
     lines.push("let part = min(turn + subgroup, TILE_PARTS - 1u);".into());
     lines.push(format!("let m = part / {across}u * {}u;", tile.thread_rows));
@@ -50,18 +52,30 @@ pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: Columns)
     }
     lines.push("workgroupBarrier();".into());
     lines.push("}".into());
-    lines.push("let slot = min(subgroup, TILE_PARTS - 1u) * (MATRIX_SIZE * MATRIX_SIZE);".into());
-    for (i, j) in grid(rows, columns) {
-        store_matrix(&mut lines, size, i, j, reduced);
-        if reduced != Columns::None {
-            columns::add_matrix(&mut lines, tile, [size, i, j], reduced);
-        }
+    lines
+        .push("let slot = min(subgroup, TILE_PARTS - 1u) * (C_MATRICES * MATRIX_SIZE * MATRIX_SIZE / C_LANES);".into());
+    let together = tile.stored_at_once();
+    let groups = columns / together;
+    if reduced != Columns::None {
+        sums::clear(&mut lines, columns, groups, reduced);
+    }
+    for (i, group) in grid(rows, groups) {
+        store_matrices(&mut lines, size, i, group * together..(group + 1) * together, group, reduced);
+    }
+    if reduced != Columns::None {
+        sums::finish(&mut lines, tile, size, groups, reduced);
     }
     lines.push("}".into());
     if reduced != Columns::None {
-        columns::put(&mut lines, tile, reduced);
+        sums::put(&mut lines, tile, reduced);
     }
     lines
+}
+
+/// Elements in a word of the results on their way.
+fn c_lanes(size: u32) -> u32 {
+    // As for operands: Metal, which has the small matrices, stores them to scalars.
+    if size == 16 { 4 } else { 1 }
 }
 
 fn grid(rows: u32, columns: u32) -> impl Iterator<Item = (u32, u32)> {
@@ -79,11 +93,12 @@ fn load_matrix(
     k: u32,
 ) {
     let name = side.name;
-    let pitch = side.pitch(tile);
+    let lanes = side.lanes(tile);
+    let pitch = side.pitch(tile) / lanes;
     let along_k = side.operand.along_k;
     let at = match along_k {
-        true => format!("({first} + {offset}u) * {pitch}u + {k}u"),
-        false => format!("{}u + {first} + {offset}u", k * pitch),
+        true => format!("({first} + {offset}u) * {pitch}u + {}u", k / lanes),
+        false => format!("{}u + ({first} + {offset}u){}", k * pitch, over(lanes)),
     };
     let row_major = along_k == (name == "a");
     let load = if row_major { "coopLoadT" } else { "coopLoad" };
@@ -91,26 +106,39 @@ fn load_matrix(
     lines.push(format!("let {name}{number} = {load}<Matrix{role}>(&{name}_tile[{name}_from{number}], {pitch}u);"));
 }
 
-/// One matrix of sums goes through workgroup memory, since an element's place in the registers is not known.
-fn store_matrix(lines: &mut Vec<String>, size: u32, i: u32, j: u32, reduced: Columns) {
+/// Matrices of sums go through workgroup memory, since an element's place in the registers is not known: those of some
+/// neighbouring columns at once.
+fn store_matrices(lines: &mut Vec<String>, size: u32, i: u32, columns: Range<u32>, group: u32, reduced: Columns) {
+    let (fours, lanes) = (size / 4, c_lanes(size));
+    let places = columns.clone().zip((0..).step_by((size * size / lanes) as usize));
     lines.push("if (turn + subgroup < TILE_PARTS) {".into());
-    lines.push(format!("coopStoreT(sum{i}_{j}, &c_tile[slot], {size}u);"));
+    for (j, place) in places.clone() {
+        lines.push(format!("let slot{j} = slot + {place}u;"));
+        lines.push(format!("coopStoreT(sum{i}_{j}, &c_tile[slot{j}], {}u);", size / lanes));
+    }
     lines.push("}".into());
     lines.push("workgroupBarrier();".into());
     lines.push("if (turn + subgroup < TILE_PARTS) {".into());
-    lines.push(format!("for (var e = lane; e < {}u; e += lanes) {{", size * size / 4));
-    lines.push(format!("let row = e / {}u;", size / 4));
-    lines.push(format!("let column = e % {}u * 4u;", size / 4));
-    lines.push(format!("let at = slot + row * {size}u + column;"));
-    lines.push("let four = vec4<f32>(c_tile[at], c_tile[at + 1u], c_tile[at + 2u], c_tile[at + 3u]);".into());
-    let stored = format!("store4(c_row(z, m0 + m + {}u + row), n0 + n + {}u + column, four);", i * size, j * size);
-    if reduced == Columns::None {
-        lines.push(stored);
-    } else {
-        lines.push(format!("let tails_here = {stored}"));
-        for r in 0..reduced.tails() {
-            let tile = columns::tail_place(size, r);
-            lines.extend((0..4).map(|c| format!("{tile}at + {c}u] = tails_here.t{r}[{c}];")));
+    lines.push(format!("for (var e = lane; e < {}u; e += lanes) {{", size * fours));
+    lines.push(format!("let crow = c_row(z, m0 + m + {}u + e / {fours}u);", i * size));
+    lines.push(format!("let column = n0 + n + e % {fours}u * 4u;"));
+    if reduced != Columns::None {
+        sums::see(lines, group, reduced);
+    }
+    for (j, place) in places {
+        let four = match lanes {
+            4 => format!("c_tile[slot + {place}u + e]"),
+            _ => {
+                let each = (0..4).map(|c| format!("c_tile[slot + {}u + e * 4u]", place + c));
+                format!("vec4<f32>({})", each.collect::<Vec<_>>().join(", "))
+            }
+        };
+        let stored = format!("store4(crow, column + {}u, {four});", j * size);
+        if reduced == Columns::None {
+            lines.push(stored);
+        } else {
+            lines.push(format!("let tails{j} = {stored}"));
+            sums::add(lines, j, group, reduced);
         }
     }
     lines.push("}".into());

@@ -1,74 +1,86 @@
-//! Reductions down the columns of a cooperative tile: a matrix of results lies in workgroup memory as it is stored, where a
-//! subgroup adds up its columns; the parts of the tile are put together at the end.
+//! Reductions down the columns of a cooperative tile. A lane sees the same four columns of every matrix, so it keeps their sums or
+//! moments in registers; the lanes of a subgroup are put together by shuffles, the parts of the tile through workgroup memory.
 
 use super::columns::sides;
 use super::{Columns, Tile};
 
-/// The expression for an element of the results that the epilogue left in `t{r}`, up to its index.
-pub(super) fn tail_place(size: u32, r: u32) -> String {
-    match r {
-        0 => "c_tile[".into(),
-        _ => format!("tail_tile[{}u * TILE_PARTS + ", (r - 1) * size * size),
+/// What a lane keeps of each matrix of columns. Matrices that are stored together (a group) have one count.
+pub(super) fn clear(lines: &mut Vec<String>, columns: u32, groups: u32, reduced: Columns) {
+    for j in 0..columns {
+        lines.extend((0..reduced.tails()).map(|r| format!("var down{r}_{j} = vec4<f32>();")));
+        if reduced == Columns::Moments {
+            lines.push(format!("var squares_{j} = vec4<f32>();"));
+        }
+    }
+    if reduced == Columns::Moments {
+        lines.extend((0..groups).map(|g| format!("var seen_{g} = 0.0;")));
     }
 }
 
-/// Sets all sums to 0.
-pub(super) fn clear(lines: &mut Vec<String>, tile: &Tile, reduced: Columns) {
-    let count = reduced.values() * sides(tile) * tile.columns;
-    lines.push(format!("for (var i = thread; i < {count}u; i += THREADS) {{"));
-    lines.push("column_tile[i] = 0.0;".into());
+/// A row more is seen of the matrices of a group: `crow` tells whether it is one.
+pub(super) fn see(lines: &mut Vec<String>, group: u32, reduced: Columns) {
+    if reduced == Columns::Moments {
+        lines.push(format!("seen_{group} += select(0.0, 1.0, crow.valid);"));
+    }
+}
+
+/// Adds the four that the epilogue left in `tails{j}` (Welford 1962 for moments).
+pub(super) fn add(lines: &mut Vec<String>, j: u32, group: u32, reduced: Columns) {
+    if reduced != Columns::Moments {
+        lines.extend((0..reduced.tails()).map(|r| format!("down{r}_{j} += tails{j}.t{r};")));
+        return;
+    }
+    lines.push("if (crow.valid) {".into());
+    lines.push(format!("let apart = tails{j}.t0 - down0_{j};"));
+    lines.push(format!("down0_{j} += apart / seen_{group};"));
+    lines.push(format!("squares_{j} += apart * (tails{j}.t0 - down0_{j});"));
     lines.push("}".into());
 }
 
-/// Adds the matrix of row `i` and column `j` of the subgroup's part.
-pub(super) fn add_matrix(lines: &mut Vec<String>, tile: &Tile, [size, i, j]: [u32; 3], reduced: Columns) {
-    let across = tile.columns / tile.thread_columns;
-    lines.push("if (turn + subgroup < TILE_PARTS) {".into());
-    lines.push(format!("for (var column = lane; column < {size}u; column += lanes) {{"));
-    lines.push(format!("let to = part / {across}u * TILE_N + n + {}u + column;", j * size));
+/// Puts the lanes of a subgroup together; the first ones write what the part of the tile gives. `fours` lanes have a row.
+pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, size: u32, groups: u32, reduced: Columns) {
+    let columns = tile.thread_columns / size;
+    let fours = size / 4;
+    let group = |j: u32| j / (columns / groups);
+    lines.push(format!("for (var mask = {fours}u; mask < lanes; mask *= 2u) {{"));
     if reduced == Columns::Moments {
-        add_moments(lines, tile, size, i);
+        // Chan, Golub, LeVeque 1979.
+        for g in 0..groups {
+            lines.push(format!("let others_{g} = subgroupShuffleXor(seen_{g}, mask);"));
+            lines.push(format!("let share_{g} = others_{g} / max(seen_{g} + others_{g}, 1.0);"));
+            lines.push(format!("let weight_{g} = seen_{g} * share_{g};"));
+            lines.push(format!("seen_{g} += others_{g};"));
+        }
+        for j in 0..columns {
+            let g = group(j);
+            lines.push(format!("let apart_{j} = subgroupShuffleXor(down0_{j}, mask) - down0_{j};"));
+            lines.push(format!(
+                "squares_{j} += subgroupShuffleXor(squares_{j}, mask) + apart_{j} * apart_{j} * weight_{g};"
+            ));
+            lines.push(format!("down0_{j} += apart_{j} * share_{g};"));
+        }
     } else {
-        for r in 0..reduced.tails() {
-            let place = tail_place(size, r);
-            lines.push(format!("var total{r} = 0.0;"));
-            lines.push(format!("for (var row = 0u; row < {size}u; row++) {{"));
-            lines.push(format!("total{r} += {place}slot + row * {size}u + column];"));
-            lines.push("}".into());
-            lines.push(format!("column_tile[to + {}u] += total{r};", r * sides(tile) * tile.columns));
+        for j in 0..columns {
+            lines
+                .extend((0..reduced.tails()).map(|r| format!("down{r}_{j} += subgroupShuffleXor(down{r}_{j}, mask);")));
         }
     }
     lines.push("}".into());
+    let across = tile.columns / tile.thread_columns;
+    lines.push(format!("if (turn + subgroup < TILE_PARTS && lane < {fours}u) {{"));
+    lines.push(format!("let to = part / {across}u * TILE_N + n + lane * 4u;"));
+    for j in 0..columns {
+        for value in 0..reduced.values() {
+            let from = if reduced == Columns::Moments && value == 1 {
+                format!("squares_{j}")
+            } else {
+                format!("down{value}_{j}")
+            };
+            let first = value * sides(tile) * tile.columns + j * size;
+            lines.extend((0..4).map(|c| format!("column_tile[to + {}u] = {from}[{c}];", first + c)));
+        }
+    }
     lines.push("}".into());
-    lines.push("workgroupBarrier();".into());
-}
-
-/// Mean and squares of a matrix's column, joined with those of the matrices above it (Chan, Golub, LeVeque 1979).
-fn add_moments(lines: &mut Vec<String>, tile: &Tile, size: u32, i: u32) {
-    let squares_at = sides(tile) * tile.columns;
-    let text = format!(
-        "let rows = min({size}u, GEMM_M - min(GEMM_M, m0 + m + {}u));
-if (rows > 0u) {{
-var total = 0.0;
-for (var row = 0u; row < rows; row++) {{
-total += c_tile[slot + row * {size}u + column];
-}}
-let mean = total / f32(rows);
-var squares = 0.0;
-for (var row = 0u; row < rows; row++) {{
-let far = c_tile[slot + row * {size}u + column] - mean;
-squares += far * far;
-}}
-let above = {}.0;
-let share = f32(rows) / (above + f32(rows));
-let apart = mean - column_tile[to];
-column_tile[to] += apart * share;
-column_tile[to + {squares_at}u] += squares + apart * apart * above * share;
-}}",
-        i * size,
-        i * size,
-    );
-    lines.extend(text.lines().map(str::to_string));
 }
 
 /// Puts the parts of the tile together and writes what they give.

@@ -89,18 +89,19 @@ impl Product {
         if let Memory::Cooperative { size } = tile.memory {
             text = cooperative::set_types(text, size, tile);
         }
-        if tile.memory == Memory::Workgroup {
+        let element = if cooperative { "f16" } else { "f32" };
+        if tile.memory != Memory::Direct {
             let [a_lanes, b_lanes] = unroll::lanes(tile, &a, &b);
             text = text
-                .set_alias("ATile", shared::word_type(a_lanes))
-                .set_alias("BTile", shared::word_type(b_lanes))
+                .set_alias("ATile", &shared::word_type(a_lanes, element))
+                .set_alias("BTile", &shared::word_type(b_lanes, element))
                 .set_const("A_LANES", a_lanes)
                 .set_const("B_LANES", b_lanes);
         }
         for (name, operand) in [("A", &a), ("B", &b)] {
             text = text
                 .set_alias(&format!("{name}Word"), &operand.elem.word(operand.width))
-                .set_alias(&format!("{name}Val"), &word(if cooperative { "f16" } else { "f32" }, operand.width))
+                .set_alias(&format!("{name}Val"), &word(element, operand.width))
                 .set_const(&format!("{name}_WIDTH"), operand.width);
         }
         text = text.set_alias("CWord", &self.c.elem.word(self.c.width));

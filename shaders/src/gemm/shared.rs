@@ -4,13 +4,9 @@ use super::Tile;
 use super::side::Side;
 use super::unroll::{multiply, multiply_row, segment};
 
-/// The type of a word.
-pub(super) fn word_type(lanes: u32) -> &'static str {
-    match lanes {
-        1 => "f32",
-        2 => "vec2<f32>",
-        _ => "vec4<f32>",
-    }
+/// The type of a word of so many elements.
+pub(super) fn word_type(lanes: u32, element: &str) -> String {
+    if lanes == 1 { element.to_owned() } else { format!("vec{lanes}<{element}>") }
 }
 
 /// Stores four elements to `tile` from word `base` on.

@@ -33,7 +33,8 @@ impl Side<'_> {
         let read = if self.name == "a" && !self.operand.along_k { tile.thread_rows.min(4) } else { 4 };
         match tile.memory {
             Memory::Workgroup => read,
-            // Cooperative matrices are loaded from scalars.
+            // Vulkan loads matrices from vectors too, which are aligned better; Metal, which has the small ones, from scalars.
+            Memory::Cooperative { size: 16 } => 4,
             Memory::Cooperative { .. } | Memory::Direct => 1,
         }
     }
@@ -81,7 +82,8 @@ impl Side<'_> {
             lines.push(format!("let {name}_at{j} = thread / {fours}u + {further}u;"));
             lines.push(format!("let {name}_row{j} = {locate}(z, {origin} + {name}_at{j});"));
             if matches!(tile.memory, Memory::Cooperative { .. }) {
-                lines.push(format!("let {name}_to{j} = {name}_at{j} * {}u + {name}_k;", self.pitch(tile)));
+                let (lanes, pitch) = (self.lanes(tile), self.pitch(tile) / self.lanes(tile));
+                lines.push(format!("let {name}_to{j} = {name}_at{j} * {pitch}u + {name}_k{};", over(lanes)));
                 continue;
             }
             let at = format!("{name}_at{j}");
@@ -153,7 +155,7 @@ impl Side<'_> {
 }
 
 /// What turns a number of elements into one of words.
-fn over(lanes: u32) -> String {
+pub(super) fn over(lanes: u32) -> String {
     if lanes == 1 { String::new() } else { format!(" / {lanes}u") }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::columns::PORTABLE_BYTES;
 use crate::ShaderError;
 
 /// Where the elements that a thread multiplies come from.
@@ -55,9 +56,11 @@ impl Tile {
     pub const FOURS: [Self; 2] =
         [Self::new(Memory::Workgroup, [128, 64, 16], [8, 4]), Self::new(Memory::Workgroup, [64, 128, 16], [4, 8])];
 
-    /// The cooperative tiles that a tuner may try for f16 operands where the device has matrices of the size.
-    pub const COOPERATIVE: [Self; 6] = [
+    /// The cooperative tiles for f16 operands where the device has matrices of the size, the first that suits a product first.
+    pub const COOPERATIVE: [Self; 8] = [
+        Self::LONG_PRODUCTS,
         Self::new(Memory::Cooperative { size: 16 }, [128, 128, 32], [64, 32]),
+        Self::new(Memory::Cooperative { size: 16 }, [128, 64, 32], [64, 32]),
         Self::new(Memory::Cooperative { size: 16 }, [64, 64, 32], [32, 32]),
         Self::new(Memory::Cooperative { size: 16 }, [32, 32, 32], [16, 16]),
         Self::new(Memory::Cooperative { size: 8 }, [64, 64, 32], [32, 32]),
@@ -65,11 +68,15 @@ impl Tile {
         Self::new(Memory::Cooperative { size: 8 }, [32, 32, 16], [16, 16]),
     ];
 
+    /// 64x64 a subgroup: half the loads of a matrix a multiplication of 32x32, and an epilogue that only many terms pay for.
+    pub const LONG_PRODUCTS: Self = Self::new(Memory::Cooperative { size: 16 }, [128, 128, 32], [64, 64]);
+
     /// The tiles that a tuner may try; each passes [`Tile::check`].
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::LARGE,
         Self::FOURS[0],
         Self::FOURS[1],
+        Self::new(Memory::Workgroup, [64, 128, 16], [8, 8]),
         Self::new(Memory::Workgroup, [128, 32, 16], [8, 4]),
         Self::new(Memory::Workgroup, [64, 64, 16], [8, 8]),
         Self::MEDIUM,
@@ -115,13 +122,31 @@ impl Tile {
         match self.memory {
             Memory::Workgroup => 4 * self.depth * (self.rows + self.columns),
             Memory::Direct => 0,
-            // At most: the longer pitch of both operands, and a matrix of f32 for each subgroup.
+            // At most: the longer pitch of both operands, and matrices of f32 for each subgroup.
             Memory::Cooperative { size } => {
-                let along = (self.rows + self.columns) * (self.depth + 8);
-                let across = self.depth * (self.rows + self.columns + 16);
-                2 * (if along > across { along } else { across }) + 4 * size * size * self.parts()
+                self.matrix_operand_bytes() + 4 * size * size * self.parts() * self.stored_at_once()
             }
         }
+    }
+
+    /// Bytes of both operands of a cooperative tile, whichever way they lie.
+    const fn matrix_operand_bytes(&self) -> u32 {
+        let along = (self.rows + self.columns) * (self.depth + 8);
+        let across = self.depth * (self.rows + self.columns + 16);
+        2 * (if along > across { along } else { across })
+    }
+
+    /// Matrices of a cooperative part that go through workgroup memory at once on their way to the result: as many neighbours as
+    /// portable devices have room for, with reductions of columns.
+    pub(super) const fn stored_at_once(&self) -> u32 {
+        let Memory::Cooperative { size } = self.memory else { return 0 };
+        let reductions = 4 * 3 * (self.rows / self.thread_rows) * self.columns;
+        let each = 4 * size * size * self.parts();
+        let mut count = self.thread_columns / size;
+        while count > 1 && self.matrix_operand_bytes() + reductions + each * count > PORTABLE_BYTES {
+            count /= 2;
+        }
+        count
     }
 
     /// Whether the parts divide one another as the generated body needs.

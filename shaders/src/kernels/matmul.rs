@@ -43,13 +43,14 @@ impl MatMul {
         Self { batch: [1, 1], m, n, k, a: operand, b: operand, out: Elem::F32, columns: Columns::None }
     }
 
-    /// The kernel for this shape and tile.
+    /// The kernel for this shape and tile. With more than one of [`MatMul::parts`] it gives `[parts, i, j, m, n]` of f32 for
+    /// [`super::SumParts`] to add.
     ///
     /// # Errors
     /// An extent of 0, a tensor that 32-bit indices do not reach, or a tile that cannot be used.
-    pub fn kernel(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
+    pub fn kernel(&self, tile: &Tile, parts: u32) -> Result<Kernel, ShaderError> {
         let Self { batch: [b0, b1], m, n, k, a, b, out, columns } = *self;
-        for dims in [[b0, b1, m, n], [1, 1, m, k], [1, 1, k, n]] {
+        for dims in [[parts, b0 * b1, m, n], [1, 1, m, k], [1, 1, k, n]] {
             if elements("matmul", &dims)? == 0 {
                 let reason = format!("an extent of {dims:?} is 0");
                 return Err(ShaderError::Shape { kernel: "matmul", reason });
@@ -63,15 +64,17 @@ impl MatMul {
         let a_op = Operand::new(!a.transposed, aligned(&a, if a.transposed { m } else { k }), a.elem);
         let b_op = Operand::new(b.transposed, aligned(&b, if b.transposed { k } else { n }), b.elem);
         let last = |extent: u32, op: &Operand| extent - if op.along_k { 1 } else { op.width };
-        let c_op = Operand::new(false, n, out);
-        let product =
-            Product { operands: "matmul", m, n, z: b0 * b1, phases: b0 * b1, a: a_op, b: b_op, c: c_op, columns };
+        let c_op = Operand::new(false, n, if parts > 1 { Elem::F32 } else { out });
+        let z = b0 * b1 * parts;
+        let product = Product { operands: "matmul", m, n, z, phases: z, a: a_op, b: b_op, c: c_op, columns };
         let (a_last, b_last) = (last(m, &a_op), last(n, &b_op));
         let kernel = product.kernel(tile)?.map_source(|source| {
             source
                 .set_const("GEMM_M", m)
                 .set_const("GEMM_N", n)
                 .set_const("GEMM_K", k)
+                .set_const("PARTS", parts)
+                .set_const("CHUNK", self.chunk(tile, parts))
                 .set_const("BATCH_0", b0)
                 .set_const("BATCH_1", b1)
                 .set_const("K_MASKED", !k.is_multiple_of(tile.depth))
@@ -87,5 +90,15 @@ impl MatMul {
                 .set_const("B_LAST", b_last)
         });
         Ok(kernel)
+    }
+
+    /// How many parts [`MatMul::kernel`] writes when asked for `parts`: at most that, none of them empty.
+    pub fn parts(&self, tile: &Tile, parts: u32) -> u32 {
+        self.k.div_ceil(self.chunk(tile, parts)).max(1)
+    }
+
+    /// Terms of a part: a multiple of the tile's depth.
+    fn chunk(&self, tile: &Tile, parts: u32) -> u32 {
+        self.k.div_ceil(parts.max(1)).next_multiple_of(tile.depth).max(tile.depth)
     }
 }

@@ -15,7 +15,7 @@ pub use images::LoadImages;
 pub use matmul::{MatMul, MatOperand};
 pub use pool2d::{Divisor, Pool2d};
 pub use rows::{CrossEntropy, Rows};
-pub use sum_parts::SumParts;
+pub use sum_parts::{SUMMED_PARTS, SumParts};
 
 use crate::Source;
 

@@ -1,7 +1,10 @@
-//! The fixed-order sum of the parts of a split reduction. Bindings: parts, y.
+//! The fixed-order sum of the parts of a split reduction. Bindings: y, parts.
 
 use crate::dispatch::{elements, spread_elements};
 use crate::{Elem, Kernel, ShaderError, Source};
+
+/// The line that declares the parts; whoever puts more bindings before it replaces the number.
+pub const SUMMED_PARTS: &str = "@group(0) @binding(1) var<storage, read> parts: array<f32>;";
 
 /// `y[i] = sum over p of parts[p, i]`, parts in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

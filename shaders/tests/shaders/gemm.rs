@@ -88,7 +88,7 @@ fn check_matmul(device: &Device, shape: &MatMul, tile: &Tile, elem: Elem) {
     let (a, a64) = random(1, batch * m * k, elem);
     let (b, b64) = random(2, batch * k * n, elem);
     let expected = naive_matmul(shape, &a64, &b64);
-    let kernel = shape.kernel(tile).expect("a kernel");
+    let kernel = shape.kernel(tile, 1).expect("a kernel");
     let got = device.run(&kernel, &[a, b], blank(expected.len(), elem));
     let error = relative_error(&got.f64(), &expected);
     assert!(error < tolerance(elem), "{tile} {shape:?}: {error}");
@@ -177,7 +177,7 @@ fn an_epilogue_sees_each_output_element_once_with_its_index() {
     for shape in [MatMul::new(9, 8, 4), MatMul::new(9, 7, 5)] {
         for tile in some_tiles(shape.n as usize, Elem::F32) {
             let count = (shape.m * shape.n) as usize;
-            let kernel = shape.kernel(tile).expect("a kernel").map_source(|s| {
+            let kernel = shape.kernel(tile, 1).expect("a kernel").map_source(|s| {
                 s.replace_fn(
                     "epilogue",
                     "@group(0) @binding(3) var<storage, read_write> seen: array<f32>;

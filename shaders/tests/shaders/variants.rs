@@ -11,7 +11,7 @@ pub fn all() -> Vec<(String, Kernel)> {
     for (i, tile) in Tile::ALL.iter().enumerate() {
         let elem = if i % 2 == 0 { Elem::F32 } else { Elem::F16 };
         for shape in matmuls(elem) {
-            push(&mut list, format!("{tile} {shape:?}"), shape.kernel(tile));
+            push(&mut list, format!("{tile} {shape:?}"), shape.kernel(tile, 1));
         }
         for conv in convs(elem) {
             push(&mut list, format!("{tile} forward {conv:?}"), conv.forward(tile));
@@ -35,7 +35,7 @@ fn reducing(list: &mut Vec<(String, Kernel)>, tile: &Tile, elem: Elem) {
     let all = [Columns::Moments, Columns::Sums(1), Columns::Sums(2), Columns::Sums(3)];
     for columns in all.into_iter().filter(|&c| tile.reduces(c)) {
         let shape = MatMul { columns, ..matmuls(elem)[4] };
-        push(list, format!("{tile} {shape:?}"), shape.kernel(tile));
+        push(list, format!("{tile} {shape:?}"), shape.kernel(tile, 1));
         for conv in convs(elem).into_iter().filter(|c| !c.is_depthwise()).take(4) {
             let conv = Conv2d { columns, ..conv };
             push(list, format!("{tile} forward {conv:?}"), conv.forward(tile));
@@ -89,7 +89,7 @@ pub fn cooperative() -> Vec<(String, Kernel)> {
     let mut list = Vec::new();
     for tile in &Tile::COOPERATIVE {
         for shape in matmuls(Elem::F16) {
-            push(&mut list, format!("{tile} {shape:?}"), shape.kernel(tile));
+            push(&mut list, format!("{tile} {shape:?}"), shape.kernel(tile, 1));
         }
         for conv in convs(Elem::F16) {
             push(&mut list, format!("{tile} forward {conv:?}"), conv.forward(tile));

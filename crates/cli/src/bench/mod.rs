@@ -38,6 +38,9 @@ pub struct Args {
     /// Only the row whose name is the whole of --filter
     #[arg(long, requires = "filter")]
     exact: bool,
+    /// Only rows of this precision: f32 or f16
+    #[arg(long, value_name = "PRECISION", value_parser = precision)]
+    precision: Option<DType>,
     /// Write the figures to this file as JSON, dispatch by dispatch
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -89,6 +92,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn precision(text: &str) -> Result<DType, &'static str> {
+    match text {
+        "f32" => Ok(DType::F32),
+        "f16" => Ok(DType::F16),
+        _ => Err("f32 or f16"),
+    }
+}
+
 /// `--dump-kernels`: the kernels of the rows as files.
 fn dumped(args: &Args, cases: &[Workload], folder: &Path) -> anyhow::Result<ExitCode> {
     let mut dump = Dump::new(folder, &args.device.device, &args.switches.options(&args.device)?, &[])?;
@@ -120,7 +131,7 @@ impl Chosen {
         let wanted = singles::STARTS.iter().any(|step| fits(&format!("start {step}")));
         let mut starts = if wanted { chiaro_bench::steps()? } else { vec![] };
         starts.retain(|case| singles::start_name(case).is_some_and(|name| fits(&name)));
-        cases.retain(|case| fits(&case.name));
+        cases.retain(|case| fits(&case.name) && args.precision.is_none_or(|precision| case.dtype == precision));
         let peaks: Vec<Peak> = Peak::ALL.into_iter().filter(|peak| fits(peak.name())).collect();
         if cases.is_empty() && peaks.is_empty() && starts.is_empty() {
             let named = if args.exact { "" } else { "like " };

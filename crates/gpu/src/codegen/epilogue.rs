@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use chiaro_graph::plan::{Operand, Program, Reg, Step, Store};
+use chiaro_shaders::kernels::SUMMED_PARTS;
 use chiaro_shaders::{COLUMN_PARTS, ShaderError, Source};
 
 use super::emit::{Emitter, Lanes, Point};
@@ -77,7 +78,10 @@ pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, Sha
     if own.is_none() {
         text = without_output(&text, &output);
     }
-    text = text.replace(COLUMN_PARTS, &COLUMN_PARTS.replace("binding(3)", &format!("binding({})", binds.len())));
+    // Scratch is bound behind all operands.
+    for (line, number) in [(COLUMN_PARTS, "binding(3)"), (SUMMED_PARTS, "binding(1)")] {
+        text = text.replace(line, &line.replace(number, &format!("binding({})", binds.len())));
+    }
     let text = declare_access(&text, &binds[..first_extra], operands)?;
     Ok(Composed { text, binds })
 }

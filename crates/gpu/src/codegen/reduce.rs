@@ -13,7 +13,9 @@ use super::{Slot, enabled, is_vector, slots, used, views, writable};
 /// Workgroups that fill a large device several times over.
 const WANTED_GROUPS: usize = 1024;
 /// A part has at least this many terms.
-const SHORTEST_PART: usize = 512;
+const SHORTEST_PART: usize = 128;
+/// Fewer terms than this are not split: the second dispatch would take longer.
+const SPLIT_FROM: usize = 1024;
 /// Results of neighbouring threads at the most, where results are neighbours in memory.
 const WIDEST: usize = 32;
 
@@ -35,6 +37,9 @@ pub(crate) fn most_parts(kept: usize, reduced: usize) -> usize {
 }
 
 fn parts(blocks: usize, reduced: usize) -> usize {
+    if reduced < SPLIT_FROM {
+        return 1;
+    }
     (WANTED_GROUPS / blocks.max(1)).min(reduced / SHORTEST_PART).max(1)
 }
 

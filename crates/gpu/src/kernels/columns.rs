@@ -50,7 +50,7 @@ pub(super) fn scratch(kernel: &Kernel, columns: Option<&Columns>, variants: &Var
 
 fn parts(kernel: &Kernel, variants: &Variants) -> Option<ColumnParts> {
     let (rows, tile, phases) = match kernel {
-        Kernel::MatMul(shape) => (shape.m, gemm::tile(shape, variants), shape.batch.iter().product()),
+        Kernel::MatMul(shape) => (shape.m, gemm::tile(shape, true, variants), shape.batch.iter().product()),
         Kernel::Conv2d(shape) => (shape.y[..3].iter().product(), conv::forward_tile(shape, variants), 1),
         Kernel::Conv2dInputGrad(shape) => {
             (shape.phase_rows(), conv::input_grad_tile(shape, variants), shape.spec.stride.iter().product())

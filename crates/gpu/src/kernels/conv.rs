@@ -1,11 +1,11 @@
 //! Convolutions in their three directions.
 
-use chiaro_graph::plan::{ConvShape, Kernel, Product, Step};
-use chiaro_shaders::kernels::{Conv2d, SumParts};
+use chiaro_graph::plan::{ConvShape, Kernel, Step};
+use chiaro_shaders::dispatch::ELEMENT_WORKGROUP;
+use chiaro_shaders::kernels::Conv2d;
 use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
 
-use super::{Dispatch, Part, Variants, columns, composed, extent, extents, input_elem, output_elem};
-use crate::codegen;
+use super::{Dispatch, Variants, columns, composed, extent, extents, input_elem, output_elem, split};
 
 pub(super) fn forward(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
     let (x, w, y) = (input_elem(step, 0)?, input_elem(step, 1)?, output_elem(step));
@@ -50,17 +50,10 @@ pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -
     let (tile, wanted) = split(shape, variants);
     let parts = conv.weight_grad_parts(&tile, wanted)?;
     let kernel = conv.weight_grad(&tile, wanted)?;
-    let output = &step.program.stores[0];
     if parts == 1 && output_elem(step) == Elem::F32 {
         return Ok(vec![composed(step, kernel)?]);
     }
-    let inputs = codegen::with_loads(kernel.source, step)?;
-    let mut first = Dispatch::of_operands(inputs.text, &inputs.binds, kernel.workgroups);
-    first.parts.insert(step.inputs.len(), Part::Scratch);
-    let sum = SumParts { parts, count: extent(shape.w.iter().product())?, out: output_elem(step) }.kernel()?;
-    let wgsl = sum.source.build()?;
-    let parts = vec![Part::Scratch, Part::Operand(output.operand)];
-    Ok(vec![first, Dispatch { wgsl, parts, workgroups: sum.workgroups }])
+    split::dispatches(step, kernel, parts, extent(shape.w.iter().product())?)
 }
 
 /// f32 elements of scratch of a weight gradient: its parts.
@@ -76,12 +69,13 @@ pub(super) fn weight_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
 
 /// The tile, and the parts in which terms are summed: at most as many as without any choice, since scratch is planned so.
 fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
-    let whole @ Product { batch: groups, m, n, k: terms, .. } = shape.weight_grad_product();
+    let product = shape.weight_grad_product();
     let of = |variants: &Variants| {
-        // Splitting the terms fills the device, so tiles may be as large as the shape has use for.
-        let tile = variants.tile(Product { batch: groups * terms.div_ceil(256), k: terms.min(256), ..whole });
-        let tiles = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * groups;
-        (tile, variants.weight_grad_parts(tiles, terms) as u32)
+        let (tile, tiles) = split::tile(product, variants);
+        // Depthwise kernels know no tiles: a thread has a tap of a channel.
+        let elements = shape.w.iter().product::<usize>();
+        let workgroups = if is_depthwise(shape) { elements.div_ceil(ELEMENT_WORKGROUP as usize) } else { tiles };
+        (tile, variants.weight_grad_parts(workgroups, product.k) as u32)
     };
     let (tile, parts) = of(variants);
     (tile, parts.min(of(&variants.plain()).1))

@@ -4,7 +4,7 @@ use chiaro_graph::plan::{MatMulShape, Step};
 use chiaro_shaders::kernels::{MatMul, MatOperand};
 use chiaro_shaders::{ShaderError, Tile};
 
-use super::{Dispatch, Variants, columns, composed, extent, input_elem, output_elem};
+use super::{Dispatch, Variants, columns, composed, extent, input_elem, output_elem, split};
 
 pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
     let batch = merged_batch(shape);
@@ -30,8 +30,9 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
         out: output_elem(step),
         columns: columns::of(step),
     };
-    let tile = tile(shape, variants);
-    let mut kernel = product.kernel(&tile)?;
+    let (tile, wanted) = split(shape, step.columns.is_some(), variants);
+    let parts = product.parts(&tile, wanted);
+    let mut kernel = product.kernel(&tile, parts)?;
     if batch.len() > 2 {
         let a = with_batch("fn a_row(z: u32, m: u32) -> ARow", "ARow", "min(m, A_LAST) * A_M", "A", &batch, |b| b.1);
         let b =
@@ -40,12 +41,34 @@ pub(super) fn dispatches(step: &Step, shape: &MatMulShape, variants: &Variants) 
             });
         kernel = kernel.map_source(|source| source.replace_fn("a_row", &a).replace_fn("b_column", &b));
     }
+    if parts > 1 {
+        return split::dispatches(step, kernel, parts, extent(all * shape.m * shape.n)?);
+    }
     columns::with_merge(step, composed(step, kernel)?, variants)
 }
 
-/// The tile of a product.
-pub(super) fn tile(shape: &MatMulShape, variants: &Variants) -> Tile {
-    variants.tile(shape.product())
+/// The tile of a product of which columns are reduced or not.
+pub(super) fn tile(shape: &MatMulShape, reduces: bool, variants: &Variants) -> Tile {
+    split(shape, reduces, variants).0
+}
+
+/// f32 elements of scratch of a product whose terms are summed in parts.
+pub(super) fn scratch(shape: &MatMulShape, variants: &Variants) -> usize {
+    match split(shape, false, variants).1 {
+        1 => 0,
+        parts => parts as usize * shape.batch.iter().product::<usize>() * shape.m * shape.n,
+    }
+}
+
+/// The tile, and the parts in which terms are summed: more than one where the tiles of the result alone do not fill the device,
+/// and at most as many as without any choice, since scratch is planned so.
+fn split(shape: &MatMulShape, reduces: bool, variants: &Variants) -> (Tile, u32) {
+    let product = shape.product();
+    let parts = |variants: &Variants| if reduces { 1 } else { variants.product_parts(product) as u32 };
+    match parts(variants).min(parts(&variants.plain())) {
+        1 => (variants.tile(product), 1),
+        parts => (split::tile(product, variants).0, parts),
+    }
 }
 
 type BatchAxis = (usize, usize, usize);
@@ -62,7 +85,7 @@ fn with_batch(
     let mut inner = 1;
     let mut terms = vec![];
     for axis in batch.iter().rev() {
-        terms.push(format!("z / {inner}u % {}u * {}u", axis.0, stride(axis)));
+        terms.push(format!("z / PARTS / {inner}u % {}u * {}u", axis.0, stride(axis)));
         inner *= axis.0;
     }
     format!("{head} {{\n    return {result}(({} + {within}) / {operand}_WIDTH);\n}}\n", terms.join(" + "))

@@ -10,6 +10,7 @@ mod pointwise;
 mod pool;
 mod reduce;
 mod rows;
+mod split;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -86,7 +87,7 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
 /// The tile that a step's matrix product or convolution gets; none for other kernels.
 pub(crate) fn tile(step: &Step, variants: &Variants) -> Option<Tile> {
     match &step.kernel {
-        Kernel::MatMul(shape) => (shape.k > 0).then(|| gemm::tile(shape, variants)),
+        Kernel::MatMul(shape) => (shape.k > 0).then(|| gemm::tile(shape, step.columns.is_some(), variants)),
         Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) | Kernel::Conv2dWeightGrad(shape)
             if conv::is_depthwise(shape) =>
         {
@@ -120,6 +121,7 @@ pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Var
     match kernel {
         _ if reduced.is_some() => columns::scratch(kernel, reduced, variants),
         Kernel::Reduce { prologue, kept, results } => reduce::scratch(prologue, *kept, results.len()),
+        Kernel::MatMul(shape) => gemm::scratch(shape, variants),
         Kernel::Conv2dWeightGrad(shape) => conv::scratch(shape, variants),
         Kernel::Moments { axis, rows, columns } => rows::scratch(*axis, *rows, *columns),
         _ => 0,
@@ -130,28 +132,44 @@ pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Var
 pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let has_epilogue = |kernel: &Kernel| kernel.has_epilogue() || matches!(kernel, Kernel::LoadImages(_));
     let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
-    let plain = PlanOptions { scratch: SCRATCH[variants.class().index()], ..plain };
+    let OfClass { scratch, load_price } = OF_CLASS[variants.class().index()];
+    let plain = PlanOptions { scratch, load_price, ..plain };
     match variants.class() {
         Class::Software => plain,
         Class::Gpu(..) => PlanOptions { columns: columns::reduces_columns, loads: conv::computes_input, ..plain },
     }
 }
 
-type Scratch = fn(&Kernel, Option<&Columns>) -> usize;
+/// What plans ask of a class of devices.
+#[derive(Clone, Copy)]
+struct OfClass {
+    scratch: fn(&Kernel, Option<&Columns>) -> usize,
+    load_price: fn(&Kernel, usize) -> u64,
+}
 
-/// The scratch of each class of devices. A plan takes plain functions, which know nothing but their arguments.
-const SCRATCH: [Scratch; Class::ALL.len()] = [
-    scratch_of::<0>,
-    scratch_of::<1>,
-    scratch_of::<2>,
-    scratch_of::<3>,
-    scratch_of::<4>,
-    scratch_of::<5>,
-    scratch_of::<6>,
+/// That of each class: a plan takes plain functions, which know nothing but their arguments.
+const OF_CLASS: [OfClass; Class::ALL.len()] = [
+    of_class::<0>(),
+    of_class::<1>(),
+    of_class::<2>(),
+    of_class::<3>(),
+    of_class::<4>(),
+    of_class::<5>(),
+    of_class::<6>(),
+    of_class::<7>(),
+    of_class::<8>(),
 ];
+
+const fn of_class<const CLASS: usize>() -> OfClass {
+    OfClass { scratch: scratch_of::<CLASS>, load_price: load_price_of::<CLASS> }
+}
 
 fn scratch_of<const CLASS: usize>(kernel: &Kernel, columns: Option<&Columns>) -> usize {
     scratch(kernel, columns, &Variants::of(Class::ALL[CLASS]))
+}
+
+fn load_price_of<const CLASS: usize>(kernel: &Kernel, input: usize) -> u64 {
+    variants::load_price(kernel, input, Class::ALL[CLASS])
 }
 
 /// A shader's kernel with the step's program as its epilogue.

@@ -81,7 +81,8 @@ fn training_steps_of_models_take_few_dispatches() {
     let small = training_step("small-cnn", [28, 28, 1], 64, wide, &mut seen);
     assert!(small <= 60, "{small} dispatches of the small CNN");
     let resnet = training_step("resnet18", [32, 32, 3], 128, wide, &mut seen);
-    assert!(resnet <= 160, "{resnet} dispatches of ResNet-18");
+    // 160 where every input that can be is computed as it is read; the last stages' readings cost more than the passes they save.
+    assert!(resnet <= 172, "{resnet} dispatches of ResNet-18");
     // In 16 bits beside these: copies of weights, images and the logits' gradient, the check of all gradients in two passes, and the
     // loss scale.
     let half = training_step("resnet18", [32, 32, 3], 128, chiaro_nn::Precision::f16(), &mut seen);

@@ -94,7 +94,7 @@ pub fn of(name: &str) -> Option<u32> {
 }
 
 /// Whether `part` stands in `name` and no letter or digit follows it: an A100 is no A10.
-fn contains_word(name: &str, part: &str) -> bool {
+pub(super) fn contains_word(name: &str, part: &str) -> bool {
     name.match_indices(part).any(|(at, _)| !name[at + part.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 

@@ -1,16 +1,17 @@
 //! Which variant of a kernel a device gets: the one place where tiles and splits are chosen.
 
-use chiaro_graph::plan::Product;
+use chiaro_graph::plan::{Kernel, Product};
 use chiaro_shaders::{Memory, Tile};
 
 use super::class::{Class, Registers, Size};
+use super::split;
 
 /// A variant that was found for one kernel, in place of what its shape suggests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Choice {
     /// The tile of a matrix product or convolution.
     pub tile: Option<Tile>,
-    /// Parts of a weight gradient; never more than the plan has scratch for.
+    /// Parts of a product that is summed in parts; never more than the plan has scratch for.
     pub parts: Option<u32>,
     /// Invocations of a workgroup that reduces.
     pub threads: Option<u32>,
@@ -34,7 +35,7 @@ impl Variants {
     /// What shapes alone suggest on a device of this class.
     pub const fn of(class: Class) -> Variants {
         let choice = Choice { tile: None, parts: None, threads: None };
-        Variants { class, cooperative: [false; 6], choice }
+        Variants { class, cooperative: [false; Tile::COOPERATIVE.len()], choice }
     }
 
     /// The class of the device.
@@ -82,33 +83,75 @@ impl Variants {
     fn cooperative_tile(&self, product: Product, size: Size) -> Option<Tile> {
         let trusted = Tile::COOPERATIVE.into_iter().zip(self.cooperative).filter(|(_, trusted)| *trusted);
         let all: Vec<Tile> = trusted.map(|(tile, _)| tile).collect();
-        all.iter().find(|tile| suits(tile, product, size)).or(all.last()).copied()
+        let pays = |tile: &&Tile| **tile != Tile::LONG_PRODUCTS || product.k >= LONG;
+        all.iter().filter(pays).find(|tile| suits(tile, product, matrices_filling(size))).or(all.last()).copied()
+    }
+
+    /// Parts in which the terms of a product are summed: 1 where the tiles of its result fill the device.
+    pub fn product_parts(&self, product: Product) -> usize {
+        /// Fewer parts gain less than the second dispatch takes.
+        const FEWEST: usize = 4;
+        let Product { batch, m, n, k, .. } = product;
+        let Class::Gpu(_, size) = self.class else { return 1 };
+        let whole = split::tiles(&self.tile(product), m, n, batch);
+        let parts = |tiles: usize| self.choice.parts.map_or(2 * filling(size) / tiles, |parts| parts as usize);
+        let parts = parts(split::tile(product, self).1.max(1)).min(k / split::SHORTEST);
+        if whole >= 2 * filling(size) || parts < FEWEST { 1 } else { parts }
     }
 
     /// Parts in which the terms of a weight gradient are summed, where `tiles` workgroups make one.
     pub fn weight_grad_parts(&self, tiles: usize, terms: usize) -> usize {
-        const SHORTEST: usize = 256;
         let workgroups = match self.class {
             Class::Software => 8,
             Class::Gpu(_, size) => 4 * filling(size),
         };
         let parts = self.choice.parts.map_or(workgroups / tiles.max(1), |parts| parts as usize);
-        parts.min(terms / SHORTEST).max(1)
+        parts.min(terms / split::SHORTEST).max(1)
     }
 }
 
-/// Workgroups that fill a device: two a unit.
+/// Workgroups that fill a device: one and a half a unit. (256 fill the 132 units of an H100: smaller tiles in larger numbers took
+/// 1.4 to 2 times as long there, docs/performance.md.)
 fn filling(size: Size) -> usize {
     match size {
-        Size::Small => 32,
-        Size::Medium => 128,
-        Size::Large => 264,
+        Size::Small => 24,
+        Size::Medium => 96,
+        Size::Large | Size::Server => 198,
     }
+}
+
+/// Terms from which [`Tile::LONG_PRODUCTS`] pays: 4096 took half the time on an H100, 1152 a fifth more.
+const LONG: usize = 2048;
+
+/// The same of cooperative tiles, whose matrix units are kept busy by fewer: those of one stage reached 104 us with 128 workgroups of
+/// 128x128 where 512 of 64x64 took 156.
+fn matrices_filling(size: Size) -> usize {
+    filling(size) * 5 / 8
+}
+
+/// What an instruction of a computed input costs in this kernel, as elements that could be moved meanwhile. An element is computed
+/// as often as the product reads it, once for each tile. On an H100 a norm and ReLU of 5 instructions cost 0.2 elements at each reading.
+pub(crate) fn load_price(kernel: &Kernel, input: usize, class: Class) -> u64 {
+    let readings = |product: Product| {
+        let Product { batch, m, n, k, .. } = product;
+        let (variants, weight_grad) = (Variants::of(class), matches!(kernel, Kernel::Conv2dWeightGrad(_)));
+        let tile = if weight_grad { split::tile(product, &variants).0 } else { variants.tile(product) };
+        // The weight gradient has its images on the right, all others on the left.
+        let left = !weight_grad || input == 1;
+        let all = if left { m * n.div_ceil(tile.columns as usize) } else { n * m.div_ceil(tile.rows as usize) };
+        (batch * k * all) as u64
+    };
+    let share = match class {
+        Class::Gpu(_, Size::Server) => 24,
+        Class::Gpu(_, Size::Small | Size::Medium | Size::Large) => 96,
+        Class::Software => return 0,
+    };
+    kernel.product().map_or(0, |product| readings(product) / share)
 }
 
 /// Large tiles reuse most; they must still be enough to fill the device.
-fn suits(tile: &Tile, Product { m, n, batch, .. }: Product, size: Size) -> bool {
-    let fills = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * batch >= filling(size);
+fn suits(tile: &Tile, Product { m, n, batch, .. }: Product, filling: usize) -> bool {
+    let fills = m.div_ceil(tile.rows as usize) * n.div_ceil(tile.columns as usize) * batch >= filling;
     fills && m > tile.rows as usize / 2 && n > tile.columns as usize / 2
 }
 
@@ -119,7 +162,7 @@ fn gpu_tile(product: Product, registers: Registers, size: Size) -> Tile {
         Registers::Few => None,
     };
     let mut wanted = largest.into_iter().chain(Tile::FOURS).chain([Tile::MEDIUM]);
-    let found = wanted.find(|tile| suits(tile, product, size));
+    let found = wanted.find(|tile| suits(tile, product, filling(size)));
     found.unwrap_or(if product.m > 16 && product.n > 16 { Tile::SMALL } else { Tile::TINY })
 }
 
@@ -146,9 +189,11 @@ mod tests {
     #[test]
     fn cooperative_tiles_are_used_only_where_they_may_be_trusted() {
         assert_eq!(Variants::GPU.tile(LARGE), Tile::LARGE);
-        let trusting = Variants::GPU.with_cooperative(&Tile::COOPERATIVE[1..3]);
+        let trusting = Variants::GPU.with_cooperative(&Tile::COOPERATIVE[..4]);
         assert_eq!(trusting.tile(LARGE), Tile::COOPERATIVE[1]);
-        assert_eq!(trusting.tile(Product { m: 40, n: 40, ..LARGE }), Tile::COOPERATIVE[2]);
+        assert_eq!(trusting.tile(Product { k: 4096, ..LARGE }), Tile::LONG_PRODUCTS);
+        assert_eq!(trusting.tile(Product { n: 64, ..LARGE }), Tile::COOPERATIVE[2]);
+        assert_eq!(trusting.tile(Product { m: 40, n: 40, ..LARGE }), Tile::COOPERATIVE[3]);
         assert_eq!(trusting.plain().tile(LARGE), Tile::LARGE, "plans count on what every device has");
     }
 
@@ -178,7 +223,7 @@ mod tests {
         assert_eq!(of(Size::Small).tile(product), Tile::LARGE, "32 workgroups");
         assert_ne!(of(Size::Medium).tile(product), Tile::LARGE);
         let parts = [Size::Small, Size::Medium, Size::Large].map(|size| of(size).weight_grad_parts(4, 1 << 20));
-        assert_eq!(parts, [32, 128, 264]);
+        assert_eq!(parts, [24, 96, 198]);
     }
 
     #[test]

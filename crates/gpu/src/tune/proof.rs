@@ -164,7 +164,7 @@ mod tests {
             tuning: Tuning::Off,
             choices: BTreeMap::new(),
             file: None,
-            cooperative: Some(Tile::COOPERATIVE[..3].to_vec()),
+            cooperative: Some(Tile::COOPERATIVE[1..4].to_vec()),
             proofs: Proofs::default(),
             unprobed: false,
             forced: crate::Forced::default(),
@@ -186,13 +186,13 @@ mod tests {
         let mut runs = 0;
         let reasons = tuned.prove_by(&steps, |step, variants| {
             runs += 1;
-            let wrong = large(step) && kernels::tile(step, variants) == Some(Tile::COOPERATIVE[0]);
+            let wrong = large(step) && kernels::tile(step, variants) == Some(Tile::COOPERATIVE[1]);
             Ok(wrong.then(|| "is wrong by 0.1".to_owned()))
         });
         let reasons = reasons.expect("no device is lost");
         assert!(reasons.len() == 1 && reasons[0].ends_with("is wrong by 0.1"), "{reasons:?}");
         let got = tiles(&tuned, &steps);
-        assert_eq!(got[0], Some(Tile::COOPERATIVE[1]), "the next is proved instead");
+        assert_eq!(got[0], Some(Tile::COOPERATIVE[2]), "the next is proved instead");
         assert!(Tile::COOPERATIVE.map(Some).contains(&got[1]));
         assert_eq!(runs, 3);
         assert!(tuned.prove_by(&steps, |_, _| panic!("all is proved")).expect("nothing runs").is_empty());

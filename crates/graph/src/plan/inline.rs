@@ -1,4 +1,4 @@
-//! A pointwise call whose readers can compute its result themselves, as they read it, for fewer bytes moved: a normalised
+//! A pointwise call whose readers can compute its result themselves, as they read it, where that costs less than the bytes it saves: a normalised
 //! activation that only convolutions and masks read, for example.
 
 use super::PlanOptions;
@@ -38,8 +38,8 @@ pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
     drafts.calls.retain(|_| gone.next() == Some(false));
 }
 
-/// The readers of a call's result as they are when they compute it themselves; `None` if one of them can't, or if more bytes
-/// would be moved than before.
+/// The readers of a call's result as they are when they compute it themselves; `None` if one of them can't, or if that costs more
+/// than the call.
 fn readers_without(
     drafts: &Drafts,
     dependencies: &Dependencies,
@@ -62,24 +62,28 @@ fn readers_without(
     let mut touching = dependencies.naming(region.storage);
     touching.retain(|&i| i != call);
     let mut as_input = false;
+    let mut price = 0;
     let mut changed = vec![];
     for &i in &touching {
         let reader = &drafts.calls[i];
         if reader.writes().any(|w| w.storage == region.storage) {
             return None;
         }
-        as_input |= reader.inputs.iter().any(|&o| reader.operands[o] == *region);
+        for input in (0..reader.inputs.len()).filter(|&input| reader.operands[reader.inputs[input]] == *region) {
+            as_input = true;
+            price += (options.load_price)(&reader.kernel, input) * producer.program.instrs.len() as u64;
+        }
         let merged = with_code(reader, producer, region, store.reg, options)?;
         changed.push((i, merged));
     }
-    let before = moved(producer) + touching.iter().map(|&i| moved(&drafts.calls[i])).sum::<usize>();
-    let after: usize = changed.iter().map(|(_, reader)| moved(reader)).sum();
+    let before = moved(producer) + touching.iter().map(|&i| moved(&drafts.calls[i])).sum::<u64>();
+    let after = price + changed.iter().map(|(_, reader)| moved(reader)).sum::<u64>();
     (as_input && after < before).then_some(changed)
 }
 
 /// Elements that a call reads and writes.
-fn moved(call: &Draft) -> usize {
-    call.operands.iter().map(|r| r.len).sum()
+fn moved(call: &Draft) -> u64 {
+    call.operands.iter().map(|r| r.len as u64).sum()
 }
 
 fn with_code(reader: &Draft, producer: &Draft, region: &Region, result: Reg, options: &PlanOptions) -> Option<Draft> {

@@ -78,6 +78,9 @@ pub struct PlanOptions {
     pub columns: fn(&Kernel) -> bool,
     /// Kernels whose input of this number may be computed as it is read ([`Load`]).
     pub loads: fn(&Kernel, usize) -> bool,
+    /// What one instruction of the code that computes this input costs the kernel, as elements that could be moved meanwhile: kernels
+    /// read an element many times, and compute it each time.
+    pub load_price: fn(&Kernel, usize) -> u64,
     /// An epilogue may write over an operand that it reads: so where the kernel's own result does not reach memory before it.
     pub epilogue_in_place: bool,
     /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
@@ -96,6 +99,7 @@ impl Default for PlanOptions {
             scratch: |_, _| 0,
             columns: |_| false,
             loads: |_, _| false,
+            load_price: |_, _| 0,
             has_epilogue: Kernel::has_epilogue,
             epilogue_in_place: true,
             fuse: true,
