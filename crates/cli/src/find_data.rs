@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use chiaro::data::Layout;
 
 /// `data/mnist` in the working directory or above it, else above the program itself (its repository's `target` folder).
 pub fn mnist() -> anyhow::Result<PathBuf> {
@@ -13,9 +14,9 @@ pub fn mnist() -> anyhow::Result<PathBuf> {
 fn above_any<'a>(mut starts: impl Iterator<Item = &'a Path>) -> anyhow::Result<PathBuf> {
     starts.find_map(above).ok_or_else(|| {
         anyhow!(
-            "no data: name a folder with --data (IDX files, CIFAR-10, or train/ and val/ with a folder for each class); \
-             without it, data/mnist is looked for in the working directory and above, and above the program, \
-             but is not there"
+            "no data: name a folder with --data ({}); without it, data/mnist is looked for in the working directory and \
+             above, and above the program, but is not there",
+            Layout::looked_for()
         )
     })
 }

@@ -1,26 +1,46 @@
 //! How a data set lies on disk, and which splits it has.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::layouts::{DiskLayout, LAYOUTS};
 use crate::listing::{has_image_name, sorted_entries};
-use crate::{DataError, Split, cifar, idx};
+use crate::{DataError, Split};
 
 /// The most folders that are looked into for a hint.
 const MOST_LOOKED_INTO: usize = 50;
 
 /// How a data set lies on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// IDX files, as MNIST and Fashion-MNIST have them: training and test images.
-    Idx,
-    /// CIFAR-10's binary files: training and test images.
-    Cifar10,
-    /// A folder for each split with a folder for each class.
-    Folders,
+#[derive(Clone, Copy)]
+pub struct Layout(&'static dyn DiskLayout);
+
+impl PartialEq for Layout {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl fmt::Debug for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl Layout {
-    const ALL: [Layout; 3] = [Layout::Idx, Layout::Cifar10, Layout::Folders];
+    /// Its name, such as `CIFAR-10` or `class folders`.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Whether the usual recipe for such data crops and mirrors its images.
+    pub fn crops_and_mirrors(self) -> bool {
+        self.0.crops_and_mirrors()
+    }
+
+    /// What data sets are recognised by.
+    pub fn looked_for() -> String {
+        LAYOUTS.iter().map(|layout| layout.looked_for()).collect::<Vec<_>>().join("; ")
+    }
 
     /// The layout of a folder: the first of which any split is there.
     pub(crate) fn of(folder: &Path) -> Result<Layout, DataError> {
@@ -28,56 +48,35 @@ impl Layout {
         Self::recognised(folder).ok_or_else(|| DataError::UnknownLayout {
             path: folder.to_path_buf(),
             hint: hint(folder),
-            looked_for: "train-images-idx3-ubyte and its three companions (IDX, .gz or not); data_batch_1.bin to \
-                         data_batch_5.bin, test_batch.bin and batches.meta.txt (CIFAR-10); train/ and val/ or test/ with \
-                         a folder for each class (images)"
-                .to_string(),
+            looked_for: Self::looked_for(),
         })
     }
 
-    fn recognised(folder: &Path) -> Option<Layout> {
-        Self::ALL.into_iter().find(|layout| Split::ALL.iter().any(|&split| layout.has(folder, split)))
+    /// What is known of it.
+    pub(crate) fn disk(self) -> &'static dyn DiskLayout {
+        self.0
     }
 
-    /// Whether anything of a split is there.
-    fn has(self, folder: &Path, split: Split) -> bool {
-        match self {
-            Layout::Idx => ["images", "labels"].iter().any(|kind| idx::find(folder, split, kind).is_some()),
-            Layout::Cifar10 => cifar::files(split).iter().any(|name| folder.join(name).is_file()),
-            Layout::Folders => split.folders().iter().any(|name| folder.join(name).is_dir()),
-        }
+    fn recognised(folder: &Path) -> Option<Layout> {
+        let found = LAYOUTS.iter().find(|layout| Split::ALL.iter().any(|&split| layout.has(folder, split)));
+        found.map(|layout| Layout(*layout))
     }
 
     /// The split to evaluate on: validation, else test images.
     pub(crate) fn to_evaluate(self, folder: &Path) -> Result<Split, DataError> {
         let mut splits = [Split::Val, Split::Test].into_iter();
-        let found = splits.find(|&split| self.has(folder, split));
-        found.ok_or_else(|| match self {
-            Layout::Idx | Layout::Cifar10 => self.missing(folder, Split::Test),
-            Layout::Folders => DataError::Missing { path: folder.join("val (or test)") },
-        })
+        let found = splits.find(|&split| self.0.has(folder, split));
+        found.ok_or_else(|| self.0.nothing_to_evaluate(folder).unwrap_or_else(|| self.missing(folder, Split::Test)))
     }
 
     pub(crate) fn check_has(self, folder: &Path, split: Split) -> Result<(), DataError> {
-        if self.has(folder, split) { Ok(()) } else { Err(self.missing(folder, split)) }
+        if self.0.has(folder, split) { Ok(()) } else { Err(self.missing(folder, split)) }
     }
 
     fn missing(self, folder: &Path, split: Split) -> DataError {
-        let cause = match (self, split) {
-            (Layout::Idx | Layout::Cifar10, Split::Val) => "such data has none".to_string(),
-            (Layout::Idx, Split::Train | Split::Test) => format!("{} is missing", idx::file_name(split, "images")),
-            (Layout::Cifar10, Split::Train | Split::Test) => format!("{} is missing", cifar::files(split).join(", ")),
-            (Layout::Folders, _) => format!("there is no folder {}", split.folders().join(" or ")),
-        };
-        let there = Split::ALL.iter().filter(|&&split| self.has(folder, split));
+        let there = Split::ALL.iter().filter(|&&split| self.0.has(folder, split));
         let found = there.map(|split| split.name()).collect::<Vec<_>>().join(" and ");
-        DataError::NoSplit { path: folder.to_path_buf(), split, cause, found }
-    }
-
-    /// The folder of a split of image folders.
-    pub(crate) fn folder_of(self, folder: &Path, split: Split) -> Result<PathBuf, DataError> {
-        let mut folders = split.folders().iter().map(|name| folder.join(name));
-        folders.find(|path| path.is_dir()).ok_or_else(|| DataError::Missing { path: folder.join(split.name()) })
+        DataError::NoSplit { path: folder.to_path_buf(), split, cause: self.0.missing(split), found }
     }
 }
 

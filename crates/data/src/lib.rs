@@ -19,16 +19,15 @@
 //! ```
 
 mod batch;
-mod cifar;
 mod convert;
 mod dataset;
 mod decode;
 mod error;
 mod folder;
 mod format;
-mod idx;
 mod jpeg;
 mod layout;
+mod layouts;
 mod listing;
 mod loader;
 mod memory;

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::convert::converted;
 use crate::layout::Layout;
-use crate::{Channels, DataError, Dataset, FolderNotes, ImageFolder, InMemory, Progress, Split, cifar, idx, threads};
+use crate::{Channels, DataError, Dataset, FolderNotes, Progress, Split, threads};
 
 /// The longest side that images are resized to: a batch of larger ones would fit no memory.
 const MAX_SIDE: usize = 4096;
@@ -88,7 +87,7 @@ pub struct OpenedSplit {
 }
 
 /// Opens the data set in `folder` for training: IDX files (MNIST's four names, plain or gzip; class names from
-/// `classes.txt` where there is one, else 0 to 9), CIFAR-10's binary files, or `train/` and `val/` (also `valid/` or
+/// `classes.txt` where there is one, else 0 to 9), CIFAR's binary files, or `train/` and `val/` (also `valid/` or
 /// `validation/`; `test/` where there is none) with a folder for each class.
 ///
 /// # Errors
@@ -100,19 +99,9 @@ pub fn open(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
     let layout = Layout::of(folder)?;
     layout.check_has(folder, Split::Train)?;
     let split = layout.to_evaluate(folder)?;
-    match layout {
-        Layout::Idx => {
-            let (train, eval) =
-                rayon::join(|| idx::open_split(folder, Split::Train), || idx::open_split(folder, split));
-            let (train, eval) = (train?, eval?);
-            check_sizes(folder, &train, &eval, options)?;
-            in_memory(layout, train, eval, options)
-        }
-        Layout::Cifar10 => {
-            in_memory(layout, cifar::open_split(folder, Split::Train)?, cifar::open_split(folder, split)?, options)
-        }
-        Layout::Folders => open_folders(folder, split, options),
-    }
+    let [(train, mut notes), (eval, eval_notes)] = layout.disk().open_both(folder, split, options)?;
+    notes.add(eval_notes);
+    Ok(Opened { train, eval, split, layout, notes })
 }
 
 /// Opens one split of the data set in `folder`, laid out as [`open`] says, and nothing else of it. Without a `split` it is the
@@ -129,52 +118,6 @@ pub fn open_split(folder: &Path, split: Option<Split>, options: &OpenOptions) ->
         None => layout.to_evaluate(folder)?,
     };
     layout.check_has(folder, split)?;
-    let mut cache = options.cache_bytes;
-    let (set, notes) = match layout {
-        Layout::Idx => (converted(idx::open_split(folder, split)?, options, &mut cache)?, FolderNotes::default()),
-        Layout::Cifar10 => (converted(cifar::open_split(folder, split)?, options, &mut cache)?, FolderNotes::default()),
-        Layout::Folders => {
-            let listing = ImageFolder::list(&layout.folder_of(folder, split)?, options)?;
-            options.tell("decoded", listing.files.len());
-            let (set, notes) = ImageFolder::load(listing, options)?;
-            (Arc::new(set) as Arc<dyn Dataset>, notes)
-        }
-    };
+    let (set, notes) = layout.disk().open(folder, split, options, &mut options.cache_bytes.clone())?;
     Ok(OpenedSplit { set, split, layout, notes })
-}
-
-fn check_sizes(folder: &Path, train: &InMemory, eval: &InMemory, options: &OpenOptions) -> Result<(), DataError> {
-    let size = |set: &InMemory| {
-        let [height, width, _] = set.image_shape();
-        [height, width]
-    };
-    if options.size.is_none() && size(train) != size(eval) {
-        return Err(DataError::ShapesDiffer { path: folder.to_path_buf(), train: size(train), test: size(eval) });
-    }
-    Ok(())
-}
-
-fn in_memory(layout: Layout, train: InMemory, eval: InMemory, options: &OpenOptions) -> Result<Opened, DataError> {
-    let mut cache = options.cache_bytes;
-    Ok(Opened {
-        train: converted(train, options, &mut cache)?,
-        eval: converted(eval, options, &mut cache)?,
-        split: Split::Test,
-        layout,
-        notes: FolderNotes::default(),
-    })
-}
-
-fn open_folders(folder: &Path, split: Split, options: &OpenOptions) -> Result<Opened, DataError> {
-    let layout = Layout::Folders;
-    let train = ImageFolder::list(&layout.folder_of(folder, Split::Train)?, options)?;
-    let eval = ImageFolder::list(&layout.folder_of(folder, split)?, options)?;
-    train.check_for_training()?;
-    eval.check_same_classes(&train)?;
-    options.tell("decoded", train.files.len() + eval.files.len());
-    let (train, mut notes) = ImageFolder::load(train, options)?;
-    let left = OpenOptions { cache_bytes: options.cache_bytes.saturating_sub(train.cached_bytes()), ..options.clone() };
-    let (eval, eval_notes) = ImageFolder::load(eval, &left)?;
-    notes.add(eval_notes);
-    Ok(Opened { train: Arc::new(train), eval: Arc::new(eval), split, layout, notes })
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use chiaro_data::{Channels, DataError, Dataset, ImageFolder, Layout, OpenOptions, decode_file, open};
+use chiaro_data::{Channels, DataError, Dataset, ImageFolder, OpenOptions, decode_file, open};
 use common::{Folder, busy_jpeg, encode, flat_rgb, image_folder, labels, pixels};
 use image::{GrayAlphaImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba, RgbaImage};
 
@@ -23,7 +23,7 @@ fn is_flat(image: &[u8], colour: [u8; 3], by: u8) -> bool {
 fn folders_are_classes_and_sizes_become_one() {
     let folder = image_folder();
     let sets = open(folder.path(), &OpenOptions::default()).unwrap();
-    assert_eq!(sets.layout, Layout::Folders);
+    assert_eq!(sets.layout.name(), "class folders");
     assert_eq!(sets.train.classes(), ["blue", "red"]);
     assert_eq!(sets.train.image_shape(), [64, 64, 3]);
     assert_eq!(labels(&*sets.train), [0, 0, 1, 1]);

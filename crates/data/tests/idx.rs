@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use chiaro_data::{Channels, DataError, Layout, Normalize, OpenOptions, open};
+use chiaro_data::{Channels, DataError, Normalize, OpenOptions, open};
 use common::{Folder, gzip, idx, idx_folder, labels, pixels};
 
 fn open_err(folder: &Folder) -> DataError {
@@ -24,7 +24,7 @@ fn message(folder: &Folder, error: &DataError) -> String {
 fn four_plain_files_open() {
     let folder = idx_folder();
     let sets = open(folder.path(), &OpenOptions::default()).unwrap();
-    assert_eq!(sets.layout, Layout::Idx);
+    assert_eq!(sets.layout.name(), "IDX");
     assert_eq!(sets.train.image_shape(), [2, 3, 1]);
     assert_eq!(labels(&*sets.train), [5, 0, 4]);
     assert_eq!(labels(&*sets.eval), [7, 2]);

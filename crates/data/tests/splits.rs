@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::sync::Arc;
 
-use chiaro_data::{DataError, Layout, OpenOptions, Progress, Split, open, open_split};
+use chiaro_data::{DataError, OpenOptions, Progress, Split, open, open_split};
 use common::{encode, flat_rgb, idx_folder, image_folder, labels, pixels};
 use image::ImageFormat;
 
@@ -30,7 +30,7 @@ fn validation_images_are_watched_and_test_images_kept_for_the_end() {
         (only(Split::Train), Split::Train, 4),
     ] {
         let opened = open_split(folder.path(), asked, &OpenOptions::default()).unwrap();
-        assert_eq!((opened.split, opened.set.len(), opened.layout), (split, images, Layout::Folders));
+        assert_eq!((opened.split, opened.set.len(), opened.layout.name()), (split, images, "class folders"));
     }
 }
 

@@ -17,10 +17,10 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// What suits a data set: crops and mirror images for CIFAR-10's own files, whose usual recipe has them; nothing for
+    /// What suits a data set: crops and mirror images for CIFAR's own files, whose usual recipe has them; nothing for
     /// others, since who knows whether a mirrored image is still of its class.
     pub fn usual(layout: Option<Layout>) -> Augmentation {
-        let both = layout == Some(Layout::Cifar10);
+        let both = layout.is_some_and(Layout::crops_and_mirrors);
         Augmentation { crop: both, flip: both }
     }
 }

@@ -196,7 +196,7 @@ settings! {
 
     /// Random changes of training images, as crop,flip
     augment: Augmentation = Augmentation::default(),
-        Row { value: "CHANGES", usual: "both for CIFAR-10's files, else none", ..Row::PLAIN };
+        Row { value: "CHANGES", usual: "both for CIFAR's files, else none", ..Row::PLAIN };
 
     /// Where the images are while training
     resident: Residency = Residency::Auto,

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::{DiskLayout, Part, both_in_memory, in_memory};
 use crate::dataset::check_labels;
-use crate::{DataError, InMemory, Split, names, regular};
+use crate::{DataError, InMemory, OpenOptions, Split, names, regular};
 
 const IMAGES_MAGIC: u32 = 0x0000_0803;
 const LABELS_MAGIC: u32 = 0x0000_0801;
@@ -18,6 +19,38 @@ const MOST_RESERVED: u64 = 64 << 20;
 /// The largest file, and the most that one may unpack to.
 const MOST_BYTES: u64 = 16 << 30;
 
+/// The layout.
+pub(crate) struct Idx;
+
+impl DiskLayout for Idx {
+    fn name(&self) -> &'static str {
+        "IDX"
+    }
+
+    fn looked_for(&self) -> &'static str {
+        "train-images-idx3-ubyte and its three companions (IDX, .gz or not)"
+    }
+
+    fn has(&self, folder: &Path, split: Split) -> bool {
+        ["images", "labels"].iter().any(|kind| find(folder, split, kind).is_some())
+    }
+
+    fn missing(&self, split: Split) -> String {
+        match split {
+            Split::Val => "such data has none".to_string(),
+            Split::Train | Split::Test => format!("{} is missing", file_name(split, "images")),
+        }
+    }
+
+    fn open(&self, folder: &Path, split: Split, options: &OpenOptions, cache: &mut u64) -> Result<Part, DataError> {
+        in_memory(read_split(folder, split)?, options, cache)
+    }
+
+    fn open_both(&self, folder: &Path, split: Split, options: &OpenOptions) -> Result<[Part; 2], DataError> {
+        both_in_memory(folder, split, options, |split| read_split(folder, split))
+    }
+}
+
 /// What the names of a split's files begin with; there is no validation split.
 fn stem(split: Split) -> Option<&'static str> {
     match split {
@@ -28,13 +61,13 @@ fn stem(split: Split) -> Option<&'static str> {
 }
 
 /// The usual name of a split's file.
-pub(crate) fn file_name(split: Split, kind: &str) -> String {
+fn file_name(split: Split, kind: &str) -> String {
     let dimensions = if kind == "images" { 3 } else { 1 };
     format!("{}-{kind}-idx{dimensions}-ubyte[.gz]", stem(split).unwrap_or("val"))
 }
 
 /// The file of a split in `folder`, by any of its usual names.
-pub(crate) fn find(folder: &Path, split: Split, kind: &str) -> Option<PathBuf> {
+fn find(folder: &Path, split: Split, kind: &str) -> Option<PathBuf> {
     let stem = stem(split)?;
     let dimensions = if kind == "images" { 3 } else { 1 };
     ["-", "."]
@@ -45,7 +78,7 @@ pub(crate) fn find(folder: &Path, split: Split, kind: &str) -> Option<PathBuf> {
 }
 
 /// Opens one split. Class names come from `classes.txt`, one a line, else they are 0 to 9.
-pub(crate) fn open_split(folder: &Path, split: Split) -> Result<InMemory, DataError> {
+fn read_split(folder: &Path, split: Split) -> Result<InMemory, DataError> {
     let locate = |kind: &str| {
         find(folder, split, kind).ok_or_else(|| DataError::Missing { path: folder.join(file_name(split, kind)) })
     };

@@ -1,0 +1,125 @@
+//! CIFAR-10's binary layout: records of a label byte and three 32x32 planes, red, green, blue.
+
+use std::path::{Path, PathBuf};
+
+use super::{DiskLayout, Part, both_in_memory, in_memory};
+use crate::dataset::check_labels;
+use crate::memory::zeroed;
+use crate::{DataError, InMemory, OpenOptions, Split, names, regular};
+
+const SIDE: usize = 32;
+const PLANE: usize = SIDE * SIDE;
+const RECORD: usize = 1 + 3 * PLANE;
+
+/// The largest file.
+const MOST_BYTES: u64 = 4 << 30;
+/// A layout of records: bytes of labels, then the planes.
+pub(crate) struct Cifar {
+    name: &'static str,
+    looked_for: &'static str,
+    train: &'static [&'static str],
+    test: &'static [&'static str],
+    /// The file of class names, one a line.
+    class_file: &'static str,
+}
+
+pub(crate) const CIFAR_10: Cifar = Cifar {
+    name: "CIFAR-10",
+    looked_for: "data_batch_1.bin to data_batch_5.bin, test_batch.bin and batches.meta.txt (CIFAR-10)",
+    train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
+    test: &["test_batch.bin"],
+    class_file: "batches.meta.txt",
+};
+
+impl DiskLayout for Cifar {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn looked_for(&self) -> &'static str {
+        self.looked_for
+    }
+
+    fn has(&self, folder: &Path, split: Split) -> bool {
+        self.files(split).iter().any(|name| folder.join(name).is_file())
+    }
+
+    fn missing(&self, split: Split) -> String {
+        match split {
+            Split::Val => "such data has none".to_string(),
+            Split::Train | Split::Test => format!("{} is missing", self.files(split).join(", ")),
+        }
+    }
+
+    fn crops_and_mirrors(&self) -> bool {
+        true
+    }
+
+    fn open(&self, folder: &Path, split: Split, options: &OpenOptions, cache: &mut u64) -> Result<Part, DataError> {
+        in_memory(self.read(folder, split)?, options, cache)
+    }
+
+    fn open_both(&self, folder: &Path, split: Split, options: &OpenOptions) -> Result<[Part; 2], DataError> {
+        both_in_memory(folder, split, options, |split| self.read(folder, split))
+    }
+}
+
+impl Cifar {
+    /// The files of a split; there is no validation split.
+    fn files(&self, split: Split) -> &'static [&'static str] {
+        match split {
+            Split::Train => self.train,
+            Split::Val => &[],
+            Split::Test => self.test,
+        }
+    }
+
+    fn read(&self, folder: &Path, split: Split) -> Result<InMemory, DataError> {
+        let classes = names::read_list(&folder.join(self.class_file))?;
+        let paths: Vec<PathBuf> = self.files(split).iter().map(|name| folder.join(name)).collect();
+        let records = count(&paths)?;
+        let mut pixels = zeroed("the pixels of CIFAR's files", &[records, 3 * PLANE])?;
+        let mut labels = Vec::new();
+        let mut images = pixels.chunks_exact_mut(3 * PLANE);
+        for path in paths {
+            let bytes = regular::read(&path, MOST_BYTES)?;
+            let before = labels.len();
+            for (record, image) in bytes.chunks_exact(RECORD).zip(&mut images) {
+                labels.push(u32::from(record[0]));
+                interleave(&record[1..], image);
+            }
+            check_labels(&path, &labels[before..], classes.len(), &format!(" in {}", self.class_file))?;
+        }
+        InMemory::new(pixels, labels, [SIDE, SIDE, 3], classes)
+    }
+}
+
+/// Planes to pixels.
+fn interleave(planes: &[u8], image: &mut [u8]) {
+    let (red, others) = planes.split_at(PLANE);
+    let (green, blue) = others.split_at(PLANE);
+    let planes = red.iter().zip(green).zip(blue);
+    let places = image.as_chunks_mut::<3>().0.iter_mut();
+    places.zip(planes).for_each(|(pixel, ((&red, &green), &blue))| *pixel = [red, green, blue]);
+}
+
+/// The records of a split's files. There is no header, so a damaged file shows by a part of a record at its end, or by having
+/// more or fewer records than most of the others.
+fn count(paths: &[PathBuf]) -> Result<usize, DataError> {
+    let mut sizes = Vec::new();
+    for path in paths {
+        sizes.push(std::fs::metadata(path).map_err(|e| DataError::io(path, e))?.len());
+    }
+    let record = RECORD as u64;
+    let alike = |size: u64| sizes.iter().filter(|&&other| other == size).count();
+    // Of sizes that are equally frequent the larger: files are cut more often than they grow.
+    let whole = sizes.iter().filter(|&size| size % record == 0 && *size > 0);
+    let usual = whole.copied().max_by_key(|&size| (alike(size), size)).unwrap_or(record);
+    match paths.iter().zip(&sizes).find(|(_, size)| **size != usual) {
+        None => Ok(paths.len() * (usual / record) as usize),
+        Some((path, &found)) if found > usual => {
+            Err(DataError::TrailingBytes { path: path.clone(), expected: usual, found })
+        }
+        Some((path, &found)) => Err(DataError::Truncated { path: path.clone(), expected: usual, found }),
+    }
+}
