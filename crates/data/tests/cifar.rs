@@ -1,4 +1,4 @@
-//! CIFAR-10's binary layout.
+//! The binary layouts of CIFAR-10 and CIFAR-100.
 
 mod common;
 
@@ -83,4 +83,42 @@ fn a_list_of_classes_with_a_hole_is_refused() {
     folder.write("batches.meta.txt", b"airplane\n\nbird\n");
     let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
     assert!(matches!(error, DataError::BadClassList { .. }), "{error}");
+}
+
+/// A folder of CIFAR-100's files: three images to train on, two to test; each record has a coarse label before the fine one.
+fn cifar_100_folder() -> Folder {
+    let folder = Folder::new();
+    let records =
+        |labels: &[u8]| -> Vec<u8> { labels.iter().flat_map(|&fine| [&[200], &record(fine)[..]].concat()).collect() };
+    folder.write("train.bin", &records(&[3, 0, 2]));
+    folder.write("test.bin", &records(&[1, 3]));
+    folder.write("fine_label_names.txt", b"apple\naquarium_fish\nbaby\nbear\n");
+    folder.write("coarse_label_names.txt", b"aquatic_mammals\nfish\n");
+    folder
+}
+
+#[test]
+fn the_classes_of_cifar_100_are_its_fine_labels() {
+    let folder = cifar_100_folder();
+    let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+    assert_eq!((sets.layout.name(), sets.layout.crops_and_mirrors()), ("CIFAR-100", true));
+    assert_eq!((labels(&*sets.train), labels(&*sets.eval)), (vec![3, 0, 2], vec![1, 3]));
+    assert_eq!(sets.train.classes(), ["apple", "aquarium_fish", "baby", "bear"]);
+    assert_eq!(pixels(&*sets.train, 2)[..6], [0, 2, 255, 1, 2, 254]);
+}
+
+#[test]
+fn faults_of_cifar_100_are_named_and_its_common_names_alone_are_no_data_set() {
+    let folder = cifar_100_folder();
+    let whole = std::fs::read(folder.path().join("train.bin")).unwrap();
+    folder.write("train.bin", &whole[..whole.len() - 1]);
+    let error = open(folder.path(), &OpenOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("train.bin: truncated"), "{error}");
+    folder.write("train.bin", &whole);
+    folder.write("fine_label_names.txt", b"apple\naquarium_fish\nbaby\n");
+    let error = open(folder.path(), &OpenOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("label 3 of image 0") && error.contains("fine_label_names.txt"), "{error}");
+    std::fs::remove_file(folder.path().join("fine_label_names.txt")).unwrap();
+    let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
+    assert!(matches!(error, DataError::UnknownLayout { .. }), "{error}");
 }

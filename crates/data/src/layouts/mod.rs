@@ -11,7 +11,8 @@ use crate::convert::converted;
 use crate::{DataError, Dataset, FolderNotes, InMemory, OpenOptions, Split};
 
 /// Every layout, in the order in which they are looked for.
-pub(crate) const LAYOUTS: &[&dyn DiskLayout] = &[&idx::Idx, &cifar::CIFAR_10, &class_folders::ClassFolders];
+pub(crate) const LAYOUTS: &[&dyn DiskLayout] =
+    &[&idx::Idx, &cifar::CIFAR_10, &cifar::CIFAR_100, &class_folders::ClassFolders];
 
 /// How a data set lies on disk.
 pub(crate) trait DiskLayout: Sync {
