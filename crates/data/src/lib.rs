@@ -1,4 +1,4 @@
-//! Image data sets for Chiaro: IDX, CIFAR-10, image folders, background loading.
+//! Image data sets for Chiaro: IDX, CIFAR, image folders, background loading.
 //!
 //! [`open`] recognises what lies in a folder and gives a training and an evaluation [`Dataset`] of 8-bit
 //! images, [`open_split`] one of a [`Split`]; [`Normalize`] measures what centres them; a [`Loader`] shuffles, decodes and batches in
