@@ -1,15 +1,22 @@
-//! A model of one's own: a squeeze-and-excitation block (arXiv:1709.01507) in a small network, trained on made-up images.
+//! A model of one's own: a squeeze-and-excitation block (arXiv:1709.01507) in a small network, trained on made-up images, saved,
+//! opened by its name and used.
 //!
-//! `cargo run --release --example custom_model`
+//! `cargo run --release --example custom_model -- [device]`
 
+use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 
 use chiaro::data::InMemory;
+use chiaro::graph::Shared;
+use chiaro::nn::models::{self, NamedModel};
 use chiaro::nn::{
-    Activation, BatchNorm2d, Context, Conv2d, Declare, GlobalAvgPool, Linear, Model, Module, Sequential, Summary,
+    Activation, BatchNorm2d, Context, Conv2d, Declare, GlobalAvgPool, Linear, Module, Sequential, Summary,
 };
-use chiaro::train::{Data, Stop, TrainConfig, Trainer};
-use chiaro::{Device, DeviceOptions, Var, graph};
+use chiaro::train::{Classifier, Data, Guess, RunFolder, Saved, Stop, TrainConfig, Trainer, model_for};
+use chiaro::{Backend, Device, DeviceOptions, Var, graph};
+
+const NAME: &str = "squeeze-excite";
 
 /// Scales each channel by what the whole image says about it.
 struct SqueezeExcite {
@@ -58,29 +65,59 @@ fn stripes(count: usize, seed: usize) -> Result<Arc<InMemory>, chiaro::data::Dat
     Ok(Arc::new(set))
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let layers = Sequential::new()
+/// The layers, for any number of classes.
+fn layers(classes: usize) -> Sequential {
+    Sequential::new()
         .named("conv", Conv2d::new(8, 3).padding(1).without_bias())
         .named("norm", BatchNorm2d::new())
         .named("attention", SqueezeExcite { reduced: 2 })
         .named("relu", Activation::Relu)
         .named("pool", GlobalAvgPool)
-        .named("classify", Linear::new(2));
-    let model = Model::new("squeeze-excite", [12, 12, 1], 2, layers)?;
-    print!("{}", Summary::of(&model));
+        .named("classify", Linear::new(classes))
+}
 
-    let data = Data::new(stripes(512, 1)?, stripes(128, 2)?)?;
-    let config = TrainConfig { epochs: 4, lr: 0.02, ..TrainConfig::suited_to("", &*data.train) };
-    let device = Device::auto(&DeviceOptions::default())?;
-    let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
-    trainer.fit(None, &mut (), &Stop::default())?;
-    for record in trainer.records() {
-        println!(
-            "epoch {}: loss {:.4}, test accuracy {}",
-            record.epoch,
-            record.train.loss,
-            record.eval.get("accuracy")
-        );
+/// Gives the model a name, by which settings and weights know it from here on.
+fn register() -> Result<(), Box<dyn Error>> {
+    if models::named(NAME).is_err() {
+        models::register(NamedModel::new(NAME, [12, 12, 1], |classes, _| Ok(layers(classes))))?;
     }
     Ok(())
+}
+
+/// Trains into a run folder, then opens what was saved there and asks it about an image; the last accuracy, and the answer.
+pub fn run(device: Shared, folder: &Path, epochs: usize) -> Result<(f64, Vec<Guess>), Box<dyn Error>> {
+    register()?;
+    let data = Data::new(stripes(512, 1)?, stripes(128, 2)?)?;
+    let config = TrainConfig { model: NAME.into(), epochs, lr: 0.02, ..TrainConfig::suited_to("", &*data.train) };
+    let model = model_for(&config, &data)?;
+    print!("{}", Summary::of(&model));
+    let folder = RunFolder::create(folder)?;
+    let mut trainer = Trainer::new(device.clone(), &model, &data, &config)?;
+    folder.write_config(&trainer.record(&device.name()))?;
+    trainer.fit(Some(&folder), &mut (), &Stop::default())?;
+    for record in trainer.records() {
+        let [train, eval] = [&record.train, &record.eval].map(|scores| scores.shown(&trainer.task().measures(), ""));
+        println!("epoch {}: {train}; on others {eval}", record.epoch);
+    }
+    let accuracy = trainer.records().last().map_or(0.0, |record| record.eval.get("accuracy"));
+
+    // Another program that has registered the model opens it in the same way.
+    let saved = Saved::load(folder.path())?;
+    let mut classifier = Classifier::new(device, &saved)?;
+    let mut image = vec![0; 144];
+    data.eval.write_image(1, &mut image)?;
+    let guesses = classifier.classify_pixels(&image)?;
+    println!("{} says of an image of columns: {}", saved.info().model, guesses[0]);
+    Ok((accuracy, guesses))
+}
+
+#[allow(dead_code, reason = "a test has its own")]
+fn main() -> Result<(), Box<dyn Error>> {
+    let name = std::env::args().nth(1).unwrap_or_else(|| "auto".into());
+    let device = Device::by_name(&name, &DeviceOptions::default())?;
+    let folder = std::env::temp_dir().join(format!("chiaro-custom-model-{}", std::process::id()));
+    let ran = run(device.share(), &folder, 4);
+    // Where nothing was written there is nothing to remove.
+    let _ = std::fs::remove_dir_all(&folder);
+    ran.map(|_| ())
 }

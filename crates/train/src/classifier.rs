@@ -74,8 +74,21 @@ impl Classifier {
     pub fn classify(&mut self, file: &Path) -> Result<Vec<Guess>> {
         let mut pixels = vec![0; self.shape.iter().product()];
         decode_file(file, self.shape, &mut pixels)?;
+        self.classify_pixels(&pixels)
+    }
+
+    /// The same of an image in memory, 8-bit pixels `[H, W, C]` as the model takes them.
+    ///
+    /// # Errors
+    /// If they are more or fewer, or the device fails.
+    pub fn classify_pixels(&mut self, pixels: &[u8]) -> Result<Vec<Guess>> {
+        let wanted: usize = self.shape.iter().product();
+        if pixels.len() != wanted {
+            let (found, shape) = (pixels.len(), self.shape);
+            return Err(TrainError::setting(format!("{found} bytes are no image of {shape:?}, which has {wanted}")));
+        }
         let mut values = vec![0.0; pixels.len()];
-        self.normalize.apply(&pixels, &mut values);
+        self.normalize.apply(pixels, &mut values);
         let [h, w, c] = self.shape;
         let image = Tensor::f32([1, h, w, c], values);
         let inputs = image

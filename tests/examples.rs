@@ -1,0 +1,35 @@
+//! The examples run and learn.
+
+#[path = "../examples/custom_model.rs"]
+mod custom_model;
+#[path = "../examples/own_data.rs"]
+mod own_data;
+#[path = "../examples/own_loop.rs"]
+mod own_loop;
+
+use chiaro::cpu::Cpu;
+use chiaro::graph::Shared;
+
+fn cpu() -> Shared {
+    Shared::new(Cpu::new(None).expect("threads"))
+}
+
+#[test]
+fn a_loop_of_ones_own_with_a_loss_of_ones_own_learns() {
+    let [first, last, found] = own_loop::run(cpu(), 8).expect("runs");
+    assert!(last < first / 10.0 && found > 0.9, "{first} {last} {found}");
+}
+
+#[test]
+fn a_data_set_of_ones_own_is_learnt() {
+    let accuracies = own_data::run(cpu(), 5).expect("runs");
+    assert!(accuracies.last().is_some_and(|last| *last > 0.95), "{accuracies:?}");
+}
+
+#[test]
+fn a_model_of_ones_own_is_trained_saved_opened_and_used() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (accuracy, guesses) = custom_model::run(cpu(), &root.path().join("run"), 4).expect("runs");
+    assert!(accuracy > 0.95, "{accuracy}");
+    assert!(guesses[0].name == "columns" && guesses[0].value > 0.6, "{guesses:?}");
+}
