@@ -82,8 +82,8 @@ impl Observer for Bars {
                 self.draw(|width| progress_line::evaluating(*batch, *batches, *seconds_left, width));
             }
             Event::Epoch { record, best } => self.say(&epoch_line(record, self.split, &*self.task, *best)),
-            // Of what was timed another observer tells; events of a later version say nothing here.
-            Event::Profiled(_) | _ => {}
+            // Another observer tells of it.
+            Event::Profiled(_) => {}
         }
     }
 }

@@ -35,11 +35,13 @@ pub(crate) fn compile(
     };
     let room = backend.room();
     let place = DataPlace::of(&*data.train, backend, config.resident == Residency::Auto);
-    match (attempt(backend, place), place) {
-        (Err(TrainError::Backend(BackendError::OutOfMemory { .. })), DataPlace::Device { bytes }) => {
+    let made = attempt(backend, place);
+    let DataPlace::Device { bytes } = place else { return made };
+    match made {
+        Err(TrainError::Backend(BackendError::OutOfMemory { .. })) => {
             attempt(backend, DataPlace::TooLarge { bytes, room })
         }
-        (done, _) => done,
+        made => made,
     }
 }
 

@@ -44,7 +44,6 @@ pub struct Progress {
 
 /// What happened.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Event<'a> {
     /// The first step of the run has finished on the device.
     FirstStep,

@@ -50,7 +50,11 @@ impl DataPlace {
             (DataPlace::Device { bytes }, DataPlace::Device { bytes: more }) => {
                 DataPlace::Device { bytes: bytes + more }
             }
-            _ => self,
+            (DataPlace::Device { .. }, DataPlace::TooLarge { .. } | DataPlace::Host)
+            | (
+                DataPlace::TooLarge { .. } | DataPlace::Host,
+                DataPlace::Device { .. } | DataPlace::TooLarge { .. } | DataPlace::Host,
+            ) => self,
         }
     }
 }

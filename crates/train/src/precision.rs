@@ -18,8 +18,9 @@ impl PrecisionName {
                 backend.name()
             ))),
             (Self::Auto, HalfPrecision::Fast) => Ok(Self::F16),
-            (Self::Auto, _) => Ok(Self::F32),
-            (asked, _) => Ok(asked),
+            (Self::Auto, HalfPrecision::Slow | HalfPrecision::Missing) => Ok(Self::F32),
+            (Self::F16, HalfPrecision::Slow | HalfPrecision::Fast) => Ok(Self::F16),
+            (Self::F32, HalfPrecision::Missing | HalfPrecision::Slow | HalfPrecision::Fast) => Ok(Self::F32),
         }
     }
 

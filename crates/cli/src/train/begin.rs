@@ -1,0 +1,60 @@
+//! Settings and data of a run: of a new one what suits the data and was given, of one that goes on what its folder tells.
+
+use std::path::Path;
+
+use chiaro::data::OpenOptions;
+use chiaro::train::{Augmentation, Data, LikeOptions, RunFolder, TrainConfig};
+
+use crate::find_data;
+use crate::output::note;
+use crate::overrides::Overrides;
+use crate::waiting::Waiting;
+
+/// Settings and data of a run, new or to go on with.
+pub struct Run {
+    pub config: TrainConfig,
+    pub data: Data,
+    pub resumed: Option<RunFolder>,
+}
+
+/// A new run.
+pub fn new(given: &Overrides) -> anyhow::Result<Run> {
+    // What was given, so that the data can be opened as it says; what suits the data comes after.
+    let mut asked = TrainConfig::default();
+    given.apply(&mut asked)?;
+    if given.is_given("model") {
+        // Before minutes are spent on opening data.
+        chiaro::nn::models::named(&asked.model)?;
+    }
+    let folder = if given.is_given("data") { asked.data } else { find_data::mnist()? };
+    let (size, strict, limit) = (asked.size, asked.strict, asked.limit);
+    let opening = Waiting::opening(&folder);
+    let progress = Some(opening.progress());
+    let data = Data::open(&folder, &OpenOptions { size, strict, limit, progress, ..OpenOptions::default() })?;
+    drop(opening);
+    let mut config = TrainConfig::suited_to("", &*data.train);
+    config.augment = Augmentation::usual(data.layout);
+    given.apply(&mut config)?;
+    // Whoever goes on with the run may be in another folder.
+    config.data = folder.canonicalize().unwrap_or(folder);
+    config.check()?;
+    Ok(Run { config, data, resumed: None })
+}
+
+/// A run that goes on.
+pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
+    // Before anything of the run is looked at.
+    given.apply_on_resume(&mut TrainConfig::default())?;
+    let folder = RunFolder::open(path)?;
+    folder.claim()?.iter().for_each(|text| note(&format!("note: {text}")));
+    let recorded = folder.config()?;
+    let (info, mut config) = (recorded.model_info(), recorded.settings);
+    given.apply_on_resume(&mut config)?;
+    config.check()?;
+    let opening = Waiting::opening(&config.data);
+    let progress = Some(opening.progress());
+    let options = LikeOptions { strict: config.strict, limit: config.limit, progress };
+    let data = Data::open_like(&config.data, &options, &info)?;
+    drop(opening);
+    Ok(Run { config, data, resumed: Some(folder) })
+}

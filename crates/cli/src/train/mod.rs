@@ -1,0 +1,146 @@
+//! `chiaro train`: trains a model, or goes on with a run.
+
+mod begin;
+mod words;
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use chiaro::graph::Shared;
+use chiaro::train::{Ending, RunFolder, Stop, TrainError, Trainer};
+
+use crate::bars::Bars;
+use crate::dump::Dump;
+use crate::interrupt::stop_on_signals;
+use crate::output::{line, note};
+use crate::overrides::Overrides;
+use crate::profile::{Profiled, Subject};
+use crate::waiting::Waiting;
+use crate::{device, models, notes};
+use begin::Run;
+
+/// Train a model: with no arguments, the small CNN on MNIST
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Threads of the CPU backend, and at most so many that open and load data; one a core if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Choose a GPU's kernels by their shapes alone: no search, and nothing that an earlier one found
+    #[arg(long)]
+    no_tune: bool,
+    /// The run folder to make; runs/ with the date and a number if absent
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Write a trace of one step, for Perfetto or chrome://tracing, and show where its time goes
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Write every kernel of the training and the evaluation step as WGSL and SPIR-V into this folder and run nothing;
+    /// works on any adapter
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["resume", "out", "profile"])]
+    dump_kernels: Option<PathBuf>,
+    /// Stop as by Ctrl-C after so many steps
+    #[arg(long, value_name = "STEPS", hide = true)]
+    interrupt_after: Option<u64>,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
+    device::limit_threads(args.threads)?;
+    let run = match &args.resume {
+        Some(folder) => begin::resumed(&args.overrides, folder)?,
+        None => begin::new(&args.overrides)?,
+    };
+    let Run { config, data, resumed } = run;
+    let task = config.named_task()?;
+    notes::report(&*task, &data);
+    task.check_data(&*data.train, &*data.eval)?;
+    let outputs = task.outputs(data.classes());
+    let (model, layers) = models::fitting(&config.model, outputs, data.train.image_shape())?;
+    if let Some(path) = &args.dump_kernels {
+        let options = device::options(args.threads, args.no_tune);
+        let dump = Rc::new(RefCell::new(Dump::new(path, &config.device, &options, &["train", "eval"])?));
+        Trainer::new(Shared::from(Rc::clone(&dump)), &model, &data, &config)?;
+        dump.borrow().finish()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let preparing = Waiting::new("opening the device");
+    let device = device::open(&config.device, args.threads, args.no_tune)?;
+    let name = device.name();
+    preparing.says(format!("preparing {} for {name}", config.model));
+    let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
+    drop(preparing);
+    device.notes().take().iter().for_each(|text| note(&format!("note: {text}")));
+    let folder = match (resumed, &args.out) {
+        (Some(folder), _) => {
+            trainer.resume(&folder)?.iter().for_each(|text| note(&format!("note: {text}")));
+            folder
+        }
+        (None, Some(path)) => RunFolder::create(path)?,
+        (None, None) => RunFolder::create_in(Path::new("runs"))?,
+    };
+    // Where the precision was left to the device, the run goes on in what it chose.
+    let config = trainer.config().clone();
+    if trainer.epochs_done() >= config.epochs {
+        line(&format!("all {} epochs are done; --epochs with a larger number adds more", trainer.epochs_done()))?;
+        words::after(&trainer, data.split, &folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    folder.write_config(&trainer.record(&name))?;
+
+    words::before(&trainer, &layers, &data, &device, &folder)?;
+    let split = data.split;
+    // Images that are on the device need not be here too.
+    drop(data);
+
+    let interrupt = stop_on_signals()?;
+    let stop = interrupt.stop.clone();
+    let mut bars = Bars::new(started, split, task, args.interrupt_after, stop.clone());
+    let ending = fit(&mut trainer, &folder, args.profile.as_deref(), &name, &mut bars, &stop)?;
+    bars.close();
+    match ending.map_err(|error| words::with_remedy(error, folder.path()))? {
+        Ending::Finished => words::after(&trainer, split, &folder)?,
+        Ending::Interrupted => {
+            // Where the terminal has gone there is nobody to tell it to.
+            let _ = line(&format!(
+                "interrupted and saved; go on with: chiaro train --resume {}",
+                words::shell(folder.path())
+            ));
+            return Ok(interrupt.exit_code());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains to the end, with a trace of one step where there is a file for it.
+fn fit(
+    trainer: &mut Trainer,
+    folder: &RunFolder,
+    profile: Option<&Path>,
+    device: &str,
+    bars: &mut Bars,
+    stop: &Stop,
+) -> anyhow::Result<Result<Ending, TrainError>> {
+    let Some(path) = profile else { return Ok(trainer.fit(Some(folder), bars, stop)) };
+    let (model, batch, epochs) = (trainer.config().model.clone(), trainer.config().batch_size, trainer.config().epochs);
+    trainer.profile_step(WARM_UP.min(steps_left(trainer, epochs).saturating_sub(1)));
+    let step = format!("a step of {model} with batches of {batch}");
+    let mut profiled = Profiled::new(bars, path, Subject { name: &step, device, peaks: None });
+    let ending = trainer.fit(Some(folder), &mut profiled, stop);
+    profiled.saved()?;
+    Ok(ending)
+}
+
+/// Steps before the one that is profiled: the first ones allocate and compile.
+const WARM_UP: usize = 5;
+
+fn steps_left(trainer: &Trainer, epochs: usize) -> usize {
+    epochs.saturating_sub(trainer.epochs_done()) * trainer.steps_per_epoch()
+}

@@ -1,0 +1,85 @@
+//! What `chiaro train` says before and after a run.
+
+use std::path::Path;
+
+use chiaro::nn::Summary;
+use chiaro::train::{Data, DataPlace, Measure, PrecisionName, RunFolder, TrainError, Trainer, short};
+use chiaro::{Device, data::Split};
+
+use crate::notes;
+use crate::output::{bytes, line};
+
+/// Everything about a run that begins.
+pub fn before(
+    trainer: &Trainer,
+    layers: &Summary,
+    data: &Data,
+    device: &Device,
+    folder: &RunFolder,
+) -> anyhow::Result<()> {
+    let config = trainer.config();
+    line(layers.to_string().trim_end())?;
+    line(&format!(
+        "data: {}, {} training and {} {} images",
+        config.data.display(),
+        data.train.len(),
+        data.eval.len(),
+        data.split.word()
+    ))?;
+    line(&notes::classes(&**trainer.task(), &*data.train))?;
+    line(&steps_line(trainer))?;
+    line(&format!("device: {} ({})", device.name(), device.why()))?;
+    if config.precision == PrecisionName::F16 {
+        line("precision: f16, weights and sums in f32")?;
+    }
+    let memory = bytes(trainer.device_bytes() as f64);
+    line(&format!("memory: {memory} on the device for batches of {}", config.batch_size))?;
+    line(&place_line(trainer.data_place()))?;
+    line(&format!("run folder: {}", folder.path().display()))
+}
+
+/// What came out, and what to do with it.
+pub fn after(trainer: &Trainer, split: Split, folder: &RunFolder) -> anyhow::Result<()> {
+    let path = folder.path();
+    if let Some(best) = trainer.best() {
+        let measure = trainer.task().eval_measures().first().copied().unwrap_or(Measure::LOSS).shown(best.score);
+        line(&format!("best {split} {measure} in epoch {}; saved in {}", best.epoch, path.display()))?;
+    }
+    line(&format!("evaluate it with: chiaro eval {}", shell(path)))?;
+    line(&format!("classify images with: chiaro predict {} FILES", shell(path)))
+}
+
+/// A loss that is not finite with the command that follows the advice.
+pub fn with_remedy(error: TrainError, folder: &Path) -> anyhow::Error {
+    let TrainError::NonFinite { try_lr, .. } = &error else { return error.into() };
+    anyhow::anyhow!("{error}: chiaro train --resume {} --lr {}", shell(folder), short(*try_lr))
+}
+
+/// A path as a shell takes it.
+pub fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\:._-+~@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// One line on the steps of an epoch, and the images that they leave out.
+fn steps_line(trainer: &Trainer) -> String {
+    let (steps, left) = (trainer.steps_per_epoch(), trainer.left_out());
+    let line = format!("steps: {steps} an epoch, of {} images each", trainer.config().batch_size);
+    match left {
+        0 => line,
+        _ => format!("{line}; {left} more fill no batch and are left out, others in each epoch"),
+    }
+}
+
+/// One line on where the images are.
+fn place_line(place: DataPlace) -> String {
+    let mb = |n: u64| bytes(n as f64);
+    match place {
+        DataPlace::Device { bytes } => format!("data on the device: {}", mb(bytes)),
+        DataPlace::TooLarge { bytes, room } => {
+            format!("data is uploaded batch by batch: it needs {}, the device has room for {}", mb(bytes), mb(room))
+        }
+        DataPlace::Host => "data is uploaded batch by batch, as --resident off asks".to_string(),
+    }
+}
