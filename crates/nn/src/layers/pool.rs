@@ -79,3 +79,25 @@ impl Module for GlobalAvgPool {
         "GlobalAvgPool"
     }
 }
+
+/// Mean over regions that cover the image, so many rows and columns of them whatever the image's extents: `[N,H,W,C]` to
+/// `[N,rows,columns,C]`; see [`Graph::adaptive_avg_pool2d`](chiaro_graph::Graph::adaptive_avg_pool2d).
+#[derive(Clone, Copy, Debug)]
+pub struct AdaptiveAvgPool2d(pub [usize; 2]);
+
+impl Module for AdaptiveAvgPool2d {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        match *x {
+            [n, _, _, c] => Ok(vec![n, self.0[0], self.0[1], c]),
+            _ => Err(declare.error("adaptive_avg_pool2d", &[x], "takes [N,H,W,C]".into())),
+        }
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        ctx.graph().adaptive_avg_pool2d(x, self.0)
+    }
+
+    fn kind(&self) -> &'static str {
+        "AdaptiveAvgPool2d"
+    }
+}
