@@ -5,11 +5,13 @@ mod named;
 mod plain_cnn;
 mod resnet;
 mod small_cnn;
+mod vgg;
 
 pub use lenet::LeNet;
 pub use plain_cnn::PlainCnn;
 pub use resnet::ResNet;
 pub use small_cnn::SmallCnn;
+pub use vgg::Vgg;
 
 pub use named::{NamedModel, by_name, named, names, register};
 
@@ -28,6 +30,7 @@ fn own() -> Vec<NamedModel> {
         NamedModel::new("tutorial-cnn", [64, 64, 3], |classes, _| Ok(PlainCnn { classes, pool_after_first: true })),
         NamedModel::new("resnet20", [32, 32, 3], |classes, _| Ok(ResNet::resnet20(classes))),
         NamedModel::new("resnet18", [32, 32, 3], |classes, _| Ok(ResNet::resnet18(classes))),
+        NamedModel::new("vgg11", [224, 224, 3], |classes, _| Ok(Vgg::vgg11(classes))),
     ]
 }
 
