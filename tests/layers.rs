@@ -8,7 +8,7 @@ use chiaro::graph::philox4x32;
 use chiaro::nn::models::{LeNet, ResNet, SmallCnn, Vgg};
 use chiaro::nn::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BUFFERS, BatchNorm2d, Context, Conv2d, Declarations, Flatten,
-    GlobalAvgPool, Linear, MaxPool2d, Mode, Module, PARAMS, Residual, Sequential, initial_arena,
+    GlobalAvgPool, Linear, MaxPool2d, Mode, Module, PARAMS, Residual, Sequential, SqueezeExcite, initial_arena,
 };
 use chiaro::{Backend, DType, Graph, Tensor};
 
@@ -25,6 +25,7 @@ fn layers() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("GlobalAvgPool", Box::new(GlobalAvgPool), image.clone()),
         ("AdaptiveAvgPool2d", Box::new(AdaptiveAvgPool2d([4, 7])), image.clone()),
         ("Flatten", Box::new(Flatten), image.clone()),
+        ("SqueezeExcite", Box::new(SqueezeExcite { reduced: 3 }), image.clone()),
         ("Residual", Box::new(Residual(inner)), image),
         ("LeNet", Box::new(LeNet::for_image(3, [16, 16, 1])), vec![2, 16, 16, 1]),
         ("SmallCnn", Box::new(SmallCnn { channels: [4, 6, 8], classes: 3 }), vec![4, 8, 8, 2]),
@@ -155,7 +156,9 @@ fn layers_on_the_cpu_are_those_of_the_reference() {
 #[test]
 fn blocks_and_models_on_the_gpu_are_those_of_the_reference() {
     // The ops of plain layers have cases of their own there, and each opening of the adapter takes a second.
-    agree(&["Residual", "ResNet", "Vgg"], || support::gpu().map(|gpu| Box::new(gpu) as Box<dyn Backend>));
+    agree(&["Residual", "SqueezeExcite", "ResNet", "Vgg"], || {
+        support::gpu().map(|gpu| Box::new(gpu) as Box<dyn Backend>)
+    });
 }
 
 #[test]
@@ -164,4 +167,25 @@ fn gradients_of_layers_are_the_slopes_of_their_forward_passes() {
         let (differences, slope) = Case::new(&module, &shape).slopes();
         assert!((differences - slope).abs() < 2e-3 * slope.abs().max(0.5), "{name}: {differences} and {slope}");
     }
+}
+
+#[test]
+fn squeeze_and_excitation_is_its_formula() {
+    let case = Case::new(&SqueezeExcite { reduced: 2 }, &[1, 2, 2, 3]);
+    let flat = case.params.as_ref().expect("parameters").to_f64();
+    let state = |name: &str| &flat[case.graph.states()[at(&case.graph, name)].offset..];
+    let x = case.x.to_f64();
+    let mean = [0, 1, 2].map(|c| (0..4).map(|p| x[3 * p + c] / 4.0).sum::<f64>());
+    let dense = |weight: &str, bias: &str, x: &[f64], o: usize| {
+        state(bias)[o] + x.iter().zip(&state(weight)[o * x.len()..]).map(|(x, w)| x * w).sum::<f64>()
+    };
+    let reduced = [0, 1].map(|o| dense("layer.reduce.weight", "layer.reduce.bias", &mean, o).max(0.0));
+    let gate = [0, 1, 2].map(|o| 1.0 / (1.0 + (-dense("layer.expand.weight", "layer.expand.bias", &reduced, o)).exp()));
+    let want: Vec<f64> = x.iter().enumerate().map(|(i, x)| x * gate[i % 3]).collect();
+    let got = case.run(&mut Reference::new(), &case.x, &case.params).remove(0);
+    assert!(error(&got, &want) < 1e-6 && reduced.iter().any(|r| *r > 0.0), "{got:?}, expected {want:?}");
+}
+
+fn at(graph: &Graph, name: &str) -> usize {
+    graph.states().iter().position(|s| s.name == name).expect("a state")
 }

@@ -10,6 +10,7 @@ mod linear;
 mod pool;
 mod residual;
 mod sequential;
+mod squeeze_excite;
 
 pub use activation::Activation;
 pub use basic_block::BasicBlock;
@@ -21,3 +22,4 @@ pub use linear::Linear;
 pub use pool::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool, MaxPool2d};
 pub use residual::Residual;
 pub use sequential::Sequential;
+pub use squeeze_excite::SqueezeExcite;
