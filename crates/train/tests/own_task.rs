@@ -115,6 +115,7 @@ fn a_task_of_ones_own_is_trained_resumed_saved_and_asked() {
     drop(parts);
     let parts = RunFolder::open(&path).expect("a run");
     assert!(train(&parts, 6, &data).weights().expect("weights") == trainer.weights().expect("weights"));
+    assert_eq!(train(&parts, 6, &data).best(), trainer.best(), "a finished run that is opened again");
 
     let records = trainer.records();
     assert!(records[5].train.loss < records[0].train.loss / 10.0, "{records:?}");

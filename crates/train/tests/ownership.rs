@@ -30,6 +30,7 @@ fn a_trainer_is_held_beside_its_device_and_both_are_used() {
     let after = held.device.read_arena("params").expect("parameters");
     assert!(before != after, "the device does not see what was trained");
     assert_eq!(held.device.stats().bytes, held.trainer.device_bytes());
+    assert!(held.device.stats().bytes > 0);
 
     let saved = Saved::load(folder.path()).expect("weights");
     held.classifier = Some(Classifier::new(held.device.clone(), &saved).expect("opened"));

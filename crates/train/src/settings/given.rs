@@ -17,8 +17,6 @@ impl TrainConfig {
                 (setting.suits)(self);
             }
         }
-        // What suits one may stand in the table before it.
-        SETTINGS.iter().try_for_each(|setting| self.set(setting, given).map(|_| ()))?;
         relations::check_given(self, given)
     }
 
@@ -71,6 +69,20 @@ mod tests {
         let short = new(&[("epochs", "1"), ("warmup", "0.9")]).expect("given");
         assert_eq!(short.warmup_epochs, 0.9);
         assert_eq!(new(&[("epochs", "1")]).expect("given").warmup_epochs, 0.25);
+    }
+
+    #[test]
+    fn what_suits_a_setting_stands_behind_it_in_the_table() {
+        let odd = TrainConfig { lr: 77.0, weight_decay: 77.0, warmup_epochs: 77.0, ..TrainConfig::default() };
+        for (i, setting) in SETTINGS.iter().enumerate() {
+            let mut config = odd.clone();
+            (setting.suits)(&mut config);
+            assert!(
+                SETTINGS[..=i].iter().all(|other| other.value_in(&config) == other.value_in(&odd)),
+                "{}",
+                setting.name
+            );
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) struct Row<T> {
     usual: &'static str,
     range: Range,
     on_resume: OnResume,
-    /// What suits a new value of this setting, unless it is given itself.
+    /// Gives settings that stand behind it in the table what suits a new value of this one, unless they are given themselves.
     suits: fn(&mut TrainConfig),
     /// What it means for the training step.
     means: fn(&T, &mut TrainOptions),
