@@ -19,6 +19,16 @@
 //! # }
 //! ```
 //!
+//! What is one's own goes in where this project's goes in, and `examples/` has each of them at work:
+//!
+//! | one's own | what to write | how it is used |
+//! |---|---|---|
+//! | data set | [`data::Dataset`] | [`train::Data::new`] |
+//! | model, layer | [`nn::Module`], [`nn::Sequential`] | [`nn::Model::new`], or by a name after [`nn::models::register`] |
+//! | loss | [`nn::Objective`] | [`nn::TrainOptions`] of a [`nn::TrainStep`], which a [`Backend`] runs step after step |
+//! | task | [`train::Task`], an objective with measures and predictions | [`train::Trainer::for_task`], [`train::Classifier::of_model`] |
+//! | optimizer | [`nn::Optimizer`] | [`nn::TrainOptions`], or by a name after [`nn::register_optimizer`] |
+//!
 //! Below that are [`nn`] (layers, models, optimizers), [`graph`] (ops, gradients, plans), [`data`] (data sets and loading) and
 //! [`io`] (weights and checkpoints).
 

@@ -76,3 +76,27 @@ impl Dataset for Converted {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_images_have_beside_their_class_goes_with_them() {
+        let classes = vec!["a".to_string(), "b".to_string()];
+        let set =
+            || InMemory::new((0..32).collect(), vec![0, 1, 0, 1], [2, 4, 1], classes.clone()).expect("a data set");
+        let set = || set().with_values((0..12).map(|v| v as f32).collect()).expect("three each");
+        for (size, mut cache) in [(None, 0), (Some([4, 4]), 0), (Some([4, 4]), 1 << 20)] {
+            let options = OpenOptions { size, limit: Some(2), ..OpenOptions::default() };
+            let shown = converted(set(), &options, &mut cache).expect("converted");
+            assert_eq!([shown.values(0), shown.values(1)], [[0.0, 1.0, 2.0], [6.0, 7.0, 8.0]], "{size:?} {cache}");
+        }
+        assert!(
+            InMemory::new(vec![0; 8], vec![0, 1], [2, 2, 1], classes.clone())
+                .expect("two")
+                .with_values(vec![0.0; 3])
+                .is_err()
+        );
+    }
+}

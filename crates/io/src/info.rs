@@ -118,3 +118,21 @@ fn list<T>(
     let items = parsed.and_then(|items| items.iter().map(item).collect());
     items.ok_or_else(|| IoError::format(path, format!("its {key:?} is {value:?}, not a list of the right kind")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_tell_no_task_are_of_classification() {
+        let info =
+            ModelInfo { task: "own".into(), image: [4, 4, 1], classes: vec!["a".into()], ..ModelInfo::default() };
+        let info = ModelInfo { model: "m".into(), mean: vec![0.5], std: vec![0.25], ..info };
+        let mut metadata = info.to_metadata(&BTreeMap::new());
+        let read =
+            |metadata: &BTreeMap<String, String>| ModelInfo::from_metadata(Path::new("file"), metadata).expect("whole");
+        assert_eq!(read(&metadata), info);
+        metadata.remove("task");
+        assert_eq!(read(&metadata), ModelInfo { task: "classification".into(), ..info });
+    }
+}
