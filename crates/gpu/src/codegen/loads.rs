@@ -4,8 +4,8 @@ use chiaro_graph::plan::{Instr, Load, Program, Reg, Step};
 use chiaro_graph::{DType, Elementwise};
 use chiaro_shaders::{ShaderError, Source};
 
+use super::binding::{Binding, Composed, declare_access};
 use super::emit::{Emitter, Point};
-use super::epilogue::{Binding, Composed, declare_access};
 use super::functions::Functions;
 use super::{Slot, enabled, slots, writable};
 

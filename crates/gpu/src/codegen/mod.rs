@@ -1,5 +1,6 @@
 //! Generated WGSL: whole pointwise and reduction kernels, and the epilogues of the others, all from programs.
 
+mod binding;
 mod columns;
 mod emit;
 mod epilogue;

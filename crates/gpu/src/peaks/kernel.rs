@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chiaro_graph::Clock;
 
-use crate::timestamps::Timestamps;
+use crate::device::timestamps::Timestamps;
 use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline, spread};
 
 /// Runs are repeated for so long, and the fastest counts: clocks rise under load, and other programs leave gaps.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::trial::Ready;
-use crate::timestamps::Timestamps;
+use crate::device::timestamps::Timestamps;
 use crate::{Gpu, GpuError};
 
 /// A stopwatch of the device.

@@ -7,8 +7,9 @@ use chiaro_shaders::Tile;
 use serde::{Deserialize, Serialize};
 
 use super::proof::Proofs;
+use crate::device::cache;
 use crate::kernels::Choice;
-use crate::{Gpu, Notes, cache};
+use crate::{Gpu, Notes};
 
 /// Changes with the meaning of the file.
 const FORMAT: u32 = 1;

@@ -6,6 +6,7 @@
 mod candidates;
 mod clock;
 mod compare;
+pub(crate) mod cooperative;
 mod experience;
 mod file;
 mod found;
@@ -24,7 +25,7 @@ use chiaro_graph::plan::{Kernel, Step};
 use chiaro_shaders::{Memory, Tile};
 
 use crate::kernels::{self, Choice, Variants};
-use crate::{AdapterKind, AdapterLimits, Forced, Gpu, GpuError, cooperative};
+use crate::{AdapterKind, AdapterLimits, Forced, Gpu, GpuError};
 pub(crate) use compare::{Apart, Tolerance, ends_the_search};
 use file::TuneFile;
 use proof::Proofs;

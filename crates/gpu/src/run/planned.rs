@@ -6,10 +6,12 @@ use chiaro_graph::plan::{Plan, Step};
 use chiaro_graph::{BackendError, Call, Graph};
 use chiaro_shaders::validate;
 
+use crate::device::reflect::reflect;
 use crate::kernels::{self, Dispatch};
-use crate::reflect::reflect;
+use crate::run::profile;
 use crate::tune::Tuned;
-use crate::{AdapterSummary, BackendOptions, GpuError, KernelNeeds, KernelSource, cooperative, profile};
+use crate::tune::cooperative;
+use crate::{AdapterSummary, BackendOptions, GpuError, KernelNeeds, KernelSource};
 
 /// One dispatch of a plan.
 #[derive(Debug, Clone)]

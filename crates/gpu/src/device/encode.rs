@@ -1,8 +1,8 @@
 //! Recording and submitting commands, with every dispatch checked and counted.
 
-use crate::adapter::AdapterKind;
-use crate::bind::BindGroup;
-use crate::pipeline::Pipeline;
+use crate::device::adapter::AdapterKind;
+use crate::device::bind::BindGroup;
+use crate::device::pipeline::Pipeline;
 use crate::{Gpu, GpuError};
 
 /// A compute pass being recorded.

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use crate::adapter::{AdapterKind, AdapterSummary, backend_rank};
-use crate::error::GpuError;
+use crate::device::adapter::{AdapterKind, AdapterSummary, backend_rank};
+use crate::device::error::GpuError;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use wgpu::naga::{
 };
 
 use crate::GpuError;
-use crate::adapter::AdapterLimits;
-use crate::pipeline::KernelSource;
+use crate::device::adapter::AdapterLimits;
+use crate::device::pipeline::KernelSource;
 
 /// How a kernel uses one of its buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use wgpu::Features;
 
-use crate::adapter::{
-    AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, Adapters, Choice, MAX_WORKGROUPS_PER_DIMENSION,
-    summarize_limits,
+use crate::device::adapter::{
+    AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, MAX_WORKGROUPS_PER_DIMENSION, summarize_limits,
 };
-use crate::counters::{AllocationCounter, Counters};
-use crate::error::GpuError;
-use crate::faults::Faults;
-use crate::notes::Notes;
-use crate::pipeline::Pipelines;
-use crate::pipeline_cache::PipelineCacheFile;
-use crate::select::Selection;
-use crate::transfer::Downloads;
-use crate::{budget, probe, unsafe_calls};
+use crate::device::adapters::{Adapters, Choice};
+use crate::device::budget;
+use crate::device::counters::{AllocationCounter, Counters};
+use crate::device::error::GpuError;
+use crate::device::faults::Faults;
+use crate::device::notes::Notes;
+use crate::device::pipeline::Pipelines;
+use crate::device::pipeline_cache::PipelineCacheFile;
+use crate::device::probe;
+use crate::device::select::Selection;
+use crate::device::transfer::Downloads;
+use crate::device::unsafe_calls;
 
 /// How a device is opened. The default suits training.
 #[derive(Debug, Clone, Default)]

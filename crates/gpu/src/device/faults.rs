@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::GpuError;
-use crate::sync::seconds;
+use crate::device::sync::seconds;
 
 /// What a device's callbacks write, and every operation reads first: after a loss wgpu itself reports nothing.
 #[derive(Debug, Default)]

@@ -5,10 +5,11 @@ use std::time::Instant;
 use chiaro_graph::plan::{Access, Operand, Step as PlanStep};
 use chiaro_graph::{Call, CallTime, Clock, HostTime, Profile, Tensor};
 
-use crate::executor::Executor;
+use crate::device::timestamps::Timestamps;
 use crate::kernels::{Dispatch, Part, Variants};
-use crate::timestamps::Timestamps;
-use crate::{Gpu, GpuError, launch};
+use crate::run::executor::Executor;
+use crate::run::launch;
+use crate::{Gpu, GpuError};
 
 /// When the host did what for a step.
 #[derive(Debug, Clone, Copy)]

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use crate::buffer::GpuBuffer;
-use crate::encode::Pass;
-use crate::profile::HostTimes;
-use crate::staging::{Collecting, ReadTicket, ReadbackRing, UploadRing};
-use crate::sync::InFlight;
-use crate::timestamps::Timestamps;
+use crate::device::buffer::GpuBuffer;
+use crate::device::encode::Pass;
+use crate::device::staging::{Collecting, ReadTicket, ReadbackRing, UploadRing};
+use crate::device::sync::InFlight;
+use crate::device::timestamps::Timestamps;
+use crate::run::profile::HostTimes;
 use crate::{Gpu, GpuError};
 
 /// Bytes that one step stages, each piece rounded up to 16 bytes.

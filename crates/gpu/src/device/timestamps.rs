@@ -1,6 +1,6 @@
 //! Timestamps of passes, written by the device itself.
 
-use crate::buffer::{GpuBuffer, Role};
+use crate::device::buffer::{GpuBuffer, Role};
 use crate::{Gpu, GpuError};
 
 /// Passes whose two timestamps fit into one query set.

@@ -2,7 +2,7 @@
 //!
 //! Mesa 22.3's llvmpipe ends every invocation after about 65,535 iterations, without any error.
 
-use crate::pipeline::KernelSource;
+use crate::device::pipeline::KernelSource;
 use crate::{AdapterSummary, Binding, Gpu, GpuError};
 
 /// Three times what the known bad driver does, and still under a millisecond or two on everything.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::counters::Reservation;
+use crate::device::counters::Reservation;
 use crate::{Gpu, GpuError};
 
 /// Sizes are rounded up to this many bytes, so that a kernel may read a last, partly filled `vec4<f32>`.

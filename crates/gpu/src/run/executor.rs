@@ -6,10 +6,10 @@ use std::sync::Arc;
 use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as PlanStep};
 use chiaro_graph::{ArenaInfo, Call, DType, Graph, InputInfo, Tensor};
 
-use crate::bytes::{tensor_bytes, tensor_from_bytes};
+use crate::device::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::kernels::{Dispatch, Part};
-use crate::planned;
-use crate::profile::HostTimes;
+use crate::run::planned;
+use crate::run::profile::HostTimes;
 use crate::tune::Tuned;
 use crate::{
     BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline, ReadTicket, Step, StepQueue, StepSizes,

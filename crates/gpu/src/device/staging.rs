@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::buffer::{GpuBuffer, Role};
-use crate::sync::{MAX_IN_FLIGHT, MapAnswer, map};
-use crate::transfer::{read_mapped, write_mapped};
+use crate::device::buffer::{GpuBuffer, Role};
+use crate::device::sync::{MAX_IN_FLIGHT, MapAnswer, map};
+use crate::device::transfer::{read_mapped, write_mapped};
 use crate::{Gpu, GpuError};
 
 /// Buffers in a ring: one for each step in flight, and one that the host fills or reads.

@@ -9,11 +9,11 @@ use chiaro_graph::{
     check_inputs,
 };
 
-use crate::bytes::{tensor_bytes, tensor_from_bytes};
-use crate::executor::Executor;
-use crate::half;
+use crate::device::bytes::{tensor_bytes, tensor_from_bytes};
 use crate::kernels::{self, Class, Variants};
-use crate::planned::{self, PlannedKernel};
+use crate::run::executor::Executor;
+use crate::run::half;
+use crate::run::planned::{self, PlannedKernel};
 use crate::tune::{Outcome, Tuned, Tuning};
 use crate::{AdapterSummary, AllocationCounter, Forced, Gpu, GpuBuffer, GpuError, peaks};
 

@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::adapter::AdapterSummary;
-use crate::cache::{self, digest};
-use crate::{Gpu, unsafe_calls};
+use crate::Gpu;
+use crate::device::adapter::AdapterSummary;
+use crate::device::cache::{self, digest};
+use crate::device::unsafe_calls;
 
 /// Begins every file; the number changes with the format.
 const MAGIC: &[u8; 8] = b"chiaroP1";

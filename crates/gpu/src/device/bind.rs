@@ -1,9 +1,9 @@
 //! Binding buffers to a kernel, and how many workgroups to dispatch.
 
-use crate::adapter::MAX_WORKGROUPS_PER_DIMENSION;
-use crate::buffer::GpuBuffer;
-use crate::pipeline::Pipeline;
-use crate::reflect::Access;
+use crate::device::adapter::MAX_WORKGROUPS_PER_DIMENSION;
+use crate::device::buffer::GpuBuffer;
+use crate::device::pipeline::Pipeline;
+use crate::device::reflect::Access;
 use crate::{Gpu, GpuError};
 
 /// A part of a buffer, to be bound to a kernel.

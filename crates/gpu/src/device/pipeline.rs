@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::reflect::{Access, KernelNeeds, Reflected, reflect};
-use crate::{Gpu, GpuError, unsafe_calls};
+use crate::device::reflect::{Access, KernelNeeds, Reflected, reflect};
+use crate::device::unsafe_calls;
+use crate::{Gpu, GpuError};
 
 /// A kernel to compile: its WGSL and the values of its `override` constants.
 #[derive(Debug, Clone)]

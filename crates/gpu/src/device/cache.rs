@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::adapter::AdapterSummary;
+use crate::device::adapter::AdapterSummary;
 
 /// Names another folder than the user's cache folder; empty or `off` keeps nothing.
 const VARIABLE: &str = "CHIARO_CACHE_DIR";

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::buffer::{GpuBuffer, Role};
-use crate::sync::map;
+use crate::device::buffer::{GpuBuffer, Role};
+use crate::device::sync::map;
 use crate::{Gpu, GpuError};
 
 /// The host-visible memory used at a time: larger copies go in parts.
