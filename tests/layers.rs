@@ -8,7 +8,7 @@ use chiaro::graph::philox4x32;
 use chiaro::nn::models::{LeNet, ResNet, SmallCnn, Vgg};
 use chiaro::nn::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BUFFERS, BatchNorm2d, Context, Conv2d, Declarations, Flatten,
-    GlobalAvgPool, Linear, MaxPool2d, Mode, Module, PARAMS, Residual, Sequential, SqueezeExcite, initial_arena,
+    GlobalAvgPool, Linear, Map, MaxPool2d, Mode, Module, PARAMS, Residual, Sequential, SqueezeExcite, initial_arena,
 };
 use chiaro::{Backend, DType, Graph, Tensor};
 
@@ -25,6 +25,8 @@ fn layers() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("GlobalAvgPool", Box::new(GlobalAvgPool), image.clone()),
         ("AdaptiveAvgPool2d", Box::new(AdaptiveAvgPool2d([4, 7])), image.clone()),
         ("Flatten", Box::new(Flatten), image.clone()),
+        ("Map", Box::new(Map(Activation::LeakyRelu, vec![0.2])), image.clone()),
+        ("Softplus", Box::new(Activation::Softplus), image.clone()),
         ("SqueezeExcite", Box::new(SqueezeExcite { reduced: 3 }), image.clone()),
         ("Residual", Box::new(Residual(inner)), image),
         ("LeNet", Box::new(LeNet::for_image(3, [16, 16, 1])), vec![2, 16, 16, 1]),

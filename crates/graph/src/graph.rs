@@ -10,6 +10,27 @@ use crate::shape::{Shape, checked_count};
 use crate::tensor::Tensor;
 use std::collections::HashMap;
 
+/// An operand of an elementwise op's method: a value, or a number of the type of the values beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Arg {
+    /// A value of the graph.
+    Value(Var),
+    /// A number.
+    Number(f64),
+}
+
+impl From<Var> for Arg {
+    fn from(value: Var) -> Arg {
+        Arg::Value(value)
+    }
+}
+
+impl From<f64> for Arg {
+    fn from(number: f64) -> Arg {
+        Arg::Number(number)
+    }
+}
+
 pub use crate::id::{ArenaId, ConstantId, InputId, StateId, Var};
 
 /// One op with its operands.

@@ -28,7 +28,8 @@ pub use dtype::{DType, Scalar};
 pub use elementwise::{Class, Elementwise, Lane, Real};
 pub use error::{GraphError, Result};
 pub use graph::{
-    ARENA_ALIGNMENT, ArenaId, ArenaInfo, ConstantId, Graph, InputId, InputInfo, Node, StateId, StateInfo, Target, Var,
+    ARENA_ALIGNMENT, ArenaId, ArenaInfo, Arg, ConstantId, Graph, InputId, InputInfo, Node, StateId, StateInfo, Target,
+    Var,
 };
 pub use indices::IndexBound;
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};

@@ -3,7 +3,7 @@
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::{Class, Elementwise};
 use crate::error::Result;
-use crate::graph::{Graph, Var};
+use crate::graph::{Arg, Graph, Var};
 use crate::op::Op;
 use crate::shape::broadcast;
 
@@ -51,6 +51,30 @@ impl Graph {
         Ok(self.push(Op::Map(op), inputs, shape, dtype))
     }
 
+    /// [`Graph::map`] of values and numbers; numbers are scalars of the type of the values that they stand beside.
+    pub(crate) fn map_args(&mut self, op: Elementwise, args: &[Arg]) -> Result<Var> {
+        let among = if op.class() == Class::Select { &args[1..] } else { args };
+        let value = among.iter().find_map(|arg| match arg {
+            Arg::Value(v) => Some(*v),
+            Arg::Number(_) => None,
+        });
+        let dtype = match value {
+            Some(v) => {
+                self.check_own(op.name(), &[v])?;
+                self.dtype(v)
+            }
+            None => return Err(self.dtype_error(op.name(), &[], "takes a value, not numbers alone".into())),
+        };
+        let mut operands = vec![];
+        for arg in args {
+            operands.push(match arg {
+                Arg::Value(v) => *v,
+                Arg::Number(number) => self.scalar(*number, dtype)?,
+            });
+        }
+        self.map(op, &operands)
+    }
+
     fn map_dtype(&self, op: Elementwise, dtypes: &[DType]) -> Result<DType> {
         let fail = |detail: &str| Err(self.dtype_error(op.name(), dtypes, detail.into()));
         if dtypes.len() != op.operands().len() {
@@ -78,38 +102,6 @@ impl Graph {
         self.map(op, &[x])
     }
 
-    /// x + y, broadcasting.
-    ///
-    /// # Errors
-    /// If types or shapes do not fit.
-    pub fn add(&mut self, x: Var, y: Var) -> Result<Var> {
-        self.map(Elementwise::Add, &[x, y])
-    }
-
-    /// x - y, broadcasting.
-    ///
-    /// # Errors
-    /// If types or shapes do not fit.
-    pub fn sub(&mut self, x: Var, y: Var) -> Result<Var> {
-        self.map(Elementwise::Sub, &[x, y])
-    }
-
-    /// x y, broadcasting.
-    ///
-    /// # Errors
-    /// If types or shapes do not fit.
-    pub fn mul(&mut self, x: Var, y: Var) -> Result<Var> {
-        self.map(Elementwise::Mul, &[x, y])
-    }
-
-    /// x / y, broadcasting; floats only.
-    ///
-    /// # Errors
-    /// If types or shapes do not fit.
-    pub fn div(&mut self, x: Var, y: Var) -> Result<Var> {
-        self.map(Elementwise::Div, &[x, y])
-    }
-
     /// An elementwise op whose operands after the first are numbers: `map_scalars(LeakyRelu, x, &[0.01])`.
     ///
     /// # Errors
@@ -122,14 +114,6 @@ impl Graph {
             operands.push(self.scalar(n, dtype)?);
         }
         self.map(op, &operands)
-    }
-
-    /// max(x, 0).
-    ///
-    /// # Errors
-    /// If x is no float.
-    pub fn relu(&mut self, x: Var) -> Result<Var> {
-        self.unary(Elementwise::Relu, x)
     }
 
     /// x to a fixed power; whole powers up to 4 in size and halves work for every x that they are defined for.
@@ -156,14 +140,6 @@ impl Graph {
             -0.5 => self.unary(Rsqrt, x),
             _ => self.map_scalars(Pow, x, &[exponent]),
         }
-    }
-
-    /// x where the condition holds, else y.
-    ///
-    /// # Errors
-    /// If types or shapes do not fit.
-    pub fn where_(&mut self, condition: Var, x: Var, y: Var) -> Result<Var> {
-        self.map(Elementwise::Where, &[condition, x, y])
     }
 
     /// x kept between bounds; either may be absent. NaN stays NaN; where the bounds cross, the result is `max`.

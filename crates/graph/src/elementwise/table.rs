@@ -1,7 +1,7 @@
 //! The table of elementwise ops: one row adds an op to both backends, the reference, gradients, tests and benchmarks.
 //!
-//! A row reads: class, name, operands; the value (the same tokens are compiled for f32 and f64), `int` the value for integers;
-//! the WGSL expression; the interval from which tests draw operands; the gradient, given the cotangent `d` and the result `o`.
+//! A row reads: class, name, the builder's method, operands (with their usual numbers, where they have any); the value (the same tokens are compiled for f32 and f64), `int` the value for integers;
+//! the WGSL expression; the interval from which tests draw operands; the cost; the gradient, given the cotangent `d` and the result `o`.
 //!
 //! NaN: an op of a NaN is NaN, but for comparisons (false; `NotEqual` is true), `IsFinite` (false), a selection that takes the other
 //! value, and the powers that are 1. On every backend: WGSL lets compilers assume that floats are finite, so where one of its
@@ -11,11 +11,14 @@
 use super::Class;
 use super::lane::{Lane, Real as _, Wide};
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::grad::expr::E;
+use crate::graph::{Arg, Graph, Var};
 
 macro_rules! elementwise {
-    ($( $(#[$doc:meta])* $class:ident $Op:ident($($arg:ident),+): $cpu:expr $(, int $int:expr)?; $wgsl:literal;
-        in [$lo:expr, $hi:expr]; $d:ident $o:ident => [$($grad:expr),+]; )+) => {
+    ($( $(#[$doc:meta])* $class:ident $Op:ident $method:ident($($arg:ident $(= $usual:literal)?),+):
+        $cpu:expr $(, int $int:expr)?; $wgsl:literal; in [$lo:expr, $hi:expr], cost $cost:literal;
+        $d:ident $o:ident => [$($grad:expr),+]; )+) => {
         /// An elementwise op; see the table's rows for what each computes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Elementwise { $( $(#[$doc])* $Op, )+ }
@@ -49,6 +52,16 @@ macro_rules! elementwise {
                 match self { $(Elementwise::$Op => [$lo, $hi]),+ }
             }
 
+            /// The usual numbers of the operands behind the first, where there are any: the slope of a leaky ReLU.
+            pub fn usual_numbers(self) -> &'static [f64] {
+                match self { $(Elementwise::$Op => &[$($($usual,)?)+]),+ }
+            }
+
+            /// Roughly what it costs, in multiply-adds.
+            pub(crate) fn cost(self) -> usize {
+                match self { $(Elementwise::$Op => $cost),+ }
+            }
+
             /// The value in 64-bit floats, integers and truth values included.
             pub fn eval_f64(self, operands: [f64; 3]) -> f64 {
                 match self { $(Elementwise::$Op => {
@@ -78,6 +91,18 @@ macro_rules! elementwise {
                     vec![$(Option::<E<'g>>::from($grad)),+]
                 }),+ }
             }
+        }
+
+        /// The elementwise ops as methods. Operands are values or numbers, which take the type of the values beside them, and
+        /// broadcast to one shape. An error says which types or shapes do not fit, or that there is no value among the operands.
+        #[allow(clippy::missing_errors_doc, reason = "said once, above")]
+        impl Graph {
+            $(
+                $(#[$doc])*
+                pub fn $method(&mut self, $($arg: impl Into<Arg>),+) -> Result<Var> {
+                    self.map_args(Elementwise::$Op, &[$($arg.into()),+])
+                }
+            )+
         }
     };
 
@@ -138,134 +163,134 @@ fn map(x: &[u32], y: &[u32], z: &[u32], out: &mut [u32], f: impl Fn(u32, u32, u3
 
 elementwise! {
     /// x + y
-    Number Add(x, y): x + y, int x.wrapping_add(y); "x + y"; in [-2.0, 2.0]; d _o => [d, d];
+    Number Add add(x, y): x + y, int x.wrapping_add(y); "x + y"; in [-2.0, 2.0], cost 1; d _o => [d, d];
     /// x - y
-    Number Sub(x, y): x - y, int x.wrapping_sub(y); "x - y"; in [-2.0, 2.0]; d _o => [d, -d];
+    Number Sub sub(x, y): x - y, int x.wrapping_sub(y); "x - y"; in [-2.0, 2.0], cost 1; d _o => [d, -d];
     /// x y
-    Number Mul(x, y): x * y, int x.wrapping_mul(y); "x * y"; in [-2.0, 2.0]; d _o => [d * y, d * x];
+    Number Mul mul(x, y): x * y, int x.wrapping_mul(y); "x * y"; in [-2.0, 2.0], cost 1; d _o => [d * y, d * x];
     /// x / y
-    Float Div(x, y): x / y; "x / y"; in [0.4, 2.5]; d o => [d / y, -(d * o) / y];
+    Float Div div(x, y): x / y; "x / y"; in [0.4, 2.5], cost 1; d o => [d / y, -(d * o) / y];
     /// The larger of x and y; a tie shares the gradient
-    Number Maximum(x, y): if x > y || x.is_nan() { x } else { y }, int x.max(y); "select(y, x, x > y || is_nan(x))";
-        in [-2.0, 2.0]; d _o => [d * (x.gt(y).float() + x.equal(y).float() * 0.5), d * (y.gt(x).float() + x.equal(y).float() * 0.5)];
+    Number Maximum maximum(x, y): if x > y || x.is_nan() { x } else { y }, int x.max(y); "select(y, x, x > y || is_nan(x))";
+        in [-2.0, 2.0], cost 1; d _o => [d * (x.gt(y).float() + x.equal(y).float() * 0.5), d * (y.gt(x).float() + x.equal(y).float() * 0.5)];
     /// The smaller of x and y; a tie shares the gradient
-    Number Minimum(x, y): if x < y || x.is_nan() { x } else { y }, int x.min(y); "select(y, x, x < y || is_nan(x))";
-        in [-2.0, 2.0]; d _o => [d * (y.gt(x).float() + x.equal(y).float() * 0.5), d * (x.gt(y).float() + x.equal(y).float() * 0.5)];
+    Number Minimum minimum(x, y): if x < y || x.is_nan() { x } else { y }, int x.min(y); "select(y, x, x < y || is_nan(x))";
+        in [-2.0, 2.0], cost 1; d _o => [d * (y.gt(x).float() + x.equal(y).float() * 0.5), d * (x.gt(y).float() + x.equal(y).float() * 0.5)];
     /// x to the power y, as C's pow: of negative x for whole y, 1 for y = 0 and for x = 1 even of NaN. No gradient of x for y = 0, and
     /// none of y where x is 0 and y is not negative
-    Float Pow(x, y): x.powf(y); "power(x, y)"; in [0.3, 2.5];
+    Float Pow pow(x, y): x.powf(y); "power(x, y)"; in [0.3, 2.5], cost 4;
         d o => [(d * y * x.pow(y - 1.0)).keep(y.equal(0.0).not()),
             (d * o * x.map(Elementwise::Log)).keep(x.equal(0.0).and(y.ge(0.0)).not())];
     /// x = y
-    Compare Equal(x, y): x == y; "x == y"; in [-2.0, 2.0]; _d _o => [None, None];
+    Compare Equal equal(x, y): x == y; "x == y"; in [-2.0, 2.0], cost 1; _d _o => [None, None];
     /// x ≠ y
-    Compare NotEqual(x, y): x != y; "!(x == y)"; in [-2.0, 2.0]; _d _o => [None, None];
+    Compare NotEqual not_equal(x, y): x != y; "!(x == y)"; in [-2.0, 2.0], cost 1; _d _o => [None, None];
     /// x < y
-    Compare Less(x, y): x < y; "x < y"; in [-2.0, 2.0]; _d _o => [None, None];
+    Compare Less less(x, y): x < y; "x < y"; in [-2.0, 2.0], cost 1; _d _o => [None, None];
     /// x ≤ y
-    Compare LessEqual(x, y): x <= y; "x <= y"; in [-2.0, 2.0]; _d _o => [None, None];
+    Compare LessEqual less_equal(x, y): x <= y; "x <= y"; in [-2.0, 2.0], cost 1; _d _o => [None, None];
     /// x > y
-    Compare Greater(x, y): x > y; "x > y"; in [-2.0, 2.0]; _d _o => [None, None];
+    Compare Greater greater(x, y): x > y; "x > y"; in [-2.0, 2.0], cost 1; _d _o => [None, None];
     /// x ≥ y
-    Compare GreaterEqual(x, y): x >= y; "x >= y"; in [-2.0, 2.0]; _d _o => [None, None];
+    Compare GreaterEqual greater_equal(x, y): x >= y; "x >= y"; in [-2.0, 2.0], cost 1; _d _o => [None, None];
     /// x and y
-    Logic And(x, y): x && y; "x && y"; in [0.0, 1.0]; _d _o => [None, None];
+    Logic And and(x, y): x && y; "x && y"; in [0.0, 1.0], cost 1; _d _o => [None, None];
     /// x or y
-    Logic Or(x, y): x || y; "x || y"; in [0.0, 1.0]; _d _o => [None, None];
+    Logic Or or(x, y): x || y; "x || y"; in [0.0, 1.0], cost 1; _d _o => [None, None];
     /// not x
-    Logic Not(x): !x; "!x"; in [0.0, 1.0]; _d _o => [None];
+    Logic Not not(x): !x; "!x"; in [0.0, 1.0], cost 1; _d _o => [None];
     /// x where c holds, else y
-    Select Where(c, x, y): if c { x } else { y }; "select(y, x, c)"; in [-2.0, 2.0]; d _o => [None, d.keep(c), d.keep(c.not())];
+    Select Where where_(c, x, y): if c { x } else { y }; "select(y, x, c)"; in [-2.0, 2.0], cost 1; d _o => [None, d.keep(c), d.keep(c.not())];
     /// Neither infinite nor NaN; the bits are looked at, since compilers may assume that floats are finite
-    Check IsFinite(x): x.is_finite(); "(bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u"; in [-2.0, 2.0]; _d _o => [None];
+    Check IsFinite is_finite(x): x.is_finite(); "(bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u"; in [-2.0, 2.0], cost 1; _d _o => [None];
     /// x between lo and hi; hi where the bounds cross
-    Float Clamp(x, lo, hi): { let v = if x < lo { lo } else { x }; if v > hi { hi } else { v } };
-        "select(select(x, lo, x < lo), hi, select(x, lo, x < lo) > hi)"; in [-2.0, 2.0];
+    Float Clamp clamp_between(x, lo, hi): { let v = if x < lo { lo } else { x }; if v > hi { hi } else { v } };
+        "select(select(x, lo, x < lo), hi, select(x, lo, x < lo) > hi)"; in [-2.0, 2.0], cost 1;
         d _o => [d.keep(x.ge(lo).and(hi.ge(x))), d.keep(lo.gt(x).and(hi.gt(lo))), d.keep(x.gt(hi).or(lo.gt(hi)))];
     /// -x
-    Float Neg(x): -x; "-x"; in [-2.0, 2.0]; d _o => [-d];
+    Float Neg neg(x): -x; "-x"; in [-2.0, 2.0], cost 1; d _o => [-d];
     /// |x|
-    Float Abs(x): x.abs(); "abs(x)"; in [-2.0, 2.0]; d _o => [d * x.map(Elementwise::Sign)];
+    Float Abs abs(x): x.abs(); "abs(x)"; in [-2.0, 2.0], cost 1; d _o => [d * x.map(Elementwise::Sign)];
     /// -1, 0 or 1; NaN of NaN (PyTorch gives 0)
-    Float Sign(x): if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }; "select(sign(x), x, is_nan(x))"; in [-2.0, 2.0]; _d _o => [None];
+    Float Sign sign(x): if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }; "select(sign(x), x, is_nan(x))"; in [-2.0, 2.0], cost 1; _d _o => [None];
     /// The largest integer not above x
-    Float Floor(x): x.floor(); "floor(x)"; in [-2.0, 2.0]; _d _o => [None];
+    Float Floor floor(x): x.floor(); "floor(x)"; in [-2.0, 2.0], cost 1; _d _o => [None];
     /// The smallest integer not below x
-    Float Ceil(x): x.ceil(); "ceil(x)"; in [-2.0, 2.0]; _d _o => [None];
+    Float Ceil ceil(x): x.ceil(); "ceil(x)"; in [-2.0, 2.0], cost 1; _d _o => [None];
     /// The nearest integer, ties to even
-    Float Round(x): x.round_ties_even(); "round(x)"; in [-2.0, 2.0]; _d _o => [None];
+    Float Round round(x): x.round_ties_even(); "round(x)"; in [-2.0, 2.0], cost 1; _d _o => [None];
     /// x²
-    Float Square(x): x * x; "x * x"; in [-2.0, 2.0]; d _o => [d * x * 2.0];
+    Float Square square(x): x * x; "x * x"; in [-2.0, 2.0], cost 1; d _o => [d * x * 2.0];
     /// 1 / x
-    Float Reciprocal(x): 1.0 / x; "1.0 / x"; in [0.3, 3.0]; d o => [-(d * o * o)];
+    Float Reciprocal reciprocal(x): 1.0 / x; "1.0 / x"; in [0.3, 3.0], cost 1; d o => [-(d * o * o)];
     /// √x
-    Float Sqrt(x): x.sqrt(); "sqrt(x)"; in [0.2, 4.0]; d o => [d * 0.5 / o];
+    Float Sqrt sqrt(x): x.sqrt(); "sqrt(x)"; in [0.2, 4.0], cost 1; d o => [d * 0.5 / o];
     /// 1 / √x
-    Float Rsqrt(x): 1.0 / x.sqrt(); "1.0 / sqrt(x)"; in [0.2, 4.0]; d o => [d * -0.5 * o * o * o];
+    Float Rsqrt rsqrt(x): 1.0 / x.sqrt(); "1.0 / sqrt(x)"; in [0.2, 4.0], cost 1; d o => [d * -0.5 * o * o * o];
     /// e to the power x
-    Float Exp(x): x.exp(); "exp(x)"; in [-2.0, 2.0]; d o => [d * o];
+    Float Exp exp(x): x.exp(); "exp(x)"; in [-2.0, 2.0], cost 4; d o => [d * o];
     /// Natural logarithm
-    Float Log(x): x.ln(); "log(x)"; in [0.2, 4.0]; d _o => [d / x];
+    Float Log log(x): x.ln(); "log(x)"; in [0.2, 4.0], cost 4; d _o => [d / x];
     /// Sine of x in radians
-    Float Sin(x): x.sin(); "sin(x)"; in [-2.0, 2.0]; d _o => [d * x.map(Elementwise::Cos)];
+    Float Sin sin(x): x.sin(); "sin(x)"; in [-2.0, 2.0], cost 4; d _o => [d * x.map(Elementwise::Cos)];
     /// Cosine of x in radians
-    Float Cos(x): x.cos(); "cos(x)"; in [-2.0, 2.0]; d _o => [-(d * x.map(Elementwise::Sin))];
+    Float Cos cos(x): x.cos(); "cos(x)"; in [-2.0, 2.0], cost 4; d _o => [-(d * x.map(Elementwise::Sin))];
     /// Hyperbolic tangent; the operand is clamped in WGSL since some drivers return NaN for large ones
-    Float Tanh(x): x.tanh(); "select(tanh(clamp(x, -15.0, 15.0)), x, is_nan(x))"; in [-2.0, 2.0]; d o => [d * (1.0 - o * o)];
+    Float Tanh tanh(x): x.tanh(); "select(tanh(clamp(x, -15.0, 15.0)), x, is_nan(x))"; in [-2.0, 2.0], cost 4; d o => [d * (1.0 - o * o)];
     /// The error function
-    Float Erf(x): x.error_function(); "erf(x)"; in [-2.0, 2.0];
+    Float Erf erf(x): x.error_function(); "erf(x)"; in [-2.0, 2.0], cost 4;
         d _o => [d * (-(x * x)).map(Elementwise::Exp) * std::f64::consts::FRAC_2_SQRT_PI];
     /// 1 / (1 + e^-x), without overflow
-    Float Sigmoid(x): { let e = (-x.abs()).exp(); if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) } };
-        "select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))"; in [-4.0, 4.0]; d o => [d * o * (1.0 - o)];
+    Float Sigmoid sigmoid(x): { let e = (-x.abs()).exp(); if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) } };
+        "select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))"; in [-4.0, 4.0], cost 4; d o => [d * o * (1.0 - o)];
     /// max(x, 0); the gradient at 0 is 0
-    Float Relu(x): if x < 0.0 { 0.0 } else { x }; "select(x, 0.0, x < 0.0)"; in [-2.0, 2.0]; d o => [d.keep(o.gt(0.0))];
+    Float Relu relu(x): if x < 0.0 { 0.0 } else { x }; "select(x, 0.0, x < 0.0)"; in [-2.0, 2.0], cost 1; d o => [d.keep(o.gt(0.0))];
     /// min(max(x, 0), 6); the gradient at 0 is 0
-    Float Relu6(x): x.clamp(0.0, 6.0); "select(clamp(x, 0.0, 6.0), x, is_nan(x))"; in [-8.0, 8.0];
+    Float Relu6 relu6(x): x.clamp(0.0, 6.0); "select(clamp(x, 0.0, 6.0), x, is_nan(x))"; in [-8.0, 8.0], cost 1;
         d o => [d.keep(o.gt(0.0).and(o.lt(6.0)))];
     /// x, or slope x where x is not positive
-    Float LeakyRelu(x, slope): if x > 0.0 { x } else { slope * x }; "select(slope * x, x, x > 0.0)"; in [-2.0, 2.0];
+    Float LeakyRelu leaky_relu(x, slope = 0.01): if x > 0.0 { x } else { slope * x }; "select(slope * x, x, x > 0.0)"; in [-2.0, 2.0], cost 1;
         d _o => [x.gt(0.0).choose(d, d * slope), (d * x).keep(x.le(0.0))];
     /// x, or alpha (e^x - 1) where x is not positive (arXiv:1511.07289)
-    Float Elu(x, alpha): if x > 0.0 { x } else { alpha * (x.exp() - 1.0) }; "select(alpha * (exp(x) - 1.0), x, x > 0.0)";
-        in [-2.0, 2.0]; d o => [x.gt(0.0).choose(d, d * (o + alpha)), (d * (x.map(Elementwise::Exp) - 1.0)).keep(x.le(0.0))];
+    Float Elu elu(x, alpha = 1.0): if x > 0.0 { x } else { alpha * (x.exp() - 1.0) }; "select(alpha * (exp(x) - 1.0), x, x > 0.0)";
+        in [-2.0, 2.0], cost 4; d o => [x.gt(0.0).choose(d, d * (o + alpha)), (d * (x.map(Elementwise::Exp) - 1.0)).keep(x.le(0.0))];
     /// Scaled ELU with the constants of arXiv:1706.02515
-    Float Selu(x): 1.0507009873554805 * (if x > 0.0 { x } else { 1.6732632423543772 * (x.exp() - 1.0) });
-        "1.0507009873554805 * select(1.6732632423543772 * (exp(x) - 1.0), x, x > 0.0)"; in [-2.0, 2.0];
+    Float Selu selu(x): 1.0507009873554805 * (if x > 0.0 { x } else { 1.6732632423543772 * (x.exp() - 1.0) });
+        "1.0507009873554805 * select(1.6732632423543772 * (exp(x) - 1.0), x, x > 0.0)"; in [-2.0, 2.0], cost 4;
         d o => [x.gt(0.0).choose(d * 1.0507009873554805, d * (o + 1.7580993408473766))];
     /// x Φ(x), with the error function (arXiv:1606.08415)
-    Float Gelu(x): 0.5 * x * (1.0 + (x * 0.7071067811865476).error_function()); "0.5 * x * (1.0 + erf(x * 0.7071067811865476))";
-        in [-3.0, 3.0];
+    Float Gelu gelu(x): 0.5 * x * (1.0 + (x * 0.7071067811865476).error_function()); "0.5 * x * (1.0 + erf(x * 0.7071067811865476))";
+        in [-3.0, 3.0], cost 4;
         d _o => [d * (((x * std::f64::consts::FRAC_1_SQRT_2).map(Elementwise::Erf) + 1.0) * 0.5
             + x * (x * x * -0.5).map(Elementwise::Exp) * 0.3989422804014327)];
     /// x Φ(x) by the tanh approximation of arXiv:1606.08415, written with (1 + tanh u)/2 = sigmoid(2u), which does not cancel
-    Float GeluTanh(x): {
+    Float GeluTanh gelu_tanh(x): {
             let v = 1.5957691216057308 * (x + 0.044715 * x * x * x);
             let e = (-v.abs()).exp();
             x * (if v >= 0.0 { 1.0 } else { e }) / (1.0 + e)
         };
         "x * select(exp(-abs(1.5957691216057308 * (x + 0.044715 * x * x * x))), 1.0, x >= 0.0) / (1.0 + exp(-abs(1.5957691216057308 * (x + 0.044715 * x * x * x))))";
-        in [-3.0, 3.0];
+        in [-3.0, 3.0], cost 4;
         d _o => [{ let s = ((x + x * x * x * 0.044715) * 1.5957691216057308).map(Elementwise::Sigmoid);
             d * (s + x * s * (1.0 - s) * (x * x * 0.134145 + 1.0) * 1.5957691216057308) }];
     /// x sigmoid(x), also called swish
-    Float Silu(x): { let e = (-x.abs()).exp(); x * (if x >= 0.0 { 1.0 } else { e }) / (1.0 + e) };
-        "x * select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))"; in [-4.0, 4.0];
+    Float Silu silu(x): { let e = (-x.abs()).exp(); x * (if x >= 0.0 { 1.0 } else { e }) / (1.0 + e) };
+        "x * select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))"; in [-4.0, 4.0], cost 4;
         d _o => [{ let s = x.map(Elementwise::Sigmoid); d * s * (x * (1.0 - s) + 1.0) }];
     /// x tanh(softplus(x)) (arXiv:1908.08681)
-    Float Mish(x): { let e = x.min(20.0).exp(); let n = e * (e + 2.0); x * (n / (n + 2.0)) };
-        "x * (exp(min(x, 20.0)) * (exp(min(x, 20.0)) + 2.0) / (exp(min(x, 20.0)) * (exp(min(x, 20.0)) + 2.0) + 2.0))"; in [-3.0, 3.0];
+    Float Mish mish(x): { let e = x.min(20.0).exp(); let n = e * (e + 2.0); x * (n / (n + 2.0)) };
+        "x * (exp(min(x, 20.0)) * (exp(min(x, 20.0)) + 2.0) / (exp(min(x, 20.0)) * (exp(min(x, 20.0)) + 2.0) + 2.0))"; in [-3.0, 3.0], cost 4;
         d _o => [{ let e = x.minimum(20.0).map(Elementwise::Exp); let n = e * (e + 2.0); let t = n / (n + 2.0);
             d * (t + x * (1.0 - t * t) * x.map(Elementwise::Sigmoid)) }];
     /// ln(1 + e^(beta x)) / beta, and x itself where beta x exceeds the threshold
-    Float Softplus(x, beta, threshold): { let v = x * beta; if v > threshold { x } else { (v.max(0.0) + (-v.abs()).exp().ln_1p()) / beta } };
-        "select((max(x * beta, 0.0) + log_1p(exp(-abs(x * beta)))) / beta, x, x * beta > threshold)"; in [0.3, 2.0];
+    Float Softplus softplus(x, beta = 1.0, threshold = 20.0): { let v = x * beta; if v > threshold { x } else { (v.max(0.0) + (-v.abs()).exp().ln_1p()) / beta } };
+        "select((max(x * beta, 0.0) + log_1p(exp(-abs(x * beta)))) / beta, x, x * beta > threshold)"; in [0.3, 2.0], cost 4;
         d o => [{ let v = x * beta; v.gt(threshold).choose(d, d * v.map(Elementwise::Sigmoid)) },
             { let v = x * beta; (d * (x * v.map(Elementwise::Sigmoid) - o) / beta).keep(v.le(threshold)) }, None];
     /// x relu6(x + 3) / 6 (arXiv:1905.02244)
-    Float Hardswish(x): x * (x + 3.0).clamp(0.0, 6.0) / 6.0; "x * clamp(x + 3.0, 0.0, 6.0) / 6.0"; in [-5.0, 5.0];
+    Float Hardswish hardswish(x): x * (x + 3.0).clamp(0.0, 6.0) / 6.0; "x * clamp(x + 3.0, 0.0, 6.0) / 6.0"; in [-5.0, 5.0], cost 1;
         d _o => [x.gt(3.0).choose(d, (d * (x * (1.0 / 3.0) + 0.5)).keep(x.gt(-3.0)))];
     /// relu6(x + 3) / 6
-    Float Hardsigmoid(x): (x + 3.0).clamp(0.0, 6.0) / 6.0; "select(clamp(x + 3.0, 0.0, 6.0) / 6.0, x, is_nan(x))"; in [-5.0, 5.0];
+    Float Hardsigmoid hardsigmoid(x): (x + 3.0).clamp(0.0, 6.0) / 6.0; "select(clamp(x + 3.0, 0.0, 6.0) / 6.0, x, is_nan(x))"; in [-5.0, 5.0], cost 1;
         d _o => [(d * (1.0 / 6.0)).keep(x.gt(-3.0).and(x.lt(3.0)))];
 }

@@ -2,7 +2,6 @@
 
 use super::PlanOptions;
 use crate::dtype::DType;
-use crate::elementwise::Elementwise;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
 use crate::shape::{count, strides};
@@ -236,10 +235,9 @@ impl Decider<'_> {
             }
             return;
         }
-        walk.cost += match &node.op {
-            Op::Map(op) => cost(*op),
-            _ => 0,
-        };
+        if let Op::Map(op) = &node.op {
+            walk.cost += op.cost();
+        }
         for &x in operands(self.graph, v) {
             self.walk(x, size, walk);
         }
@@ -255,14 +253,4 @@ struct Walk {
 /// Values that need no memory to be read.
 fn is_free(op: &Op) -> bool {
     matches!(op, Op::Scalar(_))
-}
-
-/// Rough cost of an op in multiply-adds.
-fn cost(op: Elementwise) -> usize {
-    use Elementwise as E;
-    match op {
-        E::Exp | E::Log | E::Pow | E::Tanh | E::Erf | E::Gelu | E::GeluTanh | E::Silu | E::Mish | E::Sigmoid => 4,
-        E::Softplus | E::Selu | E::Elu | E::Sin | E::Cos => 4,
-        _ => 1,
-    }
 }

@@ -1,64 +1,32 @@
-//! Activation layers.
+//! Elementwise ops as layers.
 
 use crate::context::{Context, Module};
 use chiaro_graph::{Elementwise, Result, Var};
 
-/// An elementwise activation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// max(x, 0).
-    Relu,
-    /// min(max(x, 0), 6).
-    Relu6,
-    /// x, or slope x where x is not positive.
-    LeakyRelu {
-        /// Slope on the negative side.
-        slope: f64,
-    },
-    /// x, or alpha (e^x - 1) where x is not positive.
-    Elu {
-        /// Scale of the negative side.
-        alpha: f64,
-    },
-    /// x Φ(x).
-    Gelu,
-    /// x sigmoid(x).
-    Silu,
-    /// x relu6(x + 3) / 6.
-    Hardswish,
-    /// 1 / (1 + e^-x).
-    Sigmoid,
-    /// Hyperbolic tangent.
-    Tanh,
-}
+/// Every op of the table is a layer, `Activation::Relu`; the operands behind the first have their usual numbers. [`Map`] gives it
+/// others.
+pub use chiaro_graph::Elementwise as Activation;
 
-impl Module for Activation {
+impl Module for Elementwise {
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
-        let graph = ctx.graph();
-        match *self {
-            Activation::Relu => graph.relu(x),
-            Activation::Relu6 => graph.unary(Elementwise::Relu6, x),
-            Activation::LeakyRelu { slope } => graph.map_scalars(Elementwise::LeakyRelu, x, &[slope]),
-            Activation::Elu { alpha } => graph.map_scalars(Elementwise::Elu, x, &[alpha]),
-            Activation::Gelu => graph.unary(Elementwise::Gelu, x),
-            Activation::Silu => graph.unary(Elementwise::Silu, x),
-            Activation::Hardswish => graph.unary(Elementwise::Hardswish, x),
-            Activation::Sigmoid => graph.unary(Elementwise::Sigmoid, x),
-            Activation::Tanh => graph.unary(Elementwise::Tanh, x),
-        }
+        ctx.graph().map_scalars(*self, x, self.usual_numbers())
     }
 
     fn kind(&self) -> &'static str {
-        match self {
-            Activation::Relu => "Relu",
-            Activation::Relu6 => "Relu6",
-            Activation::LeakyRelu { .. } => "LeakyRelu",
-            Activation::Elu { .. } => "Elu",
-            Activation::Gelu => "Gelu",
-            Activation::Silu => "Silu",
-            Activation::Hardswish => "Hardswish",
-            Activation::Sigmoid => "Sigmoid",
-            Activation::Tanh => "Tanh",
-        }
+        self.name()
+    }
+}
+
+/// An elementwise op with numbers for the operands behind the first: `Map(Activation::LeakyRelu, vec![0.2])`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map(pub Elementwise, pub Vec<f64>);
+
+impl Module for Map {
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        ctx.graph().map_scalars(self.0, x, &self.1)
+    }
+
+    fn kind(&self) -> &'static str {
+        self.0.name()
     }
 }

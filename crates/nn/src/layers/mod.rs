@@ -12,7 +12,7 @@ mod residual;
 mod sequential;
 mod squeeze_excite;
 
-pub use activation::Activation;
+pub use activation::{Activation, Map};
 pub use basic_block::BasicBlock;
 pub use batch_norm::BatchNorm2d;
 pub use conv2d::Conv2d;
