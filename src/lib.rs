@@ -26,7 +26,7 @@
 //! | data set | [`data::Dataset`] | [`train::Data::new`] |
 //! | model, layer | [`nn::Module`], [`nn::Sequential`] | [`nn::Model::new`], or by a name after [`nn::models::register`] |
 //! | loss | [`nn::Objective`] | [`nn::TrainOptions`] of a [`nn::TrainStep`], which a [`Backend`] runs step after step |
-//! | task | [`train::Task`], an objective with measures and predictions | [`train::Trainer::for_task`], [`train::Classifier::of_model`] |
+//! | task | [`train::Task`], an objective with measures and predictions | [`train::Trainer::for_task`], or by a name after [`train::task::register`] |
 //! | optimizer | [`nn::Optimizer`] | [`nn::TrainOptions`], or by a name after [`nn::register_optimizer`] |
 //!
 //! Below that are [`nn`] (layers, models, optimizers), [`graph`] (ops, gradients, plans), [`data`] (data sets and loading) and

@@ -15,7 +15,8 @@ use crate::waiting::Waiting;
 /// Images a step where no settings tell.
 const BATCH: usize = 64;
 
-/// Loss and accuracy of a trained model, accuracy of each class, and confusion matrix
+/// Loss and measures of a trained model, and what its task tells of them: of a classification the accuracy of each class and the
+/// confusion matrix
 #[derive(clap::Args)]
 pub struct Args {
     /// A run folder, or weights in one

@@ -19,7 +19,7 @@ pub mod models;
 mod objective;
 mod optim;
 mod precision;
-mod registry;
+pub mod registry;
 mod running;
 mod schedule;
 mod summary;

@@ -4,7 +4,7 @@ use crate::error::{NnError, Result};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 /// What a registry holds.
-pub(crate) trait Named: Clone {
+pub trait Named: Clone {
     /// What it is, for messages.
     const KIND: &'static str;
     /// The name it is found by.
@@ -12,7 +12,7 @@ pub(crate) trait Named: Clone {
 }
 
 /// Things of one kind by name, for the whole process.
-pub(crate) struct Registry<T>(LazyLock<RwLock<Vec<T>>>);
+pub struct Registry<T>(LazyLock<RwLock<Vec<T>>>);
 
 impl<T: Named> Registry<T> {
     /// `own` gives those that are there from the start.
@@ -25,6 +25,8 @@ impl<T: Named> Registry<T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The one of this name.
+    ///
     /// # Errors
     /// If there is none of the name; the error lists those that exist.
     pub fn find(&self, name: &str) -> Result<T> {
@@ -35,6 +37,8 @@ impl<T: Named> Registry<T> {
         })
     }
 
+    /// Adds one, behind the others.
+    ///
     /// # Errors
     /// If the name is taken.
     pub fn add(&self, item: T) -> Result<()> {

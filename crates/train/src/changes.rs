@@ -53,7 +53,7 @@ pub(crate) fn data(now: &DataInfo, then: &DataInfo) -> Result<Vec<String>> {
     if evaluated(now) != evaluated(then) {
         let [new, old] = [now, then].map(|info| format!("{} of {}", info.eval_images, info.eval_split));
         told.push(format!(
-            "the images that epochs are evaluated on have changed ({new} now, {old} before): accuracies before and after do \
+            "the images that epochs are evaluated on have changed ({new} now, {old} before): what is measured before and after does \
              not compare"
         ));
     }

@@ -114,7 +114,7 @@ impl RunFolder {
         self.path.join("metrics.csv")
     }
 
-    /// The weights of the epoch with the best accuracy, of equal ones the first.
+    /// The weights of the best epoch by the task's first measure, of equal ones the first.
     pub fn best_path(&self) -> PathBuf {
         self.path.join("best.safetensors")
     }

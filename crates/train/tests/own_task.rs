@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chiaro_data::{Dataset, InMemory};
 use chiaro_graph::{DType, Graph, Reduction, Var};
 use chiaro_nn::{Objective, TargetSpec};
+use chiaro_train::task::{NamedTask, register};
 use chiaro_train::{
     Classifier, Data, Guess, Measure, RunFolder, Saved, Stop, Tally, Targets, Task, TrainConfig, Trainer,
 };
@@ -130,11 +131,17 @@ fn a_task_of_ones_own_is_trained_resumed_saved_and_asked() {
 
     let saved = Saved::load(whole.path()).expect("weights");
     let error = saved.task().expect_err("no task of this program").to_string();
-    assert!(error.contains("there is no task \"brightness\" here (classification, "), "{error}");
+    assert!(error.contains("unknown task \"brightness\"; known are classification, multi-label"), "{error}");
     let model = chiaro_nn::models::by_name("small-cnn", 1, [8, 8, 1]).expect("fits");
-    let mut asked = Classifier::of_model(cpu(), &saved, &model, Arc::new(Brightness)).expect("opened");
-    let said = asked.classify_pixels(&pixels(777)).expect("an image");
+    let mut given = Classifier::of_model(cpu(), &saved, &model, Arc::new(Brightness)).expect("opened");
+    let make = |_: &TrainConfig| Arc::new(Brightness) as Arc<dyn Task>;
+    register(NamedTask { name: "brightness", help: "How bright an image is", settings: &[], make })
+        .expect("a new name");
+    let mut named = Classifier::new(cpu(), &saved).expect("opened by its name");
     let right = f64::from(set(777..778).values(0)[0]);
-    assert!((said[0].value - right).abs() < 0.1, "{} is {right}", said[0]);
-    assert!(asked.classify_pixels(&[0; 63]).is_err());
+    for asked in [&mut given, &mut named] {
+        let said = asked.classify_pixels(&pixels(777)).expect("an image");
+        assert!((said[0].value - right).abs() < 0.1, "{} is {right}", said[0]);
+        assert!(asked.classify_pixels(&[0; 63]).is_err());
+    }
 }

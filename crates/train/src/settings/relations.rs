@@ -3,7 +3,6 @@
 use super::given::Given;
 use super::{ScheduleName, TrainConfig};
 use crate::error::{Result, TrainError};
-use crate::task::TASKS;
 
 /// Looks at numbers whose range another setting gives.
 pub(crate) fn check(config: &TrainConfig) -> Result<()> {
@@ -19,9 +18,9 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
 /// Refuses settings that were given and would mean nothing beside the others.
 pub(crate) fn check_given(config: &TrainConfig, given: &[Given]) -> Result<()> {
     let is_given = |name: &str| given.iter().any(|(setting, _)| setting.name == name);
-    let task = config.task.as_str();
-    let of_task = |name: &&str| TASKS.iter().any(|known| known.name == task && known.settings.contains(name));
-    let idle = TASKS.iter().flat_map(|known| known.settings).find(|name| is_given(name) && !of_task(name));
+    let (task, tasks) = (config.task.as_str(), crate::task::named());
+    let of_task = |name: &str| tasks.iter().any(|known| known.name == task && known.settings.contains(&name));
+    let idle = tasks.iter().flat_map(|known| known.settings).find(|name| is_given(name) && !of_task(name));
     let flag = idle.and_then(|name| super::setting(name)).map(|setting| setting.flag);
     let wrong = if let Some(flag) = flag {
         format!("--{flag} means nothing with --task {task}")

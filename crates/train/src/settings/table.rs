@@ -217,7 +217,7 @@ settings! {
             ..Row::PLAIN
         };
 
-    /// Steps between two readings of loss and accuracy from the device
+    /// Steps between two readings of loss and measures from the device
     report_every: Option<usize> = None,
         Row {
             flag: "report-every",

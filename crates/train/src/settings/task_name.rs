@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::value::{Choice, SettingValue};
-use crate::task::TASKS;
+use crate::task;
 
 /// A task by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl From<&str> for TaskName {
 /// The first that settings can name.
 impl Default for TaskName {
     fn default() -> TaskName {
-        TASKS[0].name.into()
+        task::named().first().map_or("", |usual| usual.name).into()
     }
 }
 
@@ -33,7 +33,7 @@ impl SettingValue for TaskName {
     const KIND: &'static str = "name";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let known: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
+        let known: Vec<&str> = task::named().iter().map(|task| task.name).collect();
         if known.contains(&text) { Ok(text.into()) } else { Err(format!("{text:?} is none of {}", known.join(", "))) }
     }
 
@@ -51,6 +51,6 @@ impl SettingValue for TaskName {
     }
 
     fn choices() -> Vec<Choice> {
-        TASKS.iter().map(|task| Choice { name: task.name, help: task.help }).collect()
+        task::named().iter().map(|task| Choice { name: task.name, help: task.help }).collect()
     }
 }

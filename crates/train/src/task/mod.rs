@@ -14,12 +14,13 @@ pub use prediction::Guess;
 pub use tally::Tally;
 pub use targets::Targets;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use chiaro_data::{Dataset, class_counts};
+use chiaro_nn::registry::{Named, Registry};
 use chiaro_nn::{Metrics, Objective};
 
-use crate::error::{Result, TrainError};
+use crate::error::Result;
 use crate::settings::TrainConfig;
 
 /// A task: the part that is recorded ([`Objective`]: targets, loss, sums), and what the host does around it.
@@ -83,7 +84,8 @@ pub(crate) fn judge(task: &dyn Task) -> Measure {
     task.eval_measures().first().copied().unwrap_or(Measure::LOSS)
 }
 
-/// A task that settings can name.
+/// A task that settings and weights can name.
+#[derive(Clone)]
 pub struct NamedTask {
     /// The name.
     pub name: &'static str,
@@ -95,23 +97,40 @@ pub struct NamedTask {
     pub make: fn(&TrainConfig) -> Arc<dyn Task>,
 }
 
-/// The tasks that settings can name.
-pub const TASKS: &[NamedTask] = &[classification::NAMED, multi_label::NAMED];
+/// The tasks there are from the start, the usual one first.
+fn own() -> Vec<NamedTask> {
+    vec![classification::NAMED, multi_label::NAMED]
+}
+
+static TASKS: Registry<NamedTask> = Registry::new(|| RwLock::new(own()));
+
+impl Named for NamedTask {
+    const KIND: &'static str = "task";
+
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+/// All tasks that settings and weights can name, those that the program has registered last.
+pub fn named() -> Vec<NamedTask> {
+    TASKS.all()
+}
+
+/// Adds a task of one's own for as long as the process runs: settings name it, and weights that were trained for it are opened.
+///
+/// # Errors
+/// If the name is taken.
+pub fn register(task: NamedTask) -> Result<()> {
+    Ok(TASKS.add(task)?)
+}
 
 impl TrainConfig {
     /// The task that the settings name.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] if there is none of this name.
+    /// If there is none of this name: the error lists those that exist.
     pub fn named_task(&self) -> Result<Arc<dyn Task>> {
-        let known = TASKS.iter().find(|known| known.name == self.task.as_str());
-        known.map(|known| (known.make)(self)).ok_or_else(|| {
-            let known: Vec<&str> = TASKS.iter().map(|known| known.name).collect();
-            let name = self.task.as_str();
-            TrainError::setting(format!(
-                "there is no task {name:?} here ({} are); a program that has its own gives it itself",
-                known.join(", ")
-            ))
-        })
+        Ok((TASKS.find(self.task.as_str())?.make)(self))
     }
 }
