@@ -31,6 +31,7 @@ impl From<f64> for Arg {
     }
 }
 
+pub use crate::arena::{ArenaInfo, ArenaRole, Initial, Saved};
 pub use crate::id::{ArenaId, ConstantId, InputId, StateId, Var};
 
 /// One op with its operands.
@@ -70,19 +71,6 @@ pub struct StateInfo {
     pub arena: ArenaId,
     /// First element within the arena; a multiple of [`ARENA_ALIGNMENT`].
     pub offset: usize,
-}
-
-/// A flat buffer of states of one type.
-#[derive(Clone, Debug)]
-pub struct ArenaInfo {
-    /// Name; the device's buffers are shared between plans by it.
-    pub name: String,
-    /// Element type.
-    pub dtype: DType,
-    /// Elements, padding included.
-    pub len: usize,
-    /// The states in it, in order of declaration.
-    pub states: Vec<StateId>,
 }
 
 /// States start at multiples of this many elements: 256 bytes, the largest binding alignment of any adapter, in an arena of

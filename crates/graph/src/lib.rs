@@ -3,6 +3,7 @@
 //! A model is recorded once as a [`Graph`]; [`Graph::grad`] appends the backward pass; a plan turns the whole step into kernel
 //! calls over fixed buffers, which a backend compiles once and runs step after step.
 
+mod arena;
 mod axis;
 mod backend;
 mod build;
@@ -28,8 +29,8 @@ pub use dtype::{DType, Scalar};
 pub use elementwise::{Class, Elementwise, Lane, Real};
 pub use error::{GraphError, Result};
 pub use graph::{
-    ARENA_ALIGNMENT, ArenaId, ArenaInfo, Arg, ConstantId, Graph, InputId, InputInfo, Node, StateId, StateInfo, Target,
-    Var,
+    ARENA_ALIGNMENT, ArenaId, ArenaInfo, ArenaRole, Arg, ConstantId, Graph, Initial, InputId, InputInfo, Node, Saved,
+    StateId, StateInfo, Target, Var,
 };
 pub use indices::IndexBound;
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};

@@ -4,8 +4,8 @@ use crate::error::{IoError, Result};
 use crate::file::{self, Contents};
 use crate::info::{ModelInfo, number};
 use crate::weights::{Weights, check, check_finite, state_shapes, values, weight_tensors};
-use chiaro_graph::{Graph, Tensor};
-use chiaro_nn::{BUFFERS, LOSS_SCALE, METRICS, PARAMS, is_data_arena, pack_arena, unpack_arena};
+use chiaro_graph::{Graph, Saved, Tensor};
+use chiaro_nn::{arenas_saved, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -33,12 +33,9 @@ pub struct Checkpoint {
     slots: BTreeMap<String, Tensor>,
 }
 
-/// The arenas beside weights, metrics and data, each with the arena whose layout it has: those of the optimizer have the
-/// parameters', the loss scale of a 16-bit training has its own.
+/// The arenas that checkpoints hold beside the weights, each with the arena whose layout it has.
 fn slots(graph: &Graph) -> impl Iterator<Item = (&str, &str)> {
-    let names = graph.arenas().iter().map(|a| a.name.as_str());
-    let names = names.filter(|n| ![PARAMS, BUFFERS, METRICS].contains(n) && !is_data_arena(n));
-    names.map(|name| (name, if name == LOSS_SCALE { LOSS_SCALE } else { PARAMS }))
+    arenas_saved(graph, Saved::Checkpoint).map(|(arena, layout)| (arena.name.as_str(), layout.name.as_str()))
 }
 
 /// Saves everything that a training needs to go on, and keeps the checkpoint that was there before as `previous`; `arenas` as [`crate::read_arenas`] gives them. A parameter's part of an

@@ -4,8 +4,8 @@ use crate::checksum::Checksum;
 use crate::error::{IoError, Result};
 use crate::file::{self, Contents};
 use crate::info::{ModelInfo, extra, verify};
-use chiaro_graph::{Backend, BackendError, Graph, Tensor};
-use chiaro_nn::{BUFFERS, METRICS, PARAMS, arena_id, is_data_arena, pack_arena, unpack_arena};
+use chiaro_graph::{Backend, BackendError, Graph, Saved, Tensor};
+use chiaro_nn::{arena_id, arenas_saved, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -31,8 +31,8 @@ pub fn read_arenas(
     backend: &mut dyn Backend,
     graph: &Graph,
 ) -> std::result::Result<Vec<(String, Tensor)>, BackendError> {
-    let names = graph.arenas().iter().map(|a| &a.name).filter(|n| *n != METRICS && !is_data_arena(n));
-    names.map(|name| Ok((name.clone(), backend.read_arena(name)?))).collect()
+    let kept = graph.arenas().iter().filter(|arena| arena.role.saved() != Saved::Nowhere);
+    kept.map(|arena| Ok((arena.name.clone(), backend.read_arena(&arena.name)?))).collect()
 }
 
 /// Saves parameters and running statistics as f32. `arenas` holds flat vectors by arena name; others are ignored. `extra` is what
@@ -85,7 +85,7 @@ impl Weights {
     /// # Errors
     /// If a tensor is missing, has another shape, or is unknown to the graph; the first few are listed.
     pub fn arenas(&self, graph: &Graph) -> Result<Vec<(String, Tensor)>> {
-        let present: Vec<&str> = [PARAMS, BUFFERS].into_iter().filter(|a| arena_id(graph, a).is_some()).collect();
+        let present: Vec<&str> = arenas_saved(graph, Saved::Weights).map(|(arena, _)| arena.name.as_str()).collect();
         let states = present.iter().flat_map(|arena| state_shapes(graph, arena));
         check(&self.path, states.collect(), &self.tensors)?;
         let flat = |arena: &&str| Ok((arena.to_string(), pack_arena(graph, arena, |name| self.tensors.get(name))?));
@@ -113,10 +113,8 @@ pub(crate) fn state_shapes<'g>(graph: &'g Graph, arena: &str) -> Vec<(String, &'
 /// Parameters and running statistics by name.
 pub(crate) fn weight_tensors(graph: &Graph, arenas: &[(String, Tensor)]) -> Result<BTreeMap<String, Tensor>> {
     let mut tensors = BTreeMap::new();
-    for name in [PARAMS, BUFFERS] {
-        if arena_id(graph, name).is_some() {
-            tensors.extend(unpack_arena(graph, name, values(arenas, name)?)?);
-        }
+    for (arena, _) in arenas_saved(graph, Saved::Weights) {
+        tensors.extend(unpack_arena(graph, &arena.name, values(arenas, &arena.name)?)?);
     }
     Ok(tensors)
 }

@@ -1,7 +1,7 @@
 //! Weight files and checkpoints: what comes back, and what is said about files that are not right.
 
 use chiaro_cpu::reference::Reference;
-use chiaro_graph::{Backend, DType, PlanId, Tensor};
+use chiaro_graph::{ArenaRole, Backend, DType, Initial, PlanId, Tensor};
 use chiaro_io::{
     IoError, ModelInfo, Progress, load_checkpoint, load_weights, read_arenas, save_checkpoint, save_weights,
 };
@@ -357,4 +357,46 @@ fn a_folder_that_does_not_exist_is_an_error_of_writing() {
     let values = vec![("params".to_string(), Tensor::zeros([3], DType::F32))];
     let error = save_weights(&folder.file(), &info(), &extra(), &step.graph, &values).expect_err("too short");
     assert!(matches!(error, IoError::Values(_)) && !folder.file().exists(), "{error}");
+}
+
+#[test]
+fn a_new_kind_of_state_is_kept_in_checkpoints_as_its_role_says() {
+    let mut step = step(adamw());
+    let graph = &mut step.graph;
+    let params = graph.find_arena("params").expect("parameters");
+    // An average of the parameters, a state of its own, and what need not be kept.
+    graph.arena_like(params, "average").expect("new");
+    let state = graph.arena("hidden", DType::F32).expect("new");
+    graph.state(state, "hidden.cell", &[2, 3]).expect("new");
+    let start = Tensor::f32([2], vec![0.5, 0.25]).expect("two");
+    graph.describe_arena(state, ArenaRole::Other, Initial::Values(start)).expect("fits");
+    let scores = graph.arena("scores", DType::F32).expect("new");
+    graph.state(scores, "scores", &[2]).expect("new");
+    graph.describe_arena(scores, ArenaRole::Metrics, Initial::Fill(3.0)).expect("fits");
+
+    let initial = step.initial_arenas(1);
+    let of = |arenas: &[(String, Tensor)], name: &str| arenas.iter().find(|(n, _)| n == name).map(|(_, t)| t.to_f64());
+    assert_eq!(of(&initial, "hidden").expect("there")[..3], [0.5, 0.25, 0.0]);
+    assert_eq!(of(&initial, "scores").expect("there")[0], 3.0);
+    let folder = Folder::new();
+    save_checkpoint(&folder.file(), None, &info(), &Progress::default(), &step.graph, &initial).expect("saved");
+    let names = std::fs::read(folder.file()).expect("read");
+    let has = |name: &str| names.windows(name.len()).any(|part| part == name.as_bytes());
+    assert!(has("\"average/conv1.weight\"") && has("\"hidden/hidden.cell\"") && !has("\"scores/"));
+    let back = load_checkpoint(&folder.file()).expect("loaded").arenas(&step.graph).expect("fits");
+    for name in ["params", "average", "hidden", "optimizer.exp_avg"] {
+        assert_eq!(of(&back, name), of(&initial, name), "{name}");
+    }
+    assert_eq!(of(&back, "scores"), None);
+}
+
+#[test]
+fn values_that_an_arena_cannot_start_from_are_refused() {
+    let mut step = step(adamw());
+    let metrics = step.graph.find_arena("metrics").expect("metrics");
+    for wrong in [Tensor::zeros([1000], DType::F32), Tensor::zeros([2], DType::I32)] {
+        let error =
+            step.graph.describe_arena(metrics, ArenaRole::Metrics, Initial::Values(wrong)).expect_err("refused");
+        assert!(error.to_string().contains("\"metrics\" has 128 elements of f32"), "{error}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{NnError, Result};
 use chiaro_graph::shape::count;
-use chiaro_graph::{ArenaId, DType, Graph, StateInfo, Tensor};
+use chiaro_graph::{ArenaId, ArenaInfo, DType, Graph, Saved, StateInfo, Tensor};
 
 /// Arena of the trainable parameters.
 pub const PARAMS: &str = "params";
@@ -14,6 +14,14 @@ pub const METRICS: &str = "metrics";
 /// The arena of this name, if the graph has it.
 pub fn arena_id(graph: &Graph, name: &str) -> Option<ArenaId> {
     graph.find_arena(name)
+}
+
+/// The arenas that are saved in this place, each with the arena whose states name its parts: itself, or the one that it is laid
+/// out as.
+pub fn arenas_saved(graph: &Graph, saved: Saved) -> impl Iterator<Item = (&ArenaInfo, &ArenaInfo)> {
+    let layout = |arena: &'_ ArenaInfo| arena.like.map_or_else(|| arena_id(graph, &arena.name), Some);
+    let own = graph.arenas().iter().filter(move |arena| arena.role.saved() == saved);
+    own.filter_map(move |arena| Some((arena, &graph.arenas()[layout(arena)?.0])))
 }
 
 fn states<'g>(graph: &'g Graph, name: &str) -> Result<(usize, Vec<&'g StateInfo>)> {

@@ -5,7 +5,7 @@ use crate::declare::{Declare, Declared, LayerInfo, StateKind};
 use crate::init::Init;
 use crate::precision::{HalfWeight, HalfWeights};
 use crate::running::{Running, RunningUpdate};
-use chiaro_graph::{DType, Graph, GraphError, Result, StateId, Var};
+use chiaro_graph::{ArenaRole, DType, Graph, GraphError, Initial, Result, StateId, Var};
 
 /// Whether layers behave as in training or as in evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,13 +237,14 @@ impl<'g> Context<'g> {
 
 /// The declared states of one kind in a graph: made there, or found if they are there already.
 pub(crate) fn place(graph: &mut Graph, declared: &Declared, kind: StateKind) -> Result<Vec<Declaration>> {
-    let name = match kind {
-        StateKind::Parameter => PARAMS,
-        StateKind::Statistic => BUFFERS,
+    let (name, role) = match kind {
+        StateKind::Parameter => (PARAMS, ArenaRole::Parameters),
+        StateKind::Statistic => (BUFFERS, ArenaRole::Statistics),
     };
     let mut placed = vec![];
     for known in declared.states.iter().filter(|s| s.kind == kind) {
         let arena = graph.arena(name, DType::F32)?;
+        graph.describe_arena(arena, role, Initial::Drawn)?;
         let state = match graph.find_state(&known.name) {
             Some(id) if graph.states()[id.0].shape == known.shape && graph.states()[id.0].arena == arena => id,
             Some(_) => return Err(GraphError::DuplicateName(known.name.clone())),

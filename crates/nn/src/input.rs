@@ -4,10 +4,7 @@
 use crate::arena::vector;
 use crate::error::{NnError, Result};
 use chiaro_graph::shape::count;
-use chiaro_graph::{DType, Data, Elementwise, Graph, RandomKind, Tensor, Var};
-
-/// Begins the names of the arenas that hold data: no part of what is trained or saved.
-const DATA: &str = "data/";
+use chiaro_graph::{ArenaRole, DType, Data, Elementwise, Graph, Initial, RandomKind, Tensor, Var};
 
 /// Steps of the random numbers that choose moves. Twelve bits times a range below 2^12 are exact in f32, so that every backend
 /// chooses the same.
@@ -58,12 +55,7 @@ pub struct Augment {
 
 /// The name of the arena of a data set.
 pub fn data_arena(set: &str) -> String {
-    format!("{DATA}{set}")
-}
-
-/// Whether an arena of this name holds data.
-pub fn is_data_arena(name: &str) -> bool {
-    name.starts_with(DATA)
+    format!("data/{set}")
 }
 
 impl ImageInput {
@@ -94,6 +86,7 @@ impl ImageInput {
         let index = graph.input("index", &[n], DType::I32)?;
         let arena = graph.arena(&resident.arena, DType::U32)?;
         let state = graph.state(arena, &resident.arena, &[resident.images, words])?;
+        graph.describe_arena(arena, ArenaRole::Data, Initial::Fill(0.0))?;
         Ok(Given { images: graph.state_value(state)?, index: Some(index) })
     }
 

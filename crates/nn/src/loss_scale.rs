@@ -4,8 +4,9 @@
 //! and parameter gradients, which are 32-bit, are divided by it. The number grows after a run of good steps. A step with a
 //! gradient that is not finite changes nothing but the number, which becomes smaller.
 
+use crate::arena::vector;
 use crate::error::{NnError, Result};
-use chiaro_graph::{DType, Elementwise, Graph, Target, Tensor, Var};
+use chiaro_graph::{ArenaRole, DType, Elementwise, Graph, Initial, Target, Tensor, Var};
 
 /// Arena of the loss scale; see [`LossScaleState`].
 pub const LOSS_SCALE: &str = "loss_scale";
@@ -48,13 +49,6 @@ impl LossScale {
             "a loss scale needs 0 < smallest <= first <= largest and factors of its kind: {self:?}"
         )))
     }
-
-    /// Values of the arena before the first step.
-    pub(crate) fn initial_values(&self, len: usize) -> Vec<f32> {
-        let mut flat = vec![0.0; len];
-        flat[0] = self.initial as f32;
-        flat
-    }
 }
 
 /// Values of the arena.
@@ -93,6 +87,7 @@ impl Scaling {
         settings.check()?;
         let arena = graph.arena(LOSS_SCALE, DType::F32)?;
         graph.state(arena, LOSS_SCALE, &[LEN])?;
+        graph.describe_arena(arena, ArenaRole::Other, Initial::Values(vector(vec![settings.initial as f32])))?;
         let values = graph.arena_values(arena)?;
         let first = graph.narrow(values, 0, 0, 1)?;
         // Zeros, which nobody has written over yet, are no scale.
@@ -156,8 +151,9 @@ mod tests {
         scaling.unscale(&mut g, scaled).expect("floats");
         let mut backend = Reference::new();
         let plan = backend.compile(&g).expect("compiles");
-        let len = g.arenas()[0].len;
-        let initial = Tensor::f32([len], settings.initial_values(len)).expect("as long as the arena");
+        let mut initial = vec![0.0; g.arenas()[0].len];
+        initial[0] = settings.initial as f32;
+        let initial = vector(initial);
         backend.write_arena(LOSS_SCALE, &initial).expect("arena");
         let step = |&gradient: &f32| {
             backend.run(plan, &[Tensor::f32([2], vec![1.0, gradient]).expect("two")]).expect("runs");

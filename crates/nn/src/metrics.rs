@@ -3,7 +3,7 @@
 use crate::arena::METRICS;
 use crate::error::Result;
 use crate::objective::Objective;
-use chiaro_graph::{DType, Elementwise, Graph, Target, Tensor, Var};
+use chiaro_graph::{ArenaRole, DType, Elementwise, Graph, Initial, Target, Tensor, Var};
 
 /// Sums over the steps since the arena was last cleared. Counts are f32, exact up to 2^24 samples.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,6 +68,7 @@ pub(crate) fn accumulate(
     let samples = objective.counted(graph, outputs, targets)?;
     let arena = graph.arena(METRICS, DType::F32)?;
     graph.state(arena, METRICS, &[sums.len() + 3])?;
+    graph.describe_arena(arena, ArenaRole::Metrics, Initial::Fill(0.0))?;
     let finite = graph.unary(Elementwise::IsFinite, loss_sum)?;
     let (zero, one) = (graph.scalar(0.0, DType::F32)?, graph.scalar(1.0, DType::F32)?);
     let loss = graph.where_(finite, loss_sum, zero)?;

@@ -27,14 +27,6 @@ impl Precision {
     pub fn f16() -> Precision {
         Precision::F16(LossScale::default())
     }
-
-    /// Values of the loss scale's arena before the first step.
-    pub(crate) fn initial_scale(self, len: usize) -> Vec<f32> {
-        match self {
-            Precision::F32 => vec![0.0; len],
-            Precision::F16(settings) => settings.initial_values(len),
-        }
-    }
 }
 
 /// What a step needs for its precision, declared before its layers: copies of the weights, and the loss scale.

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::arena::{BUFFERS, METRICS, PARAMS, arena_id, vector};
+use crate::arena::{PARAMS, arena_id, vector};
 use crate::classification::Classification;
 use crate::context::{Context, Declarations, Mode};
 use crate::error::{NnError, Result};
 use crate::init::initial_arena;
-use crate::input::{ImageInput, is_data_arena};
-use crate::loss_scale::LOSS_SCALE;
+use crate::input::ImageInput;
 use crate::metrics;
 use crate::models::Model;
 use crate::objective::Objective;
 use crate::optim::{GradientChange, Optimizers};
 use crate::precision::{self, Precision};
-use chiaro_graph::{ArenaId, DType, Data, Graph, StateId, Tensor, Var};
+use chiaro_graph::{ArenaId, ArenaInfo, ArenaRole, DType, Data, Graph, Initial, StateId, Tensor, Var};
 
 /// What a training step does beside the model.
 #[derive(Clone, Debug)]
@@ -128,25 +127,28 @@ impl TrainStep {
 
     /// Every arena but the data set's with its values before the first step, to be written to the backend.
     pub fn initial_arenas(&self, seed: u64) -> Vec<(String, Tensor)> {
-        let slots = self.options.optimizers.slots();
-        let value = |name: &str, len: usize| match name {
-            PARAMS => initial_arena(&self.graph, &self.declarations.parameters, seed),
-            BUFFERS => initial_arena(&self.graph, &self.declarations.buffers, seed),
-            METRICS => Tensor::zeros([len], DType::F32),
-            LOSS_SCALE => vector(self.options.precision.initial_scale(len)),
-            slot => {
-                let initial = slots.iter().find(|(arena, _)| arena == slot).map_or(0.0, |(_, initial)| *initial);
-                vector(vec![initial as f32; len])
-            }
+        let Declarations { parameters, buffers, .. } = &self.declarations;
+        let value = |arena: &ArenaInfo| match &arena.initial {
+            Initial::Fill(number) => vector(vec![*number as f32; arena.len]),
+            Initial::Values(values) => padded(values, arena.len),
+            Initial::Drawn if arena.role == ArenaRole::Parameters => initial_arena(&self.graph, parameters, seed),
+            Initial::Drawn => initial_arena(&self.graph, buffers, seed),
         };
-        let arenas = self.graph.arenas().iter().filter(|a| !is_data_arena(&a.name));
-        arenas.map(|a| (a.name.clone(), value(&a.name, a.len))).collect()
+        let arenas = self.graph.arenas().iter().filter(|arena| arena.role != ArenaRole::Data);
+        arenas.map(|arena| (arena.name.clone(), value(arena))).collect()
     }
 
     /// The inputs of a step in the graph's order, the images as [`TrainOptions::images`] says. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
     pub fn inputs(&self, images: Tensor, targets: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
         vec![images, targets, random_key(seed, step), self.options.optimizers.hyper(lr, step)]
     }
+}
+
+/// f32 values filled up with zeros.
+fn padded(values: &Tensor, len: usize) -> Tensor {
+    let mut flat = values.as_f32().unwrap_or_default().to_vec();
+    flat.resize(len, 0.0);
+    vector(flat)
 }
 
 /// The key of the random ops of a step.

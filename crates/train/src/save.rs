@@ -88,7 +88,7 @@ impl Trainer {
     /// All arenas that are saved; weights that are infinite or NaN are an error.
     fn arenas(&mut self) -> Result<Vec<(String, Tensor)>> {
         let arenas = read_arenas(&mut *self.backend, &self.step.graph)?;
-        if weights::finite(&arenas) {
+        if weights::finite(&self.step.graph, &arenas) {
             return Ok(arenas);
         }
         Err(self.non_finite("the weights are", self.at.step_in_epoch.saturating_sub(1)))

@@ -1,16 +1,16 @@
 //! Values of the device's arenas: to names, and from files.
 
-use chiaro_graph::{Backend, Graph, Tensor};
+use chiaro_graph::{Backend, Graph, Saved, Tensor};
 use chiaro_io::Weights;
-use chiaro_nn::{BUFFERS, PARAMS, arena_id, unpack_arena};
+use chiaro_nn::{arenas_saved, unpack_arena};
 
 use crate::error::Result;
 
 /// Parameters and running statistics by name.
 pub(crate) fn read(backend: &mut dyn Backend, graph: &Graph) -> Result<Vec<(String, Tensor)>> {
     let mut values = vec![];
-    for arena in [PARAMS, BUFFERS].into_iter().filter(|name| arena_id(graph, name).is_some()) {
-        values.extend(unpack_arena(graph, arena, &backend.read_arena(arena)?)?);
+    for (arena, _) in arenas_saved(graph, Saved::Weights) {
+        values.extend(unpack_arena(graph, &arena.name, &backend.read_arena(&arena.name)?)?);
     }
     Ok(values)
 }
@@ -24,7 +24,8 @@ pub(crate) fn load_into(weights: &Weights, backend: &mut dyn Backend, graph: &Gr
 }
 
 /// Whether no parameter and no running statistic is infinite or NaN.
-pub(crate) fn finite(arenas: &[(String, Tensor)]) -> bool {
-    let weights = arenas.iter().filter(|(name, _)| [PARAMS, BUFFERS].contains(&name.as_str()));
+pub(crate) fn finite(graph: &Graph, arenas: &[(String, Tensor)]) -> bool {
+    let names: Vec<&str> = arenas_saved(graph, Saved::Weights).map(|(arena, _)| arena.name.as_str()).collect();
+    let weights = arenas.iter().filter(|(name, _)| names.contains(&name.as_str()));
     weights.filter_map(|(_, values)| values.as_f32()).flatten().all(|value| value.is_finite())
 }

@@ -35,7 +35,7 @@ impl Graph {
                 Err(self.dtype_error("arena", &[self.arenas[i].dtype, dtype], format!("{name:?} has another type")))
             }
             None => {
-                self.arenas.push(ArenaInfo { name: name.to_string(), dtype, len: 0, states: vec![] });
+                self.arenas.push(ArenaInfo::new(name, dtype));
                 Ok(ArenaId(self.arenas.len() - 1, self.tag()))
             }
         }
@@ -126,6 +126,7 @@ impl Graph {
         let (len, dtype) = self.take_arena("arena_like", like)?;
         let id = self.arena(name, dtype)?;
         self.state(id, name, &[len])?;
+        self.arenas[id.0].like = Some(like);
         Ok(id)
     }
 

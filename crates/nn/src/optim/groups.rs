@@ -131,7 +131,7 @@ impl Optimizers {
                 (one, other) => one.or(other),
             };
             let update = Update::new(graph, params, old, gradient, hyper).only_where(both);
-            let mut update = update.of_group(group.prefix(), first_number, mask);
+            let mut update = update.of_group(group.optimizer.slots(), group.prefix(), first_number, mask);
             let moved = group.optimizer.update(&mut update)?;
             new = match own {
                 Some(own) => graph.where_(own, moved, new)?,

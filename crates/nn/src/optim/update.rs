@@ -1,7 +1,8 @@
 //! An update that is being recorded: what an optimizer has to work with.
 
+use super::Slot;
 use crate::error::{NnError, Result};
-use chiaro_graph::{ArenaId, Elementwise, Graph, Target, Var};
+use chiaro_graph::{ArenaId, ArenaRole, Elementwise, Graph, Initial, Target, Var};
 
 /// One step of an optimizer while it is recorded. All values are flat f32 vectors laid out as the parameters' arena, so that
 /// an optimizer is one elementwise expression over all of them.
@@ -10,6 +11,8 @@ pub struct Update<'g> {
     params: ArenaId,
     /// Begins the names of the slots' arenas.
     prefix: String,
+    /// The slots that the optimizer lists.
+    listed: Vec<Slot>,
     /// Slots that were taken, with their arenas.
     slots: Vec<(&'static str, ArenaId)>,
     values: Var,
@@ -26,13 +29,13 @@ pub struct Update<'g> {
 impl<'g> Update<'g> {
     pub(super) fn new(graph: &'g mut Graph, params: ArenaId, values: Var, gradient: Var, hyper: Var) -> Update<'g> {
         let prefix = "optimizer.".to_string();
-        let (slots, first_number, mask, condition) = (vec![], 0, None, None);
-        Update { graph, params, prefix, slots, values, gradient, hyper, first_number, mask, condition }
+        let (listed, slots, first_number, mask, condition) = (vec![], vec![], 0, None, None);
+        Update { graph, params, prefix, listed, slots, values, gradient, hyper, first_number, mask, condition }
     }
 
-    /// The same for a group: what its slots' names begin with, where its numbers stand, and what of it decays.
-    pub(super) fn of_group(self, prefix: String, first_number: usize, mask: Option<Var>) -> Self {
-        Update { prefix, first_number, mask, ..self }
+    /// The same for a group: its slots and what their names begin with, where its numbers stand, and what of it decays.
+    pub(super) fn of_group(self, listed: Vec<Slot>, prefix: String, first_number: usize, mask: Option<Var>) -> Self {
+        Update { listed, prefix, first_number, mask, ..self }
     }
 
     /// The same, but nothing changes where the condition does not hold.
@@ -58,9 +61,15 @@ impl<'g> Update<'g> {
     /// A slot before the step.
     ///
     /// # Errors
-    /// If it was taken already.
+    /// If it was taken already, or [`Optimizer::slots`](super::Optimizer::slots) does not list it.
     pub fn slot(&mut self, name: &'static str) -> Result<Var> {
+        let Some(slot) = self.listed.iter().find(|slot| slot.name == name).copied() else {
+            return Err(NnError::Option(format!(
+                "the optimizer reads the slot {name:?}, which its slots() does not list"
+            )));
+        };
         let arena = self.graph.arena_like(self.params, &format!("{}{name}", self.prefix))?;
+        self.graph.describe_arena(arena, ArenaRole::Slot, Initial::Fill(slot.initial))?;
         self.slots.push((name, arena));
         Ok(self.graph.arena_values(arena)?)
     }
