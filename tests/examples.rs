@@ -6,6 +6,8 @@ mod custom_model;
 mod own_data;
 #[path = "../examples/own_loop.rs"]
 mod own_loop;
+#[path = "../examples/own_optimizer.rs"]
+mod own_optimizer;
 
 use chiaro::cpu::Cpu;
 use chiaro::graph::Shared;
@@ -18,6 +20,12 @@ fn cpu() -> Shared {
 fn a_loop_of_ones_own_with_a_loss_of_ones_own_learns() {
     let [first, last, found] = own_loop::run(cpu(), 8).expect("runs");
     assert!(last < first / 10.0 && found > 0.9, "{first} {last} {found}");
+}
+
+#[test]
+fn an_optimizer_of_ones_own_is_named_by_settings_and_learns() {
+    let [loss, accuracy] = own_optimizer::run(cpu(), 1500, 4).expect("runs");
+    assert!(loss < 3.0 && accuracy > 0.75, "{loss} {accuracy}");
 }
 
 #[test]
