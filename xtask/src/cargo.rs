@@ -18,6 +18,17 @@ pub fn has(subcommand: &str) -> bool {
     quiet.is_ok_and(|status| status.success())
 }
 
+/// Whether the standard library of this target is installed.
+///
+/// # Errors
+/// If the compiler cannot be asked.
+pub fn has_target(target: &str) -> Result<bool> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let asked = Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output();
+    let folder = asked.context("cannot ask rustc where targets are")?.stdout;
+    Ok(Path::new(String::from_utf8_lossy(&folder).trim()).is_dir())
+}
+
 /// Runs cargo, prints what it prints and gives each line to `see`, says how long it took; whether it succeeded.
 ///
 /// # Errors

@@ -6,6 +6,8 @@ use crate::results::Results;
 use crate::{cargo, gpu_compilers, vulkan};
 
 const SLOWEST: usize = 10;
+/// Where nothing blocks: what the backends of a browser need compiles there.
+const WASM: &str = "wasm32-unknown-unknown";
 
 /// Runs every check.
 ///
@@ -32,6 +34,14 @@ pub fn all() -> Result<()> {
         check(&["test", "--workspace", "--release", "--locked", "--no-fail-fast", "--doc"], &environment)?;
     } else {
         check(&["test", "--workspace", "--release", "--locked", "--no-fail-fast"], &environment)?;
+    }
+    if cargo::has_target(WASM)? {
+        let crates = ["graph", "shaders", "nn", "cpu", "gpu"].map(|name| format!("--package=chiaro-{name}"));
+        let mut wasm = vec!["check", "--release", "--locked", "--target", WASM];
+        wasm.extend(crates.iter().map(String::as_str));
+        check(&wasm, &[])?;
+    } else {
+        println!("== not checked: what a browser could run; `rustup target add {WASM}` brings what that needs");
     }
     // A few kernels of each chip; where their drivers were not fetched before, that is printed.
     if !gpu_compilers::run(&["--short"])? {

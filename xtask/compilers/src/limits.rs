@@ -31,7 +31,7 @@ const MOVES: &str = "NVK moves registers to have four in a row for words of four
 const INTEL: &str = "finding and converting elements: every load from workgroup memory and every 16-bit element takes an instruction of its own";
 const APPLE: &str = "an addition for every load from workgroup memory, whose offset honeykrisp does not fold";
 const COMPUTED: &str = "the normalisation of inputs, and the bounds of images, computed in the loop";
-const RDNA4: &str = "two kernels of f16 spill with column sums or a transposed operand; not mended";
+const RDNA4: &str = "one product and one convolution of f16 spill with column sums; not mended";
 
 const fn known(
     chip: &'static str,
@@ -52,12 +52,15 @@ pub const KNOWN: &[Known] = &[
     known("nvidia", "", "workgroup 32x32x16/2x4", 51.0, 0, SMALL),
     known("intel", "", "workgroup 16x16x16/1x4", 35.0, 0, TINY),
     known("intel", "", "workgroup 32x32x16/2x4", 49.0, 0, SMALL),
-    known("qualcomm", "", "workgroup 16x16x16/1x4", 36.0, 0, TINY),
+    known("qualcomm", "", "workgroup 16x16x16/1x4", 33.0, 0, TINY),
     known("qualcomm", "", "workgroup 32x32x16/2x4", 57.0, 0, SMALL),
     known("apple", "", "workgroup 16x16x16/1x4", 38.0, 0, TINY),
     known("apple", "", "workgroup 32x32x16/2x4", 52.0, 0, SMALL),
     known("nvidia", "Conv2dInputGrad", "workgroup 128x64x16/8x4", 70.0, 0, MOVES),
     known("nvidia", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 63.0, 0, MOVES),
+    known("nvidia", "Conv2d", "workgroup 64x64x16/4x4", 71.0, 0, COMPUTED),
+    known("intel", "Conv2d", "workgroup 64x64x16/4x4", 72.0, 0, INTEL),
+    known("intel", "Conv2dWeightGrad", "workgroup 64x64x16/4x4", 70.0, 0, INTEL),
     known("intel", "Conv2dInputGrad", "workgroup 128x64x16/8x4", 72.0, 1, INTEL),
     known("intel", "Conv2dWeightGrad", "workgroup 128x64x16/8x4", 71.0, 0, INTEL),
     known("intel", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 70.0, 0, INTEL),
@@ -68,7 +71,8 @@ pub const KNOWN: &[Known] = &[
     known("apple", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 74.0, 0, APPLE),
     known("qualcomm", "Conv2d", "workgroup 128x64x16/8x4", 74.0, 0, COMPUTED),
     known("qualcomm", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 72.0, 0, COMPUTED),
-    known("amd-rdna4", "", "cooperative16 64x64x32/32x32", 0.0, 94, RDNA4),
+    known("amd-rdna4", "MatMul", "cooperative16 128x64x32/64x32", 0.0, 192, RDNA4),
+    known("amd-rdna4", "Conv2d", "cooperative16 128x128x32/64x32", 0.0, 93, RDNA4),
 ];
 
 /// What is wrong with a kernel on a chip; empty if nothing is.

@@ -25,7 +25,7 @@ use crate::device::unsafe_calls;
 /// How a device is opened. The default suits training.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
-    /// Build every kernel with wgpu's runtime checks and zeroed workgroup memory: slower, for tests and bug hunts.
+    /// Build this project's own kernels, too, with wgpu's runtime checks and zeroed workgroup memory: slower, for tests and bug hunts.
     pub checked: bool,
     /// Request cooperative matrices of f16 with f32 sums where the adapter has them. They are experimental in wgpu, and a
     /// backend uses them only after its own check; where the device cannot be opened with them, it is opened without.

@@ -21,14 +21,43 @@ pub struct KernelSource {
     /// Values of `override` constants by name (or by number for those with `@id`). Constants left out keep their
     /// default; a name that the source does not have is an error.
     pub constants: Vec<(String, f64)>,
-    /// Build with or without runtime checks; `None` follows [`crate::OpenOptions::checked`].
-    pub checked: Option<bool>,
+    checks: Checks,
+}
+
+/// Whether a kernel is compiled with runtime checks: bounds, loops, divisions, cleared workgroup memory.
+#[derive(Debug, Clone, Copy)]
+enum Checks {
+    /// Always: what comes from outside of this project may do anything.
+    Every,
+    /// As [`crate::OpenOptions::checked`] has it: a kernel of this project.
+    AsDevice,
+    /// Never: a kernel that looks at what the driver does without them.
+    None,
 }
 
 impl KernelSource {
-    /// A kernel with entry point `main`, no constants, and the device's choice of checks.
+    /// A kernel with entry point `main` and no constants. It is compiled with every runtime check, on any device.
     pub fn new(label: impl Into<String>, wgsl: impl Into<Arc<str>>) -> Self {
-        Self { label: label.into(), wgsl: wgsl.into(), entry: "main".to_owned(), constants: Vec::new(), checked: None }
+        let (label, wgsl) = (label.into(), wgsl.into());
+        Self { label, wgsl, entry: "main".to_owned(), constants: Vec::new(), checks: Checks::Every }
+    }
+
+    /// A kernel of this project, which keeps what [`crate::device::unsafe_calls::trusted_module`] promises.
+    pub(crate) fn own(label: impl Into<String>, wgsl: impl Into<Arc<str>>) -> Self {
+        Self { checks: Checks::AsDevice, ..Self::new(label, wgsl) }
+    }
+
+    /// The same without checks on any device.
+    pub(crate) fn unchecked(self) -> Self {
+        Self { checks: Checks::None, ..self }
+    }
+
+    fn checked(&self, device: bool) -> bool {
+        match self.checks {
+            Checks::Every => true,
+            Checks::AsDevice => device,
+            Checks::None => false,
+        }
     }
 
     /// Sets an `override` constant.
@@ -93,7 +122,7 @@ impl Gpu {
     /// [`GpuError::DeviceLost`]. The device stays usable after the first two.
     pub fn pipeline(&self, source: &KernelSource) -> Result<Arc<Pipeline>, GpuError> {
         self.poll_once()?;
-        let key = source.key(source.checked.unwrap_or(self.checked()));
+        let key = source.key(source.checked(self.checked()));
         if let Some(made) = self.made().get(&key) {
             return Ok(Arc::clone(made));
         }
@@ -144,7 +173,7 @@ impl Gpu {
             .iter()
             .enumerate()
             .filter(|(_, source)| {
-                let key = source.key(source.checked.unwrap_or(self.checked()));
+                let key = source.key(source.checked(self.checked()));
                 !made.contains_key(&key) && keys.insert(key)
             })
             .collect()

@@ -11,9 +11,8 @@ const SEED: u32 = 0x9e37_79b9;
 
 /// Runs a loop of [`ITERATIONS`] and compares its result with the same loop here.
 pub(crate) fn loops(gpu: &Gpu) -> Result<(), GpuError> {
-    let mut source = KernelSource::new("loop probe", include_str!("probe.wgsl"));
     // wgpu's own bounding of loops would be one more suspect.
-    source.checked = Some(false);
+    let source = KernelSource::own("loop probe", include_str!("probe.wgsl")).unchecked();
     let pipeline = gpu.pipeline(&source)?;
     let buffer = gpu.storage_buffer("loop probe", 8)?;
     let words = [ITERATIONS.to_le_bytes(), SEED.to_le_bytes()].concat();

@@ -28,9 +28,8 @@ impl Kernel {
         buffers: [&GpuBuffer; 2],
         repeats: u32,
     ) -> Result<Kernel, GpuError> {
-        let mut kernel = KernelSource::new(format!("peak of {entry}"), source);
+        let mut kernel = KernelSource::own(format!("peak of {entry}"), source).unchecked();
         kernel.entry = entry.to_owned();
-        kernel.checked = Some(false);
         let pipeline = gpu.pipeline(&kernel)?;
         let bound = gpu.bind(&pipeline, &buffers.map(Binding::from))?;
         Ok(Kernel { pipeline, bound, repeats })

@@ -213,7 +213,7 @@ fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
 fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Result<Vec<Command>, GpuError> {
     let dispatches = planned::dispatches(plan, tuned)?;
     let sources: Vec<KernelSource> =
-        dispatches.iter().map(|(step, _, d)| KernelSource::new(label(step), d.wgsl.as_str())).collect();
+        dispatches.iter().map(|(step, _, d)| KernelSource::own(label(step), d.wgsl.as_str())).collect();
     let pipelines = gpu.pipelines(&sources)?;
     let command = |((step, mut call, dispatch), pipeline): ((&PlanStep, Call, Dispatch), Arc<Pipeline>)| {
         planned::sized(&mut call, pipeline.needs());

@@ -30,7 +30,7 @@ impl PlannedKernel {
     /// # Errors
     /// [`GpuError::Shader`] if the WGSL is not valid.
     pub fn needs(&self) -> Result<KernelNeeds, GpuError> {
-        reflect(&KernelSource::new(self.call.label.as_str(), self.wgsl.as_str())).map(|reflected| reflected.needs)
+        reflect(&KernelSource::own(self.call.label.as_str(), self.wgsl.as_str())).map(|reflected| reflected.needs)
     }
 
     /// The kernel as SPIR-V words, without runtime checks, as a Vulkan driver gets it.
@@ -61,7 +61,7 @@ pub(crate) fn kernels(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedKernel>, 
     let mut planned = vec![];
     for (_, mut call, dispatch) in dispatches(plan, tuned)? {
         if !known.contains_key(&dispatch.wgsl) {
-            let needs = reflect(&KernelSource::new(&call.label, dispatch.wgsl.as_str()))?.needs;
+            let needs = reflect(&KernelSource::own(&call.label, dispatch.wgsl.as_str()))?.needs;
             known.insert(dispatch.wgsl.clone(), needs);
         }
         if let Some(needs) = known.get(&dispatch.wgsl) {

@@ -165,7 +165,7 @@ fn result_type(case: &Case) -> DType {
 fn run(gpu: &Gpu, tile: &Tile, shapes: &Shapes, case: &Case) -> Result<Vec<u8>, GpuError> {
     let fail = |error: ShaderError| GpuError::Shader { label: case.name.to_owned(), message: error.to_string() };
     let kernel = (case.make)(shapes, tile).map_err(fail)?;
-    let pipeline = gpu.pipeline(&KernelSource::new(case.name, kernel.source.build().map_err(fail)?))?;
+    let pipeline = gpu.pipeline(&KernelSource::own(case.name, kernel.source.build().map_err(fail)?))?;
     let [a, b, c] = (case.lengths)(shapes);
     let operand = |seed: u32, length: u32| {
         let bytes: Vec<u8> = (0..length).flat_map(|i| made_up(i, seed).to_le_bytes()).collect();

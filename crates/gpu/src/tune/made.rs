@@ -60,7 +60,7 @@ impl Task {
             DType::F16 => 1,
             DType::I32 | DType::U32 | DType::Bool => 2,
         };
-        let mut source = KernelSource::new(format!("{entry} {dtype}"), wgsl).constant("KIND", f64::from(kind));
+        let mut source = KernelSource::own(format!("{entry} {dtype}"), wgsl).constant("KIND", f64::from(kind));
         source.entry = entry.to_owned();
         let pipeline = gpu.pipeline(&source)?;
         let length = u32::try_from(len).map_err(|_| GpuError::Limit {

@@ -104,7 +104,7 @@ impl Tuned {
         for (step, wanted) in self.unproved(steps) {
             let portable = self.base.with(candidates::portable(step, &self.base));
             let made = [wanted, portable].map(|variants| kernels::dispatches(step, &variants).unwrap_or_default());
-            sources.extend(made.iter().flatten().map(|d| KernelSource::new(step.label.as_str(), d.wgsl.as_str())));
+            sources.extend(made.iter().flatten().map(|d| KernelSource::own(step.label.as_str(), d.wgsl.as_str())));
         }
         let _ = gpu.each_pipeline(&sources);
     }

@@ -67,7 +67,7 @@ impl<'a> Trial<'a> {
     /// Compiles variants, all kernels at once, and binds the trial's buffers to them.
     pub fn ready(&self, variants: &[Vec<Dispatch>]) -> Vec<Result<Vec<Ready>, GpuError>> {
         let label = self.step.label.as_str();
-        let source = |d: &Dispatch| KernelSource::new(label, d.wgsl.as_str());
+        let source = |d: &Dispatch| KernelSource::own(label, d.wgsl.as_str());
         let sources: Vec<KernelSource> = variants.iter().flatten().map(source).collect();
         let mut pipelines = self.gpu.each_pipeline(&sources).into_iter();
         let variant = |dispatches: &Vec<Dispatch>| {
