@@ -6,7 +6,7 @@
 mod arena;
 mod axis;
 mod backend;
-mod build;
+
 mod dtype;
 mod elementwise;
 mod error;
@@ -15,6 +15,7 @@ mod graph;
 mod id;
 mod indices;
 mod op;
+mod ops;
 mod philox;
 pub mod plan;
 mod profile;
@@ -24,7 +25,6 @@ mod tensor;
 
 pub use axis::Axis;
 pub use backend::{Backend, BackendError, HalfPrecision, PlanId, Stats, check_inputs, evaluate};
-pub use build::{CrossEntropyOptions, Reduction, ResizeMode};
 pub use dtype::{DType, Scalar};
 pub use elementwise::{Class, Elementwise, Lane, Real};
 pub use error::{GraphError, Result};
@@ -34,6 +34,7 @@ pub use graph::{
 };
 pub use indices::IndexBound;
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
+pub use ops::{CrossEntropyOptions, Reduction, ResizeMode};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
 pub use profile::{Call, CallTime, Clock, HostTime, Launch, Peaks, Profile};
 pub use shared::Shared;

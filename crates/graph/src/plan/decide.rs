@@ -4,6 +4,7 @@ use super::PlanOptions;
 use crate::dtype::DType;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
+use crate::ops::{Role, role};
 use crate::shape::{count, strides};
 
 /// Expressions of at most this many ops that read at most one large tensor are recomputed by each kernel that uses them.
@@ -17,31 +18,6 @@ pub(super) struct Decisions {
     pub located: Vec<bool>,
 }
 
-/// How a node takes part in a plan.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Already in a buffer: inputs, states, constants.
-    Leaf,
-    /// Computed point by point wherever it is used.
-    Pointwise,
-    /// Elements moved, nothing computed.
-    Movement,
-    /// Runs over its operand's points: sums, maxima.
-    Reduce,
-    /// A kernel of its own.
-    Structural,
-}
-
-pub(super) fn role(op: &Op) -> Role {
-    match op {
-        Op::Input(_) | Op::State(_) | Op::Arena(_) | Op::Constant(_) => Role::Leaf,
-        Op::Map(_) | Op::Cast(_) | Op::Scalar(_) | Op::Iota | Op::Random { .. } => Role::Pointwise,
-        Op::Reshape | Op::Transpose(_) | Op::Broadcast | Op::Slice { .. } | Op::WithGradient(_) => Role::Movement,
-        Op::Reduce(..) => Role::Reduce,
-        _ => Role::Structural,
-    }
-}
-
 /// Operands that a plan looks at: of a value with its own gradient rule, the value alone.
 pub(super) fn operands(graph: &Graph, v: Var) -> &[Var] {
     let node = graph.node(v);
@@ -51,19 +27,20 @@ pub(super) fn operands(graph: &Graph, v: Var) -> &[Var] {
 /// The buffer-holding value behind reshapes and contiguous slices, and the first element within it.
 pub(super) fn resolve(graph: &Graph, v: Var, alignment: usize) -> (Var, usize) {
     let node = graph.node(v);
-    match &node.op {
-        Op::Reshape | Op::WithGradient(_) => resolve(graph, node.inputs[0], alignment),
-        Op::Slice { start, step } => match contiguous_start(graph.shape(node.inputs[0]), &node.shape, start, step) {
-            Some(first) => {
-                let (root, offset) = resolve(graph, node.inputs[0], alignment);
-                // Alignments count 32-bit elements; a 16-bit one is half as long.
-                let unit = if alignment > 1 { alignment * 4 / node.dtype.size() } else { 1 };
-                if (offset + first) % unit == 0 { (root, offset + first) } else { (v, 0) }
-            }
-            None => (v, 0),
-        },
-        _ => (v, 0),
+    if let Op::Reshape | Op::WithGradient(_) = &node.op {
+        return resolve(graph, node.inputs[0], alignment);
     }
+    if let Op::Slice { start, step } = &node.op
+        && let Some(first) = contiguous_start(graph.shape(node.inputs[0]), &node.shape, start, step)
+    {
+        let (root, offset) = resolve(graph, node.inputs[0], alignment);
+        // Alignments count 32-bit elements; a 16-bit one is half as long.
+        let unit = if alignment > 1 { alignment * 4 / node.dtype.size() } else { 1 };
+        if (offset + first).is_multiple_of(unit) {
+            return (root, offset + first);
+        }
+    }
+    (v, 0)
 }
 
 /// First element of a slice that is one contiguous run.

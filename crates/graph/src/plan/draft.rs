@@ -84,10 +84,7 @@ impl Draft {
 
     /// What a reduction computes at each point.
     pub fn prologue(&self) -> Option<&Program> {
-        match &self.kernel {
-            Kernel::Reduce { prologue, .. } => Some(prologue),
-            _ => None,
-        }
+        if let Kernel::Reduce { prologue, .. } = &self.kernel { Some(prologue) } else { None }
     }
 
     /// Regions that the call reads.
@@ -118,10 +115,7 @@ impl Draft {
 
     /// Its programs: what a kernel runs at its inputs, before, at and after its results.
     pub fn programs_mut(&mut self) -> impl Iterator<Item = &mut Program> {
-        let prologue = match &mut self.kernel {
-            Kernel::Reduce { prologue, .. } => Some(prologue),
-            _ => None,
-        };
+        let prologue = if let Kernel::Reduce { prologue, .. } = &mut self.kernel { Some(prologue) } else { None };
         let loads = self.loads.iter_mut().flatten().map(|l| &mut l.program);
         let columns = self.columns.as_mut().map(|c| &mut c.program);
         loads.chain(prologue).chain([&mut self.program]).chain(columns)

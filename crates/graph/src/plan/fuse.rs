@@ -215,7 +215,7 @@ fn merged_consumer(drafts: &Drafts, deps: &Dependencies, a: usize, b: usize, opt
 fn as_stored(program: &mut Program, store: &Store) -> Reg {
     match store.dtype {
         DType::F16 => program.push(Instr::Cast(DType::F16, store.reg), DType::F32),
-        _ => store.reg,
+        DType::F32 | DType::I32 | DType::U32 | DType::Bool => store.reg,
     }
 }
 

@@ -282,10 +282,8 @@ impl Step {
     /// Bytes read and written, each operand counted once; of a set of images those that are taken alone.
     pub fn bytes(&self) -> u64 {
         let all: u64 = self.operands.iter().map(Operand::bytes).sum();
-        let left = match &self.kernel {
-            Kernel::LoadImages(s) => 4 * s.words * s.stored.saturating_sub(s.y[0]),
-            _ => 0,
-        };
+        let left =
+            if let Kernel::LoadImages(s) = &self.kernel { 4 * s.words * s.stored.saturating_sub(s.y[0]) } else { 0 };
         all - left as u64
     }
 }

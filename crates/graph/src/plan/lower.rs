@@ -3,13 +3,14 @@
 use super::PlanOptions;
 use super::decide::{Decisions, operands, resolve};
 use super::draft::{Draft, Drafts, Region, StorageKind};
-use super::kernel::{AxisShape, ConvShape, ImagesShape, Kernel, MatMulShape, PoolShape};
+use super::kernel::Kernel;
 use super::program::{Instr, Program, Store, View};
 use super::trace::{Places, Tracer};
 use crate::dtype::DType;
 use crate::graph::{Graph, Target, Var};
 use crate::op::Op;
-use crate::shape::{count, strides, with_rank};
+use crate::ops::{Role, kernel, role};
+use crate::shape::{count, strides};
 use std::collections::HashSet;
 
 pub(super) fn lower(graph: &Graph, options: &PlanOptions, decisions: Decisions) -> Drafts {
@@ -57,9 +58,10 @@ impl Lowering<'_> {
             Op::Pad { low, value, .. } => self.pad(v, low, *value),
             Op::Pack(_, states) => self.pack(v, states),
             Op::Reduce(kind, axes) => return self.reduce(v, *kind, axes),
-            op => match structural(self.graph(), v, op) {
-                Some(kernel) => self.structural(v, kernel),
-                None => return self.pointwise(v),
+            op => match (kernel(self.graph(), v), role(op)) {
+                (Some(kernel), _) => self.structural(v, kernel),
+                (None, Role::Leaf | Role::Pointwise | Role::Movement) => return self.pointwise(v),
+                (None, Role::Reduce | Role::Structural) => unreachable!("{op:?} has no kernel"),
             },
         }
         None
@@ -312,78 +314,4 @@ fn store_value(domain: &[usize], operand: usize, dtype: DType) -> Program {
     let reg = program.push(Instr::Value(0), dtype);
     program.stores.push(Store { operand, view: View::identity(domain), dtype, reg });
     program
-}
-
-fn four(shape: &[usize]) -> [usize; 4] {
-    let mut out = [1; 4];
-    shape.iter().zip(&mut out).for_each(|(s, o)| *o = *s);
-    out
-}
-
-fn along(shape: &[usize], axis: usize, m: usize) -> AxisShape {
-    AxisShape { outer: count(&shape[..axis]), n: shape[axis], inner: count(&shape[axis + 1..]), m }
-}
-
-/// The kernel of a structural op, or `None` for a pointwise or movement op.
-fn structural(graph: &Graph, v: Var, op: &Op) -> Option<Kernel> {
-    let node = graph.node(v);
-    let at = |i: usize| graph.shape(node.inputs[i]);
-    let out = node.shape.as_slice();
-    let conv = |spec: &crate::op::ConvSpec, x: &[usize], w: &[usize], y: &[usize]| ConvShape {
-        spec: spec.clone(),
-        x: four(x),
-        w: four(w),
-        y: four(y),
-    };
-    let pool =
-        |spec: &crate::op::PoolSpec, x: &[usize], y: &[usize]| PoolShape { spec: spec.clone(), x: four(x), y: four(y) };
-    Some(match op {
-        Op::MatMul { ta, tb } => Kernel::MatMul(matmul(at(0), at(1), out, *ta, *tb)),
-        Op::Conv2d(s) => Kernel::Conv2d(conv(s, at(0), at(1), out)),
-        Op::Conv2dInputGrad(s) => Kernel::Conv2dInputGrad(conv(s, out, at(1), at(0))),
-        Op::Conv2dWeightGrad(s) => Kernel::Conv2dWeightGrad(conv(s, at(0), out, at(1))),
-        Op::MaxPool2d(s) => Kernel::MaxPool2d(pool(s, at(0), out)),
-        Op::MaxPool2dIndex(s) => Kernel::MaxPool2dIndex(pool(s, at(0), out)),
-        Op::MaxPool2dGrad(s) => Kernel::MaxPool2dGrad(pool(s, at(0), at(1))),
-        Op::AvgPool2d(s, by) => Kernel::AvgPool2d(pool(s, at(0), out), *by),
-        Op::AvgPool2dGrad(s, by) => Kernel::AvgPool2dGrad(pool(s, out, at(0)), *by),
-        Op::Softmax { log } => {
-            let n = out.last().copied().unwrap_or(1);
-            Kernel::Softmax { rows: count(out) / n.max(1), n, log: *log }
-        }
-        Op::CrossEntropy(spec) => {
-            Kernel::CrossEntropy { spec: *spec, rows: at(0)[0], classes: at(0)[1], weighted: node.inputs.len() > 2 }
-        }
-        Op::CrossEntropyGrad(spec) => {
-            Kernel::CrossEntropyGrad { spec: *spec, rows: out[0], classes: out[1], weighted: node.inputs.len() > 3 }
-        }
-        Op::ArgReduce(kind, axis) => Kernel::ArgReduce(*kind, along(at(0), *axis, 1)),
-        Op::Moments(axis) => Kernel::Moments { axis: *axis, rows: at(0)[0], columns: at(0)[1] },
-        Op::Gather(axis) => Kernel::Gather(along(at(0), *axis, out[*axis])),
-        Op::ScatterAdd(axis) => Kernel::ScatterAdd(along(out, *axis, at(0)[*axis])),
-        Op::IndexSelect(axis) => Kernel::IndexSelect(along(at(0), *axis, out[*axis])),
-        Op::IndexAdd(axis) => Kernel::IndexAdd(along(out, *axis, at(0)[*axis])),
-        Op::LoadImages => Kernel::LoadImages(ImagesShape { stored: at(0)[0], words: at(0)[1], y: four(out) }),
-        _ => return None,
-    })
-}
-
-fn matmul(a: &[usize], b: &[usize], out: &[usize], ta: bool, tb: bool) -> MatMulShape {
-    let rank = out.len();
-    let batch = out[..rank - 2].to_vec();
-    let (a, b) = (with_rank(a, rank), with_rank(b, rank));
-    let steps = |s: &[usize]| {
-        let row = strides(s);
-        (0..rank - 2).map(|i| if s[i] == 1 { 0 } else { row[i] }).collect()
-    };
-    MatMulShape {
-        a_strides: steps(&a),
-        b_strides: steps(&b),
-        batch,
-        m: out[rank - 2],
-        n: out[rank - 1],
-        k: if ta { a[rank - 2] } else { a[rank - 1] },
-        ta,
-        tb,
-    }
 }

@@ -183,7 +183,7 @@ fn fixed_buffers(drafts: &Drafts, plan: &mut Plan, buffer_of: &mut [usize]) {
         match storage.kind {
             StorageKind::Input(id) => plan.inputs[id.0] = Some(buffer_of[s]),
             StorageKind::Arena(id) => plan.arenas[id.0] = Some(buffer_of[s]),
-            _ => {}
+            StorageKind::Constant(_) | StorageKind::Zeroed | StorageKind::Temporary => {}
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Turns a value into a program over a kernel's domain, following movement ops as maps of axes.
 
 use super::PlanOptions;
-use super::decide::{Decisions, Role, operands, resolve, role};
+use super::decide::{Decisions, operands, resolve};
 use super::draft::{Region, Storage, StorageKind};
 use super::program::{Instr, Program, Reg, View};
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::Class;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
+use crate::ops::{Role, role};
 use crate::shape::{count, strides};
 use std::collections::HashMap;
 
@@ -47,7 +48,10 @@ impl<'a> Places<'a> {
             Op::State(id) => return self.arena_storage(self.graph.states()[id.0].arena),
             Op::Arena(id) => return self.arena_storage(*id),
             Op::Pack(..) => (StorageKind::Zeroed, count(&node.shape)),
-            _ => (StorageKind::Temporary, count(&node.shape)),
+            op => {
+                assert!(role(op) != Role::Leaf, "{op:?} lies in a buffer of its own");
+                (StorageKind::Temporary, count(&node.shape))
+            }
         };
         if let Some(&s) = self.of.get(&v) {
             return s;
@@ -76,10 +80,7 @@ impl<'a> Places<'a> {
         if role(op) != Role::Leaf && !self.decisions.located[root.index()] {
             return None;
         }
-        let base = match op {
-            Op::State(id) => self.graph.states()[id.0].offset,
-            _ => 0,
-        };
+        let base = if let Op::State(id) = op { self.graph.states()[id.0].offset } else { 0 };
         Some(Region { storage: self.storage(root), offset: base + offset, len: count(self.graph.shape(v)) })
     }
 }
@@ -197,10 +198,39 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 let narrows = *to == DType::F16 && graph.dtype(node.inputs[0]) != DType::F16;
                 if narrows { self.as_stored(reg) } else { reg }
             }
-            _ => {
+            Op::Reshape | Op::Transpose(_) | Op::Broadcast | Op::Slice { .. } | Op::WithGradient(_) => {
                 let x = operands(graph, v)[0];
                 let inner = self.through(v, x, map);
                 self.value(x, inner)
+            }
+            Op::Input(_)
+            | Op::State(_)
+            | Op::Arena(_)
+            | Op::Constant(_)
+            | Op::Reduce(..)
+            | Op::ArgReduce(..)
+            | Op::Pad { .. }
+            | Op::Concat(_)
+            | Op::Pack(..)
+            | Op::Moments(_)
+            | Op::MatMul { .. }
+            | Op::Conv2d(_)
+            | Op::Conv2dInputGrad(_)
+            | Op::Conv2dWeightGrad(_)
+            | Op::MaxPool2d(_)
+            | Op::MaxPool2dIndex(_)
+            | Op::MaxPool2dGrad(_)
+            | Op::AvgPool2d(..)
+            | Op::AvgPool2dGrad(..)
+            | Op::Softmax { .. }
+            | Op::CrossEntropy(_)
+            | Op::CrossEntropyGrad(_)
+            | Op::Gather(_)
+            | Op::ScatterAdd(_)
+            | Op::IndexSelect(_)
+            | Op::IndexAdd(_)
+            | Op::LoadImages => {
+                unreachable!("{:?} lies in a buffer, and is loaded from there", node.op)
             }
         }
     }
@@ -230,7 +260,11 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 let mut significant = map.iter().zip(to).filter(|(_, n)| **n != 1).map(|(a, _)| *a);
                 from.iter().map(|&n| if n == 1 { FIXED } else { significant.next().unwrap_or(FIXED) }).collect()
             }
-            _ => map,
+            op => {
+                // Batch norm with its own gradient shows its value; all other movement stands above.
+                assert!(matches!(op, Op::WithGradient(_)), "{op:?} moves no elements");
+                map
+            }
         }
     }
 

@@ -201,3 +201,62 @@ impl Graph {
         Ok(self.push(Op::Pack(arena, states), inputs, vec![len], dtype))
     }
 }
+
+/// Undoes a slice: zeros between the elements of a step, reversal of a negative one, zeros around.
+pub(crate) fn slice_gradient(g: &mut Graph, d: Var, shape: &[usize], start: &[usize], step: &[isize]) -> Result<Var> {
+    let mut d = d;
+    for axis in 0..shape.len() {
+        let len = g.shape(d)[axis];
+        let (mut first, stride) = (start[axis], step[axis].unsigned_abs());
+        let mut starts = vec![0; shape.len()];
+        let mut steps = vec![1; shape.len()];
+        if step[axis] < 0 {
+            first -= stride * (len - 1);
+            (starts[axis], steps[axis]) = (len - 1, -1);
+            let same = g.shape(d).to_vec();
+            d = g.slice(d, &starts, &same, &steps)?;
+        }
+        if stride > 1 && len > 1 {
+            let before = g.shape(d).to_vec();
+            let (mut wide, mut high) = (before.clone(), vec![0; before.len() + 1]);
+            wide.insert(axis + 1, 1);
+            high[axis + 1] = stride - 1;
+            let spread = g.reshape(d, &wide)?;
+            let spread = g.pad(spread, &vec![0; wide.len()], &high, 0.0)?;
+            let mut merged = before;
+            merged[axis] = len * stride;
+            d = g.reshape(spread, &merged)?;
+            d = g.narrow(d, axis, 0, (len - 1) * stride + 1)?;
+        }
+        let (mut low, mut high) = (vec![0; shape.len()], vec![0; shape.len()]);
+        (low[axis], high[axis]) = (first, shape[axis] - first - g.shape(d)[axis]);
+        d = g.pad(d, &low, &high, 0.0)?;
+    }
+    Ok(d)
+}
+
+pub(crate) fn concat_gradient(g: &mut Graph, inputs: &[Var], d: Var, axis: usize) -> Result<Vec<Option<Var>>> {
+    let mut start = 0;
+    let mut parts = vec![];
+    for &v in inputs {
+        let end = start + g.shape(v)[axis];
+        parts.push(Some(g.narrow(d, axis, start, end)?));
+        start = end;
+    }
+    Ok(parts)
+}
+
+pub(crate) fn pack_gradient(
+    g: &mut Graph,
+    inputs: &[Var],
+    states: &[crate::graph::StateId],
+    d: Var,
+) -> Result<Vec<Option<Var>>> {
+    let mut parts = vec![];
+    for (&v, state) in inputs.iter().zip(states) {
+        let (shape, offset) = (g.shape(v).to_vec(), g.states()[state.0].offset);
+        let flat = g.narrow(d, 0, offset, offset + crate::shape::count(&shape))?;
+        parts.push(Some(g.reshape(flat, &shape)?));
+    }
+    Ok(parts)
+}

@@ -3,6 +3,7 @@
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
+use crate::grad::rule;
 use crate::graph::{Graph, Var};
 use crate::op::{CrossEntropySpec, Op};
 use crate::shape::count;
@@ -191,4 +192,12 @@ impl Graph {
         let losses = self.unary(Elementwise::Neg, product)?;
         self.reduced_rows(losses, &rows, options.reduction, Some(weight))
     }
+}
+
+pub(crate) fn softmax_gradient(g: &mut Graph, y: Var, d: Var, log: bool) -> Result<Vec<Option<Var>>> {
+    let last = g.shape(y).len() - 1;
+    rule(g, &[y, d], |e| {
+        let (y, d) = (e[0], e[1]);
+        vec![Some(if log { d - y.map(Elementwise::Exp) * d.sum(&[last]) } else { y * (d - (d * y).sum(&[last])) })]
+    })
 }

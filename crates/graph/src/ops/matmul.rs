@@ -3,7 +3,9 @@
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
+use crate::plan::MatMulShape;
 use crate::shape::{broadcast, count};
+use crate::shape::{strides, with_rank};
 
 impl Graph {
     /// Matrix product of the last two axes; leading axes are batches and broadcast. `ta`/`tb` say that an operand is
@@ -74,5 +76,47 @@ impl Graph {
         }
         let result: Vec<usize> = shape[..shape.len() - 1].iter().copied().chain([out]).collect();
         self.reshape(y, &result)
+    }
+}
+
+pub(crate) fn matmul_gradient(
+    g: &mut Graph,
+    [a, b]: [Var; 2],
+    d: Var,
+    [ta, tb]: [bool; 2],
+    needed: &dyn Fn(Var) -> bool,
+) -> Result<Vec<Option<Var>>> {
+    let mut part = |wanted: bool, target: Var, [p, q]: [Var; 2], [tp, tq]: [bool; 2]| -> Result<Option<Var>> {
+        if !wanted {
+            return Ok(None);
+        }
+        let full = g.matmul(p, q, tp, tq)?;
+        let full = g.rounded_last(full);
+        let shape = g.shape(target).to_vec();
+        g.sum_to(full, &shape).map(Some)
+    };
+    let da = if ta { part(needed(a), a, [b, d], [tb, true])? } else { part(needed(a), a, [d, b], [false, !tb])? };
+    let db = if tb { part(needed(b), b, [d, a], [true, ta])? } else { part(needed(b), b, [a, d], [!ta, false])? };
+    Ok(vec![da, db])
+}
+
+/// The product of matrices of these extents.
+pub(crate) fn matmul_shape(a: &[usize], b: &[usize], out: &[usize], ta: bool, tb: bool) -> MatMulShape {
+    let rank = out.len();
+    let batch = out[..rank - 2].to_vec();
+    let (a, b) = (with_rank(a, rank), with_rank(b, rank));
+    let steps = |s: &[usize]| {
+        let row = strides(s);
+        (0..rank - 2).map(|i| if s[i] == 1 { 0 } else { row[i] }).collect()
+    };
+    MatMulShape {
+        a_strides: steps(&a),
+        b_strides: steps(&b),
+        batch,
+        m: out[rank - 2],
+        n: out[rank - 1],
+        k: if ta { a[rank - 2] } else { a[rank - 1] },
+        ta,
+        tb,
     }
 }

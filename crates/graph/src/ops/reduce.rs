@@ -4,6 +4,7 @@ use crate::axis::Axis;
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
+use crate::grad::rule;
 use crate::graph::{Graph, Var};
 use crate::op::{Op, ReduceKind};
 
@@ -151,4 +152,14 @@ impl Graph {
         let summed = self.sum(x, &axes, true)?;
         self.reshape(summed, shape)
     }
+}
+
+/// Equal extremes share the gradient evenly.
+pub(crate) fn extreme_gradient(g: &mut Graph, x: Var, y: Var, d: Var) -> Result<Vec<Option<Var>>> {
+    let (sx, sy) = (g.shape(x).to_vec(), g.shape(y).to_vec());
+    let axes: Vec<usize> = (0..sx.len()).filter(|&i| sx[i] != sy[i]).collect();
+    rule(g, &[x, y, d], |e| {
+        let hit = e[0].equal(e[1]).float().like(e[2]);
+        vec![Some(hit * (e[2] / hit.sum(&axes)))]
+    })
 }

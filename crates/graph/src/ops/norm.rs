@@ -3,6 +3,7 @@
 use crate::axis::Axis;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
+use crate::grad::rule;
 use crate::graph::{Graph, Var};
 use crate::op::{GradientRule, MomentsAxis, Op};
 use crate::shape::{broadcast, count};
@@ -193,4 +194,64 @@ impl Graph {
         let dtype = self.dtype(x);
         Ok(self.push(Op::Softmax { log }, vec![x], shape, dtype))
     }
+}
+
+/// d mean / dx = 1/n; d variance / dx = 2 (x - mean) / n.
+pub(crate) fn moments_gradient(g: &mut Graph, x: Var, m: Var, d: Var, axis: MomentsAxis) -> Result<Vec<Option<Var>>> {
+    let (sx, kept) = (g.shape(x).to_vec(), g.shape(m)[1]);
+    let (n, along) = match axis {
+        MomentsAxis::Rows => (sx[0] as f64, vec![1, kept]),
+        MomentsAxis::Columns => (sx[1] as f64, vec![kept, 1]),
+    };
+    rule(g, &[x, m, d], |e| {
+        let mean = e[1].rows(0, 1).view(&along);
+        let d_mean = e[2].rows(0, 1).view(&along);
+        let d_var = e[2].rows(1, 2).view(&along);
+        vec![Some(((e[0].like(mean) - mean) * (d_var * (2.0 / n)) + d_mean * (1.0 / n)).like(e[0]))]
+    })
+}
+
+/// With x̂ = (x - μ)/√(σ²+ε): dx = γ/√(σ²+ε) (d - mean(d) - x̂ mean(d x̂)), dγ = Σ d x̂, dβ = Σ d (arXiv:1502.03167).
+pub(crate) fn batch_norm_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f64) -> Result<Vec<Option<Var>>> {
+    let c = g.shape(inputs[3]).to_vec();
+    let shape = g.shape(inputs[1]);
+    let n = c[0] as f64 / crate::shape::count(shape) as f64;
+    let axes: Vec<usize> = (0..shape.len() - 1).collect();
+    let mut values = inputs[1..].to_vec();
+    values.push(d);
+    rule(g, &values, |e| {
+        let (moments, scale) = (e[1], e[2]);
+        let (x, d) = (e[0].like(moments), e[4].like(moments));
+        let rstd = (moments.rows(1, 2) + eps).map(Elementwise::Rsqrt);
+        let centred = x - moments.rows(0, 1);
+        let d_scale = (d * (centred * rstd)).sum(&axes);
+        let d_shift = d.sum(&axes);
+        // What depends on the channel alone stands together, so that a plan computes it once a channel.
+        let dx = (d - d_shift * n - centred * (rstd * (d_scale * n))) * (scale * rstd);
+        vec![None, Some(dx.like(e[0])), None, Some(d_scale.view(&c)), Some(d_shift.view(&c))]
+    })
+}
+
+/// The same over the last axes, without scale and shift.
+pub(crate) fn standardize_gradient(
+    g: &mut Graph,
+    inputs: &[Var],
+    d: Var,
+    axes: usize,
+    eps: f64,
+) -> Result<Vec<Option<Var>>> {
+    let mut along = g.shape(inputs[1]).to_vec();
+    let lead = along.len() - axes;
+    let n = 1.0 / crate::shape::count(&along[lead..]) as f64;
+    along[lead..].fill(1);
+    let reduced: Vec<usize> = (lead..along.len()).collect();
+    rule(g, &[inputs[1], inputs[2], d], |e| {
+        let moments = e[1];
+        let (x, d) = (e[0].like(moments), e[2].like(moments));
+        let rstd = (moments.rows(1, 2).view(&along) + eps).map(Elementwise::Rsqrt);
+        let normal = (x - moments.rows(0, 1).view(&along)) * rstd;
+        let mean = d.sum(&reduced) * n;
+        let slope = (d * normal).sum(&reduced) * n;
+        vec![None, Some(((d - mean - normal * slope) * rstd).like(e[0])), None]
+    })
 }
