@@ -62,7 +62,9 @@ impl Class {
     pub fn of(adapter: &AdapterSummary) -> Class {
         match adapter.kind {
             AdapterKind::Software => Class::Software,
-            _ => Class::Gpu(registers(adapter), size(adapter)),
+            AdapterKind::Discrete | AdapterKind::Integrated | AdapterKind::Virtual | AdapterKind::Other => {
+                Class::Gpu(registers(adapter), size(adapter))
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reductions of columns behind matrix products and convolutions: parts from each tile, merged by a second dispatch.
 
-use chiaro_graph::plan::{ColumnKind, Columns, Kernel, Step};
+use chiaro_graph::plan::{ColumnKind, Columns, Kernel, ProductKernel, Step};
 use chiaro_shaders::{Columns as Reduced, ShaderError};
 
 use super::{Dispatch, Part, Variants, conv, gemm, spread};
@@ -8,11 +8,11 @@ use crate::codegen::{self, ColumnParts};
 
 /// Can this kernel reduce columns of its results?
 pub(crate) fn reduces_columns(kernel: &Kernel) -> bool {
-    match kernel {
-        Kernel::MatMul(_) => true,
-        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) => !conv::is_depthwise(shape),
-        _ => false,
-    }
+    kernel.as_product().is_some_and(|product| match product {
+        ProductKernel::MatMul(_) => true,
+        ProductKernel::Conv2d(shape) | ProductKernel::InputGrad(shape) => !shape.is_depthwise(),
+        ProductKernel::WeightGrad(_) => false,
+    })
 }
 
 /// What the shader of a step is to reduce.
@@ -49,13 +49,13 @@ pub(super) fn scratch(kernel: &Kernel, columns: Option<&Columns>, variants: &Var
 }
 
 fn parts(kernel: &Kernel, variants: &Variants) -> Option<ColumnParts> {
-    let (rows, tile, phases) = match kernel {
-        Kernel::MatMul(shape) => (shape.m, gemm::tile(shape, true, variants), shape.batch.iter().product()),
-        Kernel::Conv2d(shape) => (shape.y[..3].iter().product(), conv::forward_tile(shape, variants), 1),
-        Kernel::Conv2dInputGrad(shape) => {
+    let (rows, tile, phases) = match kernel.as_product()? {
+        ProductKernel::MatMul(shape) => (shape.m, gemm::tile(shape, true, variants), shape.batch.iter().product()),
+        ProductKernel::Conv2d(shape) => (shape.y[..3].iter().product(), conv::forward_tile(shape, variants), 1),
+        ProductKernel::InputGrad(shape) => {
             (shape.phase_rows(), conv::input_grad_tile(shape, variants), shape.spec.stride.iter().product())
         }
-        _ => return None,
+        ProductKernel::WeightGrad(_) => return None,
     };
     Some(ColumnParts { rows, tile: tile.rows as usize, phases })
 }

@@ -1,6 +1,6 @@
 //! Convolutions in their three directions.
 
-use chiaro_graph::plan::{ConvShape, Kernel, Step};
+use chiaro_graph::plan::{ConvShape, Kernel, ProductKernel, Step};
 use chiaro_shaders::dispatch::ELEMENT_WORKGROUP;
 use chiaro_shaders::kernels::Conv2d;
 use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
@@ -23,16 +23,11 @@ pub(super) fn input_grad(step: &Step, shape: &ConvShape, variants: &Variants) ->
 
 /// May a kernel compute its input of this number as it reads it? Images and their gradients, not weights.
 pub(super) fn computes_input(kernel: &Kernel, input: usize) -> bool {
-    match kernel {
-        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) => input == 0 && !is_depthwise(shape),
-        Kernel::Conv2dWeightGrad(shape) => !is_depthwise(shape),
-        _ => false,
-    }
-}
-
-/// Depthwise convolutions have kernels of their own.
-pub(super) fn is_depthwise(shape: &ConvShape) -> bool {
-    shape.spec.groups > 1 && shape.spec.groups == shape.x[3]
+    kernel.as_product().is_some_and(|product| match product {
+        ProductKernel::MatMul(_) => false,
+        ProductKernel::Conv2d(shape) | ProductKernel::InputGrad(shape) => input == 0 && !shape.is_depthwise(),
+        ProductKernel::WeightGrad(shape) => !shape.is_depthwise(),
+    })
 }
 
 /// The tile of a forward pass.
@@ -74,7 +69,7 @@ fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
         let (tile, tiles) = split::tile(product, variants);
         // Depthwise kernels know no tiles: a thread has a tap of a channel.
         let elements = shape.w.iter().product::<usize>();
-        let workgroups = if is_depthwise(shape) { elements.div_ceil(ELEMENT_WORKGROUP as usize) } else { tiles };
+        let workgroups = if shape.is_depthwise() { elements.div_ceil(ELEMENT_WORKGROUP as usize) } else { tiles };
         (tile, variants.weight_grad_parts(workgroups, product.k) as u32)
     };
     let (tile, parts) = of(variants);

@@ -17,7 +17,7 @@ mod units;
 mod variants;
 
 use chiaro_graph::DType;
-use chiaro_graph::plan::{Columns, Kernel, PlanOptions, Step};
+use chiaro_graph::plan::{Columns, Kernel, PlanOptions, ProductKernel, Step};
 use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
 use crate::codegen;
@@ -86,33 +86,16 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
 
 /// The tile that a step's matrix product or convolution gets; none for other kernels.
 pub(crate) fn tile(step: &Step, variants: &Variants) -> Option<Tile> {
-    match &step.kernel {
-        Kernel::MatMul(shape) => (shape.k > 0).then(|| gemm::tile(shape, step.columns.is_some(), variants)),
-        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) | Kernel::Conv2dWeightGrad(shape)
-            if conv::is_depthwise(shape) =>
+    match step.kernel.as_product()? {
+        ProductKernel::MatMul(shape) => (shape.k > 0).then(|| gemm::tile(shape, step.columns.is_some(), variants)),
+        ProductKernel::Conv2d(shape) | ProductKernel::InputGrad(shape) | ProductKernel::WeightGrad(shape)
+            if shape.is_depthwise() =>
         {
             None
         }
-        Kernel::Conv2d(shape) => Some(conv::forward_tile(shape, variants)),
-        Kernel::Conv2dInputGrad(shape) => Some(conv::input_grad_tile(shape, variants)),
-        Kernel::Conv2dWeightGrad(shape) => Some(conv::weight_grad_tile(shape, variants)),
-        Kernel::Pointwise
-        | Kernel::Reduce { .. }
-        | Kernel::MaxPool2d(_)
-        | Kernel::MaxPool2dIndex(_)
-        | Kernel::MaxPool2dGrad(_)
-        | Kernel::AvgPool2d(..)
-        | Kernel::AvgPool2dGrad(..)
-        | Kernel::Softmax { .. }
-        | Kernel::CrossEntropy { .. }
-        | Kernel::CrossEntropyGrad { .. }
-        | Kernel::Moments { .. }
-        | Kernel::ArgReduce(..)
-        | Kernel::Gather(_)
-        | Kernel::ScatterAdd(_)
-        | Kernel::IndexSelect(_)
-        | Kernel::IndexAdd(_)
-        | Kernel::LoadImages(_) => None,
+        ProductKernel::Conv2d(shape) => Some(conv::forward_tile(shape, variants)),
+        ProductKernel::InputGrad(shape) => Some(conv::input_grad_tile(shape, variants)),
+        ProductKernel::WeightGrad(shape) => Some(conv::weight_grad_tile(shape, variants)),
     }
 }
 
@@ -124,7 +107,23 @@ pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Var
         Kernel::MatMul(shape) => gemm::scratch(shape, variants),
         Kernel::Conv2dWeightGrad(shape) => conv::scratch(shape, variants),
         Kernel::Moments { axis, rows, columns } => rows::scratch(*axis, *rows, *columns),
-        _ => 0,
+        Kernel::Pointwise
+        | Kernel::Conv2d(_)
+        | Kernel::Conv2dInputGrad(_)
+        | Kernel::MaxPool2d(_)
+        | Kernel::MaxPool2dIndex(_)
+        | Kernel::MaxPool2dGrad(_)
+        | Kernel::AvgPool2d(..)
+        | Kernel::AvgPool2dGrad(..)
+        | Kernel::Softmax { .. }
+        | Kernel::CrossEntropy { .. }
+        | Kernel::CrossEntropyGrad { .. }
+        | Kernel::ArgReduce(..)
+        | Kernel::Gather(_)
+        | Kernel::ScatterAdd(_)
+        | Kernel::IndexSelect(_)
+        | Kernel::IndexAdd(_)
+        | Kernel::LoadImages(_) => 0,
     }
 }
 

@@ -200,7 +200,7 @@ fn exact_bytes(graph: &Graph, plan: &Plan, number: usize) -> u64 {
             let ends = plan.outputs.iter().filter(|o| o.buffer == number).map(|o| range(o).0 + range(o).1);
             ends.max().unwrap_or(0)
         }
-        _ => bytes as u64,
+        BufferKind::Arena(_) | BufferKind::Zeroed | BufferKind::Slot => bytes as u64,
     };
     if exact.next_multiple_of(4) == bytes as u64 { exact } else { bytes as u64 }
 }

@@ -14,7 +14,7 @@ pub(crate) fn of(step: &Step, number: usize, dispatch: &Dispatch, variants: &Var
     let tile = if number == 0 { kernels::tile(step, variants) } else { None };
     match (tile, step.kernel.product()) {
         (Some(tile), Some(product)) => of_product(step, &tile, &product, plain),
-        _ => plain,
+        (None, _) | (_, None) => plain,
     }
 }
 

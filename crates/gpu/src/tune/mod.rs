@@ -206,15 +206,13 @@ fn takes_cooperative(step: &Step) -> bool {
 /// What steps of equal speed share: the kernel's whole shape, its types, and what is fused into it beside an epilogue. `None`
 /// where there are no variants.
 fn key(step: &Step) -> Option<String> {
-    let kernel = match &step.kernel {
-        Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) | Kernel::Conv2dWeightGrad(_) => {
-            format!("{:?}", step.kernel)
-        }
-        Kernel::Reduce { prologue, kept, results } => {
-            let kinds: Vec<_> = results.iter().map(|(_, kind)| kind).collect();
-            format!("Reduce {:?} to {kept} axes, {kinds:?}", prologue.domain)
-        }
-        _ => return None,
+    let kernel = if step.kernel.as_product().is_some() {
+        format!("{:?}", step.kernel)
+    } else if let Kernel::Reduce { prologue, kept, results } = &step.kernel {
+        let kinds: Vec<_> = results.iter().map(|(_, kind)| kind).collect();
+        format!("Reduce {:?} to {kept} axes, {kinds:?}", prologue.domain)
+    } else {
+        return None;
     };
     let types: Vec<String> = step.operands.iter().map(|operand| operand.dtype.to_string()).collect();
     let computed = step.loads.iter().enumerate().filter(|(_, load)| load.is_some());

@@ -26,7 +26,7 @@ pub use fusions::Fusions;
 pub use kernel::{
     Access, AxisShape, ColumnKind, Columns, ConvShape, ImagesShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
 };
-pub use product::Product;
+pub use product::{Product, ProductKernel};
 pub use program::{Instr, Program, Reg, Store, View};
 
 use crate::dtype::DType;

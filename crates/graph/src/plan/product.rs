@@ -54,6 +54,11 @@ impl ConvShape {
         Product { batch: groups, m, n, k: self.y[..3].iter().product(), busy_rows: false }
     }
 
+    /// Whether every channel of x is a group of its own.
+    pub fn is_depthwise(&self) -> bool {
+        self.spec.groups > 1 && self.spec.groups == self.x[3]
+    }
+
     /// Rows of each phase of the input gradient.
     pub fn phase_rows(&self) -> usize {
         let stride = self.spec.stride;
@@ -61,14 +66,27 @@ impl ConvShape {
     }
 }
 
+/// A kernel that is a product of matrices.
+#[derive(Clone, Copy, Debug)]
+pub enum ProductKernel<'a> {
+    /// [`Kernel::MatMul`]
+    MatMul(&'a MatMulShape),
+    /// [`Kernel::Conv2d`]
+    Conv2d(&'a ConvShape),
+    /// [`Kernel::Conv2dInputGrad`]
+    InputGrad(&'a ConvShape),
+    /// [`Kernel::Conv2dWeightGrad`]
+    WeightGrad(&'a ConvShape),
+}
+
 impl Kernel {
-    /// The product that the kernel is; `None` for kernels that are none.
-    pub fn product(&self) -> Option<Product> {
+    /// The kernel as a product of matrices; `None` for kernels that are none.
+    pub fn as_product(&self) -> Option<ProductKernel<'_>> {
         match self {
-            Kernel::MatMul(shape) => Some(shape.product()),
-            Kernel::Conv2d(shape) => Some(shape.forward_product()),
-            Kernel::Conv2dInputGrad(shape) => Some(shape.input_grad_product()),
-            Kernel::Conv2dWeightGrad(shape) => Some(shape.weight_grad_product()),
+            Kernel::MatMul(shape) => Some(ProductKernel::MatMul(shape)),
+            Kernel::Conv2d(shape) => Some(ProductKernel::Conv2d(shape)),
+            Kernel::Conv2dInputGrad(shape) => Some(ProductKernel::InputGrad(shape)),
+            Kernel::Conv2dWeightGrad(shape) => Some(ProductKernel::WeightGrad(shape)),
             Kernel::Pointwise
             | Kernel::Reduce { .. }
             | Kernel::MaxPool2d(_)
@@ -87,6 +105,16 @@ impl Kernel {
             | Kernel::IndexAdd(_)
             | Kernel::LoadImages(_) => None,
         }
+    }
+
+    /// The geometry of the product that the kernel is; `None` for kernels that are none.
+    pub fn product(&self) -> Option<Product> {
+        Some(match self.as_product()? {
+            ProductKernel::MatMul(shape) => shape.product(),
+            ProductKernel::Conv2d(shape) => shape.forward_product(),
+            ProductKernel::InputGrad(shape) => shape.input_grad_product(),
+            ProductKernel::WeightGrad(shape) => shape.weight_grad_product(),
+        })
     }
 
     /// Floating-point operations of the kernel proper, a multiply-add counting two. The three directions of a convolution have
