@@ -107,15 +107,12 @@ fn stored(drafts: &Drafts, deps: &Dependencies, producer: &Draft, region: &Regio
 /// Does the prologue read what the producer writes, and only each point's own element of it?
 fn loads_own_points(producer: &Draft, reduction: &Draft, prologue: &Program) -> bool {
     let mut any = false;
-    let own = prologue.instrs.iter().all(|i| match i {
-        Instr::Load { operand, view, .. } => {
-            let region = &reduction.operands[*operand];
-            let written = producer.writes().any(|w| w.overlaps(region));
-            any |= written;
-            let stored = producer.program.stores.iter().any(|s| producer.operands[s.operand] == *region);
-            !written || stored && view.is_identity(&prologue.domain)
-        }
-        _ => true,
+    let own = prologue.instrs.iter().filter_map(Instr::load).all(|(operand, view)| {
+        let region = &reduction.operands[operand];
+        let written = producer.writes().any(|w| w.overlaps(region));
+        any |= written;
+        let stored = producer.program.stores.iter().any(|s| producer.operands[s.operand] == *region);
+        !written || stored && view.is_identity(&prologue.domain)
     });
     own && any
 }

@@ -245,11 +245,9 @@ fn direct_regions(drafts: &Drafts, producer: &Draft, consumer: &Draft) -> Option
 
 /// True when every load of a region takes the point's own element.
 pub(super) fn loads_in_order(draft: &Draft, region: &Region) -> bool {
-    draft.program.instrs.iter().all(|i| match i {
-        Instr::Load { operand, view, .. } if draft.operands[*operand].overlaps(region) => {
-            draft.operands[*operand] == *region && view.is_identity(&draft.program.domain)
-        }
-        _ => true,
+    draft.program.instrs.iter().filter_map(Instr::load).all(|(operand, view)| {
+        let own = &draft.operands[operand];
+        !own.overlaps(region) || *own == *region && view.is_identity(&draft.program.domain)
     })
 }
 

@@ -113,10 +113,7 @@ fn host(drafts: &Drafts, dependencies: &Dependencies, call: usize, regs: &[Reg])
     for &reg in regs {
         let used = behind(&draft.program, reg);
         let loads = draft.program.instrs.iter().zip(used).filter(|(_, used)| *used);
-        read.extend(loads.filter_map(|(i, _)| match i {
-            Instr::Load { operand, .. } => Some(&draft.operands[*operand]),
-            _ => None,
-        }));
+        read.extend(loads.filter_map(|(i, _)| Some(&draft.operands[i.load()?.0])));
     }
     let writes = |c: &usize| drafts.calls[*c].writes().any(|w| read.iter().any(|r| r.overlaps(w)));
     let writers: Vec<usize> = dependencies.producers(call).into_iter().filter(writes).collect();

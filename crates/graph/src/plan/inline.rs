@@ -130,8 +130,5 @@ fn with_code(reader: &Draft, producer: &Draft, region: &Region, result: Reg, opt
 
 /// The first operand that a program reads point by point.
 fn first_in_order(program: &Program) -> Option<usize> {
-    program.instrs.iter().find_map(|i| match i {
-        Instr::Load { operand, view, .. } if view.is_identity(&program.domain) => Some(*operand),
-        _ => None,
-    })
+    program.instrs.iter().filter_map(Instr::load).find(|(_, view)| view.is_identity(&program.domain)).map(|load| load.0)
 }

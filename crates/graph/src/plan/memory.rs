@@ -128,14 +128,11 @@ fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
                 continue;
             }
             let first_write = lives[written.storage].is_some_and(|l| l.first == i);
-            let candidate = call.program.instrs.iter().find_map(|instr| match instr {
-                Instr::Load { operand, .. } => {
-                    let region = outermost(drafts, &call.operands[*operand]);
-                    let life = lives[region.storage]?;
-                    let dies = life.last == i && life.first < i;
-                    (dies && replaceable(drafts, call, *operand, &region, out)).then_some(region.storage)
-                }
-                _ => None,
+            let candidate = call.program.instrs.iter().filter_map(Instr::load).find_map(|(operand, _)| {
+                let region = outermost(drafts, &call.operands[operand]);
+                let life = lives[region.storage]?;
+                let dies = life.last == i && life.first < i;
+                (dies && replaceable(drafts, call, operand, &region, out)).then_some(region.storage)
             });
             if let (Some(storage), true) = (candidate, first_write) {
                 drafts.storages[written.storage].inside = Some((storage, 0));

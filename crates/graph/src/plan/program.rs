@@ -93,6 +93,13 @@ pub struct Program {
     pub stores: Vec<Store>,
 }
 
+impl Instr {
+    /// The operand that it loads from, and where; `None` for instructions that load nothing.
+    pub fn load(&self) -> Option<(usize, &View)> {
+        if let Instr::Load { operand, view, .. } = self { Some((*operand, view)) } else { None }
+    }
+}
+
 impl Program {
     /// An empty program.
     pub fn new(domain: &[usize]) -> Program {
@@ -165,10 +172,7 @@ impl Program {
 
     /// Positions of the operands that the program loads, once for each load.
     pub fn loaded(&self) -> impl Iterator<Item = usize> {
-        self.instrs.iter().filter_map(|i| match i {
-            Instr::Load { operand, .. } => Some(*operand),
-            _ => None,
-        })
+        self.instrs.iter().filter_map(Instr::load).map(|load| load.0)
     }
 
     /// Marks the operands that the program loads or stores.
