@@ -47,7 +47,8 @@ impl clap::FromArgMatches for Overrides {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let text = |setting: &Setting| match setting.switch {
             true => matches.get_flag(setting.name).then(|| "true".to_string()),
-            false => matches.get_one::<String>(setting.name).cloned(),
+            // Of a list that was given piece by piece all pieces count.
+            false => matches.get_many::<String>(setting.name).map(|all| all.cloned().collect::<Vec<_>>().join(",")),
         };
         Ok(Overrides { given: SETTINGS.iter().filter_map(|setting| Some((setting, text(setting)?))).collect() })
     }
@@ -68,7 +69,8 @@ fn option(setting: &'static Setting) -> Arg {
         words if words.is_empty() => setting.help().to_string(),
         words => format!("{} [default: {words}]", setting.help()),
     };
-    arg.help(help).value_name(setting.value).value_parser(parser(setting))
+    let action = if setting.kind == "list" { ArgAction::Append } else { ArgAction::Set };
+    arg.help(help).value_name(setting.value).value_parser(parser(setting)).action(action)
 }
 
 fn parser(setting: &'static Setting) -> ValueParser {

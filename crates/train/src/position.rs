@@ -14,7 +14,7 @@ pub struct Best {
     pub epoch: usize,
     /// What epochs are judged by, the task's first measure, on the images that it was evaluated on; called the accuracy in
     /// checkpoints from before there were tasks.
-    #[serde(alias = "accuracy")]
+    #[serde(alias = "accuracy", with = "any_number")]
     pub score: f64,
 }
 
@@ -29,6 +29,7 @@ pub(crate) struct Position {
     /// Steps since the start of the run.
     pub step: u64,
     /// Loss sum, the task's sums, and samples of the present epoch; empty before there are any.
+    #[serde(with = "any_numbers")]
     pub sums: Vec<f64>,
     /// Steps of the present epoch whose time counts: the first after a start compiles kernels and does not.
     pub timed_steps: usize,
@@ -38,6 +39,59 @@ pub(crate) struct Position {
     pub seconds: f64,
     /// The best epoch so far.
     pub best: Option<Best>,
+}
+
+/// A number that JSON may have no word for: NaN and infinities stand as texts.
+mod any_number {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    pub enum Word {
+        Number(f64),
+        Text(String),
+        /// What JSON writers make of it.
+        Null(()),
+    }
+
+    impl Word {
+        pub fn of(value: f64) -> Word {
+            if value.is_finite() { Word::Number(value) } else { Word::Text(value.to_string()) }
+        }
+
+        pub fn value(self) -> Result<f64, String> {
+            match self {
+                Word::Number(value) => Ok(value),
+                Word::Text(text) => text.parse().map_err(|_| format!("'{text}' is no number")),
+                Word::Null(()) => Ok(f64::NAN),
+            }
+        }
+    }
+
+    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        Word::of(*value).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        Word::deserialize(from)?.value().map_err(D::Error::custom)
+    }
+}
+
+/// Some of them.
+mod any_numbers {
+    use super::any_number::Word;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        values.iter().map(|value| Word::of(*value)).collect::<Vec<_>>().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        let words = Vec::<Word>::deserialize(from)?;
+        words.into_iter().map(|word| word.value().map_err(D::Error::custom)).collect()
+    }
 }
 
 impl fmt::Display for Position {
@@ -89,6 +143,23 @@ impl Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_epoch_without_a_score_is_read_again_and_any_other_is_better() {
+        let mut at = Position::default();
+        assert!(at.end_epoch(f64::NAN, Measure::LOSS), "the only one");
+        at.sums = vec![f64::INFINITY, 1.5, f64::NAN];
+        let text = serde_json::to_string(&at).expect("written");
+        let read: Position = serde_json::from_str(&text).expect("read");
+        assert!(read.best.is_some_and(|best| best.score.is_nan()), "{text}");
+        assert_eq!((read.sums[0], read.sums[1], read.sums[2].is_nan()), (f64::INFINITY, 1.5, true));
+        let null = serde_json::from_str::<Best>(r#"{"epoch": 3, "score": null}"#).expect("of an older version");
+        assert!(null.score.is_nan());
+        assert!(!at.end_epoch(f64::NAN, Measure::LOSS), "no better than the first");
+        for score in [0.5, f64::NAN, 0.4] {
+            assert_eq!(at.end_epoch(score, Measure::LOSS), !score.is_nan());
+        }
+    }
 
     #[test]
     fn the_best_epoch_is_the_first_of_the_best_measure() {

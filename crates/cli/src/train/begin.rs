@@ -1,6 +1,6 @@
 //! Settings and data of a run: of a new one what suits the data and was given, of one that goes on what its folder tells.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chiaro::data::OpenOptions;
 use chiaro::train::{Augmentation, Data, LikeOptions, RunFolder, TrainConfig};
@@ -35,8 +35,7 @@ pub fn new(given: &Overrides) -> anyhow::Result<Run> {
     let mut config = TrainConfig::suited_to("", &*data.train);
     config.augment = Augmentation::usual(data.layout);
     given.apply(&mut config)?;
-    // Whoever goes on with the run may be in another folder.
-    config.data = folder.canonicalize().unwrap_or(folder);
+    config.data = absolute(folder);
     config.check()?;
     Ok(Run { config, data, resumed: None })
 }
@@ -50,6 +49,7 @@ pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
     let recorded = folder.config()?;
     let (info, mut config) = (recorded.model_info(), recorded.settings);
     given.apply_on_resume(&mut config)?;
+    config.data = absolute(config.data);
     config.check()?;
     let opening = Waiting::opening(&config.data);
     let progress = Some(opening.progress());
@@ -57,4 +57,9 @@ pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
     let data = Data::open_like(&config.data, &options, &info)?;
     drop(opening);
     Ok(Run { config, data, resumed: Some(folder) })
+}
+
+/// Whoever goes on with the run may be in another folder.
+fn absolute(folder: PathBuf) -> PathBuf {
+    folder.canonicalize().unwrap_or(folder)
 }

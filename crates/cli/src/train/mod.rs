@@ -60,8 +60,8 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     };
     let Run { config, data, resumed } = run;
     let task = config.named_task()?;
-    notes::report(&*task, &data);
     task.check_data(&*data.train, &*data.eval)?;
+    notes::report(&*task, &data);
     let outputs = task.outputs(data.classes());
     let (model, layers) = models::fitting(&config.model, outputs, data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {

@@ -1,4 +1,4 @@
-//! What settings ask of each other.
+//! What settings ask of each other, and of the machine.
 
 use super::given::Given;
 use super::{ScheduleName, TrainConfig};
@@ -6,6 +6,12 @@ use crate::error::{Result, TrainError};
 
 /// Looks at numbers whose range another setting gives.
 pub(crate) fn check(config: &TrainConfig) -> Result<()> {
+    if config.data.to_str().is_none() {
+        return Err(TrainError::Setting(format!(
+            "the folder of the data, {}, has a name that is no UTF-8, which a run's settings cannot keep; rename it",
+            config.data.display()
+        )));
+    }
     if config.warmup_epochs <= config.epochs as f64 {
         return Ok(());
     }

@@ -120,7 +120,8 @@ impl SettingValue for PathBuf {
     }
 
     fn json(&self) -> Value {
-        serde_json::json!(self)
+        // `TrainConfig::check` refuses paths that are no UTF-8.
+        Value::String(self.to_string_lossy().into_owned())
     }
 
     fn from_json(value: Value) -> Result<Self, String> {

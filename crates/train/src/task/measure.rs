@@ -25,8 +25,13 @@ impl Measure {
         if self.percent { format!("{} {:.2} %", self.name, value * 100.0) } else { format!("{} {value:.4}", self.name) }
     }
 
-    /// Whether `new` is better than `old`.
+    /// Whether `new` is better than `old`; any number is better than none.
     pub(crate) fn better(self, new: f64, old: f64) -> bool {
-        if self.lower_is_better { new < old } else { new > old }
+        match (new.is_nan(), old.is_nan()) {
+            (true, _) => false,
+            (false, true) => true,
+            (false, false) if self.lower_is_better => new < old,
+            (false, false) => new > old,
+        }
     }
 }

@@ -153,11 +153,14 @@ impl Tally for Precisions {
 }
 
 /// Average precision of a ranking, the sum over its thresholds of precision times what recall gains there, as scikit-learn has it:
-/// equal scores are one threshold. `None` without a positive.
+/// equal scores are one threshold. `None` without a positive; NaN where a score is none, since nothing can be ranked then.
 fn average_precision(seen: &[(f32, bool)]) -> Option<f64> {
     let positives = seen.iter().filter(|(_, shown)| *shown).count();
     if positives == 0 {
         return None;
+    }
+    if seen.iter().any(|(score, _)| score.is_nan()) {
+        return Some(f64::NAN);
     }
     let mut ranked = seen.to_vec();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -187,6 +190,8 @@ mod tests {
         // Whichever of the two comes first.
         let turned = [(0.9, 1), (0.4, 1), (0.4, 0), (0.1, 0)];
         assert_eq!(ap(&turned), ap(&tied));
+        // Scores that are none rank nothing, whichever image comes first.
+        assert!(ap(&[(f32::NAN, 1), (f32::NAN, 0)]).expect("positives").is_nan());
         // All equal: the share of positives.
         assert_eq!(ap(&[(0.5, 1), (0.5, 0), (0.5, 0), (0.5, 0)]), Some(0.25));
         assert_eq!(ap(&[(1.0, 1), (0.5, 1), (0.0, 0)]), Some(1.0));
