@@ -124,3 +124,29 @@ fn statistics_made_by_the_kernels_around_a_norm_equal_the_reference() {
         }
     }
 }
+
+/// Phases of the transposed convolution whose extents are no multiple of the stride have rows that are no results.
+#[test]
+fn moments_of_a_strided_transposed_convolution_count_its_results_alone() {
+    let Some(gpu) = support::open(OpenOptions::default()) else {
+        return;
+    };
+    let mut gpu = GpuBackend::new(gpu, BackendOptions { kernels: KernelChoice::Gpu, ..BackendOptions::default() });
+    for output_padding in [0, 1] {
+        let mut net = Recorded::default();
+        let (x, w) = (net.input("x", &[2, 4, 4, 8]), net.input("w", &[8, 3, 3, 8]));
+        let spec = ConvSpec { stride: [2; 2], padding: [1; 4], ..ConvSpec::default() };
+        let y = net.graph.conv_transpose2d(x, w, &spec, [output_padding; 2]).expect("fits");
+        let y = net.graph.map_scalars(Elementwise::Add, y, &[3.0]).expect("a number");
+        let y = net.norm(y, "norm");
+        net.graph.output("y", y).expect("new");
+        let shapes = net.inputs.iter().map(|(_, v)| net.graph.shape(*v).to_vec());
+        let inputs: Vec<Tensor> = shapes.enumerate().map(|(i, shape)| draw(i as u32, &shape, 1.0)).collect();
+        let want = evaluate(&mut Reference::new(), &net.graph, &inputs).expect("the reference runs");
+        let got = evaluate(&mut gpu, &net.graph, &inputs).expect("runs");
+        for (got, want) in got.iter().zip(&want) {
+            let error = compare(got, want).expect("one shape");
+            assert!(error < 1e-5, "output padding {output_padding}: {error:e}");
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! Products of many terms and few results, which are summed in parts: every form of their epilogue, batches, both widths.
+//! Products of many terms and few results, which are summed in parts: every form of their epilogue, batches, both widths, cooperative
+//! matrices where the device has them.
 
 mod support;
 
@@ -8,7 +9,7 @@ use chiaro_gpu::{BackendOptions, GpuBackend, KernelChoice, OpenOptions};
 use chiaro_graph::{Backend, DType, Graph, Tensor, evaluate};
 
 fn open() -> Option<GpuBackend> {
-    let gpu = support::open(OpenOptions::default())?;
+    let gpu = support::open(OpenOptions { cooperative_matrix: true, ..OpenOptions::default() })?;
     Some(GpuBackend::new(gpu, BackendOptions { kernels: KernelChoice::Gpu, ..BackendOptions::default() }))
 }
 

@@ -12,6 +12,7 @@ pub fn all() -> Vec<(String, Kernel)> {
         let elem = if i % 2 == 0 { Elem::F32 } else { Elem::F16 };
         for shape in matmuls(elem) {
             push(&mut list, format!("{tile} {shape:?}"), shape.kernel(tile, 1));
+            push(&mut list, format!("{tile} {shape:?} in parts"), shape.kernel(tile, 3));
         }
         for conv in convs(elem) {
             push(&mut list, format!("{tile} forward {conv:?}"), conv.forward(tile));
@@ -90,6 +91,7 @@ pub fn cooperative() -> Vec<(String, Kernel)> {
     for tile in &Tile::COOPERATIVE {
         for shape in matmuls(Elem::F16) {
             push(&mut list, format!("{tile} {shape:?}"), shape.kernel(tile, 1));
+            push(&mut list, format!("{tile} {shape:?} in parts"), shape.kernel(tile, 3));
         }
         for conv in convs(Elem::F16) {
             push(&mut list, format!("{tile} forward {conv:?}"), conv.forward(tile));

@@ -17,7 +17,7 @@ pub struct SwitchArgs {
     /// Give every product and convolution that can have it this tile, such as 128x64x16/8x4, on GPUs
     #[arg(long, value_name = "TILE")]
     tile: Option<String>,
-    /// Sum the terms of weight gradients in so many parts, or as many as the plan has room for, on GPUs
+    /// Sum the terms of weight gradients and long products in so many parts, or as many as the plan has room for, on GPUs
     #[arg(long, value_name = "PARTS", value_parser = clap::value_parser!(u32).range(1..))]
     split: Option<u32>,
     /// Build kernels with every runtime check (bounds, loops, divisions) and zeroed workgroup memory, on GPUs

@@ -81,11 +81,11 @@ impl Variants {
 
     /// The largest trusted tile that the product fills.
     fn cooperative_tile(&self, product: Product, size: Size) -> Option<Tile> {
-        let trusted = Tile::COOPERATIVE.into_iter().zip(self.cooperative).filter(|(_, trusted)| *trusted);
-        let all: Vec<Tile> = trusted.map(|(tile, _)| tile).collect();
         let long = product.k >= LONG && product.m.min(product.n) >= WIDE;
-        let pays = |tile: &&Tile| **tile != Tile::LONG_PRODUCTS || long;
-        all.iter().filter(pays).find(|tile| suits(tile, product, matrices_filling(size))).or(all.last()).copied()
+        let pays = |tile: Tile| tile != Tile::LONG_PRODUCTS || long;
+        let trusted = Tile::COOPERATIVE.into_iter().zip(self.cooperative);
+        let all: Vec<Tile> = trusted.filter(|&(tile, trusted)| trusted && pays(tile)).map(|(tile, _)| tile).collect();
+        all.iter().find(|tile| suits(tile, product, matrices_filling(size))).or(all.last()).copied()
     }
 
     /// Parts in which the terms of a product are summed: 1 where the tiles of its result fill the device.

@@ -15,8 +15,8 @@ pub struct Forced {
 
 impl Forced {
     /// A tile by its name as reports have it, such as `128x64x16/8x4` (with workgroup memory), `direct 16x32x1/8x4` or
-    /// `cooperative16 64x64x32/32x32`; and the parts in which the terms of a weight gradient are summed, at most as many as
-    /// the plan has scratch for.
+    /// `cooperative16 64x64x32/32x32`; and the parts in which the terms of weight gradients and of products of
+    /// few tiles are summed, at most as many as the plan has scratch for (fewer than four leave a product whole).
     ///
     /// # Errors
     /// A message with the known names if there is no such tile.

@@ -35,10 +35,10 @@ pub(super) fn of(step: &Step, base: &Variants, limits: &AdapterLimits, cooperati
     tiles.map(|tile| Choice { tile: Some(tile), ..Choice::default() }).collect()
 }
 
-/// In how many parts the terms of a weight gradient may be summed. Scratch is planned for as many as shapes suggest: fewer are
+/// In how many parts the terms of a weight gradient or product may be summed. Scratch is planned for as many as shapes suggest: fewer are
 /// tried, more are not.
 pub(super) fn splits(step: &Step) -> Vec<Choice> {
-    let Kernel::Conv2dWeightGrad(_) = &step.kernel else { return vec![] };
+    let (Kernel::Conv2dWeightGrad(_) | Kernel::MatMul(_)) = &step.kernel else { return vec![] };
     [1, 2, 4, 16, 64].map(|parts| Choice { parts: Some(parts), ..Choice::default() }).to_vec()
 }
 

@@ -44,6 +44,12 @@ fn with_moments(drafts: &Drafts, deps: &Dependencies, producer: &Draft, reductio
     if producer.columns.is_some() || target.len != 2 * columns || !reduction.program.is_plain() {
         return None;
     }
+    // Phases of an input gradient whose extents are no multiple of the stride have rows that are no results.
+    if let Kernel::Conv2dInputGrad(shape) = &producer.kernel
+        && shape.phase_rows() * shape.spec.stride.iter().product::<usize>() != shape.x[..3].iter().product()
+    {
+        return None;
+    }
     let mut merged = producer.clone();
     let operand = merged.operand(target);
     let mut program = Program::new(&[columns]);
