@@ -1,9 +1,9 @@
 //! The settings in files: a map from names to values, in the table's order. What is absent has its default, so that files from
-//! before a setting existed can be read; what is unknown is refused.
+//! before a setting existed can be read; what is unknown or given twice is refused.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::Error;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -22,11 +22,32 @@ impl Serialize for TrainConfig {
 
 impl<'de> Deserialize<'de> for TrainConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TrainConfig, D::Error> {
+        deserializer.deserialize_map(Settings)
+    }
+}
+
+/// Takes settings pair by pair: a map would keep only the last of two.
+struct Settings;
+
+impl<'de> Visitor<'de> for Settings {
+    type Value = TrainConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of settings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<TrainConfig, A::Error> {
         let mut config = TrainConfig::default();
-        for (name, value) in BTreeMap::<String, Value>::deserialize(deserializer)? {
-            let known = setting(&name).ok_or_else(|| D::Error::custom(format!("there is no setting {name:?}")))?;
+        let mut given: Vec<(&str, String)> = vec![];
+        while let Some((name, value)) = pairs.next_entry::<String, Value>()? {
+            let known = setting(&name).ok_or_else(|| A::Error::custom(format!("there is no setting {name:?}")))?;
+            if let Some((_, before)) = given.iter().find(|(other, _)| *other == known.name) {
+                let twice = format!("the setting {} is given twice, as {before:?} and as {name:?}", known.name);
+                return Err(A::Error::custom(format!("{twice}; leave one of them")));
+            }
             (known.read)(&mut config, value)
-                .map_err(|cause| D::Error::custom(format!("the setting {name}: {cause}")))?;
+                .map_err(|cause| A::Error::custom(format!("the setting {name}: {cause}")))?;
+            given.push((known.name, name));
         }
         Ok(config)
     }
@@ -81,6 +102,16 @@ mod tests {
         ] {
             let error = read(text).expect_err("refused").to_string();
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_given_twice_is_refused_with_both_spellings() {
+        for (first, second) in [("batch", "batch_size"), ("batch_size", "batch-size"), ("batch", "batch")] {
+            let text = format!("{{\"{first}\": 5, \"lr\": 0.1, \"{second}\": 6}}");
+            let error = serde_json::from_str::<TrainConfig>(&text).expect_err("refused").to_string();
+            let wanted = format!("the setting batch_size is given twice, as \"{first}\" and as \"{second}\"");
+            assert!(error.starts_with(&wanted), "{error}");
         }
     }
 }

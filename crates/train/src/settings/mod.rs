@@ -158,12 +158,14 @@ pub fn setting(name: &str) -> Option<&'static Setting> {
 }
 
 impl TrainConfig {
-    /// Looks whether every number is in its range, and whether the settings fit each other.
+    /// Looks whether every number is in its range, whether the optimizer is known, and whether the settings fit each other: what a
+    /// run must have to train, not to be evaluated.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] for the first that is not.
+    /// [`TrainError::Setting`] for the first that is not; of an unknown optimizer the error lists those that exist.
     pub fn check(&self) -> Result<()> {
         SETTINGS.iter().try_for_each(|setting| setting.check(self)).map_err(TrainError::Setting)?;
+        self.optimizer.known()?;
         relations::check(self)
     }
 

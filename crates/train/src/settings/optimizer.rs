@@ -1,4 +1,5 @@
-//! Which optimizer updates the parameters: one of those that `chiaro_nn` names.
+//! Which optimizer updates the parameters, by its name: one of those that `chiaro_nn` knows. Of a file it may be one of another
+//! program's own: only training asks for more than the name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,33 +8,32 @@ use chiaro_nn::{NamedOptimizer, named_optimizer, optimizer_names};
 use serde_json::Value;
 
 use super::value::{Choice, SettingValue};
+use crate::error::Result;
 
 /// What settings begin with.
 const DEFAULT: &str = "adamw";
 
 /// An optimizer by its name: `"adamw".parse()`.
-#[derive(Clone, Copy)]
-pub struct OptimizerName(NamedOptimizer);
+#[derive(Clone, PartialEq, Eq)]
+pub struct OptimizerName(String);
 
 impl OptimizerName {
-    /// What is known of it.
-    pub fn known(&self) -> &NamedOptimizer {
+    /// The name.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-impl FromStr for OptimizerName {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        named_optimizer(name).map(OptimizerName).map_err(|error| error.to_string())
+    /// What is known of it.
+    ///
+    /// # Errors
+    /// If this program has no optimizer of this name; the error lists those that exist.
+    pub fn known(&self) -> Result<NamedOptimizer> {
+        Ok(named_optimizer(&self.0)?)
     }
-}
 
-/// AdamW: it needs the least care.
-impl Default for OptimizerName {
-    fn default() -> Self {
-        match DEFAULT.parse() {
+    /// What is known of the default.
+    pub(crate) fn usual() -> NamedOptimizer {
+        match named_optimizer(DEFAULT) {
             Ok(known) => known,
             // A test finds it.
             Err(error) => unreachable!("{error}"),
@@ -41,35 +41,45 @@ impl Default for OptimizerName {
     }
 }
 
-impl PartialEq for OptimizerName {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.name == other.0.name
+impl FromStr for OptimizerName {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        named_optimizer(name).map(|known| OptimizerName(known.name.to_string())).map_err(|error| error.to_string())
+    }
+}
+
+/// AdamW: it needs the least care.
+impl Default for OptimizerName {
+    fn default() -> Self {
+        OptimizerName(DEFAULT.to_string())
     }
 }
 
 impl fmt::Debug for OptimizerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name)
+        f.write_str(&self.0)
     }
 }
 
 impl SettingValue for OptimizerName {
     const KIND: &'static str = "name";
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> std::result::Result<Self, String> {
         text.parse()
     }
 
     fn show(&self) -> String {
-        self.0.name.to_string()
+        self.0.clone()
     }
 
     fn json(&self) -> Value {
-        Value::from(self.0.name)
+        Value::from(self.as_str())
     }
 
-    fn from_json(value: Value) -> Result<Self, String> {
-        value.as_str().ok_or_else(|| format!("{value} is no word")).and_then(str::parse)
+    /// Of a file any name: it may be of a run with an optimizer of one's own, which can be evaluated without it.
+    fn from_json(value: Value) -> std::result::Result<Self, String> {
+        value.as_str().map(|name| OptimizerName(name.to_string())).ok_or_else(|| format!("{value} is no word"))
     }
 
     fn choices() -> Vec<Choice> {
@@ -80,10 +90,20 @@ impl SettingValue for OptimizerName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::TrainConfig;
 
     #[test]
     fn the_default_is_there_and_other_names_are_refused_with_those_that_are() {
-        assert_eq!(OptimizerName::default().known().name, DEFAULT);
+        assert_eq!(OptimizerName::usual().name, OptimizerName::default().as_str());
         assert!("adamwww".parse::<OptimizerName>().is_err_and(|error| error.contains("sgd, nesterov")));
+    }
+
+    #[test]
+    fn an_optimizer_that_is_not_known_is_read_from_a_file_but_does_not_train() {
+        let text = "{\"optimizer\": \"signum-of-another-program\"}";
+        let config: TrainConfig = serde_json::from_str(text).expect("the settings are read");
+        assert_eq!(config.optimizer.as_str(), "signum-of-another-program");
+        let error = config.check().expect_err("not trained with").to_string();
+        assert!(error.contains("\"signum-of-another-program\"; known are sgd, nesterov"), "{error}");
     }
 }

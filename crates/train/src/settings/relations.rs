@@ -33,7 +33,7 @@ pub(crate) fn check_given(config: &TrainConfig, given: &[Given]) -> Result<()> {
     } else if is_given("warmup_epochs") && config.schedule == ScheduleName::OneCycle {
         "--warmup means nothing with --schedule onecycle, which has its own rise over three tenths of the run"
             .to_string()
-    } else if is_given("momentum") && !config.optimizer.known().has_momentum {
+    } else if is_given("momentum") && config.optimizer.known().is_ok_and(|known| !known.has_momentum) {
         let known = chiaro_nn::optimizer_names().into_iter().filter_map(|name| chiaro_nn::named_optimizer(name).ok());
         let with: Vec<&str> = known.filter(|known| known.has_momentum).map(|known| known.name).collect();
         format!("--momentum means nothing here: only --optimizer {} have it", with.join(" and "))

@@ -109,14 +109,16 @@ settings! {
             value: "NAME",
             aliases: &["opt"],
             suits: |config| {
-                config.lr = config.optimizer.known().usual_lr;
-                config.weight_decay = config.optimizer.known().usual_weight_decay;
+                if let Ok(known) = config.optimizer.known() {
+                    config.lr = known.usual_lr;
+                    config.weight_decay = known.usual_weight_decay;
+                }
             },
             ..Row::PLAIN
         };
 
     /// The largest learning rate
-    lr: f64 = OptimizerName::default().known().usual_lr,
+    lr: f64 = OptimizerName::usual().usual_lr,
         Row {
             value: "RATE",
             aliases: &["lr0"],
@@ -131,7 +133,7 @@ settings! {
         Row { value: "SHARE", range: Range::SHARE, ..Row::PLAIN };
 
     /// Decay of weights; biases and the scales and shifts of normalisation do not decay
-    weight_decay: f64 = OptimizerName::default().known().usual_weight_decay,
+    weight_decay: f64 = OptimizerName::usual().usual_weight_decay,
         Row { flag: "weight-decay", value: "RATE", range: Range::at_least(0.0), usual: "by the optimizer", ..Row::PLAIN };
 
     /// How the learning rate changes over the run
