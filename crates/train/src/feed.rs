@@ -44,6 +44,12 @@ impl Feed {
         options: LoaderOptions,
         resident: Option<&Resident>,
     ) -> Result<Feed> {
+        let (found, wanted) = (targets.count(), dataset.len());
+        if found != wanted {
+            return Err(TrainError::setting(format!(
+                "the task gives {found} targets for {wanted} images; there must be one for each"
+            )));
+        }
         let targets = Arc::new(targets);
         let Some(resident) = resident else {
             return Ok(Feed { images: Images::Host(Loader::new(Arc::clone(dataset), options)?), targets });

@@ -1,6 +1,7 @@
 //! What a run learns. A task says what is taken of a data set, what the loss is, what is measured, and what a prediction means;
 //! the loop, the run folder, resuming and reports ask it and know none by name.
 
+mod check;
 mod classification;
 mod measure;
 mod multi_label;
@@ -8,6 +9,7 @@ mod prediction;
 mod tally;
 mod targets;
 
+pub(crate) use check::check;
 pub use measure::Measure;
 pub use multi_label::{MultiLabel, Precisions};
 pub use prediction::Guess;

@@ -35,6 +35,14 @@ impl Targets {
         Ok(Targets { shape: vec![width], values: Values::Real(values) })
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        match &self.values {
+            Values::Whole(values) => values.len() / self.width(),
+            Values::Real(values) => values.len() / self.width(),
+        }
+    }
+
     fn width(&self) -> usize {
         self.shape.iter().product()
     }
