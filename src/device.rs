@@ -127,7 +127,9 @@ impl Device {
         &mut self.backend
     }
 
-    /// The same backend for somebody who is to own it, such as a [`Trainer`](crate::train::Trainer): what one writes, all see.
+    /// The same backend for somebody who is to own it, such as a [`Trainer`](crate::train::Trainer): what one writes, all see. The
+    /// weights too: a [`Classifier`](crate::train::Classifier) that is opened on a trainer's device overwrites what was trained,
+    /// and so does a second trainer. Open another device for it.
     pub fn share(&self) -> Shared {
         self.backend.clone()
     }

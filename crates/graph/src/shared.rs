@@ -9,7 +9,8 @@ use crate::profile::{Call, Peaks, Profile};
 use crate::tensor::Tensor;
 
 /// A backend that clones share, on one thread. Each call has it to itself; arenas are the same for all, so that of two who train
-/// models with arenas of one name the second writes over the first's.
+/// or load models the second writes over the first's weights: a classifier that is opened on a trainer's backend overwrites what
+/// was trained.
 #[derive(Clone)]
 pub struct Shared(Rc<RefCell<dyn Backend>>);
 

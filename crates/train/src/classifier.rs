@@ -26,7 +26,9 @@ pub struct Classifier {
 
 impl Classifier {
     /// Compiles the model for one image and loads its weights. The classifier owns the backend; a
-    /// [`Shared`](chiaro_graph::Shared) one can be used beside it.
+    /// [`Shared`](chiaro_graph::Shared) one can be used beside it, but not with a trainer that goes on: the weights of all on one
+    /// device are in the same arenas, so those loaded here overwrite the trainer's, and its steps change the classifier's. Give
+    /// the classifier a device of its own.
     ///
     /// # Errors
     /// If the weights do not fit the model, it was trained for a task that is not known here, or the device fails.

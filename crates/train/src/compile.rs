@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chiaro_graph::{Backend, BackendError, PlanId};
-use chiaro_nn::{Model, TrainOptions, TrainStep};
+use chiaro_nn::{Model, Resident, TrainOptions, TrainStep};
 
 use crate::data::Data;
 use crate::error::{Result, TrainError};
@@ -13,7 +13,19 @@ use crate::settings::{Residency, TrainConfig};
 use crate::task::Task;
 
 /// The training set's name on the device.
-pub(crate) const TRAIN: &str = "train";
+const TRAIN: &str = "train";
+
+/// A compiled training step.
+pub(crate) struct Compiled {
+    /// The step.
+    pub step: TrainStep,
+    /// Its plan.
+    pub plan: PlanId,
+    /// Where the training set is to be.
+    pub place: DataPlace,
+    /// Its arena, where that is on the device.
+    pub resident: Option<Resident>,
+}
 
 /// The step of these settings for this data.
 pub(crate) fn compile(
@@ -22,16 +34,17 @@ pub(crate) fn compile(
     data: &Data,
     config: &TrainConfig,
     task: &Arc<dyn Task>,
-) -> Result<(TrainStep, PlanId, DataPlace)> {
+) -> Result<Compiled> {
     let augment = recipe::augment(config, model.image);
-    let attempt = |backend: &mut dyn Backend, place: DataPlace| -> Result<_> {
-        let images = pixels(&data.normalize, augment, place.resident(&*data.train, TRAIN));
+    let attempt = |backend: &mut dyn Backend, place: DataPlace| {
+        let resident = place.resident(&*data.train, TRAIN);
+        let images = pixels(&data.normalize, augment, resident.clone());
         let step = TrainStep::build(
             model,
-            TrainOptions { images, objective: Arc::clone(task) as _, ..recipe::train_options(config) },
+            TrainOptions { images, objective: Arc::clone(task) as _, ..recipe::train_options(config)? },
         )?;
         let plan = backend.compile(&step.graph)?;
-        Ok((step, plan, place))
+        Ok(Compiled { step, plan, place, resident })
     };
     let room = backend.room();
     let place = DataPlace::of(&*data.train, backend, config.resident == Residency::Auto);

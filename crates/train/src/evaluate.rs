@@ -10,7 +10,7 @@ use crate::error::{Result, TrainError};
 use crate::feed::Feed;
 use crate::place::{DataPlace, pixels};
 use crate::scores::Scores;
-use crate::task::{Tally, Targets, Task};
+use crate::task::{self, Tally, Targets, Task};
 
 /// What came out over a data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,7 @@ impl Evaluator {
         normalize: &Normalize,
         options: EvalOptions,
     ) -> Result<Evaluator> {
+        task::check(&**task, model.classes)?;
         let EvalOptions { batch, threads, resident } = options;
         let place = DataPlace::of(&**dataset, backend, resident);
         let resident = place.resident(&**dataset, "eval");
@@ -122,14 +123,28 @@ impl Evaluator {
         Ok((self.evaluation(&metrics, counted), tally))
     }
 
-    /// What the device added up; `None` where it was not to go on. A tally is shown the outputs.
+    /// What the device added up; `None` where it was not to go on. A tally is shown the outputs. Sums that a trainer on the same
+    /// device has not read yet are put back behind it.
     fn over_batches(
+        &self,
+        backend: &mut dyn Backend,
+        tally: Option<&mut dyn Tally>,
+        go_on: impl FnMut(usize) -> bool,
+    ) -> Result<Option<Metrics>> {
+        let unread = backend.read_arena(METRICS)?;
+        backend.write_arena(METRICS, &Tensor::zeros(unread.shape(), DType::F32))?;
+        let metrics = self.added_up(backend, tally, go_on)?;
+        backend.write_arena(METRICS, &unread)?;
+        Ok(metrics)
+    }
+
+    /// The same from an arena of sums that is clear.
+    fn added_up(
         &self,
         backend: &mut dyn Backend,
         mut tally: Option<&mut dyn Tally>,
         mut go_on: impl FnMut(usize) -> bool,
     ) -> Result<Option<Metrics>> {
-        take_metrics(backend, self.sums)?;
         let targets = self.feed.targets();
         let mut metrics = Metrics::default();
         for (number, batch) in self.feed.epoch(0, 0)?.enumerate() {

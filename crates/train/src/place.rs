@@ -1,8 +1,13 @@
 //! Where a data set is while it is used: on the device, if that has the room, or with the host.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use chiaro_data::{Dataset, Normalize, packed_len};
 use chiaro_graph::{ARENA_ALIGNMENT, Backend};
 use chiaro_nn::{Augment, ImageInput, PixelInput, Resident, data_arena};
+
+/// Arenas of images that were named so far.
+static ARENAS: AtomicUsize = AtomicUsize::new(0);
 
 /// Where a data set is while it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +41,15 @@ impl DataPlace {
         }
     }
 
-    /// What a step is told about a set of this place. The arena's name has the set's extents, so that one backend may see
-    /// sets of several.
+    /// What a step is told about a set of this place. Each time the arena is another, whose name no other set of the process has:
+    /// who shares a backend brings no images over another's.
     pub(crate) fn resident(self, dataset: &dyn Dataset, name: &str) -> Option<Resident> {
         let (images, words) = (dataset.len(), packed_len(dataset.image_shape()));
         let there = matches!(self, DataPlace::Device { .. });
-        there.then(|| Resident { arena: data_arena(&format!("{name} {images}x{words}")), images })
+        there.then(|| {
+            let number = ARENAS.fetch_add(1, Ordering::Relaxed);
+            Resident { arena: data_arena(&format!("{name} {number}: {images}x{words}")), images }
+        })
     }
 
     /// The place of two sets together: that of the first, the size of both where both are on the device.

@@ -2,17 +2,18 @@
 
 use chiaro_nn::{Augment, Decay, OptimizerSettings, Optimizers, Schedule, TrainOptions};
 
+use crate::error::Result;
 use crate::settings::{ScheduleName, TrainConfig};
 
-/// The options of the training step.
-pub(crate) fn train_options(config: &TrainConfig) -> TrainOptions {
+/// The options of the training step; an error if the optimizer is not known.
+pub(crate) fn train_options(config: &TrainConfig) -> Result<TrainOptions> {
     let TrainConfig { momentum, weight_decay, .. } = *config;
-    let optimizer = (config.optimizer.known().make)(OptimizerSettings { momentum, weight_decay });
+    let optimizer = (config.optimizer.known()?.make)(OptimizerSettings { momentum, weight_decay });
     // Biases and the scales and shifts of normalisation do not decay.
     let optimizers = Optimizers::new(optimizer).decay(Decay::Weights);
     let mut options = TrainOptions::new(config.batch_size, optimizers);
     config.shape(&mut options);
-    options
+    Ok(options)
 }
 
 /// The random changes of images of this shape.
@@ -63,7 +64,7 @@ mod tests {
             batch_size: 3,
             ..config(ScheduleName::Constant)
         };
-        let options = train_options(&settings);
+        let options = train_options(&settings).expect("known");
         let wanted = Optimizers::new(Sgd { momentum: 0.8, nesterov: true, weight_decay: 0.02 }).decay(Decay::Weights);
         assert_eq!(format!("{:?}", options.optimizers), format!("{wanted:?}"));
         assert_eq!((options.gradient_changes.len(), options.batch), (1, 3));

@@ -7,7 +7,7 @@ use chiaro_graph::{Backend, PlanId, Tensor};
 use chiaro_io::ModelInfo;
 use chiaro_nn::{Model, Schedule, TrainStep};
 
-use crate::compile::{TRAIN, compile};
+use crate::compile::{Compiled, compile};
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::evaluate::{EvalOptions, Evaluator};
@@ -20,7 +20,7 @@ use crate::position::{Best, Position};
 use crate::run_config::{DataInfo, RunConfig};
 use crate::settings::TrainConfig;
 use crate::stop::Stop;
-use crate::task::Task;
+use crate::task::{self, Task};
 use crate::{recipe, weights};
 
 /// How a run ended.
@@ -70,7 +70,8 @@ impl Trainer {
     /// The same for a task of one's own, whose name the settings then have.
     ///
     /// # Errors
-    /// Those of [`Trainer::new`].
+    /// Those of [`Trainer::new`]; and if the task has not one target for each image, its filler is NaN, or a measure has a name
+    /// that files cannot hold (`loss`, `epoch`, or one with a comma or a line break).
     pub fn for_task(
         backend: impl Backend + 'static,
         model: &Model,
@@ -84,6 +85,7 @@ impl Trainer {
         config.check()?;
         task.check_data(&*data.train, &*data.eval)?;
         let outputs = task.outputs(data.classes());
+        task::check(&*task, outputs)?;
         if model.image != data.train.image_shape() || model.classes != outputs {
             return Err(TrainError::OtherData {
                 found: format!("images of {:?} in {} classes", data.train.image_shape(), data.classes()),
@@ -95,8 +97,7 @@ impl Trainer {
         let options = LoaderOptions { threads, ..LoaderOptions::training(batch, config.seed) };
         // A batch that the data cannot fill is said to be one before it is found to fit no memory.
         Sampler::new(data.train.len(), &options)?;
-        let (step, plan, place) = compile(backend, model, data, config, &task)?;
-        let resident = place.resident(&*data.train, TRAIN);
+        let Compiled { step, plan, place, resident } = compile(backend, model, data, config, &task)?;
         let feed = Feed::new(backend, &data.train, task.targets(&*data.train)?, options, resident.as_ref())?;
         let options = EvalOptions { batch, threads, resident: resident.is_some() };
         let evaluator = Evaluator::new(backend, &task, model, &data.eval, &data.normalize, options)?;
