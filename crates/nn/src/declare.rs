@@ -3,6 +3,7 @@
 use crate::context::Module;
 use crate::init::Init;
 use chiaro_graph::plan::Product;
+use chiaro_graph::shape::checked_count;
 use chiaro_graph::{GraphError, Result};
 
 /// What a state of a module is.
@@ -56,7 +57,9 @@ impl Declared {
     /// If a layer does not fit its input; the message names the layer path.
     pub fn of(module: &(impl Module + ?Sized), x: &[usize]) -> Result<(Declared, Vec<usize>)> {
         let mut declare = Declare::default();
+        declare.check_extents("image", x)?;
         let output = module.declare(&mut declare, x)?;
+        declare.check_extents(module.kind(), &output)?;
         Ok((declare.declared, output))
     }
 
@@ -81,11 +84,17 @@ impl Declare {
     /// Declares a layer under `name`, as [`Context::call`](crate::Context::call) records it; gives the shape of its result.
     ///
     /// # Errors
-    /// Those of the layer.
+    /// Those of the layer; if the name has a slash, or the result's extents are 0 or more than can be addressed.
     pub fn call(&mut self, name: &str, module: &(impl Module + ?Sized), x: &[usize]) -> Result<Vec<usize>> {
+        if name.contains('/') {
+            let detail =
+                format!("{name:?} is no name for a layer: a slash parts the layers of a path; deeper paths have dots");
+            return Err(self.error(module.kind(), &[x], detail));
+        }
         let (depth, around) = (self.scope.len(), std::mem::take(&mut self.flops));
         self.scope.extend(name.split('.').map(str::to_string));
         let output = module.declare(self, x)?;
+        self.check_extents(module.kind(), &output)?;
         let (path, flops) = (self.scope.join("/"), std::mem::replace(&mut self.flops, around));
         self.declared.layers.push(LayerInfo { path, kind: module.kind(), output: output.clone(), flops });
         self.scope.truncate(depth);
@@ -111,7 +120,7 @@ impl Declare {
 
     /// Counts a product of the layer's.
     pub fn product(&mut self, product: Product) {
-        self.flops += product.flops();
+        self.flops = self.flops.saturating_add(product.flops());
     }
 
     /// An error of the layer that is being declared.
@@ -120,7 +129,18 @@ impl Declare {
         GraphError::Shape { op: op.into(), shapes, detail, path: self.scope.join("/") }
     }
 
+    /// Refuses what the graph would refuse when it is recorded.
+    fn check_extents(&self, what: &str, shape: &[usize]) -> Result<()> {
+        let detail = match checked_count(shape) {
+            Some(0) => "an extent is 0, but every tensor needs an element",
+            Some(_) => return Ok(()),
+            None => "these are more elements than a computer can address",
+        };
+        Err(self.error(what, &[shape], detail.into()))
+    }
+
     fn state(&mut self, name: &str, shape: &[usize], init: Init, kind: StateKind) -> Result<()> {
+        self.check_extents(name, shape)?;
         let parts = self.scope.iter().map(String::as_str);
         let name = parts.chain([name]).collect::<Vec<_>>().join(".");
         match self.declared.states.iter().find(|s| s.name == name) {

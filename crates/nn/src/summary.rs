@@ -43,7 +43,7 @@ impl Summary {
             }
             let prefix = format!("{}.", layer.path.replace('/', "."));
             let own = states.iter().filter(|s| s.kind == StateKind::Parameter && s.name.starts_with(&prefix));
-            let parameters = own.map(|s| count(&s.shape)).sum();
+            let parameters = own.fold(0usize, |sum, s| sum.saturating_add(count(&s.shape)));
             let output = layer.output[1..].to_vec();
             rows.push(SummaryRow {
                 path: layer.path.clone(),
@@ -58,12 +58,12 @@ impl Summary {
 
     /// Trainable numbers of all layers.
     pub fn parameters(&self) -> usize {
-        self.rows.iter().map(|r| r.parameters).sum()
+        self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.parameters))
     }
 
     /// FLOPs of the forward pass of one image.
     pub fn flops(&self) -> u64 {
-        self.rows.iter().map(|r| r.flops).sum()
+        self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.flops))
     }
 }
 

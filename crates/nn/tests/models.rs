@@ -5,8 +5,9 @@ use std::sync::Arc;
 use chiaro_graph::{DType, Graph, Var};
 use chiaro_nn::models::{by_name, named, names};
 use chiaro_nn::{
-    Activation, BatchNorm2d, Classification, Context, Conv2d, Declare, DeclaredState, EvalStep, Flatten, Linear, Mode,
-    Model, Module, NnError, Sequential, Sgd, StateKind, Summary, TrainOptions, TrainStep, clip_by_norm,
+    Activation, BatchNorm2d, Classification, Context, Conv2d, Declare, DeclaredState, EvalStep, Flatten, GlobalAvgPool,
+    Linear, Mode, Model, Module, NnError, Sequential, Sgd, SqueezeExcite, StateKind, Summary, TrainOptions, TrainStep,
+    clip_by_norm,
 };
 
 fn summary(name: &str, image: [usize; 3]) -> Summary {
@@ -135,6 +136,34 @@ fn a_model_that_does_not_fit_names_the_layer() {
     let layers = Sequential::new().push(Flatten).named("head", Linear::new(3));
     let error = Model::new("own", [8, 8, 3], 2, layers).err().expect("classes").to_string();
     assert!(error.contains("[1, 2]"), "{error}");
+}
+
+#[test]
+fn extents_beyond_what_can_be_addressed_are_refused_and_sums_do_not_wrap() {
+    let refused = |model: Result<Model, NnError>| model.err().expect("too large").to_string();
+    let huge = 200_000_000;
+    let error = refused(by_name("tutorial-cnn", 10, [huge, huge, 3]));
+    assert!(error.contains("more elements than a computer can address"), "{error}");
+    let error = refused(Model::new("own", [usize::MAX, 2, 1], 2, Flatten));
+    assert!(error.contains("more elements than a computer can address"), "{error}");
+    let layers = Sequential::new().push(Flatten).named("wide", Linear::new(usize::MAX)).push(Linear::new(2));
+    let error = refused(Model::new("own", [8, 8, 1], 2, layers));
+    assert!(error.contains("in wide:"), "{error}");
+
+    let wide = || Linear::new(8);
+    let layers = Sequential::new().push(wide()).push(wide()).push(wide()).push(wide()).push(GlobalAvgPool);
+    let model = Model::new("own", [1 << 28, 1 << 28, 1], 8, layers).expect("it can be addressed");
+    assert_eq!(Summary::of(&model).flops(), u64::MAX);
+}
+
+#[test]
+fn layers_whose_names_have_slashes_or_that_have_no_features_are_refused() {
+    let layers = Sequential::new().push(Flatten).named("a/b", Linear::new(3));
+    let error = Model::new("own", [8, 8, 1], 3, layers).err().expect("a slash").to_string();
+    assert!(error.contains("\"a/b\" is no name for a layer"), "{error}");
+    let layers = Sequential::new().named("se", SqueezeExcite { reduced: 0 }).push(Flatten).push(Linear::new(3));
+    let error = Model::new("own", [8, 8, 1], 3, layers).err().expect("no features").to_string();
+    assert!(error.contains("in se/reduce:") && error.contains("an extent is 0"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::context::{Context, Module};
 use crate::declare::Declare;
+use chiaro_graph::shape::count;
 use chiaro_graph::{Result, Var};
 
 /// `[N, ...]` to `[N, features]`. Images are channels last, so feature `(h W + w) C + c` holds what PyTorch, with channels first,
@@ -12,7 +13,7 @@ pub struct Flatten;
 impl Module for Flatten {
     fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
         match x {
-            [n, rest @ ..] => Ok(vec![*n, rest.iter().product()]),
+            [n, rest @ ..] => Ok(vec![*n, count(rest)]),
             [] => Err(declare.error("flatten", &[x], "takes x [N, ...]".into())),
         }
     }
@@ -21,7 +22,7 @@ impl Module for Flatten {
         let [n, rest @ ..] = ctx.shape(x) else {
             return Err(ctx.shape_error("flatten", &[&[]], "takes x [N, ...]".into()));
         };
-        let shape = [*n, rest.iter().product()];
+        let shape = [*n, count(rest)];
         ctx.graph().reshape(x, &shape)
     }
 

@@ -4,6 +4,7 @@ use crate::context::{Context, Module};
 use crate::declare::Declare;
 use crate::init::Init;
 use chiaro_graph::plan::Product;
+use chiaro_graph::shape::count;
 use chiaro_graph::{Result, Var};
 
 /// x `[..., in]` times weight `[out, in]` transposed, plus bias `[out]`. Parameters: `weight`, `bias`.
@@ -36,7 +37,7 @@ impl Module for Linear {
             let init = self.bias_init.unwrap_or_else(|| Init::torch_bias(features));
             declare.parameter("bias", &[self.out_features], init)?;
         }
-        let (m, n) = (rows.iter().product(), self.out_features);
+        let (m, n) = (count(rows), self.out_features);
         declare.product(Product { batch: 1, m, n, k: features, busy_rows: false });
         Ok([rows, &[n]].concat())
     }
