@@ -134,7 +134,9 @@ impl Evaluator {
         let unread = backend.read_arena(METRICS)?;
         backend.write_arena(METRICS, &Tensor::zeros(unread.shape(), DType::F32))?;
         let metrics = self.added_up(backend, tally, go_on)?;
-        backend.write_arena(METRICS, &unread)?;
+        if unread.to_f64().iter().any(|sum| *sum != 0.0) {
+            backend.write_arena(METRICS, &unread)?;
+        }
         Ok(metrics)
     }
 
