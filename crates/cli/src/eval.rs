@@ -1,10 +1,10 @@
 //! `chiaro eval`: how good a trained model is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chiaro::data::Split;
-use chiaro::train::{EvalData, EvalOptions, Evaluator, LikeOptions, Saved};
+use chiaro::train::{EvalData, EvalOptions, Evaluator, LikeOptions, Saved, TrainConfig};
 
 use crate::device::{DeviceArgs, limit_threads};
 use crate::notes;
@@ -24,7 +24,7 @@ pub struct Args {
     /// Folder of the data set; that of the run if absent
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The images to use: train, val or test; val if there are any, else test, if absent
+    /// The images to use: train, val or test; if absent those that training evaluates on, of other data all if it has no splits
     #[arg(long, value_name = "NAME")]
     split: Option<Split>,
     /// Refuse corrupt images, where otherwise they are skipped
@@ -47,19 +47,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.data.as_ref().or(settings.map(|s| &s.data)).ok_or_else(|| {
             Usage(format!("{} lies in no run folder: name the data with --data", saved.path.display()))
         })?;
-    // A limit of the run is kept with its own data; other data is taken whole.
-    let limit = match (args.limit, settings) {
-        (Some(limit), _) => Some(limit as usize),
-        (None, Some(settings)) if *folder == settings.data => settings.limit,
-        (None, Some(_) | None) => None,
-    };
+    // The run's limit, and what it held out, go with its own data; other data is taken whole.
+    let own = settings.filter(|settings| is_same(folder, &settings.data));
+    let limit = args.limit.map(|limit| limit as usize).or(own.and_then(|settings| settings.limit));
+    let holdout = own.map(TrainConfig::holdout);
     let opening = Waiting::opening(folder);
-    let options = LikeOptions { strict: args.strict, limit, progress: Some(opening.progress()) };
+    let options = LikeOptions { strict: args.strict, limit, holdout, progress: Some(opening.progress()) };
     let data = EvalData::open(folder, args.split, &options, saved.info())?;
     drop(opening);
     notes::left_out(&data.notes);
     let task = saved.task()?;
-    notes::without_images(&*task, &*data.set, data.split);
+    notes::without_images(&*task, &*data.set, data.split.word());
     let waiting = Waiting::new("opening the device");
     let mut device = args.device.open()?;
     let (name, why) = (device.name(), device.why().to_string());
@@ -75,11 +73,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         evaluator.tally(backend, |batch| waiting.says(format!("evaluating: {batch} of {batches} batches")))?;
     drop(waiting);
 
-    let (model, samples, word) = (&saved.info().model, evaluation.samples, data.split.word());
-    line(&format!("{model} on {samples} {word} images of {}", folder.display()))?;
+    let (model, samples, word) =
+        (&saved.info().model, evaluation.samples, if data.undivided { "" } else { data.split.word() });
+    let images = format!("{word} images");
+    line(&format!("{model} on {samples} {} of {}", images.trim_start(), folder.display()))?;
     line(&format!("weights: {}", saved.path.display()))?;
     line(&format!("device: {name} ({why})"))?;
     line(&evaluation.scores.shown(&task.eval_measures(), ""))?;
     line(&format!("\n{}", tally.report()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether two paths are of one folder.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| one == other)
 }

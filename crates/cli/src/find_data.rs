@@ -14,7 +14,7 @@ pub fn mnist() -> anyhow::Result<PathBuf> {
 fn above_any<'a>(mut starts: impl Iterator<Item = &'a Path>) -> anyhow::Result<PathBuf> {
     starts.find_map(above).ok_or_else(|| {
         anyhow!(
-            "no data: name a folder with --data ({}); without it, data/mnist is looked for in the working directory and \
+            "no data: name a folder, as in `chiaro train photos` ({}); without one, data/mnist is looked for in the working directory and \
              above, and above the program, but is not there",
             Layout::looked_for()
         )
@@ -49,6 +49,9 @@ mod tests {
     #[test]
     fn without_any_data_the_message_says_where_it_was_looked_for() {
         let error = above_any([Path::new("nowhere")].into_iter()).expect_err("there is none").to_string();
-        assert!(error.starts_with("no data: ") && error.contains("--data") && error.contains("data/mnist"), "{error}");
+        assert!(
+            error.starts_with("no data: ") && error.contains("chiaro train photos") && error.contains("data/mnist"),
+            "{error}"
+        );
     }
 }

@@ -16,8 +16,8 @@ const OTHER_IMAGES: [&str; 9] = ["webp", "gif", "bmp", "tif", "tiff", "heic", "a
 /// Tells what is left out of the data of a run, and which classes have no image.
 pub fn report(task: &dyn Task, data: &Data) {
     left_out(&data.notes);
-    without_images(task, &*data.train, Split::Train);
-    without_images(task, &*data.eval, data.split);
+    without_images(task, &*data.train, Split::Train.word());
+    without_images(task, &*data.eval, data.split.word());
 }
 
 /// Tells which files were left out and why, the first of many by their names.
@@ -49,7 +49,7 @@ pub fn left_out(notes: &FolderNotes) {
 }
 
 /// Warns of classes without an image.
-pub fn without_images(task: &dyn Task, set: &dyn Dataset, split: Split) {
+pub fn without_images(task: &dyn Task, set: &dyn Dataset, word: &str) {
     let counts = task.class_counts(set);
     let empty: Vec<&str> =
         set.classes().iter().zip(counts).filter(|(_, images)| *images == 0).map(|(name, _)| name.as_str()).collect();
@@ -58,7 +58,7 @@ pub fn without_images(task: &dyn Task, set: &dyn Dataset, split: Split) {
     }
     let more = if empty.len() > SHOWN { format!(" and {} more", empty.len() - SHOWN) } else { String::new() };
     let names = empty[..empty.len().min(SHOWN)].join(", ");
-    note(&format!("warning: there is no {} image of {}: {names}{more}", split.word(), count(empty.len(), "class")));
+    note(&format!("warning: there is no {word} image of {}: {names}{more}", count(empty.len(), "class")));
 }
 
 /// A line on how many images each class has.

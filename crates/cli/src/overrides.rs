@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Settings that were given, as texts.
+#[derive(Clone)]
 pub struct Overrides {
     given: Vec<Given>,
 }
@@ -25,6 +26,13 @@ impl Overrides {
     /// If one of them cannot change.
     pub fn apply_on_resume(&self, config: &mut TrainConfig) -> chiaro::train::Result<()> {
         config.give_on_resume(&self.given)
+    }
+
+    /// The same with a setting that was given otherwise, if it was.
+    pub fn with(&self, name: &str, text: Option<&String>) -> Overrides {
+        let mut given = self.given.clone();
+        given.extend(chiaro::train::settings::setting(name).zip(text.cloned()));
+        Overrides { given }
     }
 
     /// Whether a setting was given.

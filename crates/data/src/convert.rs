@@ -9,13 +9,9 @@ use crate::memory::zeroed;
 use crate::resize::{convert_channels, resize};
 use crate::{Channels, DataError, Dataset, InMemory, OpenOptions};
 
-/// `set`, thinned to the limit, in the size and with the channels of `options`: converted at once where the result fits
+/// `set` in the size and with the channels of `options`: converted at once where the result fits
 /// `cache` bytes (which it then uses up), else image by image when asked for.
 pub(crate) fn converted(set: InMemory, options: &OpenOptions, cache: &mut u64) -> Result<Arc<dyn Dataset>, DataError> {
-    let set = match options.limit {
-        Some(limit) => set.thinned(limit)?,
-        None => set,
-    };
     let from = set.image_shape();
     let [height, width] = options.size.unwrap_or([from[0], from[1]]);
     let shape = [height, width, options.channels.map_or(from[2], Channels::count)];
@@ -88,8 +84,9 @@ mod tests {
             || InMemory::new((0..32).collect(), vec![0, 1, 0, 1], [2, 4, 1], classes.clone()).expect("a data set");
         let set = || set().with_values((0..12).map(|v| v as f32).collect()).expect("three each");
         for (size, mut cache) in [(None, 0), (Some([4, 4]), 0), (Some([4, 4]), 1 << 20)] {
-            let options = OpenOptions { size, limit: Some(2), ..OpenOptions::default() };
-            let shown = converted(set(), &options, &mut cache).expect("converted");
+            let options = OpenOptions { size, ..OpenOptions::default() };
+            let part = set().part(&[0, 2]).expect("a part");
+            let shown = converted(part, &options, &mut cache).expect("converted");
             assert_eq!([shown.values(0), shown.values(1)], [[0.0, 1.0, 2.0], [6.0, 7.0, 8.0]], "{size:?} {cache}");
         }
         assert!(

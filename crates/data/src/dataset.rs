@@ -120,20 +120,15 @@ impl InMemory {
         Ok(Self { values, ..self })
     }
 
-    /// `limit` of the images, spread evenly over all.
-    pub(crate) fn thinned(self, limit: usize) -> Result<Self, DataError> {
-        let len = self.labels.len();
-        if limit >= len {
-            return Ok(self);
-        }
-        let place = |i: usize| i * len / limit;
+    /// The images at these places.
+    pub(crate) fn part(self, places: &[usize]) -> Result<Self, DataError> {
         let image_len = self.shape.iter().product();
-        let mut pixels = zeroed("a part of the images", &[limit, image_len])?;
-        for (i, image) in pixels.chunks_exact_mut(image_len).enumerate() {
-            image.copy_from_slice(self.image(place(i))?);
+        let mut pixels = zeroed("a part of the images", &[places.len(), image_len])?;
+        for (&place, image) in places.iter().zip(pixels.chunks_exact_mut(image_len)) {
+            image.copy_from_slice(self.image(place)?);
         }
-        let labels = (0..limit).map(|i| self.labels[place(i)]).collect();
-        let values = (0..limit).flat_map(|i| self.values(place(i)).iter().copied()).collect();
+        let labels = places.iter().map(|&place| self.labels[place]).collect();
+        let values = places.iter().flat_map(|&place| self.values(place).iter().copied()).collect();
         Ok(Self { pixels, labels, values, ..self })
     }
 

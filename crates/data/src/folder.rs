@@ -36,6 +36,8 @@ impl FolderNotes {
 pub struct ImageFolder {
     files: Vec<PathBuf>,
     labels: Vec<u32>,
+    /// `[N, classes]`, or nothing.
+    shown: Vec<f32>,
     classes: Vec<String>,
     shape: [usize; 3],
     /// All images decoded, `[N, H, W, C]`, where they fit the cache.
@@ -55,18 +57,12 @@ impl ImageFolder {
     pub fn open(root: &Path, options: &OpenOptions) -> Result<(Self, FolderNotes), DataError> {
         options.check()?;
         threads::ready()?;
-        let listing = Self::list(root, options)?;
+        let listing = Listing::new(root)?;
+        let mut places = (0..listing.files.len()).collect();
+        options.thin(&mut places);
+        let listing = listing.part(&places, true);
         options.tell("decoded", listing.files.len());
         Self::load(listing, options)
-    }
-
-    /// The files of a folder that `options` ask for.
-    pub(crate) fn list(root: &Path, options: &OpenOptions) -> Result<Listing, DataError> {
-        let mut listing = Listing::new(root)?;
-        if let Some(limit) = options.limit {
-            listing.thin(limit);
-        }
-        Ok(listing)
     }
 
     pub(crate) fn load(listing: Listing, options: &OpenOptions) -> Result<(Self, FolderNotes), DataError> {
@@ -79,7 +75,8 @@ impl ImageFolder {
         let checks = check(&listing.files, shape, &mut pixels, options);
 
         let mut notes = FolderNotes { skipped: Vec::new(), ignored: listing.ignored, stray: listing.stray };
-        let (mut files, mut labels) = (Vec::new(), Vec::new());
+        let width = listing.shown.len() / listing.files.len().max(1);
+        let (mut files, mut labels, mut shown) = (Vec::new(), Vec::new(), Vec::new());
         for (i, ((path, label), check)) in listing.files.into_iter().zip(checks).enumerate() {
             match check {
                 Ok(()) => {
@@ -89,6 +86,7 @@ impl ImageFolder {
                     }
                     files.push(path);
                     labels.push(label);
+                    shown.extend_from_slice(&listing.shown[i * width..][..width]);
                 }
                 Err(e) if e.is_of_one_image() && !options.strict => notes.skipped.push(e),
                 Err(e) => return Err(e),
@@ -101,7 +99,7 @@ impl ImageFolder {
         }
         let cached = !pixels.is_empty();
         pixels.truncate(files.len() * image_len);
-        let folder = Self { files, labels, classes: listing.classes, shape, pixels: cached.then_some(pixels) };
+        let folder = Self { files, labels, shown, classes: listing.classes, shape, pixels: cached.then_some(pixels) };
         Ok((folder, notes))
     }
 
@@ -156,6 +154,11 @@ impl Dataset for ImageFolder {
 
     fn label(&self, index: usize) -> u32 {
         self.labels[index]
+    }
+
+    fn values(&self, index: usize) -> &[f32] {
+        let width = self.shown.len() / self.labels.len().max(1);
+        &self.shown[index * width..][..width]
     }
 
     fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {

@@ -1,11 +1,11 @@
 //! How a data set lies on disk, and which splits it has.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::layouts::{DiskLayout, LAYOUTS};
+use crate::layouts::{DiskLayout, LAYOUTS, Piece, Share};
 use crate::listing::{has_image_name, sorted_entries};
-use crate::{DataError, Split};
+use crate::{DataError, Holdout, Split};
 
 /// The most folders that are looked into for a hint.
 const MOST_LOOKED_INTO: usize = 50;
@@ -62,11 +62,58 @@ impl Layout {
         found.map(|layout| Layout(*layout))
     }
 
-    /// The split to evaluate on: validation, else test images.
-    pub(crate) fn to_evaluate(self, folder: &Path) -> Result<Split, DataError> {
+    /// The pieces to train on and to evaluate on, and of which split the latter are: validation images; where there are none, such
+    /// as are held out of the training images; else test images.
+    pub(crate) fn for_training(
+        self,
+        folder: &Path,
+        holdout: Option<&Holdout>,
+    ) -> Result<([Piece; 2], Split), DataError> {
+        self.check_has(folder, Split::Train)?;
+        if self.is_held_out(folder, holdout)? {
+            return Ok(([kept(), held_out()], Split::Val));
+        }
+        let split = self.to_evaluate(folder)?;
+        Ok(([whole(Split::Train), whole(split)], split))
+    }
+
+    /// The piece of one split alone, of that to evaluate on if absent.
+    pub(crate) fn piece(
+        self,
+        folder: &Path,
+        split: Option<Split>,
+        holdout: Option<&Holdout>,
+    ) -> Result<(Piece, Split), DataError> {
+        let is_held_out = self.0.has(folder, Split::Train) && self.is_held_out(folder, holdout)?;
+        match split {
+            Some(Split::Val) | None if is_held_out => Ok((held_out(), Split::Val)),
+            Some(Split::Train) if is_held_out => Ok((kept(), Split::Train)),
+            Some(split) => self.check_has(folder, split).map(|()| (whole(split), split)),
+            None => self.to_evaluate(folder).map(|split| (whole(split), split)),
+        }
+    }
+
+    /// Whether validation images are held out of the training images.
+    fn is_held_out(self, folder: &Path, holdout: Option<&Holdout>) -> Result<bool, DataError> {
+        let Some(holdout) = holdout else { return Ok(false) };
+        holdout.check()?;
+        match self.0.has(folder, Split::Val) {
+            true if holdout.is_asked() => Err(DataError::invalid(format!(
+                "{} has validation images of its own, so that none can be held out of the training images; leave out --val-share and \
+                 --folds, or move them in with the training images",
+                folder.display()
+            ))),
+            true => Ok(false),
+            false => Ok(holdout.is_asked() || self.0.holds_out()),
+        }
+    }
+
+    /// The split that lies there to evaluate on: validation, else test images; of a folder that has neither all that it has.
+    fn to_evaluate(self, folder: &Path) -> Result<Split, DataError> {
         let mut splits = [Split::Val, Split::Test].into_iter();
         let found = splits.find(|&split| self.0.has(folder, split));
-        found.ok_or_else(|| self.0.nothing_to_evaluate(folder).unwrap_or_else(|| self.missing(folder, Split::Test)))
+        let all = || self.0.holds_out().then_some(Split::Train).filter(|&split| self.0.has(folder, split));
+        found.or_else(all).ok_or_else(|| self.missing(folder, Split::Test))
     }
 
     pub(crate) fn check_has(self, folder: &Path, split: Split) -> Result<(), DataError> {
@@ -80,6 +127,18 @@ impl Layout {
     }
 }
 
+fn whole(split: Split) -> Piece {
+    Piece { split, share: Share::Whole }
+}
+
+fn kept() -> Piece {
+    Piece { split: Split::Train, share: Share::Kept }
+}
+
+fn held_out() -> Piece {
+    Piece { split: Split::Train, share: Share::HeldOut }
+}
+
 /// What a folder without a data set may be instead.
 fn hint(folder: &Path) -> String {
     let entries = sorted_entries(folder).unwrap_or_default();
@@ -87,15 +146,8 @@ fn hint(folder: &Path) -> String {
     if let Some(set) = folders.find(|path| Layout::recognised(path).is_some()) {
         return format!(" but in {}: name that folder", set.display());
     }
-    if folders_with_images(&entries) > 1 {
-        return " but class folders, which belong into train/ and, some images of each, into val/".to_string();
+    if entries.iter().any(|path| has_image_name(path)) {
+        return " but images straight in it: each belongs into a folder named as its class".to_string();
     }
     String::new()
-}
-
-/// How many of some folders have an image straight in them.
-fn folders_with_images(entries: &[PathBuf]) -> usize {
-    let folders = entries.iter().filter(|path| path.is_dir()).take(MOST_LOOKED_INTO);
-    let has_image = |folder: &&PathBuf| sorted_entries(folder).is_ok_and(|e| e.iter().any(|path| has_image_name(path)));
-    folders.filter(has_image).count()
 }

@@ -1,4 +1,4 @@
-//! The class folders of a split and their image files, before anything is decoded.
+//! The image files of a split with their classes, before anything is decoded.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,8 @@ use crate::{DataError, names};
 
 /// How the names of image files end.
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "jpe", "jfif", "png"];
+/// How deep images are looked for to know a class's folder.
+const DEEPEST: usize = 4;
 /// Files that systems leave in folders of images.
 const SYSTEM_FILES: [&str; 2] = ["Thumbs.db", "desktop.ini"];
 
@@ -17,6 +19,8 @@ pub(crate) struct Listing {
     pub classes: Vec<String>,
     /// Image files with their classes' numbers, class by class, by path.
     pub files: Vec<(PathBuf, u32)>,
+    /// For each file whether it shows each class, `[N, classes]`, where it may show several; else nothing.
+    pub shown: Vec<f32>,
     /// Files in class folders that are no images by their names.
     pub ignored: Vec<PathBuf>,
     /// Images that lie beside the class folders.
@@ -31,6 +35,7 @@ impl Listing {
             root: root.to_path_buf(),
             classes: Vec::new(),
             files: Vec::new(),
+            shown: Vec::new(),
             ignored: Vec::new(),
             stray: Vec::new(),
             folders: Vec::new(),
@@ -118,13 +123,46 @@ impl Listing {
         })
     }
 
-    /// Keeps `limit` files, spread evenly over all: they are sorted by class.
-    pub fn thin(&mut self, limit: usize) {
-        let len = self.files.len();
-        if limit < len {
-            self.files = (0..limit).map(|i| self.files[i * len / limit].clone()).collect();
+    /// The files at these places, with what was left out if it is to be told.
+    pub fn part(&self, places: &[usize], telling: bool) -> Listing {
+        let width = self.shown.len() / self.files.len().max(1);
+        let told = |paths: &[PathBuf]| if telling { paths.to_vec() } else { vec![] };
+        Listing {
+            root: self.root.clone(),
+            classes: self.classes.clone(),
+            files: places.iter().map(|&place| self.files[place].clone()).collect(),
+            shown: places.iter().flat_map(|&place| &self.shown[place * width..][..width]).copied().collect(),
+            ignored: told(&self.ignored),
+            stray: told(&self.stray),
+            folders: self.folders.clone(),
         }
     }
+
+    /// The files by their paths below the root, with slashes everywhere.
+    pub fn names(&self) -> Vec<String> {
+        let name = |path: &Path| {
+            let below = path.strip_prefix(&self.root).unwrap_or(path);
+            below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+        };
+        self.files.iter().map(|(path, _)| name(path)).collect()
+    }
+
+    /// The files' classes.
+    pub fn labels(&self) -> Vec<u32> {
+        self.files.iter().map(|(_, label)| *label).collect()
+    }
+}
+
+/// Whether there is an image in a folder, at any depth.
+pub(crate) fn has_image_below(folder: &Path) -> bool {
+    // Deeper than any folder is laid out, and not for ever where a link leads back.
+    fn found(folder: &Path, depth: usize) -> bool {
+        let entries = sorted_entries(folder).unwrap_or_default();
+        let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|path| path.is_dir());
+        files.iter().any(|path| has_image_name(path))
+            || (depth > 0 && folders.iter().any(|path| found(path, depth - 1)))
+    }
+    found(folder, DEEPEST)
 }
 
 /// Folders with the names of their classes, by these names.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::layout::Layout;
-use crate::{Channels, DataError, Dataset, FolderNotes, Progress, Split, threads};
+use crate::layouts::{Part, Share};
+use crate::{Channels, DataError, Dataset, FolderNotes, Holdout, Progress, Split, threads};
 
 /// The longest side that images are resized to: a batch of larger ones would fit no memory.
 const MAX_SIDE: usize = 4096;
@@ -24,14 +25,25 @@ pub struct OpenOptions {
     pub cache_bytes: u64,
     /// Use only so many images of each split, spread evenly over it (folders come sorted by class). Others are not decoded.
     pub limit: Option<usize>,
+    /// Which training images are held out where there are no validation images. `None` holds out none: then test images are
+    /// evaluated on, or all there are.
+    pub holdout: Option<Holdout>,
     /// Is told how far opening has come.
     pub progress: Option<Arc<Progress>>,
 }
 
 impl Default for OpenOptions {
-    /// The images' own size and channels, not strict, 1 GiB of cache, all images, nobody told.
+    /// The images' own size and channels, not strict, 1 GiB of cache, all images, a fifth held out where it must be, nobody told.
     fn default() -> Self {
-        Self { size: None, channels: None, strict: false, cache_bytes: 1 << 30, limit: None, progress: None }
+        Self {
+            size: None,
+            channels: None,
+            strict: false,
+            cache_bytes: 1 << 30,
+            limit: None,
+            holdout: Some(Holdout::default()),
+            progress: None,
+        }
     }
 }
 
@@ -45,6 +57,14 @@ impl OpenOptions {
             return Ok(());
         }
         Err(DataError::invalid(format!("image size {}x{}: sides go from 1 to {MAX_SIDE} pixels", sides[0], sides[1])))
+    }
+
+    /// Thins places to the limit, spread evenly over all.
+    pub(crate) fn thin(&self, places: &mut Vec<usize>) {
+        let len = places.len();
+        if let Some(limit) = self.limit.filter(|&limit| limit < len) {
+            *places = (0..limit).map(|i| places[i * len / limit]).collect();
+        }
     }
 
     pub(crate) fn tell(&self, stage: &'static str, images: usize) {
@@ -66,8 +86,10 @@ pub struct Opened {
     pub train: Arc<dyn Dataset>,
     /// The images to evaluate on, of the same shape and classes.
     pub eval: Arc<dyn Dataset>,
-    /// Which split `eval` is: the validation images where there are any, else the test images.
+    /// Which split `eval` is: validation images, or test images where there are none.
     pub split: Split,
+    /// Whether `eval` was held out of the training images.
+    pub held_out: bool,
     /// The layout that was recognised.
     pub layout: Layout,
     /// Files of an image folder that were left out, of both splits.
@@ -80,15 +102,24 @@ pub struct OpenedSplit {
     pub set: Arc<dyn Dataset>,
     /// Which split it is.
     pub split: Split,
+    /// Whether these are all images of a folder without splits.
+    pub undivided: bool,
     /// The layout that was recognised.
     pub layout: Layout,
     /// Files of an image folder that were left out.
     pub notes: FolderNotes,
 }
 
-/// Opens the data set in `folder` for training: IDX files (MNIST's four names, plain or gzip; class names from
-/// `classes.txt` where there is one, else 0 to 9), CIFAR's binary files, or `train/` and `val/` (also `valid/` or
-/// `validation/`; `test/` where there is none) with a folder for each class.
+/// Opens the data set in `folder` for training. What may lie there:
+///
+/// - IDX files: MNIST's four names, plain or gzip; class names from `classes.txt` where there is one, else 0 to 9
+/// - CIFAR-10's or CIFAR-100's binary files
+/// - `train/` and, beside it or not, `val/` (`valid/`, `validation/`, `dev/`) and `test/`, in any case, each with a folder of images
+///   for each class
+/// - a folder of images for each class alone
+///
+/// Without validation images these are held out of the training images as [`OpenOptions::holdout`] says, and test images are
+/// never looked at; only those of IDX and CIFAR files are evaluated on, unless somebody asked for a [`Holdout`].
 ///
 /// # Errors
 /// [`DataError::UnknownLayout`] tells what was looked for; everything else names file and cause. Fewer than two classes are
@@ -97,15 +128,15 @@ pub fn open(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
     options.check()?;
     threads::ready()?;
     let layout = Layout::of(folder)?;
-    layout.check_has(folder, Split::Train)?;
-    let split = layout.to_evaluate(folder)?;
-    let [(train, mut notes), (eval, eval_notes)] = layout.disk().open_both(folder, split, options)?;
+    let (pieces, split) = layout.for_training(folder, options.holdout.as_ref())?;
+    let parts: [Part; 2] = layout.disk().open(folder, &pieces, options)?.try_into().map_err(|_| not_as_asked())?;
+    let [(train, mut notes), (eval, eval_notes)] = parts;
     notes.add(eval_notes);
-    Ok(Opened { train, eval, split, layout, notes })
+    Ok(Opened { train, eval, split, held_out: pieces[1].share == Share::HeldOut, layout, notes })
 }
 
 /// Opens one split of the data set in `folder`, laid out as [`open`] says, and nothing else of it. Without a `split` it is the
-/// validation images where there are any, else the test images.
+/// one that [`open`] evaluates on.
 ///
 /// # Errors
 /// As [`open`]; [`DataError::NoSplit`] where there is no such split.
@@ -113,11 +144,12 @@ pub fn open_split(folder: &Path, split: Option<Split>, options: &OpenOptions) ->
     options.check()?;
     threads::ready()?;
     let layout = Layout::of(folder)?;
-    let split = match split {
-        Some(split) => split,
-        None => layout.to_evaluate(folder)?,
-    };
-    layout.check_has(folder, split)?;
-    let (set, notes) = layout.disk().open(folder, split, options, &mut options.cache_bytes.clone())?;
-    Ok(OpenedSplit { set, split, layout, notes })
+    let (piece, found) = layout.piece(folder, split, options.holdout.as_ref())?;
+    let (set, notes) = layout.disk().open(folder, &[piece], options)?.pop().ok_or_else(not_as_asked)?;
+    let undivided = split.is_none() && found == Split::Train && piece.share == Share::Whole;
+    Ok(OpenedSplit { set, split: found, undivided, layout, notes })
+}
+
+fn not_as_asked() -> DataError {
+    DataError::invalid("the layout gave other parts than were asked for")
 }

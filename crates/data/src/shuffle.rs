@@ -16,6 +16,16 @@ pub fn shuffled(len: usize, seed: u64, epoch: u64) -> Vec<usize> {
     order
 }
 
+/// A number that hangs on the seed and the text alone: SplitMix64 from the text's FNV-1a hash.
+pub(crate) fn mixed(seed: u64, text: &str) -> u64 {
+    SplitMix64(SplitMix64(seed).next() ^ fnv(text.as_bytes())).next()
+}
+
+/// FNV-1a, 64 bits.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
 struct SplitMix64(u64);
 
 impl SplitMix64 {

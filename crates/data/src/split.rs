@@ -36,13 +36,19 @@ impl Split {
         }
     }
 
-    /// The names that its folder may have.
+    /// The names that its folder may have, in any case.
     pub(crate) fn folders(self) -> &'static [&'static str] {
         match self {
-            Self::Train => &["train"],
-            Self::Val => &["val", "valid", "validation"],
-            Self::Test => &["test"],
+            Self::Train => &["train", "training"],
+            Self::Val => &["val", "valid", "validation", "dev"],
+            Self::Test => &["test", "testing"],
         }
+    }
+
+    /// The split that a folder, or a word of a table, names.
+    pub(crate) fn named(name: &str) -> Option<Split> {
+        let is = |split: &Split| split.folders().iter().any(|folder| folder.eq_ignore_ascii_case(name));
+        Self::ALL.into_iter().find(is)
     }
 }
 
@@ -56,7 +62,6 @@ impl FromStr for Split {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let named = |split: &Split| split.folders().contains(&text);
-        Self::ALL.into_iter().find(named).ok_or_else(|| format!("'{text}' is no split: train, val and test are"))
+        Self::named(text).ok_or_else(|| format!("'{text}' is no split: train, val and test are"))
     }
 }

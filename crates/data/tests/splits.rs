@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 use std::sync::Arc;
 
-use chiaro_data::{DataError, OpenOptions, Progress, Split, open, open_split};
-use common::{encode, flat_rgb, idx_folder, image_folder, labels, pixels};
+use chiaro_data::{DataError, Dataset, Holdout, OpenOptions, Progress, Split, class_counts, open, open_split};
+use common::{Folder, encode, flat_rgb, idx_folder, image_folder, labels, pixels};
 use image::ImageFormat;
 
 fn only(split: Split) -> Option<Split> {
@@ -41,7 +41,10 @@ fn a_split_is_opened_without_the_others() {
     let opened = open_split(folder.path(), None, &OpenOptions::default()).unwrap();
     assert_eq!(labels(&*opened.set), [0, 1]);
     let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
-    assert!(error.to_string().contains("no training images: there is no folder train; what is there: val"), "{error}");
+    assert!(
+        error.to_string().contains("no training images: there is no folder train or training; what is there: val"),
+        "{error}"
+    );
 
     let folder = idx_folder();
     let whole = open(folder.path(), &OpenOptions::default()).unwrap();
@@ -56,14 +59,113 @@ fn a_split_is_opened_without_the_others() {
 }
 
 #[test]
-fn validation_folders_have_three_names() {
-    for name in ["val", "valid", "validation"] {
+fn folders_of_splits_have_several_names_in_any_case() {
+    for (train, val) in [("train", "val"), ("Train", "valid"), ("TRAIN", "Validation"), ("training", "DEV")] {
         let folder = image_folder();
-        fs::rename(folder.path().join("val"), folder.path().join(name)).unwrap();
-        assert_eq!(open(folder.path(), &OpenOptions::default()).unwrap().split, Split::Val);
-        assert_eq!(name.parse::<Split>(), Ok(Split::Val));
+        fs::rename(folder.path().join("train"), folder.path().join(train)).unwrap();
+        fs::rename(folder.path().join("val"), folder.path().join(val)).unwrap();
+        let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+        assert_eq!((sets.split, sets.train.len(), sets.eval.len(), sets.held_out), (Split::Val, 4, 2, false));
+        assert_eq!(val.parse::<Split>(), Ok(Split::Val));
     }
     assert!("nonesuch".parse::<Split>().unwrap_err().contains("train, val and test"));
+}
+
+#[test]
+fn two_folders_of_one_split_are_refused() {
+    let folder = image_folder();
+    folder.write("Valid/red/1.png", b"");
+    let error = open(folder.path(), &OpenOptions::default()).err().unwrap().to_string();
+    assert!(
+        error.contains("Valid and ")
+            && error.ends_with("are both names of validation images: move them into one folder"),
+        "{error}"
+    );
+}
+
+/// Ten images of each of two classes straight below the folder, each of its own colour.
+fn undivided() -> Folder {
+    let folder = Folder::new();
+    for (class, first) in [("cat", 0), ("dog", 100)] {
+        for i in 0..10 {
+            folder.write(
+                &format!("{class}/a{}/{i}_x.png", i / 5),
+                &encode(flat_rgb(3, 3, [first + i, 0, 0]), ImageFormat::Png),
+            );
+        }
+    }
+    folder
+}
+
+/// What tells the images of a set apart.
+fn colours(set: &dyn Dataset) -> Vec<u8> {
+    (0..set.len()).map(|i| pixels(set, i)[0]).collect()
+}
+
+#[test]
+fn class_folders_alone_are_divided_and_evaluated_as_they_were() {
+    let folder = undivided();
+    let options = OpenOptions::default();
+    let sets = open(folder.path(), &options).unwrap();
+    assert_eq!((sets.split, sets.held_out), (Split::Val, true));
+    assert_eq!(sets.train.classes(), ["cat", "dog"]);
+    assert_eq!((class_counts(&*sets.train), class_counts(&*sets.eval)), (vec![8, 8], vec![2, 2]));
+    let mut all = [colours(&*sets.train), colours(&*sets.eval)].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..10).chain(100..110).collect::<Vec<u8>>());
+    for (split, whole) in [(None, &sets.eval), (only(Split::Val), &sets.eval), (only(Split::Train), &sets.train)] {
+        let opened = open_split(folder.path(), split, &options).unwrap();
+        assert_eq!(colours(&*opened.set), colours(&**whole), "{split:?}");
+        assert!(!opened.undivided);
+    }
+    let error = open_split(folder.path(), only(Split::Test), &options).err().unwrap().to_string();
+    assert!(
+        error.ends_with("no test images: the folders are of classes, not of splits; what is there: train"),
+        "{error}"
+    );
+
+    let other = OpenOptions { holdout: Some(Holdout { seed: 1, ..Holdout::default() }), ..options.clone() };
+    assert_ne!(colours(&*open(folder.path(), &other).unwrap().eval), colours(&*sets.eval));
+    // Who held nothing out of it sees all of it.
+    let whole = open_split(folder.path(), None, &OpenOptions { holdout: None, ..options }).unwrap();
+    assert_eq!((whole.set.len(), whole.undivided), (20, true));
+}
+
+#[test]
+fn groups_by_folder_stay_together() {
+    let folder = undivided();
+    let group_by = Some("/".parse().unwrap());
+    let options = OpenOptions { holdout: Some(Holdout { group_by, ..Holdout::default() }), ..OpenOptions::default() };
+    let sets = open(folder.path(), &options).unwrap();
+    let mut held_out = colours(&*sets.eval);
+    held_out.sort_unstable();
+    let first: Vec<u8> = (0..5).chain(100..105).collect();
+    let second: Vec<u8> = (5..10).chain(105..110).collect();
+    assert!(held_out == first || held_out == second, "{held_out:?}");
+}
+
+#[test]
+fn test_images_are_never_looked_at_where_others_can_be_held_out() {
+    let folder = undivided();
+    let root = Folder::new();
+    fs::rename(folder.path(), root.path().join("Train")).unwrap();
+    fs::create_dir(folder.path()).unwrap();
+    root.write("test/cat/1.png", b"bad");
+    let options = OpenOptions { strict: true, ..OpenOptions::default() };
+    let sets = open(root.path(), &options).unwrap();
+    assert_eq!((sets.split, sets.held_out, sets.eval.len()), (Split::Val, true, 4));
+    // Of published sets the test images are evaluated on, unless others are asked for.
+    let folder = idx_folder();
+    assert_eq!(open(folder.path(), &options).unwrap().split, Split::Test);
+    let asked = OpenOptions { holdout: Some(Holdout { share: Some(0.5), ..Holdout::default() }), ..options };
+    let error = open(folder.path(), &asked).err().unwrap().to_string();
+    assert!(error.contains("a class needs two of them at least"), "{error}");
+    folder.write("train-labels-idx1-ubyte", &common::idx(&[3], &[5, 5, 5]));
+    let sets = open(folder.path(), &asked).unwrap();
+    assert_eq!((sets.split, sets.train.len(), sets.eval.len()), (Split::Val, 1, 2));
+    // What has validation images needs no others.
+    let error = open(image_folder().path(), &asked).err().unwrap().to_string();
+    assert!(error.contains("has validation images of its own"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chiaro_data::{Channels, Dataset, FolderNotes, Layout, Normalize, OpenOptions, Progress, Split, open, open_split};
+use chiaro_data::{
+    Channels, Dataset, FolderNotes, Holdout, Layout, Normalize, OpenOptions, Opened, OpenedSplit, Progress, Split,
+    open, open_split,
+};
 use chiaro_io::ModelInfo;
 
 use crate::error::{Result, TrainError};
@@ -16,8 +19,10 @@ pub struct Data {
     pub train: Arc<dyn Dataset>,
     /// The images that the model is evaluated on.
     pub eval: Arc<dyn Dataset>,
-    /// Which split `eval` is: validation images where there are any, else test images.
+    /// Which split `eval` is: validation images, or test images where there are none.
     pub split: Split,
+    /// Whether `eval` was held out of the training images.
+    pub held_out: bool,
     /// How pixels become the model's input.
     pub normalize: Normalize,
     /// Files that were left out.
@@ -33,6 +38,8 @@ pub struct LikeOptions {
     pub strict: bool,
     /// Use only so many images of each split.
     pub limit: Option<usize>,
+    /// Which training images were held out when the model was trained, if this is the data it was trained on.
+    pub holdout: Option<Holdout>,
     /// Is told how far opening has come.
     pub progress: Option<Arc<Progress>>,
 }
@@ -46,11 +53,13 @@ impl Data {
         if options.limit == Some(0) {
             return Err(TrainError::setting("the limit must be at least 1 image"));
         }
+        if let Some(Err(error)) = options.holdout.as_ref().map(Holdout::check) {
+            return Err(TrainError::Setting(error.to_string()));
+        }
         let opened = open(folder, options)?;
         let unseen = Progress::default();
         let normalize = Normalize::measure_telling(&*opened.train, options.progress.as_deref().unwrap_or(&unseen))?;
-        let (train, eval, layout) = (opened.train, opened.eval, Some(opened.layout));
-        Ok(Data { train, eval, split: opened.split, normalize, notes: opened.notes, layout })
+        Ok(Data::opened(opened, normalize))
     }
 
     /// Opens a folder for a model that was trained before: same image shape and normalisation.
@@ -60,8 +69,12 @@ impl Data {
     pub fn open_like(folder: &Path, options: &LikeOptions, like: &ModelInfo) -> Result<Data> {
         let opened = open(folder, &options.with_shape_of(like))?;
         check_same_classes(opened.train.classes(), like)?;
-        let (train, eval, layout) = (opened.train, opened.eval, Some(opened.layout));
-        Ok(Data { train, eval, split: opened.split, normalize: normalize_of(like)?, notes: opened.notes, layout })
+        Ok(Data::opened(opened, normalize_of(like)?))
+    }
+
+    fn opened(opened: Opened, normalize: Normalize) -> Data {
+        let Opened { train, eval, split, held_out, layout, notes } = opened;
+        Data { train, eval, split, held_out, normalize, notes, layout: Some(layout) }
     }
 
     /// Data that is in memory already.
@@ -75,7 +88,8 @@ impl Data {
             ));
         }
         let normalize = Normalize::measure(&*train)?;
-        Ok(Data { train, eval, split: Split::Val, normalize, notes: FolderNotes::default(), layout: None })
+        let notes = FolderNotes::default();
+        Ok(Data { train, eval, split: Split::Val, held_out: false, normalize, notes, layout: None })
     }
 
     /// Number of classes.
@@ -116,6 +130,8 @@ pub struct EvalData {
     pub set: Arc<dyn Dataset>,
     /// Which split they are.
     pub split: Split,
+    /// Whether they are all images of a folder without splits.
+    pub undivided: bool,
     /// How pixels become the model's input.
     pub normalize: Normalize,
     /// Files that were left out.
@@ -123,15 +139,15 @@ pub struct EvalData {
 }
 
 impl EvalData {
-    /// Opens one split of a folder and nothing else; absent, it is the validation images where there are any, else the test
-    /// images.
+    /// Opens one split of a folder and nothing else; absent, it is the one that training evaluates on.
     ///
     /// # Errors
     /// Those of [`chiaro_data::open_split`]; [`TrainError::OtherData`] if classes differ.
     pub fn open(folder: &Path, split: Option<Split>, options: &LikeOptions, like: &ModelInfo) -> Result<EvalData> {
         let opened = open_split(folder, split, &options.with_shape_of(like))?;
         check_same_classes(opened.set.classes(), like)?;
-        Ok(EvalData { set: opened.set, split: opened.split, normalize: normalize_of(like)?, notes: opened.notes })
+        let OpenedSplit { set, split, undivided, notes, .. } = opened;
+        Ok(EvalData { set, split, undivided, normalize: normalize_of(like)?, notes })
     }
 }
 
@@ -143,8 +159,16 @@ impl LikeOptions {
             3 => Some(Channels::Rgb),
             0 | 2 | 4.. => None,
         };
-        let LikeOptions { strict, limit, progress } = self.clone();
-        OpenOptions { size: Some([height, width]), channels, strict, limit, progress, ..OpenOptions::default() }
+        let LikeOptions { strict, limit, holdout, progress } = self.clone();
+        OpenOptions {
+            size: Some([height, width]),
+            channels,
+            strict,
+            limit,
+            holdout,
+            progress,
+            ..OpenOptions::default()
+        }
     }
 }
 

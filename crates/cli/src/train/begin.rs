@@ -26,11 +26,11 @@ pub fn new(given: &Overrides) -> anyhow::Result<Run> {
         // Before minutes are spent on opening data.
         chiaro::nn::models::named(&asked.model)?;
     }
+    let (size, strict, limit, holdout) = (asked.size, asked.strict, asked.limit, Some(asked.holdout()));
     let folder = if given.is_given("data") { asked.data } else { find_data::mnist()? };
-    let (size, strict, limit) = (asked.size, asked.strict, asked.limit);
     let opening = Waiting::opening(&folder);
     let progress = Some(opening.progress());
-    let data = Data::open(&folder, &OpenOptions { size, strict, limit, progress, ..OpenOptions::default() })?;
+    let data = Data::open(&folder, &OpenOptions { size, strict, limit, holdout, progress, ..OpenOptions::default() })?;
     drop(opening);
     let mut config = TrainConfig::suited_to("", &*data.train);
     config.augment = Augmentation::usual(data.layout);
@@ -53,7 +53,8 @@ pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
     config.check()?;
     let opening = Waiting::opening(&config.data);
     let progress = Some(opening.progress());
-    let options = LikeOptions { strict: config.strict, limit: config.limit, progress };
+    let holdout = Some(config.holdout());
+    let options = LikeOptions { strict: config.strict, limit: config.limit, holdout, progress };
     let data = Data::open_like(&config.data, &options, &info)?;
     drop(opening);
     Ok(Run { config, data, resumed: Some(folder) })

@@ -25,6 +25,9 @@ use begin::Run;
 /// Train a model: with no arguments, the small CNN on MNIST
 #[derive(clap::Args)]
 pub struct Args {
+    /// The data set: a folder
+    #[arg(value_name = "DATA", conflicts_with = "data")]
+    folder: Option<String>,
     #[command(flatten)]
     overrides: Overrides,
     /// Threads of the CPU backend, and at most so many that open and load data; one a core if absent
@@ -54,9 +57,10 @@ pub struct Args {
 /// Runs the subcommand.
 pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     device::limit_threads(args.threads)?;
+    let given = args.overrides.with("data", args.folder.as_ref());
     let run = match &args.resume {
-        Some(folder) => begin::resumed(&args.overrides, folder)?,
-        None => begin::new(&args.overrides)?,
+        Some(folder) => begin::resumed(&given, folder)?,
+        None => begin::new(&given)?,
     };
     let Run { config, data, resumed } = run;
     let task = config.named_task()?;

@@ -19,13 +19,9 @@ pub fn before(
 ) -> anyhow::Result<()> {
     let config = trainer.config();
     line(layers.to_string().trim_end())?;
-    line(&format!(
-        "data: {}, {} training and {} {} images",
-        config.data.display(),
-        data.train.len(),
-        data.eval.len(),
-        data.split.word()
-    ))?;
+    let (train, eval, word) = (data.train.len(), data.eval.len(), data.split.word());
+    let held_out = if data.held_out { format!(", held out: {}", config.holdout()) } else { String::new() };
+    line(&format!("data: {}, {train} training and {eval} {word} images{held_out}", config.data.display()))?;
     line(&notes::classes(&**trainer.task(), &*data.train))?;
     line(&steps_line(trainer))?;
     line(&format!("device: {} ({})", device.name(), device.why()))?;

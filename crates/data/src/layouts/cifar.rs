@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DiskLayout, Part, both_in_memory, in_memory};
+use super::{DiskLayout, Part, Piece, in_memory};
 use crate::dataset::check_labels;
 use crate::memory::zeroed;
 use crate::{DataError, InMemory, OpenOptions, Split, names, regular};
@@ -72,12 +72,8 @@ impl DiskLayout for Cifar {
         true
     }
 
-    fn open(&self, folder: &Path, split: Split, options: &OpenOptions, cache: &mut u64) -> Result<Part, DataError> {
-        in_memory(self.read(folder, split)?, options, cache)
-    }
-
-    fn open_both(&self, folder: &Path, split: Split, options: &OpenOptions) -> Result<[Part; 2], DataError> {
-        both_in_memory(folder, split, options, |split| self.read(folder, split))
+    fn open(&self, folder: &Path, pieces: &[Piece], options: &OpenOptions) -> Result<Vec<Part>, DataError> {
+        in_memory(folder, pieces, options, |split| self.read(folder, split))
     }
 }
 

@@ -1,62 +1,41 @@
-//! A folder for each split with a folder for each class, of JPEG and PNG images.
+//! A folder of images for each class and nothing else: validation images are held out of them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use super::{DiskLayout, Part};
-use crate::{DataError, ImageFolder, OpenOptions, Split};
+use super::{DiskLayout, Part, Piece, files};
+use crate::listing::{Listing, has_image_below, sorted_entries};
+use crate::{DataError, OpenOptions, Split};
 
 /// The layout.
 pub(crate) struct ClassFolders;
 
 impl DiskLayout for ClassFolders {
     fn name(&self) -> &'static str {
-        "class folders"
+        "class folders without splits"
     }
 
     fn looked_for(&self) -> &'static str {
-        "train/ and val/ or test/ with a folder for each class (images)"
+        "a folder of images for each class"
     }
 
     fn has(&self, folder: &Path, split: Split) -> bool {
-        split.folders().iter().any(|name| folder.join(name).is_dir())
+        let is_class = |path: &&std::path::PathBuf| path.is_dir() && has_image_below(path);
+        let classes = || sorted_entries(folder).is_ok_and(|entries| entries.iter().filter(is_class).nth(1).is_some());
+        split == Split::Train && classes()
     }
 
     fn missing(&self, split: Split) -> String {
-        format!("there is no folder {}", split.folders().join(" or "))
+        match split {
+            Split::Train => "there are no two folders with images".to_string(),
+            Split::Val | Split::Test => "the folders are of classes, not of splits".to_string(),
+        }
     }
 
-    fn nothing_to_evaluate(&self, folder: &Path) -> Option<DataError> {
-        Some(DataError::Missing { path: folder.join("val (or test)") })
+    fn holds_out(&self) -> bool {
+        true
     }
 
-    fn open(&self, folder: &Path, split: Split, options: &OpenOptions, cache: &mut u64) -> Result<Part, DataError> {
-        let listing = ImageFolder::list(&folder_of(folder, split)?, options)?;
-        options.tell("decoded", listing.files.len());
-        let (set, notes) = ImageFolder::load(listing, &with_cache(options, *cache))?;
-        *cache = cache.saturating_sub(set.cached_bytes());
-        Ok((Arc::new(set), notes))
+    fn open(&self, folder: &Path, pieces: &[Piece], options: &OpenOptions) -> Result<Vec<Part>, DataError> {
+        files::open(pieces, options, |_| Listing::new(folder))
     }
-
-    fn open_both(&self, folder: &Path, split: Split, options: &OpenOptions) -> Result<[Part; 2], DataError> {
-        let train = ImageFolder::list(&folder_of(folder, Split::Train)?, options)?;
-        let eval = ImageFolder::list(&folder_of(folder, split)?, options)?;
-        train.check_for_training()?;
-        eval.check_same_classes(&train)?;
-        options.tell("decoded", train.files.len() + eval.files.len());
-        let (train, train_notes) = ImageFolder::load(train, options)?;
-        let left = options.cache_bytes.saturating_sub(train.cached_bytes());
-        let (eval, eval_notes) = ImageFolder::load(eval, &with_cache(options, left))?;
-        Ok([(Arc::new(train), train_notes), (Arc::new(eval), eval_notes)])
-    }
-}
-
-fn with_cache(options: &OpenOptions, cache_bytes: u64) -> OpenOptions {
-    OpenOptions { cache_bytes, ..options.clone() }
-}
-
-/// The folder of a split.
-fn folder_of(folder: &Path, split: Split) -> Result<PathBuf, DataError> {
-    let mut folders = split.folders().iter().map(|name| folder.join(name));
-    folders.find(|path| path.is_dir()).ok_or_else(|| DataError::Missing { path: folder.join(split.name()) })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{DiskLayout, Part, both_in_memory, in_memory};
+use super::{DiskLayout, Part, Piece, in_memory};
 use crate::dataset::check_labels;
 use crate::{DataError, InMemory, OpenOptions, Split, names, regular};
 
@@ -42,12 +42,8 @@ impl DiskLayout for Idx {
         }
     }
 
-    fn open(&self, folder: &Path, split: Split, options: &OpenOptions, cache: &mut u64) -> Result<Part, DataError> {
-        in_memory(read_split(folder, split)?, options, cache)
-    }
-
-    fn open_both(&self, folder: &Path, split: Split, options: &OpenOptions) -> Result<[Part; 2], DataError> {
-        both_in_memory(folder, split, options, |split| read_split(folder, split))
+    fn open(&self, folder: &Path, pieces: &[Piece], options: &OpenOptions) -> Result<Vec<Part>, DataError> {
+        in_memory(folder, pieces, options, |split| read_split(folder, split))
     }
 }
 

@@ -56,12 +56,16 @@ impl<'de> Visitor<'de> for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Augmentation, PrecisionName, ScheduleName};
+    use crate::settings::{Augmentation, GroupName, PrecisionName, ScheduleName};
 
     #[test]
     fn every_setting_comes_back_from_a_file_with_all_its_digits() {
         let config = TrainConfig {
             data: "photos/of birds".into(),
+            val_share: Some(0.1),
+            folds: Some(4),
+            fold: 3,
+            group_by: Some(GroupName("_:2".parse().expect("a part"))),
             size: Some([48, 64]),
             strict: true,
             limit: Some(7),
@@ -86,7 +90,7 @@ mod tests {
         };
         let text = serde_json::to_string(&config).expect("JSON");
         assert_eq!(serde_json::from_str::<TrainConfig>(&text).expect("read"), config);
-        assert!(text.starts_with("{\"data\":\"photos/of birds\",\"size\":[48,64],\"strict\":true"), "{text}");
+        assert!(text.starts_with("{\"data\":\"photos/of birds\",\"val_share\":0.1,\"folds\":4,\"fold\":3,\"group_by\":\"_:2\",\"size\":[48,64]"), "{text}");
     }
 
     #[test]

@@ -90,6 +90,7 @@ mod tests {
         for (list, part) in [
             (&[("warmup", "0.5"), ("schedule", "onecycle")][..], "--warmup means nothing with --schedule onecycle"),
             (&[("momentum", "0.5"), ("optimizer", "adam")], "only --optimizer sgd and nesterov"),
+            (&[("fold", "2")], "--fold means nothing without --folds"),
             (&[("augment", "crop,none")], "--augment: none goes with nothing else"),
         ] {
             let error = new(list).expect_err("refused").to_string();

@@ -12,6 +12,7 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
             config.data.display()
         )));
     }
+    config.holdout().check().map_err(|error| TrainError::Setting(error.to_string()))?;
     if config.warmup_epochs <= config.epochs as f64 {
         return Ok(());
     }
@@ -30,6 +31,8 @@ pub(crate) fn check_given(config: &TrainConfig, given: &[Given]) -> Result<()> {
     let flag = idle.and_then(|name| super::setting(name)).map(|setting| setting.flag);
     let wrong = if let Some(flag) = flag {
         format!("--{flag} means nothing with --task {task}")
+    } else if is_given("fold") && config.folds.is_none() {
+        "--fold means nothing without --folds, which says how many there are".to_string()
     } else if is_given("warmup_epochs") && config.schedule == ScheduleName::OneCycle {
         "--warmup means nothing with --schedule onecycle, which has its own rise over three tenths of the run"
             .to_string()

@@ -6,7 +6,8 @@ use chiaro_nn::{GradientChange, clip_by_norm};
 
 use super::OnResume::{Silent, Told};
 use super::{
-    Augmentation, OptimizerName, PrecisionName, Range, Residency, Row, ScheduleName, Setting, SettingValue, TaskName,
+    Augmentation, GroupName, OptimizerName, PrecisionName, Range, Residency, Row, ScheduleName, Setting, SettingValue,
+    TaskName,
 };
 
 /// Makes [`TrainConfig`] and [`SETTINGS`] of rows.
@@ -58,9 +59,32 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Folder of the data set
+    /// The data set: a folder
     data: PathBuf = PathBuf::new(),
         Row { value: "DIR", usual: "the MNIST of the repository", on_resume: Told, ..Row::PLAIN };
+
+    /// Share of each class's training images that is held out to validate by, where there are no validation images
+    val_share: Option<f64> = None,
+        Row {
+            flag: "val-share",
+            aliases: &["val-split", "validation-split"],
+            value: "SHARE",
+            range: Range::above(0.0).and_below(1.0),
+            usual: "0.2 of image files without validation images, else none",
+            ..Row::PLAIN
+        };
+
+    /// Cut the training images into so many equal parts, one of which is held out to validate by
+    folds: Option<usize> = None,
+        Row { range: Range::at_least(2.0), usual: "not cut", ..Row::PLAIN };
+
+    /// Which of the folds is held out, counted from 1
+    fold: usize = 1,
+        Row { range: Range::at_least(1.0), ..Row::PLAIN };
+
+    /// Hold out together what has the same part of its file name: what separates the parts and which one counts, as _:2, or / for folders
+    group_by: Option<GroupName> = None,
+        Row { flag: "group-by", value: "PART", usual: "each image by itself", ..Row::PLAIN };
 
     /// Resize images to this height and width: 64 or 48x64
     size: Option<[usize; 2]> = None,
@@ -192,7 +216,7 @@ settings! {
     precision: PrecisionName = PrecisionName::F32,
         Row { value: "NAME", means: |precision, options| options.precision = precision.option(), ..Row::PLAIN };
 
-    /// Seed of initial values, order and random changes of images, and dropout
+    /// Seed of initial values, order and random changes of images, dropout, and of what is held out
     seed: u64 = 0,
         Row::PLAIN;
 
