@@ -61,8 +61,9 @@ const BATCH: usize = 32;
 /// Trains, and gives the loss of the first and the last epoch and the share of crosses that are found.
 pub fn run(mut device: Shared, epochs: usize) -> Result<[f64; 3], Box<dyn Error>> {
     let (train, test) = (crosses(640, 0)?, crosses(320, 5000)?);
-    let [scale, shift] = Normalize::measure(&*train)?.affine();
-    let input = ImageInput::Pixels(PixelInput { scale, shift, augment: Augment::default(), resident: None });
+    let normalize = Normalize::measure(&*train)?;
+    let (mean, std) = (normalize.mean().to_vec(), normalize.std().to_vec());
+    let input = ImageInput::Pixels(PixelInput { mean, std, augment: Augment::default(), resident: None });
 
     // The step is one graph: forward, loss, gradients, update.
     let model = models::by_name("small-cnn", 2, [8, 8, 1])?;

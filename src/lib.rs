@@ -27,6 +27,7 @@
 //! | model, layer | [`nn::Module`], [`nn::Sequential`] | [`nn::Model::new`], or by a name after [`nn::models::register`] |
 //! | loss | [`nn::Objective`] | [`nn::TrainOptions`] of a [`nn::TrainStep`], which a [`Backend`] runs step after step |
 //! | task | [`train::Task`], an objective with measures and predictions | [`train::Trainer::for_task`], or by a name after [`train::task::register`] |
+//! | op | [`graph::CustomOp`]: shape rule, gradient, code for CPUs and GPUs | [`Graph::custom`], checked like the others by `chiaro_check::verify` |
 //! | optimizer | [`nn::Optimizer`] | [`nn::TrainOptions`], or by a name after [`nn::register_optimizer`] |
 //!
 //! Below that are [`nn`] (layers, models, optimizers), [`graph`] (ops, gradients, plans), [`data`] (data sets and loading) and

@@ -4,7 +4,7 @@ mod support;
 
 use chiaro::cpu::reference::Reference;
 use chiaro::data::Normalize;
-use chiaro::graph::{Data, random_words, uniform};
+use chiaro::graph::{Data, random_words};
 use chiaro::nn::{
     Augment, Classification, EvalStep, Flatten, ImageInput, Linear, Model, PARAMS, PixelInput, Resident, Sequential,
     Sgd, TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
@@ -42,17 +42,12 @@ fn index(step: u64) -> Vec<usize> {
     (0..BATCH).map(|n| (n * 5 + 3 * step as usize) % STORED).collect()
 }
 
-/// How image `n` of a step is moved: rows, columns, mirrored. Three random numbers an image, by the first random op.
+/// How image `n` of a step is moved: rows, columns, mirrored. Three random numbers an image.
 fn moved(augment: Augment, step: u64, n: usize) -> (i64, i64, bool) {
-    let number = |k: usize| {
-        let i = 3 * n + k;
-        let words = random_words([SEED as u32, (SEED >> 32) as u32, step as u32], 1, (i / 4) as u32);
-        // The upper twelve bits alone count.
-        (uniform(words[i % 4]) * 4096.0).floor() / 4096.0
-    };
-    let shift = |u: f32| (u * (2 * augment.crop + 1) as f32) as i64 - augment.crop as i64;
-    let (rows, columns) = (shift(number(0)), shift(number(1)));
-    (rows, columns, augment.flip && number(2) >= 0.5)
+    let words = random_words([SEED as u32, (SEED >> 32) as u32, step as u32], u32::MAX, n as u32);
+    let number = |k: usize| f64::from(words[k]) / 2f64.powi(32);
+    let shift = |u: f64| (u * (2 * augment.crop + 1) as f64) as i64 - augment.crop as i64;
+    (shift(number(0)), shift(number(1)), augment.flip && number(2) >= 0.5)
 }
 
 /// The images of a step with the moves of a step, one number after the other: pad by the mean, crop, mirror, normalise.
@@ -84,9 +79,10 @@ fn shown(shape: [usize; 3]) -> Model {
 }
 
 fn input(shape: [usize; 3], augment: Augment, resident: bool) -> ImageInput {
-    let [scale, shift] = normalize(shape[2]).affine();
+    let normalize = normalize(shape[2]);
+    let (mean, std) = (normalize.mean().to_vec(), normalize.std().to_vec());
     let resident = resident.then(|| Resident { arena: data_arena("shown"), images: STORED });
-    ImageInput::Pixels(PixelInput { scale, shift, augment, resident })
+    ImageInput::Pixels(PixelInput { mean, std, augment, resident })
 }
 
 /// The first input of a step: numbers, or the rows that they name.
@@ -221,4 +217,22 @@ fn inputs_that_do_not_fit_the_images_are_refused() {
     assert!(error.contains("4 pixels") && error.contains("4x4"), "{error}");
     let error = build(input([4, 4, 1], Augment::default(), false)).expect("channels").to_string();
     assert!(error.contains("3 channels"), "{error}");
+}
+
+#[test]
+fn sampled_images_have_the_same_bits_on_the_cpu_and_the_gpu() {
+    let Some(mut gpu) = support::gpu() else { return };
+    let mut cpu = support::cpu();
+    let mut between = 0;
+    for case in chiaro_check::cases().iter().filter(|case| case.family() == "sample_images") {
+        let graph = case.forward().expect("a graph");
+        let [on_cpu, on_gpu] = [&mut cpu as &mut dyn Backend, &mut gpu].map(|backend| {
+            let plan = backend.compile(&graph).expect("compiled");
+            backend.run(plan, &case.values()).expect("a step");
+            backend.read(plan, 0).expect("images").to_f64()
+        });
+        assert!(on_cpu == on_gpu, "{}", case.name);
+        between += usize::from(case.name.contains("turned"));
+    }
+    assert!(between > 5, "{between} cases between pixels");
 }

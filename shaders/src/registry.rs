@@ -37,7 +37,6 @@ shaders! {
     gemm_direct;
     index_add;
     index_select;
-    load_images;
     matmul;
     max_pool2d;
     max_pool2d_grad;

@@ -2,7 +2,8 @@
 //! millions of elements. Work an element is as little as the family allows, so that the CPU backend says what is right.
 
 use chiaro_graph::{
-    AvgDivisor, Backend, BackendError, ConvSpec, DType, Data, Elementwise, Graph, PoolSpec, Result, Target, Tensor, Var,
+    AvgDivisor, Backend, BackendError, ConvSpec, DType, Data, Edge, Elementwise, Graph, PLACE_ONE, PoolSpec, Result,
+    Sampling, Target, Tensor, Var,
 };
 
 /// Elements of more workgroups of 64 than fit one dimension; odd, so that no thread takes four.
@@ -47,7 +48,8 @@ pub fn large() -> Vec<LargeCase> {
             depthwise,
         ),
         row("large/images of pixels", EXACT, images, |g, v| {
-            Ok(vec![g.load_images(v[0], v[1], v[2], v[3], [15, 15, 1])?])
+            let sampling = Sampling { source: [15, 15, 1], size: [15, 15], edge: Edge::Mean };
+            Ok(vec![g.sample_images(v[0], v[1], v[2], Some(v[3]), None, sampling)?])
         }),
         // Tiles of at least 16 rows.
         row(
@@ -141,7 +143,13 @@ fn images() -> Vec<Tensor> {
     };
     let words = (0..3 * 57).map(|i| (i as u32).wrapping_mul(2_654_435_761)).collect();
     let pixels = Tensor::new([3, 57], Data::U32(words));
-    let all = [pixels, whole(&[n], |i| i as i32 % 3), whole(&[n, 3], |i| i as i32 % 2), Some(numbers(&[2, 1]))];
+    // Every second image is shifted by a row and a column.
+    let place = whole(&[n, 3, 3], |i| match i % 9 {
+        0 | 4 | 8 => PLACE_ONE,
+        2 | 5 => i as i32 / 9 % 2 * PLACE_ONE,
+        _ => 0,
+    });
+    let all = [pixels, whole(&[n], |i| i as i32 % 3), Tensor::f32([2, 1], vec![100.0, 1.0]), place];
     all.into_iter().flatten().collect()
 }
 

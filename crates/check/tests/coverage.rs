@@ -53,7 +53,7 @@ fn variant(op: &Op) -> &'static str {
         ScatterAdd,
         IndexSelect,
         IndexAdd,
-        LoadImages,
+        Custom,
         WithGradient
     )
 }

@@ -5,8 +5,8 @@ use chiaro_cpu::Cpu;
 use chiaro_cpu::reference::Reference;
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{
-    AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Elementwise, Graph, Op, PoolSpec, RandomKind, Reduction,
-    ResizeMode, Result, Tensor, Var, evaluate,
+    AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Edge, Elementwise, Graph, Op, PoolSpec, RandomKind, Reduction,
+    ResizeMode, Result, Sampling, Tensor, Var, evaluate,
 };
 
 /// Sizes around everything that can wrap or be refused.
@@ -186,10 +186,15 @@ const SIZED: &[Sized] = &[
     ("resize2d linear", |g, v, n, m| g.resize2d(v.image, [n, m], ResizeMode::Bilinear { align_corners: false })),
     ("layer_norm", |g, v, n, _| g.layer_norm(v.image, n, None, None, 1e-5)),
     ("group_norm", |g, v, n, _| g.group_norm(v.image, n, None, None, 1e-5)),
-    ("load_images", |g, v, n, m| {
-        let (pixels, moves) = (g.full(&[4, 8], 7.0, DType::U32)?, g.full(&[3, 3], 0.0, DType::I32)?);
-        let affine = g.full(&[2, 1], 1.0, DType::F32)?;
-        g.load_images(pixels, v.labels, moves, affine, [n, m, 1])
+    ("sample_images", |g, v, n, m| {
+        let (pixels, normalization) = (g.full(&[4, 8], 7.0, DType::U32)?, g.full(&[2, 1], 1.0, DType::F32)?);
+        let sampling = Sampling { source: [5, 6, 1], size: [n, m], edge: Edge::Reflect };
+        g.sample_images(pixels, v.labels, normalization, None, None, sampling)
+    }),
+    ("sample_images of", |g, v, n, m| {
+        let (pixels, normalization) = (g.full(&[4, 8], 7.0, DType::U32)?, g.full(&[2, 1], 1.0, DType::F32)?);
+        let sampling = Sampling { source: [n, m, 1], size: [5, 6], edge: Edge::Mean };
+        g.sample_images(pixels, v.labels, normalization, None, None, sampling)
     }),
 ];
 
@@ -218,7 +223,8 @@ fn expected(name: &str, n: usize, m: usize) -> Option<Vec<i128>> {
         "max_pool2d kernel and padding" => vec![1, 5 + 2 * b - a + 1, 3, 2],
         "adaptive_avg_pool2d" | "adaptive_max_pool2d" => vec![1, a, b, 2],
         "resize2d nearest" | "resize2d bilinear" | "resize2d linear" => vec![1, a, b, 2],
-        "load_images" => vec![3, a, b, 1],
+        "sample_images" => vec![3, a, b, 1],
+        "sample_images of" => vec![3, 5, 6, 1],
         _ => return None,
     })
 }

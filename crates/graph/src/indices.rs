@@ -145,7 +145,7 @@ impl Graph {
             Op::MaxPool2d(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dGrad(_) => Shows::Nothing,
             Op::AvgPool2d(..) | Op::AvgPool2dGrad(..) | Op::CrossEntropy(_) | Op::CrossEntropyGrad(_) => Shows::Nothing,
             Op::Gather(_) | Op::ScatterAdd(_) | Op::IndexSelect(_) | Op::IndexAdd(_) => Shows::Nothing,
-            Op::LoadImages | Op::WithGradient(_) => Shows::Nothing,
+            Op::Custom(_) | Op::WithGradient(_) => Shows::Nothing,
         }
     }
 }

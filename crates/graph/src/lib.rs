@@ -6,7 +6,7 @@
 mod arena;
 mod axis;
 mod backend;
-
+mod custom;
 mod dtype;
 mod elementwise;
 mod error;
@@ -25,6 +25,7 @@ mod tensor;
 
 pub use axis::Axis;
 pub use backend::{Backend, BackendError, HalfPrecision, PlanId, Stats, check_inputs, evaluate};
+pub use custom::{CUSTOM_OPERANDS, Custom, CustomOp, Elements, ElementsMut, TensorType};
 pub use dtype::{DType, Scalar};
 pub use elementwise::{Class, Elementwise, Lane, Real};
 pub use error::{GraphError, Result};
@@ -34,7 +35,7 @@ pub use graph::{
 };
 pub use indices::IndexBound;
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
-pub use ops::{CrossEntropyOptions, Reduction, ResizeMode};
+pub use ops::{COLOUR_CHANNELS, COLOUR_ONE, CrossEntropyOptions, Edge, PLACE_ONE, Reduction, ResizeMode, Sampling};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
 pub use profile::{Call, CallTime, Clock, HostTime, Launch, Peaks, Profile};
 pub use shared::Shared;

@@ -1,5 +1,6 @@
 //! The ops of a graph, elementwise ones apart: leaves, movement, reductions and structural kernels.
 
+use crate::custom::Custom;
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::Elementwise;
 use crate::graph::{ArenaId, ConstantId, InputId, StateId};
@@ -252,9 +253,8 @@ pub enum Op {
     IndexSelect(usize),
     /// source, index `[m]`: the adjoint of `IndexSelect`: adds into zeros (shape in the node).
     IndexAdd(usize),
-    /// pixels u32 `[S,words]`, index i32 `[N]`, moves i32 `[N,3]`, affine f32 `[2,C]` to images f32 `[N,H,W,C]` (shape in the
-    /// node); see [`Graph::load_images`](crate::Graph::load_images).
-    LoadImages,
+    /// An op from outside of this crate.
+    Custom(Custom),
     /// The first operand's value with a gradient rule of its own over the others.
     WithGradient(GradientRule),
 }
@@ -280,6 +280,7 @@ impl Op {
     pub fn name(&self) -> String {
         match self {
             Op::Map(e) => e.name().to_string(),
+            Op::Custom(op) => op.name().to_string(),
             Op::Reduce(kind, _) => format!("Reduce{kind:?}"),
             Op::ArgReduce(kind, _) => format!("Arg{kind:?}"),
             other => {

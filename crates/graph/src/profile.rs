@@ -172,7 +172,7 @@ fn shape(step: &Step) -> String {
             by(&[*rows, *classes])
         }
         Kernel::Moments { rows, columns, .. } => by(&[*rows, *columns]),
-        Kernel::LoadImages(s) => format!("{} of {}", by(&s.y), s.stored),
+        Kernel::Custom(c) => by(&c.result.shape),
         Kernel::ArgReduce(_, a)
         | Kernel::Gather(a)
         | Kernel::ScatterAdd(a)

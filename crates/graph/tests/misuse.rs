@@ -1,9 +1,11 @@
 //! Misuse of the builder: an error that says what is wrong, where once there was a panic or a silent wrong result.
 
 use chiaro_graph::{
-    AvgDivisor, BackendError, ConvSpec, CrossEntropyOptions, DType, Data, Elementwise, Graph, PoolSpec, RandomKind,
-    Reduction, ResizeMode, Result, Target, Tensor, Var, check_inputs,
+    AvgDivisor, BackendError, ConvSpec, CrossEntropyOptions, DType, Data, Edge, Elementwise, Graph, PoolSpec,
+    RandomKind, Reduction, ResizeMode, Result, Sampling, Target, Tensor, Var, check_inputs,
 };
+
+const SAMPLING: Sampling = Sampling { source: [2, 2, 1], size: [2, 2], edge: Edge::Mean };
 
 #[track_caller]
 fn refused<T: std::fmt::Debug>(made: Result<T>, words: &[&str]) {
@@ -48,7 +50,7 @@ const USES: &[Use] = &[
     ("one_hot", |g, f, _| g.one_hot(f, 3, DType::F32)),
     ("detach", |g, f, _| g.detach(f)),
     ("widened", |g, f, _| g.widened(f)),
-    ("load_images", |g, f, _| g.load_images(f, f, f, f, [1, 1, 1])),
+    ("sample_images", |g, f, _| g.sample_images(f, f, f, None, None, SAMPLING)),
     ("cross_entropy", |g, f, [.., i, _]| g.cross_entropy(f, i, &CrossEntropyOptions::default())),
     ("cross_entropy", |g, f, [x, ..]| g.cross_entropy(x, f, &CrossEntropyOptions::default())),
     ("nll_loss", |g, f, [.., i, _]| g.nll_loss(f, i, &CrossEntropyOptions::default())),
@@ -429,10 +431,9 @@ fn every_op_that_selects_by_index_bounds_its_input() {
             let x = g.full(&[2, 3], 1.0, DType::F32)?;
             g.nll_loss(x, i, &CrossEntropyOptions::default())
         }),
-        ("load_images of 3", |g, i| {
-            let (pixels, moves) = (g.full(&[3, 1], 7.0, DType::U32)?, g.full(&[2, 3], 0.0, DType::I32)?);
-            let affine = g.full(&[2, 1], 1.0, DType::F32)?;
-            g.load_images(pixels, i, moves, affine, [2, 2, 1])
+        ("sample_images of 3", |g, i| {
+            let (pixels, normalization) = (g.full(&[3, 1], 7.0, DType::U32)?, g.full(&[2, 1], 1.0, DType::F32)?);
+            g.sample_images(pixels, i, normalization, None, None, SAMPLING)
         }),
     ];
     for (of, op) in ops {

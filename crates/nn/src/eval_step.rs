@@ -47,7 +47,7 @@ impl EvalStep {
         let target = objective.target(model.classes);
         let targets = graph.input(target.name, &[&[batch], &target.shape[..]].concat(), target.dtype)?;
         graph.push_scope("images");
-        let images = input.record(&mut graph, given, model.image, None)?;
+        let images = input.record(&mut graph, given, model.image)?;
         graph.pop_scope();
         let mut ctx = Context::new(&mut graph, Mode::Eval, None);
         let logits = model.record(&mut ctx, images)?;

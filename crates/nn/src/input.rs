@@ -2,13 +2,10 @@
 //! normalises, the whole set lying there if it fits.
 
 use crate::arena::vector;
+use crate::augment::Augment;
 use crate::error::{NnError, Result};
 use chiaro_graph::shape::count;
-use chiaro_graph::{ArenaRole, DType, Data, Elementwise, Graph, Initial, RandomKind, Tensor, Var};
-
-/// Steps of the random numbers that choose moves. Twelve bits times a range below 2^12 are exact in f32, so that every backend
-/// chooses the same.
-const LEVELS: f64 = 4096.0;
+use chiaro_graph::{ArenaRole, DType, Data, Edge, Graph, Initial, Sampling, Tensor, Var};
 
 /// How images reach a step.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,13 +18,13 @@ pub enum ImageInput {
 }
 
 /// Packed 8-bit pixels: rows of u32, one an image, its pixels in the order `[H,W,C]` four to a word, the first in the lowest
-/// byte, filled up to a whole word. A pixel becomes `pixel * scale + shift`, by channel.
+/// byte, filled up to a whole word. A pixel becomes `(pixel / 255 - mean) / std`, by channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelInput {
-    /// Factor of each channel.
-    pub scale: Vec<f32>,
-    /// Summand of each channel.
-    pub shift: Vec<f32>,
+    /// Mean of each channel, from 0 to 1.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel.
+    pub std: Vec<f32>,
     /// Random changes in training.
     pub augment: Augment,
     /// The set on the device. With it a step takes `index` i32 `[N]` into the set, without it `pixels` u32 `[N,words]`.
@@ -41,16 +38,6 @@ pub struct Resident {
     pub arena: String,
     /// Images in it.
     pub images: usize,
-}
-
-/// Random changes of training images, drawn anew for each image of each step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Augment {
-    /// Shift by up to so many pixels in each direction, what comes in being 0 (the mean colour); 0 for none. The same as
-    /// padding by that many pixels and cropping to the old size.
-    pub crop: usize,
-    /// Mirror every second image, left to right.
-    pub flip: bool,
 }
 
 /// The name of the arena of a data set.
@@ -90,20 +77,28 @@ impl ImageInput {
         Ok(Given { images: graph.state_value(state)?, index: Some(index) })
     }
 
-    /// Images f32 `[N,H,W,C]` of what was declared; random changes need a key.
-    pub(crate) fn record(&self, graph: &mut Graph, given: Given, shape: [usize; 3], key: Option<Var>) -> Result<Var> {
-        let (ImageInput::Pixels(pixels), Some(index)) = (self, given.index) else {
+    /// Images f32 `[N,H,W,C]` of what was declared, changed as a step's inputs say where there is an [`Augment`]. Its inputs are declared here.
+    pub(crate) fn record(&self, graph: &mut Graph, given: Given, shape: [usize; 3]) -> Result<Var> {
+        let (ImageInput::Pixels(input), Some(chosen)) = (self, given.index) else {
             return Ok(given.images);
         };
-        let n = graph.shape(index)[0];
-        let moves = match key {
-            Some(key) if pixels.augment != Augment::default() => pixels.augment.moves(graph, n, key)?,
-            _ => integers(graph, &[n, 3], vec![0; 3 * n])?,
+        let n = graph.shape(chosen)[0];
+        let place = match input.augment.places() {
+            true => Some(graph.input("place", &[n, 3, 3], DType::I32)?),
+            false => None,
         };
-        let both = vector(pixels.scale.iter().chain(&pixels.shift).copied().collect());
-        let both = graph.constant(both)?;
-        let affine = graph.reshape(both, &[2, shape[2]])?;
-        Ok(graph.load_images(given.images, index, moves, affine, shape)?)
+        let both = graph.constant(vector(input.normalization()))?;
+        let normalization = graph.reshape(both, &[2, shape[2]])?;
+        let sampling = Sampling { source: shape, size: [shape[0], shape[1]], edge: Edge::Mean };
+        Ok(graph.sample_images(given.images, chosen, normalization, place, None, sampling)?)
+    }
+
+    /// What a step is given beside the images, in the graph's order.
+    pub(crate) fn drawn(&self, seed: u64, step: u64, n: usize, shape: [usize; 3]) -> Vec<Tensor> {
+        match self {
+            ImageInput::Normalized => vec![],
+            ImageInput::Pixels(pixels) => pixels.augment.draw(seed, step, n, shape),
+        }
     }
 }
 
@@ -116,31 +111,26 @@ pub(crate) struct Given {
 
 impl PixelInput {
     fn check(&self, [h, w, c]: [usize; 3]) -> Result<()> {
-        if self.scale.len() != c || self.shift.len() != c {
-            let (scales, shifts) = (self.scale.len(), self.shift.len());
-            return Err(NnError::Option(format!("{scales} factors and {shifts} summands for images of {c} channels")));
+        if self.mean.len() != c || self.std.len() != c {
+            let (means, deviations) = (self.mean.len(), self.std.len());
+            return Err(NnError::Option(format!(
+                "{means} means and {deviations} deviations for images of {c} channels"
+            )));
         }
-        if self.augment.crop >= h.min(w).max(1) || self.augment.crop as f64 * 2.0 + 1.0 >= LEVELS {
-            return Err(NnError::Option(format!("a crop by {} pixels of images of {h}x{w}", self.augment.crop)));
+        let fits = |m: &f32| (0.0..=1.0).contains(m);
+        if !self.mean.iter().all(fits) || self.std.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
+            let (mean, std) = (&self.mean, &self.std);
+            return Err(NnError::Option(format!(
+                "pixels from 0 to 1 cannot have the mean {mean:?} and deviation {std:?}"
+            )));
         }
-        Ok(())
+        self.augment.check([h, w, c])
     }
-}
 
-impl Augment {
-    /// How each image is moved, i32 `[N,3]`: rows, columns, mirrored.
-    fn moves(self, graph: &mut Graph, n: usize, key: Var) -> Result<Var> {
-        let crop = self.crop as i32;
-        let range = f64::from(2 * crop + 1) / LEVELS;
-        let mirror = if self.flip { 2.0 / LEVELS } else { 0.0 };
-        let range = graph.constant(vector(vec![range as f32, range as f32, mirror as f32]))?;
-        let low = integers(graph, &[3], vec![-crop, -crop, 0])?;
-        let uniform = graph.random(RandomKind::Uniform, &[n, 3], key)?;
-        let level = graph.map_scalars(Elementwise::Mul, uniform, &[LEVELS])?;
-        let level = graph.unary(Elementwise::Floor, level)?;
-        let chosen = graph.mul(level, range)?;
-        let chosen = graph.cast(chosen, DType::I32)?;
-        Ok(graph.add(chosen, low)?)
+    /// Means in steps of 2^-16 from 0 to 255, then factors.
+    fn normalization(&self) -> Vec<f32> {
+        let mean = self.mean.iter().map(|m| ((f64::from(*m) * 255.0 * 65536.0).round() / 65536.0) as f32);
+        mean.chain(self.std.iter().map(|s| (1.0 / (255.0 * f64::from(*s))) as f32)).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`LOSS_SCALE`].
 
 mod arena;
+mod augment;
 mod classification;
 mod context;
 mod declare;
@@ -26,13 +27,14 @@ mod summary;
 mod train_step;
 
 pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, arenas_saved, pack_arena, unpack_arena};
+pub use augment::Augment;
 pub use classification::Classification;
 pub use context::{Context, Declaration, Declarations, Mode, Module};
 pub use declare::{Declare, Declared, DeclaredState, LayerInfo, StateKind};
 pub use error::{NnError, Result};
 pub use eval_step::EvalStep;
 pub use init::{Fan, Init, initial_arena};
-pub use input::{Augment, ImageInput, PixelInput, Resident, data_arena};
+pub use input::{ImageInput, PixelInput, Resident, data_arena};
 pub use layers::*;
 pub use loss_scale::{LOSS_SCALE, LossScale, LossScaleState};
 pub use metrics::Metrics;

@@ -53,7 +53,7 @@ impl TrainOptions {
 }
 
 /// The graph of a training step. Inputs, in this order: the images as [`ImageInput`] says (`images` f32 `[N,H,W,C]`, `pixels` or
-/// `index`), the objective's targets (`labels` i32 `[N]` of a classification), `key` u32 `[3]` and `hyper` f32; outputs: `loss`, the mean before the update, and what the options
+/// `index`), the objective's targets (`labels` i32 `[N]` of a classification), `key` u32 `[3]`, `hyper` f32, and `place` where images are changed at random; outputs: `loss`, the mean before the update, and what the options
 /// ask for. States: the arenas "params", "buffers" (where the model has any), "metrics", the optimizer's, the data set's where
 /// it is on the device and, in 16-bit precision, "loss_scale".
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ pub struct TrainStep {
     pub declarations: Declarations,
     /// The options it was built with.
     pub options: TrainOptions,
+    image: [usize; 3],
 }
 
 impl TrainStep {
@@ -81,7 +82,7 @@ impl TrainStep {
         let hyper = graph.input("hyper", &[options.optimizers.hyper_len()], DType::F32)?;
 
         graph.push_scope("images");
-        let images = options.images.record(&mut graph, given, model.image, Some(key))?;
+        let images = options.images.record(&mut graph, given, model.image)?;
         graph.pop_scope();
         let (half, scaling) = precision::declare(&mut graph, model, options.precision)?;
         let mut ctx = Context::new(&mut graph, Mode::Train, Some(key)).with_half(half);
@@ -122,7 +123,7 @@ impl TrainStep {
         if options.output_gradients {
             graph.output("gradients", gradient)?;
         }
-        Ok(TrainStep { graph, declarations, options })
+        Ok(TrainStep { graph, declarations, options, image: model.image })
     }
 
     /// Every arena but the data set's with its values before the first step, to be written to the backend.
@@ -140,7 +141,9 @@ impl TrainStep {
 
     /// The inputs of a step in the graph's order, the images as [`TrainOptions::images`] says. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
     pub fn inputs(&self, images: Tensor, targets: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
-        vec![images, targets, random_key(seed, step), self.options.optimizers.hyper(lr, step)]
+        let drawn = self.options.images.drawn(seed, step, self.options.batch, self.image);
+        let fixed = [images, targets, random_key(seed, step), self.options.optimizers.hyper(lr, step)];
+        fixed.into_iter().chain(drawn).collect()
     }
 }
 

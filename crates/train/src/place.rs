@@ -69,6 +69,6 @@ impl DataPlace {
 
 /// How a step takes images that `normalize` centres.
 pub(crate) fn pixels(normalize: &Normalize, augment: Augment, resident: Option<Resident>) -> ImageInput {
-    let [scale, shift] = normalize.affine();
-    ImageInput::Pixels(PixelInput { scale, shift, augment, resident })
+    let (mean, std) = (normalize.mean().to_vec(), normalize.std().to_vec());
+    ImageInput::Pixels(PixelInput { mean, std, augment, resident })
 }

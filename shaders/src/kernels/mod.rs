@@ -3,7 +3,6 @@
 mod axis;
 mod conv2d;
 mod depthwise;
-mod images;
 mod matmul;
 mod pool2d;
 mod rows;
@@ -11,7 +10,6 @@ mod sum_parts;
 
 pub use axis::Axis;
 pub use conv2d::Conv2d;
-pub use images::LoadImages;
 pub use matmul::{MatMul, MatOperand};
 pub use pool2d::{Divisor, Pool2d};
 pub use rows::{CrossEntropy, Rows};

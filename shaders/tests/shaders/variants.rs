@@ -1,7 +1,7 @@
 //! The variants of every kernel that the tests look at: shapes of every kind, every tile, both element types.
 
 use chiaro_shaders::kernels::{
-    Axis, Conv2d, CrossEntropy, Divisor, Kernel, LoadImages, MatMul, MatOperand, Pool2d, Rows, SumParts,
+    Axis, Conv2d, CrossEntropy, Divisor, Kernel, MatMul, MatOperand, Pool2d, Rows, SumParts,
 };
 use chiaro_shaders::{Columns, Elem, Memory, Tile};
 
@@ -68,10 +68,6 @@ fn structural(list: &mut Vec<(String, Kernel)>, elem: Elem) {
         push(list, format!("moments of rows {rows:?}"), rows.moments_of_rows());
         push(list, format!("moments of columns {rows:?}"), rows.moments_of_columns());
         push(list, format!("merge moments {rows:?}"), rows.merge_moments());
-    }
-    for size in [[28, 28], [5, 7]] {
-        let images = LoadImages { stored: 5, batch: 7, size, channels: 3, out: elem };
-        push(list, format!("{images:?}"), images.kernel());
     }
     for axis in axes() {
         push(list, format!("largest {axis:?}"), axis.arg_reduce(false, elem.wgsl()));

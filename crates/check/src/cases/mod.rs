@@ -6,7 +6,6 @@ mod first_part;
 mod half;
 mod image;
 mod index;
-mod load_images;
 mod loss;
 mod matmul;
 mod movement;
@@ -14,6 +13,7 @@ mod norm;
 mod pool;
 mod random;
 mod reduce;
+mod sample_images;
 mod second;
 mod state;
 
@@ -33,7 +33,7 @@ pub fn cases() -> Vec<Case> {
         loss::cases(),
         index::cases(),
         image::cases(),
-        load_images::cases(),
+        sample_images::cases(),
         random::cases(),
         state::cases(),
         second::cases(),

@@ -3,7 +3,7 @@
 use super::recipe::Made;
 use chiaro_graph::{
     AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Elementwise, PoolSpec, RandomKind, ReduceKind, Reduction,
-    ResizeMode, Var,
+    ResizeMode, Sampling, Var,
 };
 
 /// A value of a recipe: which step made it, and which of that step's results it is.
@@ -59,6 +59,21 @@ plain!(
     DType: "DType::", Elementwise: "Elementwise::", ReduceKind: "ReduceKind::", RandomKind: "RandomKind::",
     AvgDivisor: "AvgDivisor::", ResizeMode: "ResizeMode::", Reduction: "Reduction::"
 );
+
+impl Arg for Sampling {
+    type Given = Sampling;
+    type Passed<'a> = Sampling;
+    fn given(&self, _: &Made) -> Sampling {
+        *self
+    }
+    fn pass(given: &Sampling) -> Sampling {
+        *given
+    }
+    fn code(&self, _: &dyn Fn(V) -> String) -> String {
+        let Sampling { source, size, edge } = self;
+        format!("Sampling {{ source: {source:?}, size: {size:?}, edge: Edge::{edge:?} }}")
+    }
+}
 
 impl Arg for bool {
     type Given = bool;

@@ -4,7 +4,7 @@ use super::arg::{Arg, Entropy, V};
 use super::recipe::Made;
 use chiaro_graph::{
     AvgDivisor, ConvSpec, DType, Elementwise, Graph, PoolSpec, RandomKind, ReduceKind, Reduction, ResizeMode, Result,
-    Var,
+    Sampling, Var,
 };
 
 /// What a method returns unless it fails: one value, two, or a list.
@@ -147,7 +147,7 @@ calls! {
     One IndexSelect = index_select(x: V, index: V, axis: usize);
     One Embedding = embedding(weight: V, index: V, padding_index: Option<usize>);
     One OneHot = one_hot(index: V, classes: usize, dtype: DType);
-    One LoadImages = load_images(pixels: V, index: V, moves: V, affine: V, image: [usize; 3]);
+    One SampleImages = sample_images(pixels: V, chosen: V, normalization: V, place: Option<V>, colour: Option<V>, sampling: Sampling);
 
     List Grad = grad(y: V, cotangent: Option<V>, wrt: Vec<V>);
 }

@@ -32,13 +32,13 @@ pub(super) fn scale(g: &Graph, node: &Node, operands: &[&[f64]], value: &[f64]) 
     let of_itself = || Some(value.iter().map(|v| v.abs()).collect());
     match &node.op {
         Op::Map(op) => elementwise(*op, operands, value),
+        Op::Custom(_) => of_itself(),
         Op::Scalar(s) if node.dtype == DType::F32 && f64::from(s.value as f32) != s.value => of_itself(),
         Op::Cast(_) if !g.dtype(node.inputs[0]).is_float() => of_itself(),
         Op::Random { kind: RandomKind::Normal, .. } => Some(vec![4.0; value.len()]),
         Op::Reduce(ReduceKind::Sum, _) | Op::MatMul { .. } => absolute(g, node, operands),
         Op::AvgPool2d(..) | Op::AvgPool2dGrad(..) => absolute(g, node, operands),
         Op::ScatterAdd(_) | Op::IndexAdd(_) => magnitude(g, node, &[&sizes(operands[0]), operands[1]]),
-        Op::LoadImages => magnitude(g, node, &[operands[0], operands[1], operands[2], &sizes(operands[3])]),
         Op::MaxPool2dGrad(_) => magnitude(g, node, &[operands[0], operands[1], &sizes(operands[2])]),
         Op::Conv2d(spec) | Op::Conv2dInputGrad(spec) => convolution(g, node, operands, spec),
         Op::Conv2dWeightGrad(_) => absolute(g, node, operands).map(shared),

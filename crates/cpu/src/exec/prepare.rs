@@ -6,7 +6,7 @@ use super::memory::{Block, Region};
 use super::pointwise::Pointwise;
 use super::{Action, Builder};
 use super::{
-    arg_reduce, avg_pool, conv, cross_entropy, gather, load_images, matmul, max_pool, moments, reduce, scatter, softmax,
+    arg_reduce, avg_pool, conv, cross_entropy, custom, gather, matmul, max_pool, moments, reduce, scatter, softmax,
 };
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Kernel, Step};
@@ -109,7 +109,7 @@ pub(crate) fn prepare(step: &Step, sources: &[Source], builder: &mut Builder) ->
         Kernel::Gather(shape) => o.plain(|o, out| gather::Gather::new(*shape, true, o, out)),
         Kernel::IndexSelect(shape) => o.plain(|o, out| gather::Gather::new(*shape, false, o, out)),
         Kernel::ScatterAdd(shape) => o.plain(|o, out| scatter::Scatter::new(*shape, true, o, out)),
-        Kernel::LoadImages(shape) => o.plain(|o, out| load_images::LoadImages::new(*shape, o, out)),
+        Kernel::Custom(call) => o.plain(|o, out| custom::CustomAction::new(call, o, out)),
         Kernel::IndexAdd(shape) => o.plain(|o, out| scatter::Scatter::new(*shape, false, o, out)),
     }
     o.actions

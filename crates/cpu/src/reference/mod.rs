@@ -2,8 +2,8 @@
 //! one (not the plan, so that it checks the planner too) with loops that follow the definitions.
 
 mod conv;
+mod custom;
 mod elementwise;
-mod images;
 mod index;
 mod loss;
 mod matmul;

@@ -1,7 +1,7 @@
 //! One node from its operands: the op table of the reference executor.
 
 use super::value::Value;
-use super::{conv, elementwise, images, index, loss, matmul, movement, pool, random, reduce};
+use super::{conv, custom, elementwise, index, loss, matmul, movement, pool, random, reduce};
 use chiaro_graph::{Graph, Node, Op};
 
 /// The value of a node that is computed from operands alone; none for one that reads an input or a state.
@@ -42,6 +42,6 @@ pub(super) fn compute(graph: &Graph, node: &Node, operands: &[Value<'_>]) -> Opt
         Op::ScatterAdd(axis) => index::scatter_add(a(0), a(1), *axis, shape),
         Op::IndexSelect(axis) => index::index_select(a(0), a(1), *axis, shape),
         Op::IndexAdd(axis) => index::index_add(a(0), a(1), *axis, shape),
-        Op::LoadImages => images::load(operands, shape),
+        Op::Custom(op) => custom::compute(op, operands, node),
     })
 }

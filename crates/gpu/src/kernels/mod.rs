@@ -4,8 +4,8 @@ mod axis;
 mod class;
 mod columns;
 mod conv;
+mod custom;
 mod gemm;
-mod images;
 mod pointwise;
 mod pool;
 mod reduce;
@@ -20,7 +20,7 @@ use chiaro_graph::DType;
 use chiaro_graph::plan::{Columns, Kernel, PlanOptions, ProductKernel, Step};
 use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
-use crate::codegen;
+use crate::{KernelSource, codegen};
 pub(crate) use class::Class;
 pub(crate) use columns::of as reduced_columns;
 pub use units::of as compute_units;
@@ -80,7 +80,17 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
         | Kernel::ScatterAdd(_)
         | Kernel::IndexSelect(_)
         | Kernel::IndexAdd(_) => axis::dispatches(step),
-        Kernel::LoadImages(shape) => images::dispatches(step, shape),
+        Kernel::Custom(call) => custom::dispatches(step, call),
+    }
+}
+
+/// A dispatch of a step to be compiled, `label` its name in messages.
+pub(crate) fn source(step: &Step, dispatch: &Dispatch, label: String) -> KernelSource {
+    let wgsl = dispatch.wgsl.as_str();
+    match step.kernel {
+        // What comes from outside may index anywhere.
+        Kernel::Custom(_) => KernelSource::new(label, wgsl),
+        _ => KernelSource::own(label, wgsl),
     }
 }
 
@@ -123,13 +133,16 @@ pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Var
         | Kernel::ScatterAdd(_)
         | Kernel::IndexSelect(_)
         | Kernel::IndexAdd(_)
-        | Kernel::LoadImages(_) => 0,
+        | Kernel::Custom(_) => 0,
     }
 }
 
 /// What a device of this kind asks of its plans.
 pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
-    let has_epilogue = |kernel: &Kernel| kernel.has_epilogue() || matches!(kernel, Kernel::LoadImages(_));
+    let has_epilogue = |kernel: &Kernel| match kernel {
+        Kernel::Custom(call) => call.result.dtype.is_float(),
+        other => other.has_epilogue(),
+    };
     let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
     let OfClass { scratch, load_price } = OF_CLASS[variants.class().index()];
     let plain = PlanOptions { scratch, load_price, ..plain };

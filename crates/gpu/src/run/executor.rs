@@ -7,7 +7,7 @@ use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as 
 use chiaro_graph::{ArenaInfo, Call, DType, Graph, InputInfo, Tensor};
 
 use crate::device::bytes::{tensor_bytes, tensor_from_bytes};
-use crate::kernels::{Dispatch, Part};
+use crate::kernels::{self, Dispatch, Part};
 use crate::run::planned;
 use crate::run::profile::HostTimes;
 use crate::tune::Tuned;
@@ -213,7 +213,7 @@ fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
 fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Result<Vec<Command>, GpuError> {
     let dispatches = planned::dispatches(plan, tuned)?;
     let sources: Vec<KernelSource> =
-        dispatches.iter().map(|(step, _, d)| KernelSource::own(label(step), d.wgsl.as_str())).collect();
+        dispatches.iter().map(|(step, _, d)| kernels::source(step, d, label(step))).collect();
     let pipelines = gpu.pipelines(&sources)?;
     let command = |((step, mut call, dispatch), pipeline): ((&PlanStep, Call, Dispatch), Arc<Pipeline>)| {
         planned::sized(&mut call, pipeline.needs());

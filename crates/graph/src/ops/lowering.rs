@@ -3,7 +3,7 @@
 use super::matmul::matmul_shape;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
-use crate::plan::{AxisShape, ConvShape, ImagesShape, Kernel, PoolShape};
+use crate::plan::{AxisShape, ConvShape, CustomCall, Kernel, PoolShape};
 use crate::shape::count;
 
 /// How a node takes part in a plan.
@@ -31,7 +31,7 @@ pub(crate) fn role(op: &Op) -> Role {
         Op::MatMul { .. } | Op::Conv2d(_) | Op::Conv2dInputGrad(_) | Op::Conv2dWeightGrad(_) => Role::Structural,
         Op::MaxPool2d(_) | Op::MaxPool2dIndex(_) | Op::MaxPool2dGrad(_) => Role::Structural,
         Op::AvgPool2d(..) | Op::AvgPool2dGrad(..) | Op::Softmax { .. } => Role::Structural,
-        Op::CrossEntropy(_) | Op::CrossEntropyGrad(_) | Op::LoadImages => Role::Structural,
+        Op::CrossEntropy(_) | Op::CrossEntropyGrad(_) | Op::Custom(_) => Role::Structural,
         Op::Gather(_) | Op::ScatterAdd(_) | Op::IndexSelect(_) | Op::IndexAdd(_) => Role::Structural,
     }
 }
@@ -85,7 +85,11 @@ pub(crate) fn kernel(graph: &Graph, v: Var) -> Option<Kernel> {
         Op::ScatterAdd(axis) => Kernel::ScatterAdd(along(out, *axis, at(0)[*axis])),
         Op::IndexSelect(axis) => Kernel::IndexSelect(along(at(0), *axis, out[*axis])),
         Op::IndexAdd(axis) => Kernel::IndexAdd(along(out, *axis, at(0)[*axis])),
-        Op::LoadImages => Kernel::LoadImages(ImagesShape { stored: at(0)[0], words: at(0)[1], y: four(out) }),
+        Op::Custom(op) => Kernel::Custom(CustomCall {
+            op: op.clone(),
+            operands: node.inputs.iter().map(|&x| graph.tensor_type(x)).collect(),
+            result: graph.tensor_type(v),
+        }),
         Op::Input(_) | Op::State(_) | Op::Arena(_) | Op::Constant(_) => return None,
         Op::Map(_) | Op::Cast(_) | Op::Scalar(_) | Op::Iota | Op::Random { .. } => return None,
         Op::Reshape | Op::Transpose(_) | Op::Broadcast | Op::Slice { .. } | Op::WithGradient(_) => return None,

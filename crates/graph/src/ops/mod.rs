@@ -5,7 +5,6 @@
 mod conv;
 mod declare;
 mod elementwise;
-mod images;
 mod index;
 pub(crate) mod loss;
 mod lowering;
@@ -17,8 +16,10 @@ mod random;
 pub(crate) mod reduce;
 mod regression;
 mod resize;
+mod sample_images;
 mod widen;
 
 pub use loss::{CrossEntropyOptions, Reduction};
 pub(crate) use lowering::{Role, kernel, role};
 pub use resize::ResizeMode;
+pub use sample_images::{COLOUR_CHANNELS, COLOUR_ONE, Edge, PLACE_ONE, Sampling};

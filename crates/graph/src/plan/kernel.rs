@@ -1,6 +1,7 @@
 //! Kernels with their geometry, and the steps that call them.
 
 use super::program::{Program, Reg};
+use crate::custom::{Custom, TensorType};
 use crate::dtype::DType;
 use crate::op::{AvgDivisor, ConvSpec, CrossEntropySpec, MomentsAxis, PoolSpec, ReduceKind};
 
@@ -62,15 +63,15 @@ pub struct AxisShape {
     pub m: usize,
 }
 
-/// Images made of packed pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ImagesShape {
-    /// Images in the set.
-    pub stored: usize,
-    /// Words of each.
-    pub words: usize,
-    /// `[N,H,W,C]`
-    pub y: [usize; 4],
+/// A call of a custom op.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CustomCall {
+    /// The op.
+    pub op: Custom,
+    /// Its operands' shapes and types.
+    pub operands: Vec<TensorType>,
+    /// Those of the result.
+    pub result: TensorType,
 }
 
 /// What a step runs. The comment gives the kernel's own input operands, in order. Kernels marked (E) end in the step's
@@ -157,8 +158,8 @@ pub enum Kernel {
     IndexSelect(AxisShape),
     /// source `[outer, m, inner]`, index `[m]`; the result is `[outer, n, inner]`
     IndexAdd(AxisShape),
-    /// pixels, index, moves, affine
-    LoadImages(ImagesShape),
+    /// the op's operands
+    Custom(CustomCall),
 }
 
 impl Kernel {
@@ -169,6 +170,9 @@ impl Kernel {
 
     /// The kernel's name for reports.
     pub fn name(&self) -> String {
+        if let Kernel::Custom(call) = self {
+            return call.op.name().to_string();
+        }
         let text = format!("{self:?}");
         text.split(['(', '{', ' ']).next().unwrap_or_default().to_string()
     }
@@ -282,8 +286,37 @@ impl Step {
     /// Bytes read and written, each operand counted once; of a set of images those that are taken alone.
     pub fn bytes(&self) -> u64 {
         let all: u64 = self.operands.iter().map(Operand::bytes).sum();
-        let left =
-            if let Kernel::LoadImages(s) = &self.kernel { 4 * s.words * s.stored.saturating_sub(s.y[0]) } else { 0 };
-        all - left as u64
+        all - self.unread()
+    }
+
+    /// Bytes of operands that the call leaves alone: images of a set that are not taken.
+    fn unread(&self) -> u64 {
+        match &self.kernel {
+            Kernel::Custom(call) => {
+                let reads = call.op.reads(&call.operands, &call.result);
+                let left = |(t, n): (&TensorType, usize)| t.len().saturating_sub(n) * t.dtype.size();
+                call.operands.iter().zip(reads).map(left).sum::<usize>() as u64
+            }
+            Kernel::Pointwise
+            | Kernel::Reduce { .. }
+            | Kernel::MatMul(_)
+            | Kernel::Conv2d(_)
+            | Kernel::Conv2dInputGrad(_)
+            | Kernel::Conv2dWeightGrad(_)
+            | Kernel::MaxPool2d(_)
+            | Kernel::MaxPool2dIndex(_)
+            | Kernel::MaxPool2dGrad(_)
+            | Kernel::AvgPool2d(..)
+            | Kernel::AvgPool2dGrad(..)
+            | Kernel::Softmax { .. }
+            | Kernel::CrossEntropy { .. }
+            | Kernel::CrossEntropyGrad { .. }
+            | Kernel::ArgReduce(..)
+            | Kernel::Moments { .. }
+            | Kernel::Gather(_)
+            | Kernel::ScatterAdd(_)
+            | Kernel::IndexSelect(_)
+            | Kernel::IndexAdd(_) => 0,
+        }
     }
 }

@@ -24,7 +24,7 @@ mod verify;
 
 pub use fusions::Fusions;
 pub use kernel::{
-    Access, AxisShape, ColumnKind, Columns, ConvShape, ImagesShape, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
+    Access, AxisShape, ColumnKind, Columns, ConvShape, CustomCall, Kernel, Load, MatMulShape, Operand, PoolShape, Step,
 };
 pub use product::{Product, ProductKernel};
 pub use program::{Instr, Program, Reg, Store, View};

@@ -104,7 +104,7 @@ impl Kernel {
             | Kernel::ScatterAdd(_)
             | Kernel::IndexSelect(_)
             | Kernel::IndexAdd(_)
-            | Kernel::LoadImages(_) => None,
+            | Kernel::Custom(_) => None,
         }
     }
 

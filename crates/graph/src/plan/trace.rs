@@ -229,7 +229,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
             | Op::ScatterAdd(_)
             | Op::IndexSelect(_)
             | Op::IndexAdd(_)
-            | Op::LoadImages => {
+            | Op::Custom(_) => {
                 unreachable!("{:?} lies in a buffer, and is loaded from there", node.op)
             }
         }

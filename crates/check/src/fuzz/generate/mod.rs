@@ -203,8 +203,11 @@ impl Gen {
 
     fn is_usable(&self, node: usize) -> bool {
         let dtype = self.graph.nodes()[node].dtype;
-        // Pixels and keys are numbers of 32 bits.
-        let limit = if dtype == DType::U32 { f64::INFINITY } else { LARGEST[usize::from(dtype == DType::F16)] };
+        let limit = match dtype {
+            // Pixels, keys and matrices of images are numbers of 32 bits, and integers wrap around alike everywhere.
+            DType::U32 | DType::I32 | DType::Bool => f64::INFINITY,
+            DType::F32 | DType::F16 => LARGEST[usize::from(dtype == DType::F16)],
+        };
         self.is_known(node) && self.values[node].base.iter().all(|v| v.abs() <= limit)
     }
 

@@ -5,7 +5,7 @@ use super::super::call::Call;
 use super::super::recipe::LeafKind;
 use super::Gen;
 use crate::draw::Draw;
-use chiaro_graph::{DType, RandomKind};
+use chiaro_graph::{COLOUR_ONE, DType, Edge, PLACE_ONE, RandomKind, Sampling};
 
 /// Random numbers or dropout, with a key that differs from run to run.
 pub(super) fn random(g: &mut Gen) -> Option<V> {
@@ -23,14 +23,22 @@ pub(super) fn random(g: &mut Gen) -> Option<V> {
     g.call(Call::Random { kind, shape, key })
 }
 
-/// Images of packed pixels.
+/// Images of packed pixels, moved by matrices near that of no change, or far from it.
 pub(super) fn images(g: &mut Gen) -> Option<V> {
-    let image = [g.rng.within(1, 6), g.rng.within(1, 6), g.rng.within(1, 4)];
-    let (stored, n) = (g.rng.within(1, 4), g.rng.within(1, 4));
-    let words = image.iter().product::<usize>().div_ceil(4);
+    let source = [g.rng.within(1, 6), g.rng.within(1, 6), g.rng.within(1, 4)];
+    let size = [g.rng.within(1, 6), g.rng.within(1, 6)];
+    let sampling = Sampling { source, size, edge: g.rng.pick(&[Edge::Mean, Edge::Reflect]) };
+    let (stored, n, c) = (g.rng.within(1, 4), g.rng.within(1, 4), source[2]);
+    let words = source.iter().product::<usize>().div_ceil(4);
     let pixels = g.leaf(LeafKind::Input, &[stored, words], DType::U32, Draw::Integers(0, 1 << 32))?;
-    let index = g.leaf(LeafKind::Input, &[n], DType::I32, Draw::Integers(0, stored as i64))?;
-    let moves = g.leaf(LeafKind::Input, &[n, 3], DType::I32, Draw::Integers(-2, 3))?;
-    let affine = g.leaf(LeafKind::Input, &[2, image[2]], DType::F32, Draw::Uniform(-0.01, 0.01))?;
-    g.call(Call::LoadImages { pixels, index, moves, affine, image })
+    let chosen = g.leaf(LeafKind::Input, &[n], DType::I32, Draw::Integers(0, stored as i64))?;
+    let normalization = g.leaf(LeafKind::Input, &[2, c], DType::F32, Draw::Uniform(0.0, 0.01))?;
+    let mut matrices = |shape: &[usize], one: i32| {
+        let reach = i64::from(one) * 2;
+        g.leaf(LeafKind::Input, shape, DType::I32, Draw::Integers(-reach, reach))
+    };
+    let place = Some(matrices(&[n, 3, 3], PLACE_ONE)?);
+    let colour = Some(matrices(&[n, c, c + 1], COLOUR_ONE)?);
+    let (place, colour) = (place.filter(|_| g.rng.percent(70)), colour.filter(|_| g.rng.percent(50)));
+    g.call(Call::SampleImages { pixels, chosen, normalization, place, colour, sampling })
 }

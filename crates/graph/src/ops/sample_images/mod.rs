@@ -1,0 +1,203 @@
+//! The op that makes a batch of images of a set of packed 8-bit pixels: every geometric change by one matrix an image, every
+//! change of colours by another, and the normalisation, in one kernel. Up to the last two operations everything is whole
+//! numbers, so that all backends give the same bits.
+
+mod compute;
+mod reference;
+
+use crate::custom::{CustomOp, Elements, ElementsMut, TensorType};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::graph::{Graph, Var};
+
+/// 1 in a place matrix.
+pub const PLACE_ONE: i32 = 1 << 16;
+
+/// 1 in a colour matrix.
+pub const COLOUR_ONE: i32 = 1 << 12;
+
+/// The most channels that a colour matrix mixes.
+pub const COLOUR_CHANNELS: usize = 4;
+
+/// Sides of images are below this, so that their places fit 32 bits.
+const SIDES: usize = 1 << 14;
+
+/// Without a place matrix.
+const UNPLACED: &str = "
+fn spot(n: u32, y: i32, x: i32) -> Spot {
+    return Spot(vec2(y, x) * 256, true);
+}
+";
+
+/// Without a colour matrix.
+const UNCOLOURED: &str = "
+fn coloured(first: u32, spot: Spot, n: u32, c: u32) -> u32 {
+    return sampled(first, spot, c);
+}
+";
+
+/// What lies outside of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Edge {
+    /// The mean colour, which is normalised to 0.
+    #[default]
+    Mean,
+    /// The image mirrored at its outermost pixels, which are not repeated.
+    Reflect,
+}
+
+/// Geometry of [`Graph::sample_images`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sampling {
+    /// Height, width and channels of the images of the set.
+    pub source: [usize; 3],
+    /// Height and width of the result.
+    pub size: [usize; 2],
+    /// What is taken where a place lies outside.
+    pub edge: Edge,
+}
+
+impl Graph {
+    /// Images f32 `[N,H,W,C]` taken from a set, moved, coloured and normalised: `(value - mean) * factor`.
+    ///
+    /// - `pixels` u32 `[S,words]`: a row for each image, its H W C pixels four to a word, the first in the lowest byte, filled up to
+    ///   whole words.
+    /// - `chosen` i32 `[N]`: which images. An index outside is an error of the step where it is an input's; where the device
+    ///   computed it, it is moved inside.
+    /// - `normalization` f32 `[2,C]`: the mean of each channel, in steps of 2^-16 from 0 to 255, and the factor of what is above it.
+    /// - `place` i32 `[N,3,3]`, in units of 2^-16 ([`PLACE_ONE`]): row and column y, x of the result are taken from row u / w and
+    ///   column v / w of the image, where (u, v, w) is the matrix times (y, x, 1) and whole numbers are the middles of pixels.
+    ///   Absent: from y, x.
+    /// - `colour` i32 `[N,C,C+1]`, in units of 2^-12 ([`COLOUR_ONE`]): each channel's value is its row times the pixel's channels and
+    ///   1, held between 0 and 255; at most four channels. Absent: as they are.
+    ///
+    /// Places are rounded to 1/256 of a pixel, and what lies between pixels is interpolated between the four around it (bilinear);
+    /// where w is not 1 it is divided by with 12 digits. Everything but the normalisation is whole numbers, the same on every
+    /// backend. No gradient passes.
+    ///
+    /// # Errors
+    /// If types or extents do not fit, sides are 2^14 or longer, or fixed indices are outside.
+    pub fn sample_images(
+        &mut self,
+        pixels: Var,
+        chosen: Var,
+        normalization: Var,
+        place: Option<Var>,
+        colour: Option<Var>,
+        sampling: Sampling,
+    ) -> Result<Var> {
+        let op = SampleImages { sampling, placed: place.is_some(), coloured: colour.is_some() };
+        let operands: Vec<Var> = [pixels, chosen, normalization].into_iter().chain(place).chain(colour).collect();
+        self.custom(op, &operands)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SampleImages {
+    sampling: Sampling,
+    placed: bool,
+    coloured: bool,
+}
+
+impl SampleImages {
+    fn channels(&self) -> usize {
+        self.sampling.source[2]
+    }
+
+    /// Words of an image of the set.
+    fn words(&self) -> usize {
+        self.sampling.source.iter().product::<usize>().div_ceil(4)
+    }
+
+    /// Types that the operands of a set of `stored` images must have for a batch of `n`.
+    fn wanted(&self, stored: usize, n: usize) -> Vec<TensorType> {
+        let c = self.channels();
+        let of = |shape: &[usize], dtype| TensorType { shape: shape.to_vec(), dtype };
+        let mut all = vec![of(&[stored, self.words()], DType::U32), of(&[n], DType::I32), of(&[2, c], DType::F32)];
+        all.extend(self.placed.then(|| of(&[n, 3, 3], DType::I32)));
+        all.extend(self.coloured.then(|| of(&[n, c, c + 1], DType::I32)));
+        all
+    }
+}
+
+impl CustomOp for SampleImages {
+    fn name(&self) -> &'static str {
+        "sample_images"
+    }
+
+    fn operands(&self) -> Vec<&'static str> {
+        let mut names = vec!["pixels", "chosen", "normalization"];
+        names.extend(self.placed.then_some("place"));
+        names.extend(self.coloured.then_some("colour"));
+        names
+    }
+
+    fn infer(&self, operands: &[TensorType]) -> std::result::Result<TensorType, String> {
+        let Sampling { source: [height, width, channels], size, .. } = self.sampling;
+        if [height, width, size[0], size[1]].iter().any(|side| !(1..SIDES).contains(side)) || channels == 0 {
+            return Err(format!(
+                "images of {:?} sampled at {size:?}: sides are from 1 to {}",
+                self.sampling.source,
+                SIDES - 1
+            ));
+        }
+        if self.coloured && channels > COLOUR_CHANNELS {
+            return Err(format!("a colour matrix is for at most {COLOUR_CHANNELS} channels, not {channels}"));
+        }
+        let first = |i: usize| operands.get(i).and_then(|t| t.shape.first()).copied().unwrap_or(0);
+        let (stored, n) = (first(0), first(1));
+        let wanted = self.wanted(stored, n);
+        if operands != wanted || stored == 0 || n == 0 {
+            let list: Vec<String> = self
+                .operands()
+                .iter()
+                .zip(&wanted)
+                .map(|(name, t)| format!("{name} {} {:?}", t.dtype, t.shape))
+                .collect();
+            return Err(format!("for images of {:?} takes {}", self.sampling.source, list.join(", ")));
+        }
+        Ok(TensorType { shape: vec![n, size[0], size[1], channels], dtype: DType::F32 })
+    }
+
+    fn indices(&self, operands: &[TensorType]) -> Vec<(usize, usize)> {
+        vec![(1, operands[0].shape[0])]
+    }
+
+    fn reads(&self, operands: &[TensorType], result: &TensorType) -> Vec<usize> {
+        let mut reads: Vec<usize> = operands.iter().map(TensorType::len).collect();
+        reads[0] = self.words() * operands[0].shape[0].min(result.shape[0]);
+        reads
+    }
+
+    fn reference(&self, operands: &[(&TensorType, &[f64])], result: &TensorType) -> Vec<f64> {
+        reference::images(self, operands, result)
+    }
+
+    fn pieces(&self, result: &TensorType) -> usize {
+        result.shape[0]
+    }
+
+    fn compute(&self, operands: &[(&TensorType, Elements<'_>)], piece: usize, result: ElementsMut<'_>) {
+        compute::image(self, operands, piece, result);
+    }
+
+    fn wgsl(&self, operands: &[TensorType], result: &TensorType) -> String {
+        let Sampling { source: [rows, columns, channels], edge, .. } = self.sampling;
+        let constants = [
+            ("STORED", operands[0].shape[0]),
+            ("WORDS", self.words()),
+            ("ROWS", rows),
+            ("COLUMNS", columns),
+            ("HEIGHT", result.shape[1]),
+            ("WIDTH", result.shape[2]),
+            ("CHANNELS", channels),
+        ];
+        let mut text: String =
+            constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n")).collect();
+        text += &format!("const REFLECT: bool = {};\n", edge == Edge::Reflect);
+        text += include_str!("sample_images.wgsl");
+        text += if self.placed { include_str!("place.wgsl") } else { UNPLACED };
+        text += if self.coloured { include_str!("colour.wgsl") } else { UNCOLOURED };
+        text
+    }
+}
