@@ -7,15 +7,18 @@ use chiaro::cpu::reference::Reference;
 use chiaro::graph::philox4x32;
 use chiaro::nn::models::{LeNet, ResNet, SmallCnn, Vgg};
 use chiaro::nn::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BUFFERS, BatchNorm2d, Context, Conv2d, Declarations, Flatten,
-    GlobalAvgPool, Linear, Map, MaxPool2d, Mode, Module, PARAMS, Residual, Sequential, SqueezeExcite, initial_arena,
+    Activation, AdaptiveAvgPool2d, Attention, AvgPool2d, BUFFERS, BatchNorm2d, Bottleneck, ChannelPart, ChannelShuffle,
+    Concat, Context, Conv2d, Declarations, DropPath, FirstToken, Flatten, GlobalAvgPool, GlobalMaxPool, LayerNorm,
+    LayerScale, Linear, Map, MaxPool2d, Mode, Module, PARAMS, Residual, Sequential, SqueezeExcite, Sum, Tokens,
+    initial_arena,
 };
 use chiaro::{Backend, DType, Graph, Tensor};
 
 /// Every layer that computes something, and each model small.
 fn layers() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
     let image = vec![2, 6, 6, 4];
-    let inner = Sequential::new().named("conv", Conv2d::new(4, 3).padding(1)).then(Activation::Tanh);
+    let branch = || Sequential::new().named("conv", Conv2d::new(4, 3).padding(1)).then(Activation::Tanh);
+    let inner = branch();
     vec![
         ("Conv2d", Box::new(Conv2d::new(6, 3).padding(1).stride(2).groups(2)), image.clone()),
         ("Linear", Box::new(Linear::new(5)), vec![3, 7]),
@@ -27,12 +30,28 @@ fn layers() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("Flatten", Box::new(Flatten), image.clone()),
         ("Map", Box::new(Map(Activation::LeakyRelu, vec![0.2])), image.clone()),
         ("Softplus", Box::new(Activation::Softplus), image.clone()),
-        ("SqueezeExcite", Box::new(SqueezeExcite { reduced: 3 }), image.clone()),
-        ("Residual", Box::new(Residual(inner)), image),
+        ("SqueezeExcite", Box::new(SqueezeExcite::new(3)), image.clone()),
+        ("Residual", Box::new(Residual(inner)), image.clone()),
+        ("Sum", Box::new(Sum(vec![branch(), Sequential::new()])), image.clone()),
+        ("Concat", Box::new(Concat(vec![branch(), Sequential::new()])), image.clone()),
+        ("ChannelPart", Box::new(ChannelPart { part: 1, of: 2 }), image.clone()),
+        ("ChannelShuffle", Box::new(ChannelShuffle(2)), vec![2, 3, 3, 6]),
+        ("DropPath", Box::new(DropPath { p: 0.5, depth: 1.0 }), vec![16, 2, 2, 3]),
+        ("GlobalMaxPool", Box::new(GlobalMaxPool), image.clone()),
+        ("LayerNorm", Box::new(LayerNorm { eps: 1e-6 }), image.clone()),
+        ("LayerScale", Box::new(LayerScale { initial: 0.25 }), image.clone()),
+        ("Bottleneck", Box::new(Bottleneck { width: 2, stride: 2 }), image),
+        ("Tokens", Box::new(Tokens), vec![2, 3, 2, 4]),
+        ("FirstToken", Box::new(FirstToken), vec![2, 5, 4]),
+        ("Attention", Box::new(Attention { heads: 2, dense: Linear::new(0) }), vec![2, 5, 6]),
         ("LeNet", Box::new(LeNet::for_image(3, [16, 16, 1])), vec![2, 16, 16, 1]),
         ("SmallCnn", Box::new(SmallCnn { channels: [4, 6, 8], classes: 3 }), vec![4, 8, 8, 2]),
-        ("ResNet", Box::new(ResNet { widths: vec![4, 8], blocks: 1, classes: 3 }), vec![4, 8, 8, 2]),
-        ("Vgg", Box::new(Vgg { stages: vec![vec![4], vec![6, 6]], hidden: 8, classes: 3 }), vec![4, 8, 8, 2]),
+        ("ResNet", Box::new(ResNet::small(&[4, 8], 1, 3)), vec![4, 8, 8, 2]),
+        (
+            "Vgg",
+            Box::new(Vgg { stages: vec![vec![4], vec![6, 6]], hidden: 8, pool_after_first: true, classes: 3 }),
+            vec![4, 8, 8, 2],
+        ),
     ]
 }
 
@@ -158,7 +177,7 @@ fn layers_on_the_cpu_are_those_of_the_reference() {
 #[test]
 fn blocks_and_models_on_the_gpu_are_those_of_the_reference() {
     // The ops of plain layers have cases of their own there, and each opening of the adapter takes a second.
-    agree(&["Residual", "SqueezeExcite", "ResNet", "Vgg"], || {
+    agree(&["Residual", "SqueezeExcite", "ResNet", "Vgg", "Attention", "Tokens", "Concat", "DropPath"], || {
         support::gpu().map(|gpu| Box::new(gpu) as Box<dyn Backend>)
     });
 }
@@ -173,7 +192,7 @@ fn gradients_of_layers_are_the_slopes_of_their_forward_passes() {
 
 #[test]
 fn squeeze_and_excitation_is_its_formula() {
-    let case = Case::new(&SqueezeExcite { reduced: 2 }, &[1, 2, 2, 3]);
+    let case = Case::new(&SqueezeExcite::new(2), &[1, 2, 2, 3]);
     let flat = case.params.as_ref().expect("parameters").to_f64();
     let state = |name: &str| &flat[case.graph.states()[at(&case.graph, name)].offset..];
     let x = case.x.to_f64();
@@ -181,8 +200,8 @@ fn squeeze_and_excitation_is_its_formula() {
     let dense = |weight: &str, bias: &str, x: &[f64], o: usize| {
         state(bias)[o] + x.iter().zip(&state(weight)[o * x.len()..]).map(|(x, w)| x * w).sum::<f64>()
     };
-    let reduced = [0, 1].map(|o| dense("layer.reduce.weight", "layer.reduce.bias", &mean, o).max(0.0));
-    let gate = [0, 1, 2].map(|o| 1.0 / (1.0 + (-dense("layer.expand.weight", "layer.expand.bias", &reduced, o)).exp()));
+    let reduced = [0, 1].map(|o| dense("layer.fc1.weight", "layer.fc1.bias", &mean, o).max(0.0));
+    let gate = [0, 1, 2].map(|o| 1.0 / (1.0 + (-dense("layer.fc2.weight", "layer.fc2.bias", &reduced, o)).exp()));
     let want: Vec<f64> = x.iter().enumerate().map(|(i, x)| x * gate[i % 3]).collect();
     let got = case.run(&mut Reference::new(), &case.x, &case.params).remove(0);
     assert!(error(&got, &want) < 1e-6 && reduced.iter().any(|r| *r > 0.0), "{got:?}, expected {want:?}");

@@ -3,7 +3,6 @@
 
 mod convolution;
 mod depthwise;
-mod imagenet;
 mod matmul;
 mod memory;
 mod model;

@@ -4,7 +4,6 @@ use chiaro_graph::DType;
 use chiaro_nn::{Adam, AdamW, Model, Optimizers, Precision, Result, Sgd, TrainOptions, TrainStep, models};
 
 use crate::depthwise::Depthwise;
-use crate::imagenet::{ResNet18, ResNet50};
 use crate::workload::{CLASSES, Group, Values, Workload};
 
 /// Model, images of a batch, their height, width and channels, and the precision of the layers; the cheapest first.
@@ -32,10 +31,8 @@ pub(crate) fn all() -> Result<Vec<Workload>> {
 
 fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Workload> {
     let model = match name {
-        "resnet18-224" => Model::new(name, image, CLASSES, ResNet18(CLASSES))?,
         "depthwise" => Model::new(name, image, CLASSES, Depthwise(CLASSES))?,
-        "resnet50-224" => Model::new(name, image, CLASSES, ResNet50(CLASSES))?,
-        _ => models::by_name(name, CLASSES, image)?,
+        _ => models::by_name(name.strip_suffix("-224").unwrap_or(name), CLASSES, image)?,
     };
     let (precision, half) = if dtype == DType::F16 { (Precision::f16(), " f16") } else { (Precision::F32, "") };
     let options = TrainOptions { precision, ..TrainOptions::new(batch, optimizer(name)) };

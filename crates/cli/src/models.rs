@@ -27,12 +27,12 @@ pub fn fitting(name: &str, classes: usize, [h, w, c]: [usize; 3]) -> anyhow::Res
 
 /// Runs the subcommand.
 pub fn run(_: &Args) -> anyhow::Result<ExitCode> {
-    line(&format!("{:<13}  {:>10}  {:>12}  {:>10}", "model", "image", "parameters", "MFLOP"))?;
+    line(&format!("{:<18}  {:>10}  {:>12}  {:>10}", "model", "image", "parameters", "MFLOP"))?;
     for name in models::names() {
         let known = models::named(&name)?;
         let ([h, w, c], summary) = (known.image, Summary::of(&known.usual(10)?));
         let (image, parameters) = (format!("{h}x{w}x{c}"), summary.parameters());
-        line(&format!("{name:<13}  {image:>10}  {parameters:>12}  {:>10.1}", summary.flops() as f64 / 1e6))?;
+        line(&format!("{name:<18}  {image:>10}  {parameters:>12}  {:>10.1}", summary.flops() as f64 / 1e6))?;
     }
     line("for 10 classes and the usual image; MFLOP of the forward pass of one image")?;
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ const BATCH: usize = 8;
 const IMAGE: [usize; 3] = [12, 12, 3];
 
 fn step() -> TrainStep {
-    let net = ResNet { widths: vec![8, 16], blocks: 1, classes: 5 };
+    let net = ResNet::small(&[8, 16], 1, 5);
     let model = Model::new("net", IMAGE, 5, net).expect("a model");
     TrainStep::build(&model, TrainOptions::new(BATCH, Sgd::default())).expect("a step")
 }
@@ -84,7 +84,7 @@ fn an_arena_of_another_length_or_type_is_refused() {
     assert!(matches!(wrong, Err(chiaro_graph::BackendError::Mismatch { .. })), "{wrong:?}");
     let unknown = backend.read_arena("nothing");
     assert!(matches!(unknown, Err(chiaro_graph::BackendError::Unknown(_))), "{unknown:?}");
-    let net = ResNet { widths: vec![8], blocks: 1, classes: 5 };
+    let net = ResNet::small(&[8], 1, 5);
     let model = Model::new("net", IMAGE, 5, net).expect("a model");
     let other = TrainStep::build(&model, TrainOptions::new(BATCH, Sgd::default())).expect("a step");
     let refused = backend.compile(&other.graph);

@@ -2,6 +2,7 @@
 
 use crate::arena::{BUFFERS, PARAMS};
 use crate::declare::{Declare, Declared, LayerInfo, StateKind};
+use crate::dropping::Dropping;
 use crate::init::Init;
 use crate::precision::{HalfWeight, HalfWeights};
 use crate::running::{Running, RunningUpdate};
@@ -37,6 +38,11 @@ pub trait Module: Send + Sync {
 
     /// The layer's name in reports.
     fn kind(&self) -> &'static str;
+
+    /// What whoever trains it should be told: a choice that was made by the images' size, for example.
+    fn remark(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<M: Module + ?Sized> Module for Box<M> {
@@ -50,6 +56,10 @@ impl<M: Module + ?Sized> Module for Box<M> {
 
     fn kind(&self) -> &'static str {
         (**self).kind()
+    }
+
+    fn remark(&self) -> Option<String> {
+        (**self).remark()
     }
 }
 
@@ -87,13 +97,34 @@ pub struct Context<'g> {
     /// Within a module whose states are declared.
     inside: bool,
     running: Running,
+    dropping: Dropping,
 }
 
 impl<'g> Context<'g> {
     /// Starts recording. `key` is the random key `u32 [3]` that dropout needs in training.
     pub fn new(graph: &'g mut Graph, mode: Mode, key: Option<Var>) -> Context<'g> {
         let (placed, layers, running) = (Declarations::default(), vec![], Running::default());
-        Context { graph, mode, key, half: None, placed, layers, inside: false, running }
+        Context { graph, mode, key, half: None, placed, layers, inside: false, running, dropping: Dropping::default() }
+    }
+
+    /// Sets rates that dropout layers and residual branches take instead of their own.
+    pub(crate) fn with_dropping(self, dropping: Dropping) -> Self {
+        Context { dropping, ..self }
+    }
+
+    /// The rates with the number of layers that asked for them.
+    pub(crate) fn dropping(&self) -> &Dropping {
+        &self.dropping
+    }
+
+    /// The probability that dropout layers take instead of their own, where the step sets one.
+    pub fn dropout(&mut self) -> Option<f64> {
+        self.dropping.dropout.ask()
+    }
+
+    /// The probability at which the last residual branch is dropped, where the step sets one; those before take their share.
+    pub fn drop_path(&mut self) -> Option<f64> {
+        self.dropping.drop_path.ask()
     }
 
     /// Lets layers take 16-bit copies of the parameters.

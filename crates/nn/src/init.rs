@@ -53,6 +53,9 @@ pub enum Init {
         /// Factor that makes up for the activation.
         gain: f64,
     },
+    /// Of a convolution: the first outputs, as many as there are inputs, pass their input's middle pixel on; the others start as
+    /// [`Init::torch_weight`] (arXiv:2404.00498, there called the Dirac initialisation).
+    Passing,
 }
 
 enum Draw {
@@ -90,17 +93,33 @@ impl Init {
             Init::KaimingNormal { gain, fan } => Draw::Normal(gain / of(fan).sqrt()),
             Init::XavierUniform { gain } => Draw::Uniform(to_bound * gain * (2.0 / (fan_in + fan_out)).sqrt()),
             Init::XavierNormal { gain } => Draw::Normal(gain * (2.0 / (fan_in + fan_out)).sqrt()),
+            Init::Passing => Init::torch_weight().draw(shape),
         }
     }
 
     /// `count(shape)` values for the parameter of this index.
     pub fn values(self, shape: &[usize], seed: u64, index: u32) -> Vec<f32> {
         let n = count(shape);
-        match self.draw(shape) {
+        let mut values = match self.draw(shape) {
             Draw::Constant(value) => vec![value as f32; n],
             Draw::Uniform(bound) => stream(n, seed, index, |u| u.map(|u| (2.0 * u - 1.0) * bound)),
             Draw::Normal(std) => stream(n, seed, index, |u| box_muller(u).map(|z| z * std)),
+        };
+        if self == Init::Passing {
+            pass_inputs(&mut values, shape);
         }
+        values
+    }
+}
+
+/// Makes the first outputs of a convolution `[O,KH,KW,I]` pass their input's middle pixel on.
+fn pass_inputs(weight: &mut [f32], shape: &[usize]) {
+    let &[_, rows, columns, inputs] = shape else { return };
+    let each = rows * columns * inputs;
+    let middle = (rows / 2 * columns + columns / 2) * inputs;
+    for (input, output) in weight.chunks_mut(each.max(1)).take(inputs).enumerate() {
+        output.fill(0.0);
+        output[middle + input] = 1.0;
     }
 }
 
@@ -168,6 +187,20 @@ mod tests {
             assert!((std / want - 1.0).abs() < 0.02, "{init:?}: {std} for {want}");
             let bound = want * root(3.0);
             assert!(if uniform { most <= bound * 1.000001 && most > 0.99 * bound } else { most > 3.5 * want });
+        }
+    }
+
+    #[test]
+    fn passing_convolutions_start_as_the_identity_and_go_on_at_random() {
+        let (inputs, each) = (4, 3 * 3 * 4);
+        let values = Init::Passing.values(&[6, 3, 3, inputs], 1, 0);
+        for (i, output) in values.chunks(each).enumerate() {
+            let ones = output.iter().filter(|&&v| v == 1.0).count();
+            if i < inputs {
+                assert!(output[4 * inputs + i] == 1.0 && ones == 1 && output.iter().sum::<f32>() == 1.0, "{output:?}");
+            } else {
+                assert!(ones == 0 && output.iter().all(|v| v.abs() <= 1.0 / 6.0), "{output:?}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod augment;
 mod classification;
 mod context;
 mod declare;
+mod dropping;
 mod error;
 mod eval_step;
 mod init;

@@ -9,6 +9,15 @@ pub trait Named: Clone {
     const KIND: &'static str;
     /// The name it is found by.
     fn name(&self) -> &str;
+    /// Other names that it is found by.
+    fn aliases(&self) -> &[&str] {
+        &[]
+    }
+}
+
+/// Whether it goes by this name.
+fn answers(item: &impl Named, name: &str) -> bool {
+    item.name() == name || item.aliases().contains(&name)
 }
 
 /// Things of one kind by name, for the whole process.
@@ -31,7 +40,7 @@ impl<T: Named> Registry<T> {
     /// If there is none of the name; the error lists those that exist.
     pub fn find(&self, name: &str) -> Result<T> {
         let all = self.all();
-        all.iter().find(|item| item.name() == name).cloned().ok_or_else(|| {
+        all.iter().find(|item| answers(*item, name)).cloned().ok_or_else(|| {
             let known = all.iter().map(|item| item.name().to_string()).collect();
             NnError::Unknown { kind: T::KIND, name: name.to_string(), known }
         })
@@ -43,7 +52,7 @@ impl<T: Named> Registry<T> {
     /// If the name is taken.
     pub fn add(&self, item: T) -> Result<()> {
         let mut items = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if items.iter().any(|known| known.name() == item.name()) {
+        if items.iter().any(|known| answers(known, item.name())) {
             return Err(NnError::Option(format!("there is a {} named {:?} already", T::KIND, item.name())));
         }
         items.push(item);

@@ -1,6 +1,6 @@
 //! What a model is made of, counted from what its layers declare.
 
-use crate::declare::{Declared, StateKind};
+use crate::declare::{Declared, DeclaredState, StateKind};
 use crate::models::Model;
 use chiaro_graph::shape::count;
 use std::fmt;
@@ -38,12 +38,10 @@ impl Summary {
         let mut rows = vec![];
         for layer in layers {
             let inner = format!("{}/", layer.path);
-            if layers.iter().any(|other| other.path.starts_with(&inner)) {
+            let parameters = own_parameters(states, &layer.path.replace('/', "."));
+            if parameters == 0 && layer.flops == 0 && layers.iter().any(|other| other.path.starts_with(&inner)) {
                 continue;
             }
-            let prefix = format!("{}.", layer.path.replace('/', "."));
-            let own = states.iter().filter(|s| s.kind == StateKind::Parameter && s.name.starts_with(&prefix));
-            let parameters = own.fold(0usize, |sum, s| sum.saturating_add(count(&s.shape)));
             let output = layer.output[1..].to_vec();
             rows.push(SummaryRow {
                 path: layer.path.clone(),
@@ -52,6 +50,11 @@ impl Summary {
                 parameters,
                 flops: layer.flops,
             });
+        }
+        let parameters = own_parameters(states, "");
+        if parameters > 0 {
+            let (path, kind) = ("(model)".to_string(), model.module.kind());
+            rows.push(SummaryRow { path, kind, output: vec![model.classes], parameters, flops: 0 });
         }
         Summary { name: model.name.clone(), image: model.image, rows }
     }
@@ -65,6 +68,13 @@ impl Summary {
     pub fn flops(&self) -> u64 {
         self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.flops))
     }
+}
+
+/// Trainable numbers of the layer at this path, those of layers within it left out.
+fn own_parameters(states: &[DeclaredState], path: &str) -> usize {
+    let layer = |s: &DeclaredState| s.name.rsplit_once('.').map_or("", |(layer, _)| layer) == path;
+    let own = states.iter().filter(|s| s.kind == StateKind::Parameter && layer(s));
+    own.fold(0usize, |sum, s| sum.saturating_add(count(&s.shape)))
 }
 
 impl fmt::Display for Summary {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::arena::{PARAMS, arena_id, vector};
 use crate::classification::Classification;
 use crate::context::{Context, Declarations, Mode};
+use crate::dropping::Dropping;
 use crate::error::{NnError, Result};
 use crate::init::initial_arena;
 use crate::input::ImageInput;
@@ -30,6 +31,10 @@ pub struct TrainOptions {
     pub objective: Arc<dyn Objective>,
     /// In which precision layers compute.
     pub precision: Precision,
+    /// Probability of every dropout layer, in the place of its own.
+    pub dropout: Option<f64>,
+    /// Probability at which the model's last residual branch is dropped, in the place of its own; those before take their share.
+    pub drop_path: Option<f64>,
     /// Also give `logits` `[N,classes]`.
     pub output_logits: bool,
     /// Also give `gradients`, laid out as the parameters' arena, before clipping.
@@ -46,6 +51,8 @@ impl TrainOptions {
             gradient_changes: vec![],
             objective: Arc::new(Classification::default()),
             precision: Precision::F32,
+            dropout: None,
+            drop_path: None,
             output_logits: false,
             output_gradients: false,
         }
@@ -86,7 +93,9 @@ impl TrainStep {
         graph.pop_scope();
         let (half, scaling) = precision::declare(&mut graph, model, options.precision)?;
         let mut ctx = Context::new(&mut graph, Mode::Train, Some(key)).with_half(half);
+        ctx = ctx.with_dropping(Dropping::new(options.dropout, options.drop_path));
         let logits = model.record(&mut ctx, images)?;
+        ctx.dropping().check(&model.name)?;
         let (declarations, running) = ctx.close();
         if scaling.is_none() {
             running.assign(&mut graph, None)?;

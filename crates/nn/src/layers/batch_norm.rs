@@ -3,7 +3,7 @@
 use crate::context::{Context, Module};
 use crate::declare::Declare;
 use crate::init::Init;
-use chiaro_graph::{Result, Var};
+use chiaro_graph::{DType, Result, Var};
 
 /// Batch norm (arXiv:1502.03167) over all axes but the last. Parameters: `weight`, `bias`; running statistics:
 /// `running_mean`, `running_var` (unbiased), all `[C]`.
@@ -15,11 +15,13 @@ pub struct BatchNorm2d {
     pub momentum: f64,
     /// Where the scale starts: 0 in the last norm of a residual block makes the block start as the identity.
     pub initial_scale: f64,
+    /// Learn the scale; without, it stays 1 and there is no `weight`.
+    pub scaled: bool,
 }
 
 impl Default for BatchNorm2d {
     fn default() -> Self {
-        BatchNorm2d { eps: 1e-5, momentum: 0.1, initial_scale: 1.0 }
+        BatchNorm2d { eps: 1e-5, momentum: 0.1, initial_scale: 1.0, scaled: true }
     }
 }
 
@@ -35,7 +37,9 @@ impl Module for BatchNorm2d {
         let Some(&c) = x.last() else {
             return Err(declare.error("batch_norm", &[x], "takes x [..., C]".into()));
         };
-        declare.parameter("weight", &[c], Init::Constant(self.initial_scale))?;
+        if self.scaled {
+            declare.parameter("weight", &[c], Init::Constant(self.initial_scale))?;
+        }
         declare.parameter("bias", &[c], Init::ZEROS)?;
         declare.statistic("running_mean", &[c], Init::ZEROS)?;
         declare.statistic("running_var", &[c], Init::ONES)?;
@@ -47,7 +51,8 @@ impl Module for BatchNorm2d {
         let (Some(&c), rank) = (shape.last(), shape.len()) else {
             return Err(ctx.shape_error("batch_norm", &[&shape], "takes x [..., C]".into()));
         };
-        let (scale, shift) = (ctx.parameter("weight")?, ctx.parameter("bias")?);
+        let scale = if self.scaled { ctx.parameter("weight")? } else { ctx.graph().full(&[c], 1.0, DType::F32)? };
+        let shift = ctx.parameter("bias")?;
         let (mean, variance) = (ctx.statistic("running_mean")?, ctx.statistic("running_var")?);
         if !ctx.training() {
             let (mean, variance) = (ctx.graph().state_value(mean)?, ctx.graph().state_value(variance)?);

@@ -1,25 +1,41 @@
 //! The layers, one file each.
 
 mod activation;
+mod attention;
 mod basic_block;
 mod batch_norm;
+mod bottleneck;
+mod branches;
+mod channels;
 mod conv2d;
+mod drop_path;
 mod dropout;
 mod flatten;
+mod layer_norm;
+mod layer_scale;
 mod linear;
 mod pool;
 mod residual;
 mod sequential;
 mod squeeze_excite;
+mod tokens;
 
 pub use activation::{Activation, Map};
+pub use attention::Attention;
 pub use basic_block::BasicBlock;
 pub use batch_norm::BatchNorm2d;
+pub use bottleneck::Bottleneck;
+pub use branches::{Concat, Sum};
+pub use channels::{ChannelPart, ChannelShuffle};
 pub use conv2d::Conv2d;
+pub use drop_path::DropPath;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
+pub use layer_norm::LayerNorm;
+pub use layer_scale::LayerScale;
 pub use linear::Linear;
-pub use pool::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool, MaxPool2d};
+pub use pool::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool2d};
 pub use residual::Residual;
 pub use sequential::Sequential;
 pub use squeeze_excite::SqueezeExcite;
+pub use tokens::{FirstToken, Tokens};

@@ -101,3 +101,29 @@ impl Module for AdaptiveAvgPool2d {
         "AdaptiveAvgPool2d"
     }
 }
+
+/// Largest element of the whole image: `[N,H,W,C]` to `[N,C]`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GlobalMaxPool;
+
+impl Module for GlobalMaxPool {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
+        match *x {
+            [n, _, _, c] => Ok(vec![n, c]),
+            _ => Err(declare.error("global_max_pool2d", &[x], "takes [N,H,W,C]".into())),
+        }
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
+        let &[n, h, w, c] = ctx.shape(x) else {
+            return Err(ctx.shape_error("global_max_pool2d", &[ctx.shape(x)], "takes [N,H,W,C]".into()));
+        };
+        let whole = PoolSpec { kernel: [h, w], stride: [h, w], ..PoolSpec::square(1) };
+        let y = ctx.graph().max_pool2d(x, &whole)?;
+        ctx.graph().reshape(y, &[n, c])
+    }
+
+    fn kind(&self) -> &'static str {
+        "GlobalMaxPool"
+    }
+}

@@ -8,6 +8,7 @@ use chiaro_graph::{Result, Var};
 #[derive(Default)]
 pub struct Sequential {
     layers: Vec<(Option<String>, Box<dyn Module>)>,
+    remark: Option<String>,
 }
 
 impl Sequential {
@@ -33,6 +34,12 @@ impl Sequential {
         self.layers.push((None, Box::new(layer)));
         self
     }
+
+    /// Says what whoever trains it should be told; see [`Module::remark`].
+    pub fn remarking(mut self, remark: impl Into<String>) -> Sequential {
+        self.remark = Some(remark.into());
+        self
+    }
 }
 
 impl Module for Sequential {
@@ -52,5 +59,9 @@ impl Module for Sequential {
 
     fn kind(&self) -> &'static str {
         "Sequential"
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.remark.clone()
     }
 }

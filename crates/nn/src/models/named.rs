@@ -16,6 +16,8 @@ pub struct NamedModel {
     pub name: String,
     /// Height, width and channels of the images that it was made for.
     pub image: [usize; 3],
+    /// Other names by which it is found, as torchvision and timm have them.
+    pub aliases: &'static [&'static str],
     make: Make,
 }
 
@@ -34,7 +36,12 @@ impl NamedModel {
         make: impl Fn(usize, [usize; 3]) -> Result<M> + Send + Sync + 'static,
     ) -> NamedModel {
         let make: Make = Arc::new(move |classes, image| Ok(Box::new(make(classes, image)?) as Box<dyn Module>));
-        NamedModel { name: name.to_string(), image, make }
+        NamedModel { name: name.to_string(), image, aliases: &[], make }
+    }
+
+    /// The same, found by other names too.
+    pub fn also(self, aliases: &'static [&'static str]) -> NamedModel {
+        NamedModel { aliases, ..self }
     }
 
     /// The model for these classes and images.
@@ -63,6 +70,10 @@ impl Named for NamedModel {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn aliases(&self) -> &[&str] {
+        self.aliases
     }
 }
 

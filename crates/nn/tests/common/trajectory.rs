@@ -145,7 +145,7 @@ impl<'g> Run<'g> {
             }
             Some("resnet") => {
                 assert_eq!(list("strides"), [1, 2, 2], "the model's own strides");
-                Model::new("resnet", [h, w, c], classes, ResNet { widths: list("widths"), blocks: 1, classes })
+                Model::new("resnet", [h, w, c], classes, ResNet::small(&list("widths"), 1, classes))
             }
             other => panic!("unknown architecture {other:?}"),
         };
