@@ -29,6 +29,8 @@ pub struct Summary {
     pub image: [usize; 3],
     /// The layers.
     pub rows: Vec<SummaryRow>,
+    /// What whoever trains it should be told; see [`Module::remark`](crate::Module::remark).
+    pub remark: Option<String>,
 }
 
 impl Summary {
@@ -56,7 +58,7 @@ impl Summary {
             let (path, kind) = ("(model)".to_string(), model.module.kind());
             rows.push(SummaryRow { path, kind, output: vec![model.classes], parameters, flops: 0 });
         }
-        Summary { name: model.name.clone(), image: model.image, rows }
+        Summary { name: model.name.clone(), image: model.image, rows, remark: model.remark() }
     }
 
     /// Trainable numbers of all layers.
@@ -92,7 +94,8 @@ impl fmt::Display for Summary {
             let output = row.output.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
             line(f, [&row.path, row.kind, &output, &grouped(row.parameters), &mega(row.flops)])?;
         }
-        line(f, ["total", "", "", &grouped(self.parameters()), &mega(self.flops())])
+        line(f, ["total", "", "", &grouped(self.parameters()), &mega(self.flops())])?;
+        self.remark.iter().try_for_each(|remark| writeln!(f, "note: {remark}"))
     }
 }
 

@@ -85,6 +85,11 @@ fn images_below_64_pixels_get_another_stem_which_is_told() {
         assert!(remark(below).is_some_and(|r| r.starts_with("for images below")), "{name}");
     }
     assert_eq!(by_name("resnet20", 10, [32, 32, 3]).expect("the model fits").remark(), None);
+    let told = Summary::of(&by_name("resnet18", 10, [32, 32, 3]).expect("the model fits")).to_string();
+    assert!(
+        told.ends_with("note: for images below 64 pixels, the stem is 3x3 with stride 1 and without pooling\n"),
+        "{told}"
+    );
     let shape = |side| {
         let model = by_name("resnet18", 10, [side, side, 3]).expect("the model fits");
         model.declared().states[0].shape.clone()
