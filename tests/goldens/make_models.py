@@ -282,6 +282,7 @@ def error(got, want, kind):
 
 
 def main():
+    import time
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--check", action="store_true")
@@ -294,6 +295,7 @@ def main():
     for name, batch, side, channels, lr, make in MODELS:
         if args.only and args.only not in name:
             continue
+        started = time.time()
         result = run(name, batch, side, channels, lr, make, torch.float32 if args.check else torch.float64)
         if args.check:
             worst = {}
@@ -304,7 +306,7 @@ def main():
                 worst[kind] = max(worst.get(kind, 0), e)
             print(f"{name:20}", " ".join(f"{k} {v:.1e}" for k, v in worst.items()), flush=True)
             continue
-        print(name, result["losses"].round(4), flush=True)
+        print(name, result["losses"].round(4), round(time.time() - started), flush=True)
         tensors.update({f"{name}/{key}": np.ascontiguousarray(value) for key, value in result.items()})
         cases.append({"name": name, "batch": batch, "side": side, "channels": channels, "lr": lr})
     if not args.check:
