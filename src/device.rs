@@ -74,7 +74,15 @@ impl Device {
     /// # Errors
     /// If `WGPU_BACKEND` names nothing usable, or the CPU backend cannot start.
     pub fn auto(options: &DeviceOptions) -> Result<Device, DeviceError> {
-        match open_gpu(&Selection::Auto, options) {
+        pollster::block_on(Device::auto_async(options))
+    }
+
+    /// The same without a wait.
+    ///
+    /// # Errors
+    /// Those of [`Device::auto`].
+    pub async fn auto_async(options: &DeviceOptions) -> Result<Device, DeviceError> {
+        match open_gpu(&Selection::Auto, options).await {
             Ok(device) => Ok(device),
             Err(error @ GpuError::UnknownBackend { .. }) => Err(error.into()),
             Err(GpuError::NoAdapter { found, .. }) => cpu(options, format!("there is no GPU: {found}")),
@@ -87,10 +95,18 @@ impl Device {
     /// # Errors
     /// [`DeviceError::Unknown`] lists the names that would do; else the device cannot be opened.
     pub fn by_name(name: &str, options: &DeviceOptions) -> Result<Device, DeviceError> {
+        pollster::block_on(Device::by_name_async(name, options))
+    }
+
+    /// The same without a wait.
+    ///
+    /// # Errors
+    /// Those of [`Device::by_name`].
+    pub async fn by_name_async(name: &str, options: &DeviceOptions) -> Result<Device, DeviceError> {
         let lower = name.trim().to_lowercase();
         let asked = || format!("'{}' was asked for", name.trim());
         match lower.as_str() {
-            "auto" => Device::auto(options),
+            "auto" => Device::auto_async(options).await,
             "cpu" => cpu(options, asked()),
             "reference" => {
                 let backend = Shared::new(chiaro_cpu::reference::Reference::new());
@@ -103,20 +119,24 @@ impl Device {
                     gpu: None,
                 })
             }
-            _ if lower == "gpu" || lower.starts_with("gpu:") => match lower.parse().and_then(|s| open_gpu(&s, options))
-            {
+            _ if lower == "gpu" || lower.starts_with("gpu:") => match open_gpu(&lower.parse()?, options).await {
                 Ok(device) => Ok(device),
-                Err(GpuError::UnknownAdapter { .. }) => Err(unknown(name)),
+                Err(GpuError::UnknownAdapter { .. }) => Err(unknown(name).await),
                 Err(error) => Err(error.into()),
             },
-            _ => Err(unknown(name)),
+            _ => Err(unknown(name).await),
         }
     }
 
     /// The names that [`Device::by_name`] would take on this machine, adapters with their descriptions.
     pub fn known() -> Vec<String> {
+        pollster::block_on(Device::known_async())
+    }
+
+    /// The same without a wait.
+    pub async fn known_async() -> Vec<String> {
         let mut known: Vec<String> = ["auto", "cpu", "reference"].map(String::from).to_vec();
-        if let Ok(adapters) = Adapters::enumerate() {
+        if let Ok(adapters) = Adapters::enumerate_async().await {
             known.extend(adapters.summaries().iter().map(|a| format!("gpu:{} ({})", a.index, a.name)));
         }
         known
@@ -165,8 +185,8 @@ impl Device {
     }
 }
 
-fn unknown(name: &str) -> DeviceError {
-    DeviceError::Unknown { name: name.to_string(), known: Device::known() }
+async fn unknown(name: &str) -> DeviceError {
+    DeviceError::Unknown { name: name.to_string(), known: Device::known_async().await }
 }
 
 fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
@@ -175,10 +195,10 @@ fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
     Ok(Device { backend, kind: DeviceKind::Cpu, software: true, why, notes: Notes::default(), gpu: None })
 }
 
-fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, GpuError> {
+async fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, GpuError> {
     let (cache, checked) = (options.cache.clone(), options.checked);
     let open = OpenOptions { cache, checked, cooperative_matrix: true, ..OpenOptions::default() };
-    let gpu = Gpu::open(selection, open)?;
+    let gpu = Gpu::open_async(selection, open).await?;
     let (why, notes) = (gpu.why().to_string(), gpu.notes().clone());
     let software = gpu.summary().kind == AdapterKind::Software;
     let backend = Shared::new(GpuBackend::new(gpu.clone(), options.gpu.clone()));

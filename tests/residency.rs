@@ -154,6 +154,12 @@ impl Backend for Small {
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         self.backend.read_arena(name)
     }
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.backend.release_plan(plan)
+    }
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.backend.release_arena(name)
+    }
     fn stats(&self) -> Stats {
         self.backend.stats()
     }

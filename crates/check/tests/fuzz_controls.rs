@@ -37,7 +37,7 @@ struct Broken {
 
 impl Broken {
     fn has_softmax(&self, plan: PlanId) -> bool {
-        self.graphs[plan.0].nodes().iter().any(|n| matches!(n.op, Op::Softmax { .. }))
+        self.graphs[plan.index()].nodes().iter().any(|n| matches!(n.op, Op::Softmax { .. }))
     }
 
     fn falsified(&mut self, plan: PlanId, output: usize, tensor: Tensor) -> Tensor {
@@ -75,7 +75,7 @@ impl Backend for Broken {
     }
     fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
         assert!(self.fault != Fault::Panicking || !self.has_softmax(plan), "a softmax");
-        let names: Vec<String> = self.graphs[plan.0].arenas().iter().map(|a| a.name.clone()).collect();
+        let names: Vec<String> = self.graphs[plan.index()].arenas().iter().map(|a| a.name.clone()).collect();
         let old: Vec<Tensor> = names.iter().map(|n| self.inner.read_arena(n)).collect::<Result<_, _>>()?;
         self.inner.run(plan, inputs)?;
         if self.fault == Fault::Forgotten {
@@ -98,6 +98,12 @@ impl Backend for Broken {
     }
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         self.inner.read_arena(name)
+    }
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.inner.release_plan(plan)
+    }
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.inner.release_arena(name)
     }
     fn stats(&self) -> Stats {
         self.inner.stats()

@@ -58,6 +58,12 @@ impl Backend for Corrupted {
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         self.0.read_arena(name)
     }
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.0.release_plan(plan)
+    }
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.0.release_arena(name)
+    }
     fn stats(&self) -> Stats {
         self.0.stats()
     }

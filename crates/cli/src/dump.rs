@@ -8,7 +8,7 @@ use chiaro::DeviceOptions;
 use chiaro::gpu::{
     Access, AdapterLimits, BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning,
 };
-use chiaro::graph::{Backend, BackendError, Graph, HalfPrecision, PlanId, Stats, Tensor};
+use chiaro::graph::{Backend, BackendError, Graph, HalfPrecision, PlanId, PlanTable, Stats, Tensor};
 use serde_json::{Value, json};
 
 use crate::output::{line, save};
@@ -21,6 +21,7 @@ pub struct Dump {
     /// Names of the graphs to come; those that have none are numbered.
     names: Vec<String>,
     plans: usize,
+    compiled: PlanTable<()>,
     kernels: usize,
 }
 
@@ -41,7 +42,7 @@ impl Dump {
         let tuning = if options.gpu.tuning == Tuning::Off { Tuning::Off } else { Tuning::Kept };
         let gpu = GpuBackend::new(gpu, BackendOptions { tuning, ..options.gpu.clone() });
         let names = names.iter().map(|name| name.to_string()).collect();
-        Ok(Dump { gpu, folder: folder.to_owned(), names, plans: 0, kernels: 0 })
+        Ok(Dump { gpu, folder: folder.to_owned(), names, plans: 0, compiled: PlanTable::default(), kernels: 0 })
     }
 
     /// Writes the kernels of a graph into a folder of this name.
@@ -132,14 +133,13 @@ impl Backend for Dump {
     }
 
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
-        let plan = PlanId(self.plans);
-        let name = self.names.get(plan.0).cloned().unwrap_or_else(|| format!("plan {}", plan.0));
+        let name = self.names.get(self.plans).cloned().unwrap_or_else(|| format!("plan {}", self.plans));
         let written = self.write(&name, graph);
         written.map_err(|error| match error.downcast() {
             Ok(error) => error,
             Err(error) => BackendError::Device { device: self.gpu.name(), detail: format!("{error:#}") },
         })?;
-        Ok(plan)
+        Ok(self.compiled.add(graph, ()))
     }
 
     fn run(&mut self, _plan: PlanId, _inputs: &[Tensor]) -> Result<(), BackendError> {
@@ -164,6 +164,14 @@ impl Backend for Dump {
 
     fn read_arena(&mut self, _name: &str) -> Result<Tensor, BackendError> {
         Err(self.refused())
+    }
+
+    fn release_plan(&mut self, _: PlanId) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn release_arena(&mut self, _: &str) -> Result<(), BackendError> {
+        Ok(())
     }
 
     fn stats(&self) -> Stats {

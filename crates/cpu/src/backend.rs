@@ -2,15 +2,15 @@
 
 use crate::exec::{Action, Block, Bound, Builder, Context, Region, Scratches, Source, prepare};
 use crate::kernels::{Level, Workspace};
-use crate::peaks;
+use crate::{peaks, threads};
+use chiaro_graph::clock::Instant;
 use chiaro_graph::plan::{Access, BufferKind, Kernel, Plan, PlanOptions, PlanOutput};
 use chiaro_graph::{
     ArenaInfo, Backend, BackendError, Call, CallTime, Clock, DType, Data, Graph, HostTime, InputInfo, Peaks, PlanId,
-    Profile, Stats, Tensor, check_inputs,
+    PlanTable, Profile, Stats, Tensor, check_inputs,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Bytes that one more arena may have: a data set beyond that is better fed batch by batch, since here it would only be a
 /// second copy in the same memory.
@@ -22,7 +22,7 @@ pub struct Cpu {
     workspace: Workspace,
     scratches: Scratches,
     level: Level,
-    plans: Vec<Compiled>,
+    plans: PlanTable<Compiled>,
     arenas: HashMap<String, Arena>,
     stats: Stats,
     fuse: bool,
@@ -42,7 +42,7 @@ struct Compiled {
     /// Arenas that the plan writes.
     written: Vec<Arc<Block>>,
     /// Everything that the regions point into.
-    _blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<Block>>,
     ran: bool,
 }
 
@@ -68,21 +68,16 @@ impl Cpu {
     /// # Errors
     /// If the system refuses threads.
     pub fn new(threads: Option<usize>) -> Result<Cpu, BackendError> {
-        let threads =
-            threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("chiaro-cpu-{i}"))
-            .build()
-            .map_err(|e| {
-                failed(format!("the system does not start {threads} threads: {e}; ask for fewer (--threads 1)"))
-            })?;
+        let threads = threads::count(threads);
+        let pool = threads::pool(threads).map_err(|e| {
+            failed(format!("the system does not start {threads} threads: {e}; ask for fewer (--threads 1)"))
+        })?;
         Ok(Cpu {
             pool,
             workspace: Workspace::new(),
             scratches: Scratches::new(threads),
             level: Level::detect(),
-            plans: vec![],
+            plans: PlanTable::default(),
             arenas: HashMap::new(),
             stats: Stats::default(),
             fuse: true,
@@ -133,17 +128,20 @@ impl Cpu {
 
     fn allocate(&mut self, bytes: usize) -> Result<Arc<Block>, BackendError> {
         let block = self.pool.install(|| Block::try_new(bytes)).ok_or_else(|| no_memory(bytes))?;
-        self.count(&block);
+        self.stats.allocations += 1;
         Ok(Arc::new(block))
     }
 
-    fn count(&mut self, block: &Block) {
-        self.stats.allocations += 1;
-        self.stats.bytes += block.bytes() as u64;
+    /// Bytes of the blocks that plans and arenas have, each counted once.
+    fn bytes(&self) -> u64 {
+        let of_plans = self.plans.iter().flat_map(|compiled| &compiled.blocks);
+        let all = of_plans.chain(self.arenas.values().map(|arena| &arena.block));
+        let each: HashMap<*const Block, u64> = all.map(|block| (Arc::as_ptr(block), block.bytes() as u64)).collect();
+        each.values().sum()
     }
 
     fn copy_inputs(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
-        let compiled = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let compiled = self.plans.get(plan)?;
         check_inputs(&compiled.inputs, inputs)?;
         let given = compiled.input_regions.iter().zip(inputs);
         given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor)));
@@ -153,7 +151,7 @@ impl Cpu {
 
     /// Runs the steps of a plan, each followed by `after`.
     fn run_steps(&mut self, plan: PlanId, mut after: impl FnMut() + Send) -> Result<(), BackendError> {
-        let compiled = self.plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let compiled = self.plans.get_mut(plan)?;
         let (workspace, scratches, level) = (&mut self.workspace, &self.scratches, self.level);
         let stats = &mut self.stats;
         self.pool.install(|| {
@@ -188,10 +186,6 @@ impl Cpu {
         }
         Ok(blocks)
     }
-}
-
-fn unknown_plan(plan: PlanId) -> BackendError {
-    BackendError::Unknown(format!("{plan:?}"))
 }
 
 fn mismatch(name: &str, arena: &Arena, shape: &[usize], dtype: DType) -> BackendError {
@@ -264,7 +258,7 @@ impl Backend for Cpu {
             steps.push(Prepared { actions, call: Call::of(step) });
         }
         let own = builder.finish();
-        own.iter().for_each(|b| self.count(b));
+        self.stats.allocations += own.len() as u64;
         blocks.extend(own);
         let written = written_arenas(&plan, &blocks);
         let whole = |buffer: usize| blocks[buffer].region(0, plan.buffers[buffer].bytes);
@@ -273,16 +267,16 @@ impl Backend for Cpu {
             let bytes = o.shape.iter().product::<usize>() * size;
             (o.clone(), blocks[o.buffer].region(o.offset * size, bytes))
         });
-        self.plans.push(Compiled {
+        let compiled = Compiled {
             inputs: graph.inputs().to_vec(),
             input_regions: plan.inputs.iter().map(|b| b.map(whole)).collect(),
             outputs: outputs.collect(),
             steps,
             written,
-            _blocks: blocks,
+            blocks,
             ran: false,
-        });
-        Ok(PlanId(self.plans.len() - 1))
+        };
+        Ok(self.plans.add(graph, compiled))
     }
 
     fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
@@ -291,7 +285,7 @@ impl Backend for Cpu {
     }
 
     fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
-        let of = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let of = self.plans.get(plan)?;
         let found = of.outputs.get(output).ok_or_else(|| BackendError::Unknown(format!("output {output}")))?;
         if !of.ran {
             return Err(BackendError::Unknown(format!("output {output}: {plan:?} has not run")));
@@ -332,12 +326,22 @@ impl Backend for Cpu {
         read(region, &[arena.len], arena.dtype)
     }
 
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.plans.take(plan).map(|_| ())
+    }
+
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.plans.check_free(name)?;
+        let unknown = || BackendError::Unknown(format!("arena {name:?}"));
+        self.arenas.remove(name).map(|_| ()).ok_or_else(unknown)
+    }
+
     fn stats(&self) -> Stats {
-        self.stats
+        Stats { bytes: self.bytes(), ..self.stats }
     }
 
     fn calls(&self, plan: PlanId) -> Result<Vec<Call>, BackendError> {
-        let compiled = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let compiled = self.plans.get(plan)?;
         Ok(compiled.steps.iter().map(|s| s.call.clone()).collect())
     }
 

@@ -5,5 +5,6 @@ mod exec;
 pub mod kernels;
 mod peaks;
 pub mod reference;
+mod threads;
 
 pub use backend::Cpu;

@@ -1,8 +1,9 @@
 //! The measured roofline of the processor: multiply-adds of all threads, and a copy that no cache holds.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use chiaro_graph::clock::Instant;
 use chiaro_graph::{Clock, Peaks};
 use rayon::prelude::*;
 

@@ -3,7 +3,7 @@
 mod support;
 
 use chiaro_gpu::{BackendOptions, GpuBackend, OpenOptions};
-use chiaro_graph::{Backend, BackendError, DType, Graph, GraphError, HalfPrecision, PlanId, Tensor, Var};
+use chiaro_graph::{Backend, BackendError, DType, Graph, GraphError, HalfPrecision, Tensor, Var};
 
 fn open(options: OpenOptions) -> Option<GpuBackend> {
     support::open(options).map(|gpu| GpuBackend::new(gpu, BackendOptions::default()))
@@ -31,7 +31,9 @@ fn wrong_inputs_and_names_are_refused_and_the_backend_stays_usable() {
     assert!(matches!(backend.read(plan, 0), Err(BackendError::Unknown(_))), "nothing was run");
     let error = backend.run(plan, &[Tensor::zeros([4], DType::F32)]).expect_err("another shape");
     assert!(matches!(error, BackendError::Mismatch { .. }), "{error}");
-    assert!(matches!(backend.run(PlanId(7), &[]), Err(BackendError::Unknown(_))));
+    let gone = backend.compile(&counting(3)).expect("compiles");
+    backend.release_plan(gone).expect("there");
+    assert!(matches!(backend.run(gone, &[]), Err(BackendError::Unknown(_))));
     assert!(matches!(backend.read_arena("other"), Err(BackendError::Unknown(_))));
     let wrong = Tensor::zeros([3], DType::F32);
     assert!(matches!(backend.write_arena("total", &wrong), Err(BackendError::Mismatch { .. })), "arenas are padded");

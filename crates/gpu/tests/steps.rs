@@ -32,6 +32,7 @@ fn a_hundred_steps_are_a_hundred_submissions_and_no_allocation() {
         for (sum, value) in expected.iter_mut().zip(&data) {
             *sum += 2.0 * value;
         }
+        queue.turn().expect("its turn");
         let before = gpu.counters();
         let mut step = queue.begin().expect("begin");
         let (head, tail) = data.split_at(10);
@@ -96,7 +97,7 @@ fn a_ticket_becomes_ready_without_waiting_and_belongs_to_one_queue() {
     let y = filled(&gpu, "y", &[5.0; 4]);
     let sizes = StepSizes { upload: 0, readback: 16 };
     let mut queue = StepQueue::new(&gpu, sizes).expect("queue");
-    let mut other = StepQueue::new(&gpu, sizes).expect("queue");
+    let other = StepQueue::new(&gpu, sizes).expect("queue");
     let mut step = queue.begin().expect("begin");
     step.readback(&y, 0, 16).expect("readback");
     let ticket = step.submit().expect("submit").expect("a ticket");

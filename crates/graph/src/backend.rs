@@ -3,12 +3,10 @@
 use crate::dtype::DType;
 use crate::error::GraphError;
 use crate::graph::Graph;
+use crate::later::{Later, at_once};
+use crate::plan_table::PlanId;
 use crate::profile::{Call, Peaks, Profile};
 use crate::tensor::Tensor;
-
-/// A compiled graph of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PlanId(pub usize);
 
 /// What a backend can fail with.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,6 +40,14 @@ pub enum BackendError {
     /// A name or handle that this backend does not know.
     #[error("unknown {0}")]
     Unknown(String),
+    /// What was to be released is needed by something that was not.
+    #[error("the arena {arena:?} is part of {plan:?}; release that first")]
+    InUse {
+        /// The arena.
+        arena: String,
+        /// A plan that has it.
+        plan: PlanId,
+    },
     /// The device has not enough memory.
     #[error("out of memory on {device}: {detail}")]
     OutOfMemory {
@@ -97,6 +103,11 @@ pub struct Stats {
 }
 
 /// Runs graphs. Arenas are known by name and shared between the graphs that declare them.
+///
+/// What may wait for the device has two forms. The plain one waits, and is what programs with threads call. The one named
+/// `..._async` never does: it answers [`Later`]. Where nothing can wait, in a browser, a step is
+/// `backend.turn_async(plan).await?; backend.submit(plan, &inputs)?;`. The defaults here suit a backend that computes where it is
+/// called, and so never waits.
 pub trait Backend {
     /// The device's name for messages.
     fn name(&self) -> String;
@@ -112,11 +123,31 @@ pub trait Backend {
     /// If the graph exceeds the device's limits, or an arena exists with another length or type.
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError>;
 
-    /// Runs one step with inputs in the graph's order of declaration. May return before the device has finished.
+    /// The same without a wait; the plan may be used when it is there.
+    fn compile_async(&mut self, graph: &Graph) -> Later<PlanId> {
+        at_once(self.compile(graph))
+    }
+
+    /// Runs one step with inputs in the graph's order of declaration. May return before the device has finished; waits for the
+    /// plan's turn, so that no more than a few steps are ever ahead of the device.
     ///
     /// # Errors
     /// If an input's shape or type differs, or the device fails.
     fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError>;
+
+    /// The same at once, whatever is still to be done: whoever does not await [`Backend::turn_async`] between steps fills the memory
+    /// with the inputs of those that are ahead.
+    ///
+    /// # Errors
+    /// Those of [`Backend::run`].
+    fn submit(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        self.run(plan, inputs)
+    }
+
+    /// When one more step of a plan is to be submitted: few enough of those before are still to be done.
+    fn turn_async(&mut self, _plan: PlanId) -> Later<()> {
+        at_once(Ok(()))
+    }
 
     /// Waits for the steps so far and reads an output of the last one, by its position in [`Graph::outputs`].
     ///
@@ -124,13 +155,18 @@ pub trait Backend {
     /// If the output does not exist or the device fails.
     fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError>;
 
-    /// Overwrites an arena: a flat vector of its length, padding included.
+    /// The same without a wait: the output as it is after the steps submitted so far.
+    fn read_async(&mut self, plan: PlanId, output: usize) -> Later<Tensor> {
+        at_once(self.read(plan, output))
+    }
+
+    /// Overwrites an arena: a flat vector of its length, padding included. Never waits.
     ///
     /// # Errors
     /// If no compiled graph declares the arena, or length or type differ.
     fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError>;
 
-    /// Overwrites the elements of an arena from `first` on.
+    /// Overwrites the elements of an arena from `first` on. Never waits.
     ///
     /// # Errors
     /// If no compiled graph declares the arena, the type differs, or it has fewer elements.
@@ -145,6 +181,24 @@ pub trait Backend {
     /// If no compiled graph declares the arena, or the device fails.
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError>;
 
+    /// The same without a wait: the arena as it is after the steps submitted so far.
+    fn read_arena_async(&mut self, name: &str) -> Later<Tensor> {
+        at_once(self.read_arena(name))
+    }
+
+    /// Gives a plan's memory back, arenas left out, once its last step has ended. Its number is unknown from here on, and never
+    /// given again.
+    ///
+    /// # Errors
+    /// If there is no such plan.
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError>;
+
+    /// Gives an arena's memory back, and what it held: a graph that declares one of this name begins with zeros.
+    ///
+    /// # Errors
+    /// [`BackendError::InUse`] while a plan has it, [`BackendError::Unknown`] if there is none.
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError>;
+
     /// The counters.
     fn stats(&self) -> Stats;
 
@@ -154,6 +208,11 @@ pub trait Backend {
     /// If the device fails.
     fn wait(&mut self) -> Result<(), BackendError> {
         Ok(())
+    }
+
+    /// The same without a wait: when the steps submitted so far have ended.
+    fn wait_async(&mut self) -> Later<()> {
+        at_once(Ok(()))
     }
 
     /// The kernel calls of a step, in order.

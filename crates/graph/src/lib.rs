@@ -6,6 +6,7 @@
 mod arena;
 mod axis;
 mod backend;
+pub mod clock;
 mod custom;
 mod dtype;
 mod elementwise;
@@ -14,17 +15,19 @@ mod grad;
 mod graph;
 mod id;
 mod indices;
+mod later;
 mod op;
 mod ops;
 mod philox;
 pub mod plan;
+mod plan_table;
 mod profile;
 pub mod shape;
 mod shared;
 mod tensor;
 
 pub use axis::Axis;
-pub use backend::{Backend, BackendError, HalfPrecision, PlanId, Stats, check_inputs, evaluate};
+pub use backend::{Backend, BackendError, HalfPrecision, Stats, check_inputs, evaluate};
 pub use custom::{CUSTOM_OPERANDS, Custom, CustomOp, Elements, ElementsMut, TensorType};
 pub use dtype::{DType, Scalar};
 pub use elementwise::{Class, Elementwise, Lane, Real};
@@ -34,9 +37,11 @@ pub use graph::{
     StateId, StateInfo, Target, Var,
 };
 pub use indices::IndexBound;
+pub use later::{Later, at_once};
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
 pub use ops::{COLOUR_CHANNELS, COLOUR_ONE, CrossEntropyOptions, Edge, PLACE_ONE, Reduction, ResizeMode, Sampling};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
+pub use plan_table::{PlanId, PlanTable};
 pub use profile::{Call, CallTime, Clock, HostTime, Launch, Peaks, Profile};
 pub use shared::Shared;
 pub use tensor::{Data, Tensor};

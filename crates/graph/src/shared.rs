@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::backend::{Backend, BackendError, HalfPrecision, PlanId, Stats};
+use crate::backend::{Backend, BackendError, HalfPrecision, Stats};
 use crate::graph::Graph;
+use crate::later::Later;
+use crate::plan_table::PlanId;
 use crate::profile::{Call, Peaks, Profile};
 use crate::tensor::Tensor;
 
@@ -42,12 +44,28 @@ impl Backend for Shared {
         self.0.borrow_mut().compile(graph)
     }
 
+    fn compile_async(&mut self, graph: &Graph) -> Later<PlanId> {
+        self.0.borrow_mut().compile_async(graph)
+    }
+
     fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
         self.0.borrow_mut().run(plan, inputs)
     }
 
+    fn submit(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        self.0.borrow_mut().submit(plan, inputs)
+    }
+
+    fn turn_async(&mut self, plan: PlanId) -> Later<()> {
+        self.0.borrow_mut().turn_async(plan)
+    }
+
     fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
         self.0.borrow_mut().read(plan, output)
+    }
+
+    fn read_async(&mut self, plan: PlanId, output: usize) -> Later<Tensor> {
+        self.0.borrow_mut().read_async(plan, output)
     }
 
     fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
@@ -66,12 +84,28 @@ impl Backend for Shared {
         self.0.borrow_mut().read_arena(name)
     }
 
+    fn read_arena_async(&mut self, name: &str) -> Later<Tensor> {
+        self.0.borrow_mut().read_arena_async(name)
+    }
+
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.0.borrow_mut().release_plan(plan)
+    }
+
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.0.borrow_mut().release_arena(name)
+    }
+
     fn stats(&self) -> Stats {
         self.0.borrow().stats()
     }
 
     fn wait(&mut self) -> Result<(), BackendError> {
         self.0.borrow_mut().wait()
+    }
+
+    fn wait_async(&mut self) -> Later<()> {
+        self.0.borrow_mut().wait_async()
     }
 
     fn calls(&self, plan: PlanId) -> Result<Vec<Call>, BackendError> {

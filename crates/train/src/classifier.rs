@@ -8,12 +8,13 @@ use chiaro_graph::{Backend, PlanId, Tensor};
 use chiaro_nn::{EvalStep, ImageInput, Model};
 
 use crate::error::{Result, TrainError};
+use crate::lease::Lease;
 use crate::saved::Saved;
 use crate::task::{Guess, Task};
 
 /// A trained model on a device, ready for one image after the other.
 pub struct Classifier {
-    backend: Box<dyn Backend>,
+    backend: Lease,
     step: EvalStep,
     plan: PlanId,
     shape: [usize; 3],
@@ -52,8 +53,9 @@ impl Classifier {
         let filler = vec![spec.filler; width];
         let nothing = Tensor::from_f64([&[1], &spec.shape[..]].concat(), spec.dtype, &filler);
         let nothing = nothing.ok_or_else(|| TrainError::setting(format!("a target of shape {:?}", spec.shape)))?;
-        let mut backend: Box<dyn Backend> = Box::new(backend);
+        let mut backend = Lease::new(backend);
         let plan = backend.compile(&step.graph)?;
+        backend.hold(plan, &step.graph);
         saved.load_into(&mut *backend, &step.graph)?;
         let info = saved.info();
         let normalize = Normalize::new(info.mean.clone(), info.std.clone())?;

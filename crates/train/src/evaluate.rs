@@ -8,6 +8,7 @@ use chiaro_nn::{Augment, EvalStep, METRICS, Metrics, Model};
 
 use crate::error::{Result, TrainError};
 use crate::feed::Feed;
+use crate::lease::{self, Lease};
 use crate::place::{DataPlace, pixels};
 use crate::scores::Scores;
 use crate::task::{self, Tally, Targets, Task};
@@ -68,10 +69,28 @@ impl Evaluator {
             EvalStep::with_input(model, batch, &pixels(normalize, Augment::default(), resident.clone()), &**task)?;
         let plan = backend.compile(&step.graph)?;
         let options = LoaderOptions { threads, ..LoaderOptions::evaluation(batch) };
-        let feed = Feed::new(backend, dataset, task.targets(&**dataset)?, options, resident.as_ref())?;
+        let targets = task.targets(&**dataset);
+        let feed = targets.and_then(|targets| Feed::new(backend, dataset, targets, options, resident.as_ref()));
+        let feed = match feed {
+            Ok(feed) => feed,
+            Err(error) => {
+                lease::release(backend, plan, &step.graph);
+                return Err(error);
+            }
+        };
         let (sums, filler) = (Metrics::sums_in(&step.graph), task.target(model.classes).filler);
         let (task, classes) = (Arc::clone(task), dataset.classes().to_vec());
         Ok(Evaluator { step, plan, feed, place, task, classes, sums, filler })
+    }
+
+    /// Gives the backend back what the step and the images have of it.
+    pub fn release(self, backend: &mut dyn Backend) {
+        lease::release(backend, self.plan, &self.step.graph);
+    }
+
+    /// The same when a lease ends.
+    pub(crate) fn held_by(&self, lease: &mut Lease) {
+        lease.hold(self.plan, &self.step.graph);
     }
 
     /// The targets of the set's images.

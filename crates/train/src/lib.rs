@@ -13,6 +13,7 @@ mod error;
 mod evaluate;
 mod feed;
 mod folder;
+mod lease;
 mod lock;
 mod number;
 mod observer;

@@ -69,6 +69,12 @@ mod tests {
         fn read_arena(&mut self, name: &str) -> std::result::Result<Tensor, BackendError> {
             Err(BackendError::Unknown(name.into()))
         }
+        fn release_plan(&mut self, _: PlanId) -> std::result::Result<(), BackendError> {
+            Ok(())
+        }
+        fn release_arena(&mut self, _: &str) -> std::result::Result<(), BackendError> {
+            Ok(())
+        }
         fn stats(&self) -> Stats {
             Stats::default()
         }

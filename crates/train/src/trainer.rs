@@ -13,6 +13,7 @@ use crate::error::{Result, TrainError};
 use crate::evaluate::{EvalOptions, Evaluator};
 use crate::feed::Feed;
 use crate::folder::RunFolder;
+use crate::lease::Lease;
 use crate::observer::{EpochRecord, Observer};
 use crate::pace::Pace;
 use crate::place::DataPlace;
@@ -34,7 +35,7 @@ pub enum Ending {
 
 /// A model with its data on a device, ready to be trained.
 pub struct Trainer {
-    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) backend: Lease,
     pub(crate) config: TrainConfig,
     pub(crate) info: ModelInfo,
     pub(crate) data: DataInfo,
@@ -58,7 +59,8 @@ pub struct Trainer {
 
 impl Trainer {
     /// Builds training and evaluation step of the task that the settings name, compiles them, and sets the initial values. The
-    /// trainer owns the backend; a [`Shared`](chiaro_graph::Shared) one can be used beside it.
+    /// trainer owns the backend; a [`Shared`](chiaro_graph::Shared) one can be used beside it, and gets the memory of the trainer's
+    /// plans and images back when that is dropped. The weights stay.
     ///
     /// # Errors
     /// If a setting is out of its range, the data is none for the task, the model does not fit the data, or the steps do not fit
@@ -79,8 +81,8 @@ impl Trainer {
         config: &TrainConfig,
         task: Arc<dyn Task>,
     ) -> Result<Trainer> {
-        let mut owned: Box<dyn Backend> = Box::new(backend);
-        let backend = &mut *owned;
+        let mut lease = Lease::new(backend);
+        let backend = &mut *lease;
         let config = &TrainConfig { task: task.name().into(), ..config.clone() };
         config.check()?;
         task.check_data(&*data.train, &*data.eval)?;
@@ -98,15 +100,19 @@ impl Trainer {
         // A batch that the data cannot fill is said to be one before it is found to fit no memory.
         Sampler::new(data.train.len(), &options)?;
         let Compiled { step, plan, place, resident } = compile(backend, model, data, config, &task)?;
+        lease.hold(plan, &step.graph);
+        let backend = &mut *lease;
         let feed = Feed::new(backend, &data.train, task.targets(&*data.train)?, options, resident.as_ref())?;
         let options = EvalOptions { batch, threads, resident: resident.is_some() };
         let evaluator = Evaluator::new(backend, &task, model, &data.eval, &data.normalize, options)?;
+        evaluator.held_by(&mut lease);
+        let backend = &mut *lease;
         for (name, values) in step.initial_arenas(config.seed) {
             backend.write_arena(&name, &values)?;
         }
         let schedule = recipe::schedule(config, feed.batches());
         Ok(Trainer {
-            backend: owned,
+            backend: lease,
             config: config.clone(),
             info: data.model_info(&model.name, task.name()),
             data: data.info(feed.targets(), evaluator.targets()),

@@ -17,7 +17,7 @@ mod tests;
 mod value;
 
 use chiaro_graph::{
-    ArenaInfo, Backend, BackendError, DType, Graph, Node, Op, PlanId, Stats, Target, Tensor, check_inputs,
+    ArenaInfo, Backend, BackendError, DType, Graph, Node, Op, PlanId, PlanTable, Stats, Target, Tensor, check_inputs,
 };
 use half::f16;
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ use value::Value;
 /// unless that is asked for. Integers are exact.
 #[derive(Default)]
 pub struct Reference {
-    plans: Vec<Plan>,
+    plans: PlanTable<Plan>,
     arenas: HashMap<String, Arena>,
     stats: Stats,
     rounding: Rounding,
@@ -76,7 +76,7 @@ impl Reference {
     /// If the plan is unknown, the number of inputs or of their elements differs, or an index selects nothing.
     pub fn run_f64(&mut self, plan: PlanId, inputs: &[Vec<f64>]) -> Result<(), BackendError> {
         let Reference { plans, arenas, stats, rounding } = self;
-        let plan = plans.get_mut(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let plan = plans.get_mut(plan)?;
         let declared = plan.graph.inputs();
         let fits =
             |(info, given): (&chiaro_graph::InputInfo, &Vec<f64>)| info.shape.iter().product::<usize>() == given.len();
@@ -115,7 +115,7 @@ impl Reference {
     /// # Errors
     /// If the plan or the output is unknown, or the plan has not run.
     pub fn read_f64(&self, plan: PlanId, output: usize) -> Result<&[f64], BackendError> {
-        let of = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let of = self.plans.get(plan)?;
         let outputs = of.outputs.as_ref().ok_or_else(|| BackendError::Unknown(format!("{plan:?} has not run")))?;
         let found = outputs.get(output).ok_or_else(|| BackendError::Unknown(format!("output {output}")))?;
         Ok(found)
@@ -164,12 +164,11 @@ impl Backend for Reference {
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         graph.arenas().iter().try_for_each(|info| self.declare(info))?;
         let last_use = last_uses(graph);
-        self.plans.push(Plan { graph: graph.clone(), last_use, outputs: None });
-        Ok(PlanId(self.plans.len() - 1))
+        Ok(self.plans.add(graph, Plan { graph: graph.clone(), last_use, outputs: None }))
     }
 
     fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
-        let of = self.plans.get(plan.0).ok_or_else(|| unknown_plan(plan))?;
+        let of = self.plans.get(plan)?;
         check_inputs(of.graph.inputs(), inputs)?;
         let wide: Vec<Vec<f64>> = inputs.iter().map(Tensor::to_f64).collect();
         self.stats.uploaded += inputs.iter().map(|t| t.bytes() as u64).sum::<u64>();
@@ -178,7 +177,7 @@ impl Backend for Reference {
 
     fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
         let values = self.read_f64(plan, output)?;
-        let graph = &self.plans[plan.0].graph;
+        let graph = &self.plans.get(plan)?.graph;
         let node = graph.node(graph.outputs()[output].1);
         Tensor::from_f64(node.shape.clone(), node.dtype, values)
             .ok_or_else(|| BackendError::Unknown(format!("output {output}")))
@@ -211,6 +210,17 @@ impl Backend for Reference {
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
         let arena = self.arenas.get(name).ok_or_else(|| unknown_arena(name))?;
         Tensor::from_f64(vec![arena.values.len()], arena.dtype, &arena.values).ok_or_else(|| unknown_arena(name))
+    }
+
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.plans.take(plan).map(|_| ())
+    }
+
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.plans.check_free(name)?;
+        let arena = self.arenas.remove(name).ok_or_else(|| unknown_arena(name))?;
+        self.stats.bytes -= 8 * arena.values.len() as u64;
+        Ok(())
     }
 
     fn stats(&self) -> Stats {
@@ -289,10 +299,6 @@ fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
         }
     }
     last
-}
-
-fn unknown_plan(plan: PlanId) -> BackendError {
-    BackendError::Unknown(format!("{plan:?}"))
 }
 
 fn unknown_arena(name: &str) -> BackendError {

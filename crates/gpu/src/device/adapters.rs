@@ -28,11 +28,17 @@ impl Adapters {
     /// # Errors
     /// [`GpuError::UnknownBackend`] when `WGPU_BACKEND` is set and names nothing usable.
     pub fn enumerate() -> Result<Self, GpuError> {
+        pollster::block_on(Self::enumerate_async())
+    }
+
+    /// The same without a wait; a browser shows one adapter.
+    ///
+    /// # Errors
+    /// Those of [`Adapters::enumerate`].
+    pub async fn enumerate_async() -> Result<Self, GpuError> {
         let backends = wanted_backends(std::env::var("WGPU_BACKEND").ok().as_deref())?;
-        let mut entries: Vec<_> = pollster::block_on(instance(backends).enumerate_adapters(backends))
-            .into_iter()
-            .map(|adapter| (summarize(&adapter), adapter))
-            .collect();
+        let adapters = instance(backends).enumerate_adapters(backends).await;
+        let mut entries: Vec<_> = adapters.into_iter().map(|adapter| (summarize(&adapter), adapter)).collect();
         entries.sort_by_key(|(summary, _)| select::rank(summary));
         for (index, (summary, _)) in entries.iter_mut().enumerate() {
             summary.index = index;

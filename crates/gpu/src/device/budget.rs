@@ -1,15 +1,17 @@
 //! How many bytes of buffers may be alive where the user does not say.
 
+use std::path::Path;
+
+use crate::device::files;
+
 /// The budget of a device: unlimited on a GPU, whose driver says when it is full; on a software adapter, whose
 /// driver promises memory that is not there, three quarters of what the system can give now.
 pub(crate) fn default_bytes(software: bool) -> u64 {
     if !software {
         return u64::MAX;
     }
-    std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| available_bytes(&text))
-        .map_or(u64::MAX, |bytes| bytes / 4 * 3)
+    let meminfo = files::read(Path::new("/proc/meminfo")).ok().flatten();
+    meminfo.and_then(|text| available_bytes(&String::from_utf8_lossy(&text))).map_or(u64::MAX, |bytes| bytes / 4 * 3)
 }
 
 /// The figure of the line `MemAvailable:   123 kB`, in bytes.

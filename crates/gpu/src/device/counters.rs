@@ -12,6 +12,7 @@ pub(crate) struct Counters {
     bind_groups: AtomicU64,
     pipelines: AtomicU64,
     submissions: AtomicU64,
+    waits: AtomicU64,
     dispatches: AtomicU64,
     uploaded: AtomicU64,
     downloaded: AtomicU64,
@@ -33,6 +34,8 @@ pub struct AllocationCounter {
     pub pipelines: u64,
     /// Command buffers submitted.
     pub submissions: u64,
+    /// Times that the host waited for the device.
+    pub waits: u64,
     /// Workgroup dispatches recorded.
     pub dispatches: u64,
     /// Bytes copied from the host.
@@ -52,6 +55,7 @@ impl Counters {
             bind_groups: self.bind_groups.load(Relaxed),
             pipelines: self.pipelines.load(Relaxed),
             submissions: self.submissions.load(Relaxed),
+            waits: self.waits.load(Relaxed),
             dispatches: self.dispatches.load(Relaxed),
             uploaded: self.uploaded.load(Relaxed),
             downloaded: self.downloaded.load(Relaxed),
@@ -80,6 +84,10 @@ impl Counters {
 
     pub(crate) fn add_submission(&self) {
         self.submissions.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn add_wait(&self) {
+        self.waits.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn add_upload(&self, bytes: u64) {

@@ -101,12 +101,14 @@ impl Gpu {
     }
 
     /// What must have ended before a submission: llvmpipe blocks in one until the one before has ended, so that on software
-    /// devices the wait is here, with a time limit.
+    /// devices the wait is here, with a time limit. No other device waits.
     pub(crate) fn before_submission(&self, what: &str) -> Result<(), GpuError> {
-        match self.summary().kind {
-            AdapterKind::Software => self.wait(what, None),
-            _ => Ok(()),
+        let blocks = self.summary().kind == AdapterKind::Software && !cfg!(target_family = "wasm");
+        let idle = |polled| matches!(polled, Ok(wgpu::PollStatus::QueueEmpty));
+        if blocks && !idle(self.poll(wgpu::PollType::Poll)) {
+            return self.wait(what, None);
         }
+        Ok(())
     }
 
     /// Submits finished commands.

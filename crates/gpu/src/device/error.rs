@@ -62,6 +62,12 @@ pub enum GpuError {
         /// How long, in seconds.
         seconds: f64,
     },
+    /// A wait where nothing can wait: a browser's answers come when the program has returned to it.
+    #[error("nothing can wait for {what} in a browser: await the form of the call whose name ends in _async")]
+    CannotWait {
+        /// What was waited for.
+        what: String,
+    },
     /// A request above what the adapter (or the byte budget) allows, found before the request was made.
     #[error("{what} needs {needed}, but {available} is available; {hint}")]
     Limit {

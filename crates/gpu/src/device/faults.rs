@@ -1,6 +1,8 @@
 //! The first thing that went wrong on a device: errors that no scope caught, the loss of the device, a timeout.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -8,12 +10,17 @@ use std::time::Duration;
 use crate::GpuError;
 use crate::device::sync::seconds;
 
+/// What an error scope caught.
+pub(crate) type Caught = Pin<Box<dyn Future<Output = Option<wgpu::Error>> + Send>>;
+
 /// What a device's callbacks write, and every operation reads first: after a loss wgpu itself reports nothing.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Faults {
     troubled: AtomicBool,
     fatal: OnceLock<GpuError>,
     stray: Mutex<Option<GpuError>>,
+    /// What error scopes have not answered yet: in browsers they do so later.
+    unanswered: Mutex<Vec<(String, Caught)>>,
     hung: AtomicBool,
 }
 
@@ -35,6 +42,22 @@ impl Faults {
             on_loss.record_fatal(GpuError::DeviceLost { reason });
         });
         faults
+    }
+
+    /// Keeps an answer that is not there yet, to be looked at by [`Faults::settled`].
+    pub(crate) fn expect(&self, what: &str, caught: Caught) {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        unanswered.push((what.to_owned(), caught));
+    }
+
+    /// Awaits all such answers; errors among them are told by the next [`Faults::check`].
+    pub(crate) async fn settled(&self) {
+        let take = || std::mem::take(&mut *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner));
+        for (what, caught) in take() {
+            if let Some(error) = caught.await {
+                self.record_stray(GpuError::from_wgpu(&what, error));
+            }
+        }
     }
 
     fn record_stray(&self, error: GpuError) {
@@ -77,14 +100,15 @@ impl Faults {
     }
 
     /// Polls; wgpu panics where a poll meets a reset GPU, and that becomes [`GpuError::DeviceLost`] here.
-    pub(crate) fn poll(&self, device: &wgpu::Device, poll: wgpu::PollType) -> Result<(), wgpu::PollError> {
-        match catch_unwind(AssertUnwindSafe(|| device.poll(poll))) {
-            Ok(result) => result.map(|_| ()),
-            Err(_) => {
-                self.record_fatal(GpuError::DeviceLost { reason: "the driver reset the GPU".to_owned() });
-                Ok(())
-            }
-        }
+    pub(crate) fn poll(
+        &self,
+        device: &wgpu::Device,
+        poll: wgpu::PollType,
+    ) -> Result<wgpu::PollStatus, wgpu::PollError> {
+        catch_unwind(AssertUnwindSafe(|| device.poll(poll))).unwrap_or_else(|_| {
+            self.record_fatal(GpuError::DeviceLost { reason: "the driver reset the GPU".to_owned() });
+            Ok(wgpu::PollStatus::QueueEmpty)
+        })
     }
 }
 
@@ -94,6 +118,19 @@ mod tests {
 
     fn lost(reason: &str) -> GpuError {
         GpuError::DeviceLost { reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn what_an_error_scope_catches_later_is_told_once_it_is_settled() {
+        let faults = Faults::default();
+        let stray = wgpu::Error::OutOfMemory { source: "none left".into() };
+        faults.expect("a buffer", Box::pin(std::future::ready(None)));
+        faults.expect("another", Box::pin(std::future::ready(Some(stray))));
+        assert_eq!(faults.check(), Ok(()));
+        pollster::block_on(faults.settled());
+        assert_eq!(faults.check(), Err(GpuError::OutOfMemory { what: "another".to_owned() }));
+        pollster::block_on(faults.settled());
+        assert_eq!(faults.check(), Ok(()));
     }
 
     #[test]

@@ -13,12 +13,13 @@ use crate::device::adapters::{Adapters, Choice};
 use crate::device::budget;
 use crate::device::counters::{AllocationCounter, Counters};
 use crate::device::error::GpuError;
-use crate::device::faults::Faults;
+use crate::device::faults::{Caught, Faults};
 use crate::device::notes::Notes;
 use crate::device::pipeline::Pipelines;
 use crate::device::pipeline_cache::PipelineCacheFile;
 use crate::device::probe;
 use crate::device::select::Selection;
+use crate::device::sync::now_or_never;
 use crate::device::transfer::Downloads;
 use crate::device::unsafe_calls;
 
@@ -91,31 +92,46 @@ impl Gpu {
     /// [`GpuError::NoAdapter`], [`GpuError::UnknownAdapter`] or [`GpuError::UnknownBackend`] from the choice,
     /// [`GpuError::Open`] from the driver, [`GpuError::DriverStopsLoops`] for a driver whose results are wrong.
     pub fn open(selection: &Selection, options: OpenOptions) -> Result<Self, GpuError> {
-        Self::open_choice(Adapters::enumerate()?.choose(selection)?, options)
+        pollster::block_on(Self::open_async(selection, options))
+    }
+
+    /// The same without a wait.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::open`].
+    pub async fn open_async(selection: &Selection, options: OpenOptions) -> Result<Self, GpuError> {
+        let adapters = Adapters::enumerate_async().await?;
+        Self::open_choice_async(adapters.choose(selection)?, options).await
     }
 
     /// Opens an adapter that was already chosen. See [`Gpu::open`] for the errors.
     pub fn open_choice(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
-        let gpu = Self::open_unprobed(choice, options)?;
+        pollster::block_on(Self::open_choice_async(choice, options))
+    }
+
+    /// The same without a wait. See [`Gpu::open`] for the errors.
+    pub async fn open_choice_async(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
+        let gpu = Self::open_unprobed(choice, options).await?;
         if !gpu.inner.options.without_probe {
-            probe::loops(&gpu)?;
+            probe::loops(&gpu).await?;
         }
+        gpu.settled().await?;
         Ok(gpu)
     }
 
-    fn open_unprobed(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
+    async fn open_unprobed(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
         let Choice { adapter, mut summary, why } = choice;
         let usable = summary.features.cooperative_matrix.iter().any(|shape| shape.ends_with("F16->F32"));
         let mut features = wanted_features(adapter.features(), options.cooperative_matrix && usable);
         features.set(Features::SHADER_F16, features.contains(Features::SHADER_F16) && !options.without_f16);
         let notes = Notes::default();
-        let mut requested = request(&adapter, &summary, features);
+        let mut requested = request(&adapter, &summary, features).await;
         if let Err(error) = &requested
             && features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
         {
             notes.add(format!("cooperative matrices are left off: {error}"));
             features.remove(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
-            requested = request(&adapter, &summary, features);
+            requested = request(&adapter, &summary, features).await;
         }
         let (device, queue) = requested?;
         summary.limits = summarize_limits(&device.limits(), features);
@@ -251,7 +267,7 @@ impl Gpu {
         self.inner.faults.give_up(what, limit)
     }
 
-    pub(crate) fn poll(&self, poll: wgpu::PollType) -> Result<(), wgpu::PollError> {
+    pub(crate) fn poll(&self, poll: wgpu::PollType) -> Result<wgpu::PollStatus, wgpu::PollError> {
         self.inner.faults.poll(&self.inner.device, poll)
     }
 
@@ -262,7 +278,14 @@ impl Gpu {
         self.check()
     }
 
-    /// Runs `operation` inside error scopes of this thread and turns what they catch into a typed error.
+    /// Awaits what error scopes have not answered yet, and answers the first error.
+    pub(crate) async fn settled(&self) -> Result<(), GpuError> {
+        self.inner.faults.settled().await;
+        self.check()
+    }
+
+    /// Runs `operation` inside error scopes of this thread and turns what they catch into a typed error; in a browser, where
+    /// scopes answer later, [`Gpu::settled`] does.
     pub(crate) fn scoped<T>(&self, what: &str, operation: impl FnOnce(&wgpu::Device) -> T) -> Result<T, GpuError> {
         self.check()?;
         let device = &self.inner.device;
@@ -270,8 +293,14 @@ impl Gpu {
         let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let value = operation(device);
-        let caught =
-            [validation, memory, internal].map(|scope| pollster::block_on(scope.pop())).into_iter().flatten().next();
+        let mut caught = None;
+        for scope in [validation, memory, internal] {
+            let mut answer: Caught = Box::pin(scope.pop());
+            match now_or_never(answer.as_mut()) {
+                Some(error) => caught = caught.or(error),
+                None => self.inner.faults.expect(what, answer),
+            }
+        }
         match caught {
             // After a loss every call fails somehow, and the loss explains them all.
             Some(error) => {
@@ -297,7 +326,7 @@ fn wanted_features(available: Features, cooperative_matrix: bool) -> Features {
     available & wanted
 }
 
-fn request(
+async fn request(
     adapter: &wgpu::Adapter,
     summary: &AdapterSummary,
     features: Features,
@@ -322,6 +351,6 @@ fn request(
         memory_hints: wgpu::MemoryHints::MemoryUsage,
         trace: wgpu::Trace::Off,
     };
-    pollster::block_on(adapter.request_device(&descriptor))
-        .map_err(|error| GpuError::Open { adapter: summary.to_string(), message: error.to_string() })
+    let opened = adapter.request_device(&descriptor).await;
+    opened.map_err(|error| GpuError::Open { adapter: summary.to_string(), message: error.to_string() })
 }

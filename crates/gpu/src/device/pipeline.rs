@@ -1,12 +1,11 @@
 //! Compute pipelines: made once for each source and set of constants, trusted or checked, many at a time in parallel.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::device::reflect::{Access, KernelNeeds, Reflected, reflect};
-use crate::device::unsafe_calls;
+use crate::device::{threads, unsafe_calls};
 use crate::{Gpu, GpuError};
 
 /// A kernel to compile: its WGSL and the values of its `override` constants.
@@ -111,9 +110,6 @@ pub(crate) struct Pipelines {
     made: Mutex<HashMap<Key, Arc<Pipeline>>>,
 }
 
-/// Stack of a compiling thread: naga recurses over nested blocks and types.
-const COMPILER_STACK: usize = 8 << 20;
-
 impl Gpu {
     /// The compiled kernel, made now unless it was made before.
     ///
@@ -151,13 +147,8 @@ impl Gpu {
                 }
             }
         };
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        std::thread::scope(|scope| {
-            for _ in 0..processors.min(jobs.len()) {
-                // Where no thread can be had, what is below compiles everything itself.
-                let _ = std::thread::Builder::new().stack_size(COMPILER_STACK).spawn_scoped(scope, work);
-            }
-        });
+        // Where no thread can be had, what is below compiles everything itself.
+        threads::on_all(jobs.len(), work);
         let outcome = |(source, error): (&KernelSource, OnceLock<GpuError>)| match error.into_inner() {
             Some(error) => Err(error),
             None => self.pipeline(source),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::Gpu;
 use crate::device::adapter::AdapterSummary;
 use crate::device::cache::{self, digest};
-use crate::device::unsafe_calls;
+use crate::device::{files, unsafe_calls};
 
 /// Begins every file; the number changes with the format.
 const MAGIC: &[u8; 8] = b"chiaroP1";
@@ -24,7 +24,7 @@ impl PipelineCacheFile {
     /// Opens the cache of `adapter` in `folder`. A file that is missing, damaged or of another driver is an empty cache.
     pub(crate) fn open(device: &wgpu::Device, adapter: &AdapterSummary, folder: &Path) -> Self {
         let path = folder.join(cache::file_name("pipelines", adapter, "bin"));
-        let stored = cache::read(&path).ok().flatten();
+        let stored = files::read(&path).ok().flatten();
         let data = stored.as_deref().and_then(unseal);
         Self { raw: unsafe_calls::pipeline_cache(device, data), path, saved: AtomicU64::new(0) }
     }
@@ -35,7 +35,7 @@ impl PipelineCacheFile {
 
     fn save(&self) -> io::Result<bool> {
         match self.raw.get_data() {
-            Some(data) => cache::write(&self.path, &seal(&data)).map(|()| true),
+            Some(data) => files::write(&self.path, &seal(&data)).map(|()| true),
             None => Ok(false),
         }
     }

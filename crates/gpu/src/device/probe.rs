@@ -10,7 +10,7 @@ const ITERATIONS: u32 = 200_000;
 const SEED: u32 = 0x9e37_79b9;
 
 /// Runs a loop of [`ITERATIONS`] and compares its result with the same loop here.
-pub(crate) fn loops(gpu: &Gpu) -> Result<(), GpuError> {
+pub(crate) async fn loops(gpu: &Gpu) -> Result<(), GpuError> {
     // wgpu's own bounding of loops would be one more suspect.
     let source = KernelSource::own("loop probe", include_str!("probe.wgsl")).unchecked();
     let pipeline = gpu.pipeline(&source)?;
@@ -21,7 +21,7 @@ pub(crate) fn loops(gpu: &Gpu) -> Result<(), GpuError> {
     let mut encoder = gpu.encoder("loop probe")?;
     gpu.pass(&mut encoder, "loop probe", |pass| pass.dispatch(&pipeline, &bound, [1, 1, 1], &[]))?;
     gpu.submit("the loop probe", encoder)?;
-    let result = gpu.download(&buffer, 4, 4)?;
+    let result = gpu.download_async(&buffer, 4, 4).await?;
     let value = result.try_into().map_or(0, u32::from_le_bytes);
     verdict(gpu.summary(), value)
 }

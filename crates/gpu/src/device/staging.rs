@@ -1,9 +1,10 @@
 //! Rings of host-visible buffers, so that a step's inputs and results travel inside its one submission.
 
+use std::future::Future;
 use std::sync::{Arc, Weak};
 
 use crate::device::buffer::{GpuBuffer, Role};
-use crate::device::sync::{MAX_IN_FLIGHT, MapAnswer, map};
+use crate::device::sync::{Answer, MAX_IN_FLIGHT, map};
 use crate::device::transfer::{read_mapped, write_mapped};
 use crate::{Gpu, GpuError};
 
@@ -13,9 +14,11 @@ const RING: usize = MAX_IN_FLIGHT + 1;
 /// Where each piece of a staging buffer begins: a multiple of this many bytes.
 const PIECE_ALIGNMENT: u64 = 16;
 
-/// A ring of mapped buffers that the host writes and steps copy from.
+/// A ring of mapped buffers that the host writes and steps copy from. It grows where more steps are in flight than it was made for.
 pub(crate) struct UploadRing {
     slots: Vec<UploadSlot>,
+    /// Of each buffer; 0 where steps upload nothing.
+    bytes: u64,
     current: usize,
     cursor: u64,
 }
@@ -23,30 +26,40 @@ pub(crate) struct UploadRing {
 struct UploadSlot {
     buffer: GpuBuffer,
     /// The mapping asked for after the last use; `None` while the buffer is mapped.
-    mapping: Option<(MapAnswer, Option<wgpu::SubmissionIndex>)>,
+    mapping: Option<Answer>,
 }
 
 impl UploadRing {
     /// A ring for steps whose pieces need `bytes` bytes, each piece rounded up to 16.
     pub(crate) fn new(gpu: &Gpu, bytes: u64) -> Result<Self, GpuError> {
+        let mut ring = Self { slots: vec![], bytes, current: 0, cursor: 0 };
         let count = if bytes == 0 { 0 } else { RING };
-        let slots = (0..count)
-            .map(|index| {
-                let buffer = gpu.buffer(&format!("upload staging {index}"), bytes, Role::Upload)?;
-                Ok(UploadSlot { buffer, mapping: None })
-            })
-            .collect::<Result<_, GpuError>>()?;
-        Ok(Self { slots, current: 0, cursor: 0 })
+        (0..count).try_for_each(|_| ring.grow(gpu))?;
+        Ok(ring)
     }
 
-    /// Makes the current buffer ready to be written, waiting for the step that used it last.
+    fn grow(&mut self, gpu: &Gpu) -> Result<(), GpuError> {
+        let buffer = gpu.buffer(&format!("upload staging {}", self.slots.len()), self.bytes, Role::Upload)?;
+        self.slots.push(UploadSlot { buffer, mapping: None });
+        Ok(())
+    }
+
+    /// Finds a buffer that can be written now, or makes one.
     pub(crate) fn begin(&mut self, gpu: &Gpu) -> Result<(), GpuError> {
         self.cursor = 0;
-        if let Some(slot) = self.slots.get_mut(self.current)
-            && let Some((answer, submission)) = &slot.mapping
-        {
-            gpu.wait_mapped("a step's upload", answer, submission.clone())?;
-            slot.mapping = None;
+        if self.bytes == 0 {
+            return Ok(());
+        }
+        for slot in &mut self.slots {
+            if let Some(answer) = slot.mapping.as_ref().and_then(Answer::now) {
+                gpu.good("a step's upload", answer)?;
+                slot.mapping = None;
+            }
+        }
+        let free = self.slots.iter().position(|slot| slot.mapping.is_none());
+        self.current = free.unwrap_or(self.slots.len());
+        if free.is_none() {
+            self.grow(gpu)?;
         }
         Ok(())
     }
@@ -63,9 +76,8 @@ impl UploadRing {
         if length == 0 {
             return Ok(());
         }
-        let available = self.slots.first().map_or(0, |slot| slot.buffer.bytes());
-        if self.cursor + length > available {
-            return Err(staging_full(target, self.cursor + length, available));
+        if self.cursor + length > self.bytes {
+            return Err(staging_full(target, self.cursor + length, self.bytes));
         }
         let staging = &self.slots[self.current].buffer;
         write_mapped(staging, self.cursor, bytes)?;
@@ -81,12 +93,10 @@ impl UploadRing {
         }
     }
 
-    /// Asks for the current buffer back after `submission`, and goes on to the next.
-    pub(crate) fn advance(&mut self, submission: Option<wgpu::SubmissionIndex>) {
+    /// Asks for the current buffer back after the submission that copies from it.
+    pub(crate) fn give_back(&mut self) {
         if let Some(slot) = self.slots.get_mut(self.current) {
-            let answer = map(slot.buffer.raw(), wgpu::MapMode::Write);
-            slot.mapping = Some((answer, submission));
-            self.current = (self.current + 1) % self.slots.len();
+            slot.mapping = Some(map(slot.buffer.raw(), wgpu::MapMode::Write));
         }
     }
 }
@@ -110,8 +120,7 @@ struct ReadbackSlot {
 }
 
 struct Pending {
-    answer: MapAnswer,
-    submission: wgpu::SubmissionIndex,
+    answer: Answer,
     pieces: Vec<(u64, u64)>,
     reader: Weak<()>,
 }
@@ -175,13 +184,12 @@ impl ReadbackRing {
         Ok(())
     }
 
-    /// Asks for the results after `submission`.
-    pub(crate) fn submitted(&mut self, collecting: Collecting, submission: wgpu::SubmissionIndex) -> ReadTicket {
+    /// Asks for the results after the submission that copies them.
+    pub(crate) fn submitted(&mut self, collecting: Collecting) -> ReadTicket {
         let alive = Arc::new(());
         let slot = &mut self.slots[collecting.slot];
         slot.pending = Some(Pending {
             answer: map(slot.buffer.raw(), wgpu::MapMode::Read),
-            submission,
             pieces: collecting.pieces,
             reader: Arc::downgrade(&alive),
         });
@@ -190,26 +198,38 @@ impl ReadbackRing {
 
     /// Whether the results of a ticket are there.
     pub(crate) fn ready(&self, gpu: &Gpu, ticket: &ReadTicket) -> Result<bool, GpuError> {
-        gpu.try_mapped("a step's results", &self.pending(ticket)?.answer)
+        gpu.poll_once()?;
+        match self.pending(ticket)?.answer.now() {
+            None => Ok(false),
+            Some(answer) => gpu.good("a step's results", answer).map(|()| true),
+        }
     }
 
-    /// The results of a ticket, waiting for them.
-    pub(crate) fn read(&mut self, gpu: &Gpu, ticket: &ReadTicket) -> Result<Vec<Vec<u8>>, GpuError> {
-        let pending = self.pending(ticket)?;
-        let submission = Some(pending.submission.clone());
-        gpu.wait_mapped("a step's results", &pending.answer, submission)?;
-        let buffer = &self.slots[ticket.slot].buffer;
-        let results = pending
-            .pieces
-            .iter()
-            .map(|(offset, bytes)| match bytes {
+    /// The results of a ticket: of piece number `piece`, or of all. They stay where they are until nobody awaits them and the
+    /// ticket is gone.
+    pub(crate) fn read_async(
+        &self,
+        gpu: &Gpu,
+        ticket: &ReadTicket,
+        piece: Option<usize>,
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, GpuError>> + use<> {
+        let (gpu, alive) = (gpu.clone(), Arc::clone(&ticket.alive));
+        let pending = self.pending(ticket).map(|pending| {
+            let wanted = |(number, _): &(usize, &(u64, u64))| piece.is_none_or(|piece| piece == *number);
+            let pieces = pending.pieces.iter().enumerate().filter(wanted).map(|(_, range)| *range);
+            (pending.answer.clone(), pieces.collect::<Vec<_>>(), self.slots[ticket.slot].buffer.clone())
+        });
+        async move {
+            let (answer, pieces, buffer) = pending?;
+            gpu.answered("a step's results", answer).await?;
+            let results = pieces.into_iter().map(|(offset, bytes)| match bytes {
                 0 => Ok(Vec::new()),
-                _ => read_mapped(buffer, *offset, *bytes),
-            })
-            .collect();
-        buffer.raw().unmap();
-        self.slots[ticket.slot].pending = None;
-        results
+                _ => read_mapped(&buffer, offset, bytes),
+            });
+            let results = results.collect();
+            drop(alive);
+            results
+        }
     }
 
     fn pending(&self, ticket: &ReadTicket) -> Result<&Pending, GpuError> {

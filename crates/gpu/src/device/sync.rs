@@ -1,17 +1,36 @@
-//! Blocking waits with a time limit: polling a device, and one look at a future that a poll has completed.
+//! What a device answers later, and the two ways to have it: to await it, which never blocks, and to wait for the device, with a
+//! time limit.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+use chiaro_graph::clock::Instant;
+use futures_intrusive::channel::shared::{OneshotBroadcastReceiver, oneshot_broadcast_channel};
 
 use crate::{Gpu, GpuError};
 
-/// The outcome of a `map_async` that was asked for and perhaps not answered yet.
-pub(crate) type MapAnswer = OneshotReceiver<Result<(), wgpu::BufferAsyncError>>;
+/// Whether something that the device was asked for went well; answered in a callback, during a poll or by a browser's event loop.
+/// Clones are of one answer (in one `Arc`, since a receiver that is dropped closes the channel for its clones).
+#[derive(Debug, Clone)]
+pub(crate) struct Answer(Arc<OneshotBroadcastReceiver<bool>>);
+
+impl Answer {
+    /// An answer, and what gives it.
+    pub(crate) fn new() -> (Answer, impl FnOnce(bool) + Send + 'static) {
+        let (sender, receiver) = oneshot_broadcast_channel();
+        // Fails only when nobody wants the answer any more.
+        (Answer(Arc::new(receiver)), move |good| drop(sender.send(good)))
+    }
+
+    /// The answer if it is there; one that will never come is a bad one.
+    pub(crate) fn now(&self) -> Option<bool> {
+        now_or_never(self.0.receive()).map(|given| given == Some(true))
+    }
+}
 
 /// The value of `future` if it is there without waiting.
 pub(crate) fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
@@ -21,14 +40,11 @@ pub(crate) fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// Asks for all of `buffer` to be mapped; the answer arrives during a later poll.
-pub(crate) fn map(buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> MapAnswer {
-    let (sender, receiver) = oneshot_channel();
-    buffer.map_async(mode, .., move |result| {
-        // Fails only when the receiver is gone, and then nobody wants the answer.
-        let _ = sender.send(result);
-    });
-    receiver
+/// Asks for all of `buffer` to be mapped.
+pub(crate) fn map(buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Answer {
+    let (answer, give) = Answer::new();
+    buffer.map_async(mode, .., move |result| give(result.is_ok()));
+    answer
 }
 
 impl Gpu {
@@ -36,13 +52,17 @@ impl Gpu {
     ///
     /// # Errors
     /// [`GpuError::Timeout`] after the device's time limit, which also gives the device up;
-    /// [`GpuError::DeviceLost`] or the first error that arrived meanwhile.
+    /// [`GpuError::DeviceLost`] or the first error that arrived meanwhile; [`GpuError::CannotWait`] in a browser.
     pub fn wait(&self, what: &str, submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
         self.check()?;
+        if cfg!(target_family = "wasm") {
+            return Err(GpuError::CannotWait { what: what.to_owned() });
+        }
+        self.counting().add_wait();
         let timeout = self.timeout();
         let waited = self.poll(wgpu::PollType::Wait { submission_index: submission, timeout: Some(timeout) });
         match waited {
-            Ok(()) => self.check(),
+            Ok(_) => self.check(),
             Err(wgpu::PollError::Timeout) => Err(self.give_up(what, timeout)),
             Err(error) => {
                 self.check()?;
@@ -56,34 +76,64 @@ impl Gpu {
         self.wait("all work", None)
     }
 
-    /// Waits for a mapping whose buffer is free once `submission` has finished.
-    pub(crate) fn wait_mapped(
-        &self,
-        what: &str,
-        answer: &MapAnswer,
-        submission: Option<wgpu::SubmissionIndex>,
-    ) -> Result<(), GpuError> {
-        let answered = match now_or_never(answer.receive()) {
-            Some(answered) => Some(answered),
-            None => {
-                self.wait(what, submission)?;
-                now_or_never(answer.receive())
-            }
-        };
-        self.mapped(what, answered.flatten())
+    /// When everything submitted so far has ended.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::wait`].
+    pub fn idle_async(&self) -> impl Future<Output = Result<(), GpuError>> + use<> {
+        let (gpu, done) = (self.clone(), self.done());
+        async move { gpu.answered("all work", done).await }
     }
 
-    /// Whether a mapping is complete, without waiting.
-    pub(crate) fn try_mapped(&self, what: &str, answer: &MapAnswer) -> Result<bool, GpuError> {
-        self.poll_once()?;
-        match now_or_never(answer.receive()) {
-            None => Ok(false),
-            Some(answered) => self.mapped(what, answered).map(|()| true),
+    /// The answer to whether everything submitted so far has ended.
+    pub(crate) fn done(&self) -> Answer {
+        let (answer, give) = Answer::new();
+        self.queue().on_submitted_work_done(move || give(true));
+        answer
+    }
+
+    /// Runs what awaits this device alone to its end, waiting for the device in between.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::wait`].
+    pub fn block_on<F: Future>(&self, what: &str, future: F) -> Result<F::Output, GpuError> {
+        let mut future = pin!(future);
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(value) => return Ok(value),
+                Poll::Pending => self.wait(what, None)?,
+            }
         }
     }
 
-    fn mapped(&self, what: &str, answer: Option<Result<(), wgpu::BufferAsyncError>>) -> Result<(), GpuError> {
-        if let Some(Ok(())) = answer {
+    /// Awaits a good answer. A native device answers only who asks: each look asks it, and has the task look again. In a browser
+    /// the event loop does both.
+    pub(crate) async fn answered(&self, what: &str, answer: Answer) -> Result<(), GpuError> {
+        let began = Instant::now();
+        let mut given = pin!(answer.0.receive());
+        poll_fn(|context| {
+            if let Err(error) = self.poll_once() {
+                return Poll::Ready(Err(error));
+            }
+            match given.as_mut().poll(context) {
+                Poll::Ready(given) => Poll::Ready(self.good(what, given == Some(true))),
+                Poll::Pending if began.elapsed() > self.timeout() => {
+                    Poll::Ready(Err(self.give_up(what, self.timeout())))
+                }
+                Poll::Pending => {
+                    if !cfg!(target_family = "wasm") {
+                        context.waker().wake_by_ref();
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// A bad answer as an error.
+    pub(crate) fn good(&self, what: &str, answer: bool) -> Result<(), GpuError> {
+        if answer {
             return Ok(());
         }
         // A mapping fails when the device is lost, and that is then the better explanation.
@@ -95,28 +145,46 @@ impl Gpu {
 /// The submissions that may still run: bounds how far the host runs ahead, and with it the memory in flight.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    submissions: VecDeque<wgpu::SubmissionIndex>,
+    submissions: VecDeque<(wgpu::SubmissionIndex, Answer)>,
 }
 
 /// Steps that may be in flight at once: one runs while the host records the next.
 pub(crate) const MAX_IN_FLIGHT: usize = 2;
 
 impl InFlight {
-    /// Waits for the oldest submissions until one more may be made.
-    pub(crate) fn wait_for_room(&mut self, gpu: &Gpu) -> Result<(), GpuError> {
-        while self.submissions.len() >= MAX_IN_FLIGHT {
-            let oldest = self.submissions.pop_front();
-            gpu.wait("a step", oldest)?;
+    /// The submission after which one more may be made, if one must end before.
+    pub(crate) fn before_the_next(&mut self) -> Option<(wgpu::SubmissionIndex, Answer)> {
+        while self.submissions.front().is_some_and(|(_, done)| done.now().is_some()) {
+            self.submissions.pop_front();
         }
-        Ok(())
+        let last = self.submissions.len().checked_sub(MAX_IN_FLIGHT)?;
+        self.submissions.get(last).cloned()
     }
 
-    pub(crate) fn push(&mut self, submission: wgpu::SubmissionIndex) {
-        self.submissions.push_back(submission);
+    pub(crate) fn push(&mut self, submission: wgpu::SubmissionIndex, done: Answer) {
+        self.submissions.push_back((submission, done));
     }
 }
 
 /// A time limit in seconds as shown in messages.
 pub(crate) fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_there_for_all_that_ask_and_one_that_cannot_come_is_a_bad_one() {
+        let (answer, give) = Answer::new();
+        let other = answer.clone();
+        assert_eq!(answer.now(), None);
+        drop(other);
+        give(true);
+        assert_eq!([answer.now(), answer.now(), answer.clone().now()], [Some(true); 3]);
+        let (answer, give) = Answer::new();
+        drop(give);
+        assert_eq!(answer.now(), Some(false));
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::device::buffer::{GpuBuffer, Role};
-use crate::device::sync::map;
+use crate::device::sync::{Answer, map};
 use crate::{Gpu, GpuError};
 
 /// The host-visible memory used at a time: larger copies go in parts.
@@ -39,13 +39,10 @@ impl Gpu {
             return Ok(());
         }
         let what = format!("the upload of '{}'", buffer.label());
-        let staging = self.buffer(&what, total.min(PART), Role::Upload)?;
         let mut done = 0;
         for part in bytes.chunks(PART as usize) {
-            if done > 0 {
-                let answer = map(staging.raw(), wgpu::MapMode::Write);
-                self.wait_mapped(&what, &answer, None)?;
-            }
+            // A new one for each part, mapped from the first: to have the last one back would be a wait.
+            let staging = self.buffer(&what, part.len() as u64, Role::Upload)?;
             write_mapped(&staging, 0, part)?;
             staging.raw().unmap();
             let mut encoder = self.encoder(&what)?;
@@ -63,31 +60,66 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::upload`], and [`GpuError::Timeout`] when the work before it does not end.
     pub fn download(&self, buffer: &GpuBuffer, offset: u64, bytes: u64) -> Result<Vec<u8>, GpuError> {
-        buffer.copy_length(offset, bytes)?;
-        let mut result = Vec::new();
-        if bytes == 0 {
-            return Ok(result);
-        }
         let what = format!("the download of '{}'", buffer.label());
-        let staging = match self.downloads().take(bytes.min(PART)) {
-            Some(staging) => staging,
-            None => self.buffer("download staging", bytes.min(PART), Role::Readback)?,
-        };
-        while (result.len() as u64) < bytes {
-            let done = result.len() as u64;
-            let part = (bytes - done).min(PART);
-            let length = buffer.copy_length(offset + done, part)?;
-            let mut encoder = self.encoder(&what)?;
-            encoder.copy_buffer_to_buffer(buffer.raw(), offset + done, staging.raw(), 0, Some(length));
-            let submission = self.submit(&what, encoder)?;
-            let answer = map(staging.raw(), wgpu::MapMode::Read);
-            self.wait_mapped(&what, &answer, Some(submission))?;
-            result.extend_from_slice(&read_mapped(&staging, 0, part)?);
-            staging.raw().unmap();
+        self.block_on(&what, self.download_async(buffer, offset, bytes))?
+    }
+
+    /// The same without a wait: the bytes as they are after everything submitted so far, whatever is submitted before they are
+    /// awaited.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::download`].
+    pub fn download_async(
+        &self,
+        buffer: &GpuBuffer,
+        offset: u64,
+        bytes: u64,
+    ) -> impl Future<Output = Result<Vec<u8>, GpuError>> + use<> {
+        let (gpu, what) = (self.clone(), format!("the download of '{}'", buffer.label()));
+        let parts = self.copied_out(&what, buffer, offset, bytes);
+        async move {
+            let mut result = Vec::new();
+            for (staging, length, mapped) in parts? {
+                gpu.answered(&what, mapped).await?;
+                result.extend_from_slice(&read_mapped(&staging, 0, length)?);
+                staging.raw().unmap();
+                gpu.downloads().keep(staging);
+            }
+            gpu.counting().add_download(bytes);
+            Ok(result)
         }
-        self.downloads().keep(staging);
-        self.counting().add_download(bytes);
-        Ok(result)
+    }
+
+    /// Submits the copy of a range to memory that the host reads, and asks for that memory: buffers, bytes of each, answers.
+    fn copied_out(
+        &self,
+        what: &str,
+        buffer: &GpuBuffer,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<Vec<(GpuBuffer, u64, Answer)>, GpuError> {
+        buffer.copy_length(offset, bytes)?;
+        if bytes == 0 {
+            return Ok(vec![]);
+        }
+        let mut encoder = self.encoder(what)?;
+        let mut parts = vec![];
+        for done in (0..bytes).step_by(PART as usize) {
+            let part = (bytes - done).min(PART);
+            let staging = match self.downloads().take(part) {
+                Some(staging) => staging,
+                None => self.buffer("download staging", part, Role::Readback)?,
+            };
+            let length = buffer.copy_length(offset + done, part)?;
+            encoder.copy_buffer_to_buffer(buffer.raw(), offset + done, staging.raw(), 0, Some(length));
+            parts.push((staging, part));
+        }
+        self.submit(what, encoder)?;
+        let mapped = |(staging, part): (GpuBuffer, u64)| {
+            let answer = map(staging.raw(), wgpu::MapMode::Read);
+            (staging, part, answer)
+        };
+        Ok(parts.into_iter().map(mapped).collect())
     }
 }
 

@@ -1,9 +1,10 @@
 //! A kernel that is measured alone, by the device's clock where it has one that makes sense.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chiaro_graph::Clock;
+use chiaro_graph::clock::Instant;
 
 use crate::device::timestamps::Timestamps;
 use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline, spread};

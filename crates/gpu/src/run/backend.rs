@@ -1,12 +1,13 @@
 //! The backend: graphs compiled to plans on one device, with arenas shared between them by name.
 
 use std::collections::{HashMap, HashSet};
+use std::future::Future;
 use std::time::Duration;
 
 use chiaro_graph::plan::{Fusions, Plan, PlanOptions};
 use chiaro_graph::{
-    ArenaInfo, Backend, BackendError, Call, DType, Graph, HalfPrecision, Peaks, PlanId, Profile, Stats, Tensor,
-    check_inputs,
+    ArenaInfo, Backend, BackendError, Call, DType, Graph, HalfPrecision, Later, Peaks, PlanId, PlanTable, Profile,
+    Stats, Tensor, check_inputs,
 };
 
 use crate::device::bytes::{tensor_bytes, tensor_from_bytes};
@@ -100,7 +101,7 @@ pub struct GpuBackend {
     options: BackendOptions,
     tuned: Tuned,
     arenas: HashMap<String, (ArenaInfo, GpuBuffer)>,
-    plans: Vec<Executor>,
+    plans: PlanTable<Executor>,
     start: AllocationCounter,
 }
 
@@ -110,7 +111,7 @@ impl GpuBackend {
         let variants = options.variants(gpu.summary());
         let start = gpu.counters();
         let tuned = Tuned::new(&gpu, variants, options.tuning).with_forced(options.forced);
-        GpuBackend { gpu, options, tuned, arenas: HashMap::new(), plans: vec![], start }
+        GpuBackend { gpu, options, tuned, arenas: HashMap::new(), plans: PlanTable::default(), start }
     }
 
     /// The device.
@@ -125,7 +126,7 @@ impl GpuBackend {
 
     /// Dispatches of one step of a compiled graph; 0 if there is no such graph.
     pub fn dispatches(&self, plan: PlanId) -> usize {
-        self.plans.get(plan.0).map_or(0, Executor::dispatches)
+        self.plans.get(plan).map_or(0, Executor::dispatches)
     }
 
     /// The kernels that a graph would be compiled to here, in order; nothing is compiled and nothing allocated, but for the
@@ -159,13 +160,21 @@ impl GpuBackend {
     }
 
     fn error(&self, error: GpuError) -> BackendError {
-        let device = self.gpu.summary().name.clone();
-        let detail = error.to_string();
-        match error {
-            GpuError::OutOfMemory { .. } => BackendError::OutOfMemory { device, detail },
-            GpuError::DeviceLost { .. } | GpuError::Timeout { .. } => BackendError::DeviceLost { device, detail },
-            _ => BackendError::Device { device, detail },
-        }
+        failed(&self.gpu, error)
+    }
+
+    /// What this device answers later, its errors as the contract has them.
+    fn later<T: 'static>(
+        &self,
+        answer: Result<impl Future<Output = Result<T, GpuError>> + 'static, BackendError>,
+    ) -> Later<T> {
+        let gpu = self.gpu.clone();
+        Box::pin(async move { answer?.await.map_err(|error| failed(&gpu, error)) })
+    }
+
+    /// Waits for what is answered later.
+    fn waited<T>(&self, what: &str, later: Later<T>) -> Result<T, BackendError> {
+        self.gpu.block_on(what, later).map_err(|error| self.error(error))?
     }
 
     fn check_memory(&self, plan: &Plan) -> Result<(), BackendError> {
@@ -199,9 +208,15 @@ impl GpuBackend {
     fn arena(&self, name: &str) -> Result<&(ArenaInfo, GpuBuffer), BackendError> {
         self.arenas.get(name).ok_or_else(|| BackendError::Unknown(format!("arena {name:?}")))
     }
+}
 
-    fn plan(&mut self, plan: PlanId) -> Result<&mut Executor, BackendError> {
-        self.plans.get_mut(plan.0).ok_or_else(|| BackendError::Unknown(format!("{plan:?}")))
+fn failed(gpu: &Gpu, error: GpuError) -> BackendError {
+    let device = gpu.summary().name.clone();
+    let detail = error.to_string();
+    match error {
+        GpuError::OutOfMemory { .. } => BackendError::OutOfMemory { device, detail },
+        GpuError::DeviceLost { .. } | GpuError::Timeout { .. } => BackendError::DeviceLost { device, detail },
+        _ => BackendError::Device { device, detail },
     }
 }
 
@@ -230,22 +245,45 @@ impl Backend for GpuBackend {
             // Whoever tries again with less must find the memory.
             self.arenas.retain(|name, _| held.contains(name));
         }
-        self.plans.push(made?);
+        let plan = self.plans.add(graph, made?);
         self.gpu.keep_pipelines();
-        Ok(PlanId(self.plans.len() - 1))
+        Ok(plan)
+    }
+
+    fn compile_async(&mut self, graph: &Graph) -> Later<PlanId> {
+        let (made, gpu) = (self.compile(graph), self.gpu.clone());
+        self.later(made.map(|plan| async move { gpu.settled().await.map(|()| plan) }))
     }
 
     fn run(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
-        let executor = self.plan(plan)?;
+        // What does not fit is said before the wait.
+        let executor = self.plans.get_mut(plan)?;
         check_inputs(&executor.inputs, inputs)?;
-        let ran = executor.run(inputs);
+        let ran = executor.turn().and_then(|()| executor.submit(inputs));
         ran.map_err(|e| self.error(e))
     }
 
+    fn submit(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<(), BackendError> {
+        let executor = self.plans.get_mut(plan)?;
+        check_inputs(&executor.inputs, inputs)?;
+        let ran = executor.submit(inputs);
+        ran.map_err(|e| self.error(e))
+    }
+
+    fn turn_async(&mut self, plan: PlanId) -> Later<()> {
+        let turn = self.plans.get_mut(plan).map(Executor::turn_async);
+        self.later(turn)
+    }
+
     fn read(&mut self, plan: PlanId, output: usize) -> Result<Tensor, BackendError> {
-        let read = self.plan(plan)?.read(output);
+        let later = self.read_async(plan, output);
+        self.waited("a result", later)
+    }
+
+    fn read_async(&mut self, plan: PlanId, output: usize) -> Later<Tensor> {
         let unknown = || BackendError::Unknown(format!("output {output} of {plan:?}, or no step was run"));
-        read.map_err(|e| self.error(e))?.ok_or_else(unknown)
+        let read = self.plans.get(plan).and_then(|executor| executor.read_async(output).ok_or_else(unknown));
+        self.later(read)
     }
 
     fn write_arena(&mut self, name: &str, values: &Tensor) -> Result<(), BackendError> {
@@ -272,10 +310,33 @@ impl Backend for GpuBackend {
     }
 
     fn read_arena(&mut self, name: &str) -> Result<Tensor, BackendError> {
-        let (info, buffer) = self.arena(name)?;
-        let bytes = self.gpu.download(buffer, 0, buffer.bytes()).map_err(|e| self.error(e))?;
-        tensor_from_bytes(&[info.len], info.dtype, &bytes)
-            .ok_or_else(|| BackendError::Unknown(format!("size of arena {name:?}")))
+        let later = self.read_arena_async(name);
+        self.waited("an arena", later)
+    }
+
+    fn read_arena_async(&mut self, name: &str) -> Later<Tensor> {
+        let read = self.arena(name).map(|(info, buffer)| {
+            let (len, dtype, name) = (info.len, info.dtype, name.to_owned());
+            let bytes = self.gpu.download_async(buffer, 0, buffer.bytes());
+            async move {
+                let bytes = bytes.await?;
+                tensor_from_bytes(&[len], dtype, &bytes).ok_or_else(|| GpuError::Validation {
+                    what: format!("the arena {name:?}"),
+                    message: format!("{} bytes are not {len} elements of {dtype}", bytes.len()),
+                })
+            }
+        });
+        self.later(read)
+    }
+
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.plans.take(plan).map(|_| ())
+    }
+
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.plans.check_free(name)?;
+        let unknown = || BackendError::Unknown(format!("arena {name:?}"));
+        self.arenas.remove(name).map(|_| ()).ok_or_else(unknown)
     }
 
     fn stats(&self) -> Stats {
@@ -294,16 +355,20 @@ impl Backend for GpuBackend {
         self.gpu.wait_idle().map_err(|e| self.error(e))
     }
 
+    fn wait_async(&mut self) -> Later<()> {
+        self.later(Ok(self.gpu.idle_async()))
+    }
+
     fn calls(&self, plan: PlanId) -> Result<Vec<Call>, BackendError> {
-        let executor = self.plans.get(plan.0).ok_or_else(|| BackendError::Unknown(format!("{plan:?}")))?;
+        let executor = self.plans.get(plan)?;
         Ok(executor.calls().cloned().collect())
     }
 
     fn profile(&mut self, plan: PlanId, inputs: &[Tensor]) -> Result<Profile, BackendError> {
         let gpu = self.gpu.clone();
-        let executor = self.plan(plan)?;
+        let executor = self.plans.get_mut(plan)?;
         check_inputs(&executor.inputs, inputs)?;
-        let profiled = executor.profile(&gpu, inputs);
+        let profiled = executor.turn().and_then(|()| executor.profile(&gpu, inputs));
         profiled.map_err(|e| self.error(e))
     }
 

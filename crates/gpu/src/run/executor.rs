@@ -1,6 +1,7 @@
 //! A plan on a device: its buffers, pipelines and bind groups made once, then step after step in one submission each.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 
 use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as PlanStep};
@@ -49,8 +50,6 @@ pub(crate) struct Executor {
     /// Outputs travel with their step.
     small: bool,
     ticket: Option<ReadTicket>,
-    /// Outputs of the last step, once read.
-    results: Option<Vec<Vec<u8>>>,
     has_run: bool,
 }
 
@@ -83,7 +82,6 @@ impl Executor {
             queue,
             small,
             ticket: None,
-            results: None,
             has_run: false,
         })
     }
@@ -103,8 +101,18 @@ impl Executor {
         self.queue.times()
     }
 
+    /// Waits until one more step is to be submitted.
+    pub fn turn(&mut self) -> Result<(), GpuError> {
+        self.queue.turn()
+    }
+
+    /// When one more step is to be submitted.
+    pub fn turn_async(&mut self) -> impl Future<Output = Result<(), GpuError>> + use<> {
+        self.queue.turn_async()
+    }
+
     /// Submits one step. `inputs` fit what the graph declares.
-    pub fn run(&mut self, inputs: &[Tensor]) -> Result<(), GpuError> {
+    pub fn submit(&mut self, inputs: &[Tensor]) -> Result<(), GpuError> {
         self.step(inputs, |step, commands| {
             step.pass("step", |pass| commands.iter().try_for_each(|command| command.record(pass)))
         })
@@ -117,7 +125,6 @@ impl Executor {
         kernels: impl FnOnce(&mut Step<'_>, &[Command]) -> Result<(), GpuError>,
     ) -> Result<(), GpuError> {
         self.ticket = None;
-        self.results = None;
         let mut step = self.queue.begin()?;
         for (tensor, buffer) in inputs.iter().zip(&self.input_buffers) {
             if let Some(buffer) = buffer {
@@ -136,24 +143,24 @@ impl Executor {
         Ok(())
     }
 
-    /// An output of the last step; `None` if there is none of this number or no step was run.
-    pub fn read(&mut self, output: usize) -> Result<Option<Tensor>, GpuError> {
-        let Some((info, buffer)) = self.outputs.get(output).filter(|_| self.has_run) else {
-            return Ok(None);
-        };
-        if let Some(ticket) = self.ticket.take() {
-            self.results = Some(self.queue.read(ticket)?);
-        }
+    /// An output of the last step, as it is now; `None` if there is none of this number or no step was run.
+    pub fn read_async(&self, output: usize) -> Option<impl Future<Output = Result<Tensor, GpuError>> + use<>> {
+        let (info, buffer) = self.outputs.get(output).filter(|_| self.has_run)?;
         let (offset, bytes) = range(info);
-        let downloaded;
-        let data = match &self.results {
-            Some(results) => &results[output],
-            None => {
-                downloaded = self.gpu.download(buffer, offset, bytes)?;
-                &downloaded
-            }
-        };
-        Ok(tensor_from_bytes(&info.shape, info.dtype, data))
+        let (shape, dtype) = (info.shape.clone(), info.dtype);
+        let sent = self.ticket.as_ref().map(|ticket| self.queue.piece_async(ticket, output));
+        let asked = sent.is_none().then(|| self.gpu.download_async(buffer, offset, bytes));
+        Some(async move {
+            let data = match (sent, asked) {
+                (Some(sent), _) => sent.await?,
+                (None, Some(asked)) => asked.await?,
+                (None, None) => vec![],
+            };
+            tensor_from_bytes(&shape, dtype, &data).ok_or_else(|| GpuError::Validation {
+                what: format!("output {output}"),
+                message: format!("{} bytes are no {dtype} tensor of {shape:?}", data.len()),
+            })
+        })
     }
 }
 

@@ -1,7 +1,6 @@
 //! One step with a timestamp before and after each kernel: a pass a dispatch, for this run alone.
 
-use std::time::Instant;
-
+use chiaro_graph::clock::Instant;
 use chiaro_graph::plan::{Access, Operand, Step as PlanStep};
 use chiaro_graph::{Call, CallTime, Clock, HostTime, Profile, Tensor};
 

@@ -1,6 +1,8 @@
-//! Steps: uploads, dispatches and readbacks in one encoder and one submission, at most two of them in flight.
+//! Steps: uploads, dispatches and readbacks in one encoder and one submission; whoever takes turns has at most two of them in flight.
 
-use std::time::Instant;
+use std::future::Future;
+
+use chiaro_graph::clock::Instant;
 
 use crate::device::buffer::GpuBuffer;
 use crate::device::encode::Pass;
@@ -53,13 +55,37 @@ impl StepQueue {
         })
     }
 
-    /// Begins a step; waits for the oldest one where two are in flight.
+    /// Waits until fewer than two steps are in flight.
     ///
     /// # Errors
-    /// [`GpuError::Timeout`], [`GpuError::DeviceLost`], or the first error of the steps before.
+    /// Those of [`Gpu::wait`].
+    pub fn turn(&mut self) -> Result<(), GpuError> {
+        match self.in_flight.before_the_next() {
+            Some((submission, _)) => self.gpu.wait("a step", Some(submission)),
+            None => Ok(()),
+        }
+    }
+
+    /// When fewer than two steps are in flight.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::wait`].
+    pub fn turn_async(&mut self) -> impl Future<Output = Result<(), GpuError>> + use<> {
+        let (gpu, before) = (self.gpu.clone(), self.in_flight.before_the_next());
+        async move {
+            match before {
+                Some((_, done)) => gpu.answered("a step", done).await,
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// Begins a step, whatever is in flight: out of turn, it needs memory of its own for what it uploads.
+    ///
+    /// # Errors
+    /// [`GpuError::DeviceLost`], the first error of the steps before, or those of [`Gpu::storage_buffer`].
     pub fn begin(&mut self) -> Result<Step<'_>, GpuError> {
         self.gpu.poll_once()?;
-        self.in_flight.wait_for_room(&self.gpu)?;
         self.uploads.begin(&self.gpu)?;
         let encoder = self.gpu.encoder("step")?;
         Ok(Step { queue: self, encoder, collecting: None, began: Instant::now(), recording: None })
@@ -83,9 +109,21 @@ impl StepQueue {
     /// # Errors
     /// [`GpuError::Timeout`], [`GpuError::DeviceLost`]; [`GpuError::Validation`] for a ticket of another queue.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is used once")]
-    pub fn read(&mut self, ticket: ReadTicket) -> Result<Vec<Vec<u8>>, GpuError> {
-        self.gpu.poll_once()?;
-        self.readbacks.read(&self.gpu, &ticket)
+    pub fn read(&self, ticket: ReadTicket) -> Result<Vec<Vec<u8>>, GpuError> {
+        self.gpu.block_on("a step's results", self.readbacks.read_async(&self.gpu, &ticket, None))?
+    }
+
+    /// One of the results of a step, without a wait; the ticket is good for the others.
+    ///
+    /// # Errors
+    /// Those of [`StepQueue::read`].
+    pub(crate) fn piece_async(
+        &self,
+        ticket: &ReadTicket,
+        piece: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, GpuError>> + use<> {
+        let all = self.readbacks.read_async(&self.gpu, ticket, Some(piece));
+        async move { Ok(all.await?.into_iter().flatten().collect()) }
     }
 }
 
@@ -144,7 +182,7 @@ impl Step<'_> {
         copied
     }
 
-    /// Submits the step, all of it in one submission. Returns a ticket where it reads something back.
+    /// Submits the step, all of it in one submission, and does not wait for it. Returns a ticket where it reads something back.
     ///
     /// # Errors
     /// [`GpuError::Validation`] when a command was wrong, [`GpuError::OutOfMemory`], [`GpuError::DeviceLost`].
@@ -153,13 +191,13 @@ impl Step<'_> {
         let recording = recording.unwrap_or_else(Instant::now);
         queue.uploads.unmap();
         let submitted = submit(&queue.gpu, encoder);
-        queue.uploads.advance(submitted.as_ref().ok().map(|(submission, _)| submission.clone()));
+        queue.uploads.give_back();
         let (submission, [recorded, submitting, submitted]) = submitted?;
         let times = HostTimes { began, recording, recorded, submitting, submitted };
         queue.gpu.counting().add_encode_nanoseconds(times.encode_nanoseconds());
         queue.times = Some(times);
-        queue.in_flight.push(submission.clone());
-        Ok(collecting.map(|collecting| queue.readbacks.submitted(collecting, submission)))
+        queue.in_flight.push(submission, queue.gpu.done());
+        Ok(collecting.map(|collecting| queue.readbacks.submitted(collecting)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! How long dispatches take: by the device's own timestamps where it has them, else by the wall clock.
 
-use std::time::Instant;
+use chiaro_graph::clock::Instant;
 
 use super::trial::Ready;
 use crate::device::timestamps::Timestamps;

@@ -7,7 +7,7 @@ use chiaro_shaders::Tile;
 use serde::{Deserialize, Serialize};
 
 use super::proof::Proofs;
-use crate::device::cache;
+use crate::device::{cache, files};
 use crate::kernels::Choice;
 use crate::{Gpu, Notes};
 
@@ -67,7 +67,7 @@ impl TuneFile {
             notes.add(format!("tuned choices are ignored: {}: {reason}", self.path.display()));
             Known::default()
         };
-        match cache::read(&self.path) {
+        match files::read(&self.path) {
             Ok(None) => Known::default(),
             Ok(Some(bytes)) => self.parse(&bytes).unwrap_or_else(|reason| ignored(&reason)),
             // Where not even the folder can be, saving says so.
@@ -121,7 +121,7 @@ impl TuneFile {
         };
         let written = serde_json::to_vec_pretty(&contents)
             .map_err(std::io::Error::from)
-            .and_then(|bytes| cache::write(&self.path, &bytes));
+            .and_then(|bytes| files::write(&self.path, &bytes));
         if let Err(error) = written {
             notes.add(format!("tuned choices are not kept for the next start: {}: {error}", self.path.display()));
         }

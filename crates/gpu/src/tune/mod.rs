@@ -35,7 +35,7 @@ pub use search::Outcome;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tuning {
     /// [`Tuning::Search`] for two seconds a plan on a GPU. [`Tuning::Kept`] on a software device, where every variant costs
-    /// tenths of a second to compile.
+    /// tenths of a second to compile, and in a browser, where nothing can wait for a trial.
     #[default]
     Auto,
     /// From shapes alone: the same variants on every start and on every device of a kind.
@@ -70,7 +70,7 @@ impl Tuned {
     /// What the cache folder of the device knows, as far as `tuning` wants it.
     pub fn new(gpu: &Gpu, base: Variants, tuning: Tuning) -> Tuned {
         let tuning = match tuning {
-            Tuning::Auto if gpu.summary().kind == AdapterKind::Software => Tuning::Kept,
+            Tuning::Auto if gpu.summary().kind == AdapterKind::Software || cfg!(target_family = "wasm") => Tuning::Kept,
             Tuning::Auto => Tuning::Search(BRIEF),
             other => other,
         };

@@ -1,9 +1,9 @@
 //! The search: steps in the order of their work, variants of each until the time is up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use chiaro_graph::clock::Instant;
 use chiaro_graph::plan::Step;
 
 use super::candidates;
@@ -13,6 +13,7 @@ use super::experience::Experience;
 use super::found::Found;
 use super::trial::Trial;
 use super::{Tuned, fits, key};
+use crate::device::threads;
 use crate::kernels::{self, Choice, Dispatch};
 use crate::{Gpu, GpuError};
 
@@ -138,7 +139,7 @@ impl Tuned {
         let plain = Choice::default();
         self.consider(&mut found, step, &[plain])?;
         let order = experience.promising(&step.kernel, all);
-        let chunk = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let chunk = threads::processors();
         for some in order.chunks(chunk) {
             if deadline.passed() || found.seconds_of(plain) < negligible {
                 break;

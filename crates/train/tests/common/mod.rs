@@ -105,6 +105,14 @@ impl Backend for Scripted {
         Ok(Tensor::f32(real.shape().to_vec(), values).expect("as many"))
     }
 
+    fn release_plan(&mut self, plan: PlanId) -> Result<(), BackendError> {
+        self.cpu.release_plan(plan)
+    }
+
+    fn release_arena(&mut self, name: &str) -> Result<(), BackendError> {
+        self.cpu.release_arena(name)
+    }
+
     fn stats(&self) -> Stats {
         self.cpu.stats()
     }
