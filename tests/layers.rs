@@ -144,7 +144,7 @@ impl Case {
         };
         let mut slope = along(&gradients[0], &signs(self.x.to_f64().len(), 11));
         let len = self.params.as_ref().map_or(0, |p| p.to_f64().len());
-        let own = self.graph.states().iter().filter(|s| self.graph.arenas()[s.arena.0].name == PARAMS);
+        let own = self.graph.states().iter().filter(|s| self.graph.arenas()[s.arena.index()].name == PARAMS);
         for (gradient, state) in gradients[1..].iter().zip(own) {
             slope += along(gradient, &signs(len, 12)[state.offset..]);
         }

@@ -70,7 +70,7 @@ fn record(
     let shape = vec![1; graph.shape(result).len()];
     let first = graph.slice(result, &vec![0; shape.len()], &shape, &vec![1; shape.len()])?;
     graph.output("first", first)?;
-    let mut flat = vec![0.0; graph.arenas()[arena.0].len];
+    let mut flat = vec![0.0; graph.arenas()[arena.index()].len];
     for (name, _, values) in operands {
         let state = graph.states().iter().find(|s| s.name == name).context("a state of the arena")?;
         flat[state.offset..state.offset + values.len()].copy_from_slice(&values);

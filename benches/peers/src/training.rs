@@ -102,7 +102,7 @@ fn parameters(step: &TrainStep, network: &Network) -> Result<Tensor> {
     let len = step.graph.arenas().iter().find(|a| a.name == PARAMS).map_or(0, |a| a.len);
     let (mut flat, mut stream) = (vec![0.0f32; len], 0);
     for declared in &step.declarations.parameters {
-        let state = &step.graph.states()[declared.state.0];
+        let state = &step.graph.states()[declared.state.index()];
         let place = &mut flat[state.offset..state.offset + count(&state.shape)];
         let fan = match state.shape[..] {
             [_, kh, kw, channels] => [channels, kh, kw],

@@ -114,7 +114,7 @@ fn optimizer(name: &str, optimizer: impl Into<Optimizers>) -> Result<Workload> {
     let mut resident = Resident::default();
     resident.operand(PARAMS, &[PARAMETERS], DType::F32)?;
     let params = resident.graph.arena(PARAMS, DType::F32)?;
-    let len = resident.graph.arenas()[params.0].len;
+    let len = resident.graph.arenas()[params.index()].len;
     let gradient = resident.operand("gradient", &[len], DType::F32)?;
     let hyper = resident.operand("hyper", &[optimizer.hyper_len()], DType::F32)?;
     optimizer.apply(&mut resident.graph, params, gradient, hyper, None)?;

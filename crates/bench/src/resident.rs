@@ -25,7 +25,7 @@ impl Resident {
     fn state(&mut self, name: &str, shape: &[usize], dtype: DType, below: Option<usize>) -> Result<Var> {
         let arena = self.graph.arena(name, dtype)?;
         let state = self.graph.state(arena, name, shape)?;
-        let len = self.graph.arenas()[arena.0].len;
+        let len = self.graph.arenas()[arena.index()].len;
         self.arenas.push(Arena { name: name.to_string(), len, dtype, below });
         self.graph.state_value(state)
     }

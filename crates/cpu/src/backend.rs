@@ -175,10 +175,10 @@ impl Cpu {
         let mut blocks = vec![];
         for buffer in &plan.buffers {
             blocks.push(match buffer.kind {
-                BufferKind::Arena(id) => self.arena(&graph.arenas()[id.0])?,
+                BufferKind::Arena(id) => self.arena(&graph.arenas()[id.index()])?,
                 BufferKind::Constant(id) => {
                     let block = self.allocate(buffer.bytes)?;
-                    write(block.region(0, buffer.bytes), &graph.constants()[id.0]);
+                    write(block.region(0, buffer.bytes), &graph.constants()[id.index()]);
                     block
                 }
                 _ => self.allocate(buffer.bytes)?,

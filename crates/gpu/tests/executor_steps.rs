@@ -80,7 +80,7 @@ fn start(g: &Graph, backend: &mut dyn Backend) {
     let arena = &g.arenas()[0];
     let mut values = vec![0.0f32; arena.len];
     for (i, &id) in arena.states.iter().enumerate() {
-        let info = &g.states()[id.0];
+        let info = &g.states()[id.index()];
         let fan_in: usize = info.shape[1..].iter().product();
         let drawn = draw(100 + i as u32, &info.shape, (2.0 / fan_in as f32).sqrt());
         let one = info.name.ends_with("scale");

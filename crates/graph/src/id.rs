@@ -53,7 +53,14 @@ macro_rules! id {
     ($(#[$doc:meta])* $Id:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $Id(pub usize, pub(crate) Tag);
+        pub struct $Id(pub(crate) usize, pub(crate) Tag);
+
+        impl $Id {
+            /// Its place among those of the graph.
+            pub fn index(self) -> usize {
+                self.0
+            }
+        }
 
         impl fmt::Debug for $Id {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -30,7 +30,7 @@ fn training_graph() -> Graph {
     let w = g.state_value(w).unwrap();
     let logits = g.linear(y, w, None).unwrap();
     let loss = g.cross_entropy(logits, t, &Default::default()).unwrap();
-    let states = g.arenas()[arena.0].states.clone();
+    let states = g.arenas()[arena.index()].states.clone();
     let values: Vec<Var> = states.iter().map(|&s| g.state_value(s).unwrap()).collect();
     let grads = g.grad(loss, None, &values).unwrap();
     let pairs: Vec<_> = states.into_iter().zip(grads).collect();

@@ -21,13 +21,13 @@ pub fn arena_id(graph: &Graph, name: &str) -> Option<ArenaId> {
 pub fn arenas_saved(graph: &Graph, saved: Saved) -> impl Iterator<Item = (&ArenaInfo, &ArenaInfo)> {
     let layout = |arena: &'_ ArenaInfo| arena.like.map_or_else(|| arena_id(graph, &arena.name), Some);
     let own = graph.arenas().iter().filter(move |arena| arena.role.saved() == saved);
-    own.filter_map(move |arena| Some((arena, &graph.arenas()[layout(arena)?.0])))
+    own.filter_map(move |arena| Some((arena, &graph.arenas()[layout(arena)?.index()])))
 }
 
 fn states<'g>(graph: &'g Graph, name: &str) -> Result<(usize, Vec<&'g StateInfo>)> {
     let id = arena_id(graph, name).ok_or_else(|| NnError::Arena(format!("the graph has no arena {name:?}")))?;
-    let arena = &graph.arenas()[id.0];
-    Ok((arena.len, arena.states.iter().map(|s| &graph.states()[s.0]).collect()))
+    let arena = &graph.arenas()[id.index()];
+    Ok((arena.len, arena.states.iter().map(|s| &graph.states()[s.index()]).collect()))
 }
 
 /// The states of the arena `layout` by name, taken from a flat f32 vector of that layout: the arena itself, gradients, or an

@@ -277,7 +277,11 @@ pub(crate) fn place(graph: &mut Graph, declared: &Declared, kind: StateKind) -> 
         let arena = graph.arena(name, DType::F32)?;
         graph.describe_arena(arena, role, Initial::Drawn)?;
         let state = match graph.find_state(&known.name) {
-            Some(id) if graph.states()[id.0].shape == known.shape && graph.states()[id.0].arena == arena => id,
+            Some(id)
+                if graph.states()[id.index()].shape == known.shape && graph.states()[id.index()].arena == arena =>
+            {
+                id
+            }
             Some(_) => return Err(GraphError::DuplicateName(known.name.clone())),
             None => graph.state(arena, &known.name, &known.shape)?,
         };

@@ -147,10 +147,10 @@ fn box_muller([a, b, c, d]: [f64; 4]) -> [f64; 4] {
 
 /// The flat initial vector of an arena from its declared states; padding is zero.
 pub fn initial_arena(graph: &Graph, declared: &[Declaration], seed: u64) -> Tensor {
-    let len = declared.first().map_or(0, |d| graph.arenas()[graph.states()[d.state.0].arena.0].len);
+    let len = declared.first().map_or(0, |d| graph.arenas()[graph.states()[d.state.index()].arena.index()].len);
     let mut flat = vec![0.0; len];
     for (index, declaration) in declared.iter().enumerate() {
-        let state = &graph.states()[declaration.state.0];
+        let state = &graph.states()[declaration.state.index()];
         let values = declaration.init.values(&state.shape, seed, index as u32);
         flat[state.offset..state.offset + values.len()].copy_from_slice(&values);
     }

@@ -127,7 +127,7 @@ impl Scaling {
         let more = graph.map_scalars(Elementwise::Add, skipped, &[1.0])?;
         let new_skipped = graph.where_(good, skipped, more)?;
         let arena = graph.arena(LOSS_SCALE, DType::F32)?;
-        let position = graph.iota(graph.arenas()[arena.0].len)?;
+        let position = graph.iota(graph.arenas()[arena.index()].len)?;
         let mut new = zero;
         for (i, value) in [new_scale, new_run, new_skipped].into_iter().enumerate() {
             let here = graph.map_scalars(Elementwise::Equal, position, &[i as f64])?;

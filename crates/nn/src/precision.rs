@@ -83,7 +83,7 @@ impl HalfWeights {
         if let Some(taken) = self.taken.iter().find(|t| t.state == state) {
             return Ok(taken.value);
         }
-        let info = graph.states()[state.0].clone();
+        let info = graph.states()[state.index()].clone();
         let flat = graph.narrow(self.copy, 0, info.offset, info.offset + count(&info.shape))?;
         let value = graph.reshape(flat, &info.shape)?;
         self.taken.push(HalfWeight { state, value });

@@ -19,7 +19,7 @@ pub(crate) struct Running(Vec<RunningUpdate>);
 impl Running {
     pub fn add(&mut self, graph: &Graph, update: RunningUpdate) -> Result<()> {
         if self.0.iter().any(|u| u.state == update.state) {
-            return Err(GraphError::DuplicateName(format!("update of {}", graph.states()[update.state.0].name)));
+            return Err(GraphError::DuplicateName(format!("update of {}", graph.states()[update.state.index()].name)));
         }
         self.0.push(update);
         Ok(())
@@ -51,7 +51,7 @@ impl Running {
     /// `(1 - momentum) old`, with one number where all layers agree.
     fn kept_share(&self, graph: &mut Graph, arena: ArenaId, old: Var) -> Result<Var> {
         let first = self.0[0].momentum;
-        let complete = self.0.len() == graph.arenas()[arena.0].states.len();
+        let complete = self.0.len() == graph.arenas()[arena.index()].states.len();
         if complete && self.0.iter().all(|u| u.momentum == first) {
             return graph.map_scalars(Elementwise::Mul, old, &[1.0 - first]);
         }
@@ -61,9 +61,9 @@ impl Running {
     }
 
     fn per_element(&self, graph: &Graph, arena: ArenaId, other: f64, f: impl Fn(&RunningUpdate) -> f64) -> Tensor {
-        let mut flat = vec![other as f32; graph.arenas()[arena.0].len];
+        let mut flat = vec![other as f32; graph.arenas()[arena.index()].len];
         for update in &self.0 {
-            let state = &graph.states()[update.state.0];
+            let state = &graph.states()[update.state.index()];
             flat[state.offset..state.offset + count(&state.shape)].fill(f(update) as f32);
         }
         vector(flat)

@@ -55,8 +55,8 @@ pub(super) fn expect(question: &Question, pairs: usize, seed: u64) -> Option<Vec
 fn assign(g: &Graph, values: &[Value], lanes: &mut Lanes) {
     for (target, v) in g.assignments() {
         let (arena, offset) = match target {
-            Target::Arena(a) => (&g.arenas()[a.0], 0),
-            Target::State(s) => (&g.arenas()[g.states()[s.0].arena.0], g.states()[s.0].offset),
+            Target::Arena(a) => (&g.arenas()[a.index()], 0),
+            Target::State(s) => (&g.arenas()[g.states()[s.index()].arena.index()], g.states()[s.index()].offset),
         };
         let Some(old) = lanes.arenas.get_mut(&arena.name) else { continue };
         let new = &values[v.index()];

@@ -55,12 +55,12 @@ impl Lanes {
     pub fn node(&self, g: &Graph, i: usize, before: &[Value], inputs: &[Tensor], run: usize) -> Option<Value> {
         let node = &g.nodes()[i];
         match &node.op {
-            Op::Input(id) => Some(Value::exact(inputs[id.0].to_f64())),
-            Op::Arena(id) => self.arenas.get(&g.arenas()[id.0].name).cloned(),
+            Op::Input(id) => Some(Value::exact(inputs[id.index()].to_f64())),
+            Op::Arena(id) => self.arenas.get(&g.arenas()[id.index()].name).cloned(),
             Op::State(id) => {
-                let info = &g.states()[id.0];
+                let info = &g.states()[id.index()];
                 let end = info.offset + info.shape.iter().product::<usize>();
-                let arena = self.arenas.get(&g.arenas()[info.arena.0].name)?;
+                let arena = self.arenas.get(&g.arenas()[info.arena.index()].name)?;
                 let part = |v: &Vec<f64>| v[info.offset..end].to_vec();
                 Some(Value { base: part(&arena.base), lanes: arena.lanes.iter().map(part).collect() })
             }

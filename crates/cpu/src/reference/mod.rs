@@ -96,10 +96,10 @@ impl Reference {
         let assigned: Vec<_> = plan.graph.assignments().iter().map(|&(target, v)| (target, read(v))).collect();
         for (target, new) in assigned {
             let (info, offset) = match target {
-                Target::Arena(a) => (&plan.graph.arenas()[a.0], 0),
+                Target::Arena(a) => (&plan.graph.arenas()[a.index()], 0),
                 Target::State(s) => {
-                    let state = &plan.graph.states()[s.0];
-                    (&plan.graph.arenas()[state.arena.0], state.offset)
+                    let state = &plan.graph.states()[s.index()];
+                    (&plan.graph.arenas()[state.arena.index()], state.offset)
                 }
             };
             let arena = arenas.get_mut(&info.name).ok_or_else(|| unknown_arena(&info.name))?;
@@ -237,7 +237,7 @@ fn step(
 ) -> Result<Vec<Vec<f64>>, BackendError> {
     let graph = &plan.graph;
     let arena = |id: chiaro_graph::ArenaId| {
-        let name = &graph.arenas()[id.0].name;
+        let name = &graph.arenas()[id.index()].name;
         arenas.get(name).map(|a| &a.values).ok_or_else(|| unknown_arena(name))
     };
     let mut values: Vec<Vec<f64>> = vec![vec![]; graph.nodes().len()];
@@ -247,10 +247,10 @@ fn step(
         }
         let operands: Vec<Value<'_>> = node.inputs.iter().map(|&v| operand(graph, &values, v)).collect();
         let computed = match &node.op {
-            Op::Input(id) => Some(inputs[id.0].clone()),
+            Op::Input(id) => Some(inputs[id.index()].clone()),
             Op::Arena(id) => Some(arena(*id)?.clone()),
             Op::State(id) => {
-                let info = &graph.states()[id.0];
+                let info = &graph.states()[id.index()];
                 let count: usize = info.shape.iter().product();
                 Some(arena(info.arena)?[info.offset..info.offset + count].to_vec())
             }

@@ -55,7 +55,7 @@ pub(super) fn concat(parts: &[Value<'_>], axis: usize, shape: &[usize]) -> Vec<f
 pub(super) fn pack(graph: &Graph, states: &[StateId], parts: &[Value<'_>], shape: &[usize]) -> Vec<f64> {
     let mut out = vec![0.0; shape[0]];
     for (state, part) in states.iter().zip(parts) {
-        let offset = graph.states()[state.0].offset;
+        let offset = graph.states()[state.index()].offset;
         out[offset..offset + part.data.len()].copy_from_slice(part.data);
     }
     out

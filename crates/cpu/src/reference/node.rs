@@ -11,7 +11,7 @@ pub(super) fn compute(graph: &Graph, node: &Node, operands: &[Value<'_>]) -> Opt
     Some(match &node.op {
         Op::Input(_) | Op::State(_) | Op::Arena(_) => return None,
         Op::Scalar(s) => vec![s.value],
-        Op::Constant(id) => graph.constants()[id.0].to_f64(),
+        Op::Constant(id) => graph.constants()[id.index()].to_f64(),
         Op::Iota => (0..shape[0]).map(|i| i as f64).collect(),
         Op::Random { kind, salt } => random::random(*kind, *salt, a(0), shape.iter().product()),
         Op::Map(op) => elementwise::map(*op, operands),

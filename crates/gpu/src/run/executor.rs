@@ -178,21 +178,21 @@ fn buffer(
 ) -> Result<GpuBuffer, GpuError> {
     let buffer = &plan.buffers[number];
     let label = match buffer.kind {
-        BufferKind::Input(id) => format!("input {}", graph.inputs()[id.0].name),
-        BufferKind::Arena(id) => format!("arena {}", graph.arenas()[id.0].name),
+        BufferKind::Input(id) => format!("input {}", graph.inputs()[id.index()].name),
+        BufferKind::Arena(id) => format!("arena {}", graph.arenas()[id.index()].name),
         BufferKind::Constant(_) => "constant".to_owned(),
         BufferKind::Zeroed => "gradients".to_owned(),
         BufferKind::Output => "output".to_owned(),
         BufferKind::Slot => "intermediates".to_owned(),
     };
     if let BufferKind::Arena(id) = buffer.kind
-        && let Some((_, made)) = arenas.get(&graph.arenas()[id.0].name)
+        && let Some((_, made)) = arenas.get(&graph.arenas()[id.index()].name)
     {
         return Ok(made.clone());
     }
     let made = gpu.storage_buffer(&label, exact_bytes(graph, plan, number))?;
     if let BufferKind::Constant(id) = buffer.kind {
-        gpu.upload(&made, 0, tensor_bytes(&graph.constants()[id.0]))?;
+        gpu.upload(&made, 0, tensor_bytes(&graph.constants()[id.index()]))?;
     }
     Ok(made)
 }
@@ -201,8 +201,10 @@ fn buffer(
 fn exact_bytes(graph: &Graph, plan: &Plan, number: usize) -> u64 {
     let Buffer { kind, bytes } = plan.buffers[number];
     let exact = match kind {
-        BufferKind::Input(id) => tensor_size(&graph.inputs()[id.0].shape, graph.inputs()[id.0].dtype),
-        BufferKind::Constant(id) => tensor_size(graph.constants()[id.0].shape(), graph.constants()[id.0].dtype()),
+        BufferKind::Input(id) => tensor_size(&graph.inputs()[id.index()].shape, graph.inputs()[id.index()].dtype),
+        BufferKind::Constant(id) => {
+            tensor_size(graph.constants()[id.index()].shape(), graph.constants()[id.index()].dtype())
+        }
         BufferKind::Output => {
             let ends = plan.outputs.iter().filter(|o| o.buffer == number).map(|o| range(o).0 + range(o).1);
             ends.max().unwrap_or(0)

@@ -105,7 +105,11 @@ impl Graph {
         let soft = self.dtype(target).is_float();
         let want = if soft { shapes[0] } else { &rows };
         if shapes[1] != want {
-            return Err(self.shape_error(op, &shapes, format!("the target must be {want:?}")));
+            return Err(self.shape_error(
+                op,
+                &shapes,
+                format!("the target must be {want:?}, since it is {}", self.dtype(target)),
+            ));
         }
         if soft {
             self.check_floats(op, &[logits, target])?;

@@ -14,7 +14,10 @@ impl Graph {
     /// If the key's shape or type differ or the shape is too large.
     pub fn random(&mut self, kind: RandomKind, shape: &[usize], key: Var) -> Result<Var> {
         self.check_own("random", &[key])?;
-        if self.shape(key) != [3] || self.dtype(key) != DType::U32 {
+        if self.dtype(key) != DType::U32 {
+            return Err(self.dtype_error("random", &[self.dtype(key)], "the key must be u32 [3]".into()));
+        }
+        if self.shape(key) != [3] {
             return Err(self.shape_error("random", &[self.shape(key)], "the key must be u32 [3]".into()));
         }
         self.check_extents("random", shape)?;

@@ -23,7 +23,7 @@ impl Decay {
             return Ok(None);
         }
         let mut flat = a_number_each(graph, params, 0.0f32)?;
-        let states = graph.arenas()[params.0].states.iter().map(|s| &graph.states()[s.0]);
+        let states = graph.arenas()[params.index()].states.iter().map(|s| &graph.states()[s.index()]);
         for state in states.filter(|s| s.shape.len() > 1) {
             flat[state.offset..state.offset + chiaro_graph::shape::count(&state.shape)].fill(1.0);
         }
@@ -33,7 +33,7 @@ impl Decay {
 
 /// One number for each element of an arena, padding included.
 pub(super) fn a_number_each<T: Clone>(graph: &Graph, params: ArenaId, number: T) -> Result<Vec<T>> {
-    let len = graph.arenas()[params.0].len;
+    let len = graph.arenas()[params.index()].len;
     let mut flat = vec![];
     let none = |_| GraphError::Memory {
         what: format!("one number for each of the model's {:.0} million parameters", len as f64 / 1e6),

@@ -149,7 +149,7 @@ impl Optimizers {
         }
         let mut flat = a_number_each(graph, params, 0i32)?;
         let mut taken = vec![false; self.groups.len()];
-        for state in graph.arenas()[params.0].states.iter().map(|s| &graph.states()[s.0]) {
+        for state in graph.arenas()[params.index()].states.iter().map(|s| &graph.states()[s.index()]) {
             let group = (1..self.groups.len()).find(|&i| (self.groups[i].takes)(state)).unwrap_or(0);
             taken[group] = true;
             flat[state.offset..state.offset + count(&state.shape)].fill(group as i32);

@@ -191,7 +191,7 @@ impl<'g> Run<'g> {
     }
 
     fn packed(&self, graph: &Graph, prefix: &str) -> Tensor {
-        let own = graph.states().iter().filter(|s| graph.arenas()[s.arena.0].name == PARAMS);
+        let own = graph.states().iter().filter(|s| graph.arenas()[s.arena.index()].name == PARAMS);
         let values: BTreeMap<String, Tensor> =
             own.map(|s| (s.name.clone(), self.state(prefix, &s.name, &s.shape))).collect();
         pack_arena(graph, PARAMS, |name| values.get(name)).expect("values fit")

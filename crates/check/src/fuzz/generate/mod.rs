@@ -169,7 +169,7 @@ impl Gen {
             LeafKind::State => {
                 let id = arena(&mut self.graph, leaf.dtype).ok()?;
                 self.states[i] = Some(self.graph.state(id, &leaf.name(), &leaf.shape).ok()?);
-                let info = &self.graph.arenas()[id.0];
+                let info = &self.graph.arenas()[id.index()];
                 self.lanes.arenas.insert(info.name.clone(), Value::exact(arena_values(info).to_f64()));
             }
             LeafKind::Constant | LeafKind::Arena => {}
