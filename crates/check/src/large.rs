@@ -3,7 +3,7 @@
 
 use chiaro_graph::{
     AvgDivisor, Backend, BackendError, ConvSpec, DType, Data, Edge, Elementwise, Graph, PLACE_ONE, PoolSpec, Result,
-    Sampling, Target, Tensor, Var,
+    SampleBy, Sampling, Target, Tensor, Var,
 };
 
 /// Elements of more workgroups of 64 than fit one dimension; odd, so that no thread takes four.
@@ -49,7 +49,13 @@ pub fn large() -> Vec<LargeCase> {
         ),
         row("large/images of pixels", EXACT, images, |g, v| {
             let sampling = Sampling { source: [15, 15, 1], size: [15, 15], edge: Edge::Mean };
-            Ok(vec![g.sample_images(v[0], v[1], v[2], Some(v[3]), None, sampling)?])
+            Ok(vec![g.sample_images(
+                v[0],
+                v[1],
+                v[2],
+                SampleBy { place: Some(v[3]), ..SampleBy::default() },
+                sampling,
+            )?])
         }),
         // Tiles of at least 16 rows.
         row(

@@ -6,7 +6,7 @@ use chiaro_cpu::reference::Reference;
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{
     AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Edge, Elementwise, Graph, Op, PoolSpec, RandomKind, Reduction,
-    ResizeMode, Result, Sampling, Tensor, Var, evaluate,
+    ResizeMode, Result, SampleBy, Sampling, Tensor, Var, evaluate,
 };
 
 /// Sizes around everything that can wrap or be refused.
@@ -189,12 +189,12 @@ const SIZED: &[Sized] = &[
     ("sample_images", |g, v, n, m| {
         let (pixels, normalization) = (g.full(&[4, 8], 7.0, DType::U32)?, g.full(&[2, 1], 1.0, DType::F32)?);
         let sampling = Sampling { source: [5, 6, 1], size: [n, m], edge: Edge::Reflect };
-        g.sample_images(pixels, v.labels, normalization, None, None, sampling)
+        g.sample_images(pixels, v.labels, normalization, SampleBy::default(), sampling)
     }),
     ("sample_images of", |g, v, n, m| {
         let (pixels, normalization) = (g.full(&[4, 8], 7.0, DType::U32)?, g.full(&[2, 1], 1.0, DType::F32)?);
         let sampling = Sampling { source: [n, m, 1], size: [5, 6], edge: Edge::Mean };
-        g.sample_images(pixels, v.labels, normalization, None, None, sampling)
+        g.sample_images(pixels, v.labels, normalization, SampleBy::default(), sampling)
     }),
 ];
 

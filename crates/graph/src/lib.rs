@@ -39,7 +39,10 @@ pub use graph::{
 pub use indices::IndexBound;
 pub use later::{Later, at_once};
 pub use op::{AvgDivisor, ConvSpec, CrossEntropySpec, GradientRule, MomentsAxis, Op, PoolSpec, RandomKind, ReduceKind};
-pub use ops::{COLOUR_CHANNELS, COLOUR_ONE, CrossEntropyOptions, Edge, PLACE_ONE, Reduction, ResizeMode, Sampling};
+pub use ops::{
+    CHANGES, COLOUR_ONE, CrossEntropyOptions, Edge, MIXED_CHANNELS, PLACE_ONE, Reduction, ResizeMode, SampleBy,
+    Sampling, Tone,
+};
 pub use philox::{normal_pair, philox4x32, random_words, uniform};
 pub use plan_table::{PlanId, PlanTable};
 pub use profile::{Call, CallTime, Clock, HostTime, Launch, Peaks, Profile};

@@ -2,7 +2,7 @@
 
 use chiaro_graph::{
     AvgDivisor, BackendError, ConvSpec, CrossEntropyOptions, DType, Data, Edge, Elementwise, Graph, PoolSpec,
-    RandomKind, Reduction, ResizeMode, Result, Sampling, Target, Tensor, Var, check_inputs,
+    RandomKind, Reduction, ResizeMode, Result, SampleBy, Sampling, Target, Tensor, Var, check_inputs,
 };
 
 const SAMPLING: Sampling = Sampling { source: [2, 2, 1], size: [2, 2], edge: Edge::Mean };
@@ -50,7 +50,7 @@ const USES: &[Use] = &[
     ("one_hot", |g, f, _| g.one_hot(f, 3, DType::F32)),
     ("detach", |g, f, _| g.detach(f)),
     ("widened", |g, f, _| g.widened(f)),
-    ("sample_images", |g, f, _| g.sample_images(f, f, f, None, None, SAMPLING)),
+    ("sample_images", |g, f, _| g.sample_images(f, f, f, SampleBy::default(), SAMPLING)),
     ("cross_entropy", |g, f, [.., i, _]| g.cross_entropy(f, i, &CrossEntropyOptions::default())),
     ("cross_entropy", |g, f, [x, ..]| g.cross_entropy(x, f, &CrossEntropyOptions::default())),
     ("nll_loss", |g, f, [.., i, _]| g.nll_loss(f, i, &CrossEntropyOptions::default())),
@@ -433,7 +433,7 @@ fn every_op_that_selects_by_index_bounds_its_input() {
         }),
         ("sample_images of 3", |g, i| {
             let (pixels, normalization) = (g.full(&[3, 1], 7.0, DType::U32)?, g.full(&[2, 1], 1.0, DType::F32)?);
-            g.sample_images(pixels, i, normalization, None, None, SAMPLING)
+            g.sample_images(pixels, i, normalization, SampleBy::default(), SAMPLING)
         }),
     ];
     for (of, op) in ops {

@@ -5,7 +5,7 @@ use crate::arena::vector;
 use crate::augment::Augment;
 use crate::error::{NnError, Result};
 use chiaro_graph::shape::count;
-use chiaro_graph::{ArenaRole, DType, Data, Edge, Graph, Initial, Sampling, Tensor, Var};
+use chiaro_graph::{ArenaRole, DType, Data, Edge, Graph, Initial, SampleBy, Sampling, Tensor, Var};
 
 /// How images reach a step.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,7 +90,13 @@ impl ImageInput {
         let both = graph.constant(vector(input.normalization()))?;
         let normalization = graph.reshape(both, &[2, shape[2]])?;
         let sampling = Sampling { source: shape, size: [shape[0], shape[1]], edge: Edge::Mean };
-        Ok(graph.sample_images(given.images, chosen, normalization, place, None, sampling)?)
+        Ok(graph.sample_images(
+            given.images,
+            chosen,
+            normalization,
+            SampleBy { place, ..SampleBy::default() },
+            sampling,
+        )?)
     }
 
     /// What a step is given beside the images, in the graph's order.

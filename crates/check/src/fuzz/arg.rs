@@ -3,7 +3,7 @@
 use super::recipe::Made;
 use chiaro_graph::{
     AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Elementwise, PoolSpec, RandomKind, ReduceKind, Reduction,
-    ResizeMode, Sampling, Var,
+    ResizeMode, SampleBy, Sampling, Var,
 };
 
 /// A value of a recipe: which step made it, and which of that step's results it is.
@@ -208,6 +208,45 @@ impl Arg for Vec<V> {
     fn simpler(&self) -> Vec<Vec<V>> {
         let without = |i: usize| [&self[..i], &self[i + 1..]].concat();
         (0..self.len()).map(without).filter(|v| !v.is_empty()).collect()
+    }
+}
+
+/// [`SampleBy`] over values of a recipe.
+#[derive(Clone, Debug)]
+pub(super) struct SampledBy {
+    pub place: Option<V>,
+    pub colour: Option<V>,
+    pub changes: Option<V>,
+    pub tones: Option<V>,
+}
+
+impl Arg for SampledBy {
+    type Given = SampleBy;
+    type Passed<'a> = SampleBy;
+    fn given(&self, made: &Made) -> SampleBy {
+        let [place, colour, changes, tones] =
+            [self.place, self.colour, self.changes, self.tones].map(|v| v.given(made));
+        SampleBy { place, colour, changes, tones }
+    }
+    fn pass(given: &SampleBy) -> SampleBy {
+        *given
+    }
+    fn code(&self, name: &dyn Fn(V) -> String) -> String {
+        let [place, colour, changes, tones] = [self.place, self.colour, self.changes, self.tones].map(|v| v.code(name));
+        format!("SampleBy {{ place: {place}, colour: {colour}, changes: {changes}, tones: {tones} }}")
+    }
+    fn values(&mut self, visit: &mut dyn FnMut(&mut V)) {
+        let all = [&mut self.place, &mut self.colour, &mut self.changes, &mut self.tones];
+        all.into_iter().flatten().for_each(visit);
+    }
+    fn simpler(&self) -> Vec<SampledBy> {
+        let all = [
+            (self.place, SampledBy { place: None, ..self.clone() }),
+            (self.colour, SampledBy { colour: None, ..self.clone() }),
+            (self.changes, SampledBy { changes: None, ..self.clone() }),
+            (self.tones, SampledBy { tones: None, ..self.clone() }),
+        ];
+        all.into_iter().filter(|(there, _)| there.is_some()).map(|(_, without)| without).collect()
     }
 }
 

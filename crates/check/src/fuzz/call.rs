@@ -1,6 +1,6 @@
 //! The table of builder calls that random graphs are made of: a row makes a method known to the generator, the shrinker and the printer.
 
-use super::arg::{Arg, Entropy, V};
+use super::arg::{Arg, Entropy, SampledBy, V};
 use super::recipe::Made;
 use chiaro_graph::{
     AvgDivisor, ConvSpec, DType, Elementwise, Graph, PoolSpec, RandomKind, ReduceKind, Reduction, ResizeMode, Result,
@@ -147,7 +147,8 @@ calls! {
     One IndexSelect = index_select(x: V, index: V, axis: usize);
     One Embedding = embedding(weight: V, index: V, padding_index: Option<usize>);
     One OneHot = one_hot(index: V, classes: usize, dtype: DType);
-    One SampleImages = sample_images(pixels: V, chosen: V, normalization: V, place: Option<V>, colour: Option<V>, sampling: Sampling);
+    One SampleImages = sample_images(pixels: V, chosen: V, normalization: V, by: SampledBy, sampling: Sampling);
+    One ToneTables = tone_tables(pixels: V, chosen: V, tone: V, source: [usize; 3]);
 
     List Grad = grad(y: V, cotangent: Option<V>, wrt: Vec<V>);
 }

@@ -17,9 +17,11 @@ pub(crate) mod reduce;
 mod regression;
 mod resize;
 mod sample_images;
+mod tone_tables;
 mod widen;
 
 pub use loss::{CrossEntropyOptions, Reduction};
 pub(crate) use lowering::{Role, kernel, role};
 pub use resize::ResizeMode;
-pub use sample_images::{COLOUR_CHANNELS, COLOUR_ONE, Edge, PLACE_ONE, Sampling};
+pub use sample_images::{CHANGES, COLOUR_ONE, Edge, MIXED_CHANNELS, PLACE_ONE, SampleBy, Sampling};
+pub use tone_tables::Tone;

@@ -1,11 +1,11 @@
 //! Random numbers, dropout, and images of packed pixels.
 
-use super::super::arg::V;
+use super::super::arg::{SampledBy, V};
 use super::super::call::Call;
 use super::super::recipe::LeafKind;
 use super::Gen;
 use crate::draw::Draw;
-use chiaro_graph::{COLOUR_ONE, DType, Edge, PLACE_ONE, RandomKind, Sampling};
+use chiaro_graph::{CHANGES, COLOUR_ONE, DType, Edge, PLACE_ONE, RandomKind, Sampling};
 
 /// Random numbers or dropout, with a key that differs from run to run.
 pub(super) fn random(g: &mut Gen) -> Option<V> {
@@ -39,6 +39,16 @@ pub(super) fn images(g: &mut Gen) -> Option<V> {
     };
     let place = Some(matrices(&[n, 3, 3], PLACE_ONE)?);
     let colour = Some(matrices(&[n, c, c + 1], COLOUR_ONE)?);
-    let (place, colour) = (place.filter(|_| g.rng.percent(70)), colour.filter(|_| g.rng.percent(50)));
-    g.call(Call::SampleImages { pixels, chosen, normalization, place, colour, sampling })
+    // Distances, amounts, sides of rectangles, numbers of images and shares are all small, or none.
+    let small = g.rng.pick(&[3, 300]);
+    let changes = Some(g.leaf(LeafKind::Input, &[n, CHANGES], DType::I32, Draw::Integers(-small, small))?);
+    let tone = g.leaf(LeafKind::Input, &[n, 2], DType::I32, Draw::Integers(0, 5))?;
+    let tones = Some(g.call(Call::ToneTables { pixels, chosen, tone, source })?);
+    let by = SampledBy {
+        place: place.filter(|_| g.rng.percent(70)),
+        colour: colour.filter(|_| g.rng.percent(50)),
+        changes: changes.filter(|_| g.rng.percent(50)),
+        tones: tones.filter(|_| g.rng.percent(50)),
+    };
+    g.call(Call::SampleImages { pixels, chosen, normalization, by, sampling })
 }

@@ -4,6 +4,7 @@
 
 mod compute;
 mod reference;
+mod rows;
 
 use crate::custom::{CustomOp, Elements, ElementsMut, TensorType};
 use crate::dtype::DType;
@@ -16,8 +17,11 @@ pub const PLACE_ONE: i32 = 1 << 16;
 /// 1 in a colour matrix.
 pub const COLOUR_ONE: i32 = 1 << 12;
 
-/// The most channels that a colour matrix mixes.
-pub const COLOUR_CHANNELS: usize = 4;
+/// Numbers of the changes of an image.
+pub const CHANGES: usize = 14;
+
+/// The most channels of images whose colours are changed.
+pub const MIXED_CHANNELS: usize = 4;
 
 /// Sides of images are below this, so that their places fit 32 bits.
 const SIDES: usize = 1 << 14;
@@ -31,8 +35,31 @@ fn spot(n: u32, y: i32, x: i32) -> Spot {
 
 /// Without a colour matrix.
 const UNCOLOURED: &str = "
-fn coloured(first: u32, spot: Spot, n: u32, c: u32) -> u32 {
-    return sampled(first, spot, c);
+fn coloured(taken: Picture, spot: Spot, c: u32) -> u32 {
+    return sampled(taken, spot, c);
+}
+";
+
+/// Without changes.
+const UNCHANGED: &str = "
+fn sampled(taken: Picture, spot: Spot, c: u32) -> u32 {
+    return interpolated(taken, spot, c);
+}
+
+fn changed(n: u32, y: i32, x: i32, c: u32) -> u32 {
+    return coloured(picture(n), spot(n, y, x), c);
+}
+";
+
+/// Without tables, and with them.
+const UNTONED: &str = "
+fn toned(n: u32, c: u32, value: u32) -> u32 {
+    return value;
+}
+";
+const TONED: &str = "
+fn toned(n: u32, c: u32, value: u32) -> u32 {
+    return (tones[(n * CHANNELS + c) * 64u + value / 4u] >> (value % 4u * 8u)) & 255u;
 }
 ";
 
@@ -69,8 +96,14 @@ impl Graph {
     ///   column v / w of the image, where (u, v, w) is the matrix times (y, x, 1) and whole numbers are the middles of pixels.
     ///   Absent: from y, x.
     /// - `colour` i32 `[N,C,C+1]`, in units of 2^-12 ([`COLOUR_ONE`]): each channel's value is its row times the pixel's channels and
-    ///   1, held between 0 and 255; at most four channels. Absent: as they are.
+    ///   1, held between 0 and 255. Absent: as they are.
+    /// - `changes` i32 `[N,14]`: the distance of the pixels around that a pixel is blurred with, in units of 2^-8 pixel, and how much of
+    ///   the difference to their mean (weights 1 2 1 both ways) is added, in units of 2^-8 (256 blurs, what is below 0 sharpens); a rectangle of
+    ///   the result that is erased (rows from, to, columns from, to) and 0 for the mean colour, else a seed of noise; which other
+    ///   image of the batch is mixed in, its share outside and inside of a rectangle in units of 2^-8, and that rectangle. Absent: none.
+    /// - `tones` u32 `[N,C,64]`: a byte for each of the 256 of the set's pixels, four to a word ([`Graph::tone_tables`]). Absent: as they are.
     ///
+    /// In this order: tones, place, blur, colour, erased, mixed. All but the first four are for images of at most four channels.
     /// Places are rounded to 1/256 of a pixel, and what lies between pixels is interpolated between the four around it (bilinear);
     /// where w is not 1 it is divided by with 12 digits. Everything but the normalisation is whole numbers, the same on every
     /// backend. No gradient passes.
@@ -82,14 +115,33 @@ impl Graph {
         pixels: Var,
         chosen: Var,
         normalization: Var,
-        place: Option<Var>,
-        colour: Option<Var>,
+        by: SampleBy,
         sampling: Sampling,
     ) -> Result<Var> {
-        let op = SampleImages { sampling, placed: place.is_some(), coloured: colour.is_some() };
-        let operands: Vec<Var> = [pixels, chosen, normalization].into_iter().chain(place).chain(colour).collect();
+        let op = SampleImages {
+            sampling,
+            placed: by.place.is_some(),
+            coloured: by.colour.is_some(),
+            changed: by.changes.is_some(),
+            toned: by.tones.is_some(),
+        };
+        let rest = [by.place, by.colour, by.changes, by.tones].into_iter().flatten();
+        let operands: Vec<Var> = [pixels, chosen, normalization].into_iter().chain(rest).collect();
         self.custom(op, &operands)
     }
+}
+
+/// How [`Graph::sample_images`] changes each image.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SampleBy {
+    /// Where pixels are taken.
+    pub place: Option<Var>,
+    /// How channels are mixed.
+    pub colour: Option<Var>,
+    /// Blur, erased rectangles, and what is mixed in.
+    pub changes: Option<Var>,
+    /// What becomes of the set's bytes.
+    pub tones: Option<Var>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +149,8 @@ struct SampleImages {
     sampling: Sampling,
     placed: bool,
     coloured: bool,
+    changed: bool,
+    toned: bool,
 }
 
 impl SampleImages {
@@ -116,6 +170,8 @@ impl SampleImages {
         let mut all = vec![of(&[stored, self.words()], DType::U32), of(&[n], DType::I32), of(&[2, c], DType::F32)];
         all.extend(self.placed.then(|| of(&[n, 3, 3], DType::I32)));
         all.extend(self.coloured.then(|| of(&[n, c, c + 1], DType::I32)));
+        all.extend(self.changed.then(|| of(&[n, CHANGES], DType::I32)));
+        all.extend(self.toned.then(|| of(&[n, c, 64], DType::U32)));
         all
     }
 }
@@ -129,6 +185,8 @@ impl CustomOp for SampleImages {
         let mut names = vec!["pixels", "chosen", "normalization"];
         names.extend(self.placed.then_some("place"));
         names.extend(self.coloured.then_some("colour"));
+        names.extend(self.changed.then_some("changes"));
+        names.extend(self.toned.then_some("tones"));
         names
     }
 
@@ -141,8 +199,8 @@ impl CustomOp for SampleImages {
                 SIDES - 1
             ));
         }
-        if self.coloured && channels > COLOUR_CHANNELS {
-            return Err(format!("a colour matrix is for at most {COLOUR_CHANNELS} channels, not {channels}"));
+        if (self.coloured || self.changed || self.toned) && channels > MIXED_CHANNELS {
+            return Err(format!("colours are changed of at most {MIXED_CHANNELS} channels, not {channels}"));
         }
         let first = |i: usize| operands.get(i).and_then(|t| t.shape.first()).copied().unwrap_or(0);
         let (stored, n) = (first(0), first(1));
@@ -185,6 +243,7 @@ impl CustomOp for SampleImages {
         let Sampling { source: [rows, columns, channels], edge, .. } = self.sampling;
         let constants = [
             ("STORED", operands[0].shape[0]),
+            ("BATCH", result.shape[0]),
             ("WORDS", self.words()),
             ("ROWS", rows),
             ("COLUMNS", columns),
@@ -197,6 +256,8 @@ impl CustomOp for SampleImages {
         text += &format!("const REFLECT: bool = {};\n", edge == Edge::Reflect);
         text += include_str!("sample_images.wgsl");
         text += if self.placed { include_str!("place.wgsl") } else { UNPLACED };
+        text += if self.toned { TONED } else { UNTONED };
+        text += if self.changed { include_str!("changes.wgsl") } else { UNCHANGED };
         text += if self.coloured { include_str!("colour.wgsl") } else { UNCOLOURED };
         text
     }

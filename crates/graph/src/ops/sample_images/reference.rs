@@ -1,6 +1,6 @@
 //! Sampled images by the formula, one number at a time.
 
-use super::{Edge, SampleImages, Sampling};
+use super::{CHANGES, Edge, SampleImages, Sampling};
 use crate::custom::TensorType;
 
 /// Operands as `Graph::sample_images` has them.
@@ -14,14 +14,15 @@ pub(super) fn images(op: &SampleImages, operands: &[(&TensorType, &[f64])], resu
         normalization: operands[2].1,
         place: op.placed.then(|| rest.next().unwrap_or_default()),
         colour: op.coloured.then(|| rest.next().unwrap_or_default()),
+        changes: op.changed.then(|| rest.next().unwrap_or_default()),
+        tones: op.toned.then(|| rest.next().unwrap_or_default()),
     };
     let [n, height, width, channels] = [0, 1, 2, 3].map(|axis| result.shape[axis]);
     let mut all = Vec::with_capacity(result.len());
     for at in 0..n * height * width {
         let (n, y, x) = (at / (height * width), at / width % height, at % width);
-        let spot = picture.spot(n, y as f64, x as f64);
         for c in 0..channels {
-            let value = picture.coloured(n, spot, c) / 65536.0;
+            let value = picture.changed(n, [y, x], c) / 65536.0;
             all.push((value - picture.normalization[c]) * picture.normalization[channels + c]);
         }
     }
@@ -36,9 +37,54 @@ struct Picture<'a> {
     normalization: &'a [f64],
     place: Option<&'a [f64]>,
     colour: Option<&'a [f64]>,
+    changes: Option<&'a [f64]>,
+    tones: Option<&'a [f64]>,
 }
 
 impl Picture<'_> {
+    /// An image and a share of another, in units of 2^-16.
+    fn changed(&self, n: usize, at: [usize; 2], c: usize) -> f64 {
+        let Some(changes) = self.changes else { return self.single(n, at, c) };
+        let m = &changes[CHANGES * n..][..CHANGES];
+        let share = m[if covers(&m[10..], at) { 9 } else { 8 }].clamp(0.0, 256.0);
+        let other = m[7].clamp(0.0, self.chosen.len() as f64 - 1.0) as usize;
+        // What has no share may be anything, and is not looked at.
+        let of = |n: usize, share: f64| if share == 0.0 { 0.0 } else { self.single(n, at, c) * share };
+        ((of(n, 256.0 - share) + of(other, share)) / 256.0).floor()
+    }
+
+    fn single(&self, n: usize, at: [usize; 2], c: usize) -> f64 {
+        if let Some(m) = self.changes.map(|all| &all[CHANGES * n..][..CHANGES])
+            && covers(&m[2..], at)
+        {
+            let ([height, width], channels) = (self.sampling.size, self.sampling.source[2]);
+            let place = ((n * height + at[0]) * width + at[1]) * channels + c;
+            return match m[6] {
+                0.0 => (self.normalization[c] * 65536.0).floor(),
+                seed => 65536.0 * noise(seed as i32 as u32, place),
+            };
+        }
+        self.coloured(n, self.spot(n, at[0] as f64, at[1] as f64), c)
+    }
+
+    /// A channel between pixels, blurred or sharpened.
+    fn sampled(&self, n: usize, spot: Option<[f64; 2]>, c: usize) -> f64 {
+        let sharp = self.interpolated(n, spot, c);
+        let Some(&[by, amount]) = self.changes.and_then(|all| all[CHANGES * n..].first_chunk()) else { return sharp };
+        if amount == 0.0 {
+            return sharp;
+        }
+        let mut around = 0.0;
+        for (down, a) in [(-1.0, 1.0), (0.0, 2.0), (1.0, 1.0)] {
+            for (right, b) in [(-1.0, 1.0), (0.0, 2.0), (1.0, 1.0)] {
+                let moved = spot.map(|[row, column]| [row + down * by, column + right * by]);
+                around += a * b * (self.interpolated(n, moved, c) / 16.0).floor();
+            }
+        }
+        let difference = ((around - sharp) / 16.0).floor();
+        (sharp + (difference * amount / 16.0).floor()).clamp(0.0, 255.0 * 65536.0)
+    }
+
     /// Row and column in units of 1/256 pixel; `None` where there are none.
     fn spot(&self, n: usize, y: f64, x: f64) -> Option<[f64; 2]> {
         let Some(place) = self.place else { return Some([256.0 * y, 256.0 * x]) };
@@ -65,7 +111,7 @@ impl Picture<'_> {
     }
 
     /// A channel between the four pixels around, in units of 2^-16.
-    fn sampled(&self, n: usize, spot: Option<[f64; 2]>, c: usize) -> f64 {
+    fn interpolated(&self, n: usize, spot: Option<[f64; 2]>, c: usize) -> f64 {
         let mean = (self.normalization[c] * 65536.0).floor();
         let Some(at) = spot else { return mean };
         let (corner, next) = (at.map(|a| (a / 256.0).floor()), at.map(|a| a.rem_euclid(256.0)));
@@ -96,7 +142,26 @@ impl Picture<'_> {
         };
         let at = (within(row, rows)? * columns + within(column, columns)?) * channels + c;
         let image = (self.chosen[n].max(0.0) as usize).min(self.pixels.len() / self.words - 1);
-        let word = self.pixels[image * self.words + at / 4] as u32;
-        Some(f64::from(word.to_le_bytes()[at % 4]))
+        let value = byte(&self.pixels[image * self.words..], at);
+        Some(self.tones.map_or(value, |all| byte(&all[(n * channels + c) * 64..], value as usize)))
     }
+}
+
+/// Byte number `at` of words.
+fn byte(words: &[f64], at: usize) -> f64 {
+    f64::from((words[at / 4] as u32).to_le_bytes()[at % 4])
+}
+
+/// Whether a rectangle (rows from, to, columns from, to) has this pixel.
+fn covers(m: &[f64], at: [usize; 2]) -> bool {
+    let [row, column] = at.map(|a| a as f64);
+    m[0] <= row && row < m[1] && m[2] <= column && column < m[3]
+}
+
+/// A random byte of a number.
+fn noise(seed: u32, at: usize) -> f64 {
+    let h = seed ^ (at as u32).wrapping_mul(2_654_435_761);
+    let h = (h ^ (h >> 15)).wrapping_mul(739_982_445);
+    let h = (h ^ (h >> 12)).wrapping_mul(695_872_825);
+    f64::from((h ^ (h >> 15)) % 256)
 }
