@@ -6,8 +6,8 @@ use chiaro::cpu::reference::Reference;
 use chiaro::data::Normalize;
 use chiaro::graph::{Data, random_words};
 use chiaro::nn::{
-    Augment, Classification, EvalStep, Flatten, ImageInput, Linear, Model, PARAMS, PixelInput, Resident, Sequential,
-    Sgd, TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
+    Augment, Classification, EvalStep, Flatten, Flip, ImageInput, Linear, Model, PARAMS, PixelInput, Resident,
+    Sequential, Sgd, TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
 };
 use chiaro::{Backend, Tensor};
 
@@ -44,10 +44,10 @@ fn index(step: u64) -> Vec<usize> {
 
 /// How image `n` of a step is moved: rows, columns, mirrored. Three random numbers an image.
 fn moved(augment: Augment, step: u64, n: usize) -> (i64, i64, bool) {
-    let words = random_words([SEED as u32, (SEED >> 32) as u32, step as u32], u32::MAX, n as u32);
+    let words = random_words([SEED as u32, (SEED >> 32) as u32, step as u32], u32::MAX, 32 * n as u32);
     let number = |k: usize| f64::from(words[k]) / 2f64.powi(32);
     let shift = |u: f64| (u * (2 * augment.crop + 1) as f64) as i64 - augment.crop as i64;
-    (shift(number(0)), shift(number(1)), augment.flip && number(2) >= 0.5)
+    (shift(number(0)), shift(number(1)), augment.flip != Flip::Never && number(2) < 0.5)
 }
 
 /// The images of a step with the moves of a step, one number after the other: pad by the mean, crop, mirror, normalise.
@@ -144,7 +144,10 @@ fn largest_difference(got: &[f64], want: &[f32]) -> f64 {
 const NEAR: f64 = 2e-6;
 
 fn images_are_as_defined(new: impl Fn() -> Option<Box<dyn Backend>>) {
-    let all = [(0, false), (0, true), (2, false), (2, true)].map(|(crop, flip)| Augment { crop, flip });
+    let all = [(0, false), (0, true), (2, false), (2, true)].map(|(crop, flip)| {
+        let flip = if flip { Flip::Random(0.5) } else { Flip::Never };
+        Augment { crop, flip, ..Augment::default() }
+    });
     for shape in SHAPES {
         let Some(mut backend) = new() else { return };
         for (augment, resident) in all.into_iter().flat_map(|a| [true, false].map(|r| (a, r))) {
@@ -164,7 +167,7 @@ fn images_are_as_defined(new: impl Fn() -> Option<Box<dyn Backend>>) {
 
 #[test]
 fn moves_reach_their_whole_range() {
-    let augment = Augment { crop: 2, flip: true };
+    let augment = Augment { crop: 2, flip: Flip::Random(0.5), ..Augment::default() };
     let all: Vec<_> = (0..40).flat_map(|s| (0..BATCH).map(move |n| moved(augment, s, n))).collect();
     for shift in -2..=2 {
         let share =
@@ -193,7 +196,7 @@ fn images_are_as_defined_on_the_gpu() {
 #[test]
 fn evaluation_changes_nothing_at_random() {
     let shape = SHAPES[0];
-    let augment = Augment { crop: 2, flip: true };
+    let augment = Augment { crop: 2, flip: Flip::Random(0.5), ..Augment::default() };
     let resident = Resident { arena: data_arena("shown"), images: STORED };
     let input = input(shape, augment, false).evaluating(Some(resident));
     let step = EvalStep::with_input(&shown(shape), BATCH, &input, &Classification::default()).expect("recorded");
@@ -212,8 +215,10 @@ fn inputs_that_do_not_fit_the_images_are_refused() {
         let sgd = Sgd::default();
         TrainStep::build(&shown([4, 4, 3]), TrainOptions { images, ..TrainOptions::new(BATCH, sgd) }).err()
     };
-    assert!(build(input([4, 4, 3], Augment { crop: 3, flip: true }, true)).is_none());
-    let error = build(input([4, 4, 3], Augment { crop: 4, flip: false }, true)).expect("too far").to_string();
+    assert!(
+        build(input([4, 4, 3], Augment { crop: 3, flip: Flip::Random(0.5), ..Augment::default() }, true)).is_none()
+    );
+    let error = build(input([4, 4, 3], Augment { crop: 4, ..Augment::default() }, true)).expect("too far").to_string();
     assert!(error.contains("4 pixels") && error.contains("4x4"), "{error}");
     let error = build(input([4, 4, 1], Augment::default(), false)).expect("channels").to_string();
     assert!(error.contains("3 channels"), "{error}");

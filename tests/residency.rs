@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chiaro::cpu::reference::Reference;
 use chiaro::data::InMemory;
 use chiaro::graph::{ARENA_ALIGNMENT, PlanId, Shared, Stats};
-use chiaro::train::{Augmentation, Data, DataPlace, EpochRecord, Residency, Stop, TrainConfig, Trainer, model_for};
+use chiaro::train::{Data, DataPlace, EpochRecord, Residency, Stop, TrainConfig, Trainer, model_for};
 use chiaro::{Backend, BackendError, Graph, Tensor};
 
 /// Images and labels: a bright row that tells the class, noise around it.
@@ -33,7 +33,7 @@ fn config(data: &Data, resident: Residency) -> TrainConfig {
         model: "small-cnn".into(),
         epochs: 2,
         batch_size: 8,
-        augment: Augmentation { crop: true, flip: true },
+        augment: "light".parse().expect("a level"),
         resident,
         ..TrainConfig::suited_to("", &*data.train)
     }

@@ -36,12 +36,13 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         .replace("--warmup", "--warmup-epochs")
         .replace("--label-smoothing", "--smoothing")
         .replace("--clip ", "--clip-grad ")
+        .replace("--augment", "--aug")
         .replace("--data-threads", "--workers");
     let wanted = json!({
         "size": [12, 12], "strict": true, "limit": 40, "task": "classification", "model": "lenet5", "epochs": 1,
         "batch_size": 7, "optimizer": "nesterov", "lr": 0.02, "momentum": 0.5, "weight_decay": 0.25, "schedule": "step",
         "warmup_epochs": 0.5, "label_smoothing": 0.125, "clip": 3.0, "clip_value": 0.5, "precision": "f32", "seed": 9,
-        "augment": {"crop": false, "flip": true}, "resident": "off", "device": "cpu", "data_threads": 2, "report_every": 2,
+        "augment": "flip=0.5", "resident": "off", "device": "cpu", "data_threads": 2, "report_every": 2,
         "folds": 4, "fold": 2, "val_share": null, "group_by": null,
     });
     for options in [own, &others] {

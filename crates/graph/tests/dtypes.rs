@@ -1,8 +1,8 @@
 //! Which element types each builder method takes, operand by operand; all others are one clear error.
 
 use chiaro_graph::{
-    AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Elementwise, Graph, GraphError, PoolSpec, RandomKind, ReduceKind,
-    Reduction, ResizeMode, Result, Target, Var,
+    AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Edge, Elementwise, Graph, GraphError, PoolSpec, RandomKind,
+    ReduceKind, Reduction, ResizeMode, Result, SampleBy, Sampling, Target, Var,
 };
 
 /// Name, operands that fit, what each may be while the others are as they stand, and the method.
@@ -86,8 +86,25 @@ const ROWS: &[Row] = &[
     ("argmax", &[(MATRIX, F, "fhiu")], |g, v| g.argmax(v[0], 0, false)),
     ("concat", &[(MATRIX, F, "f"), (MATRIX, F, "f")], |g, v| g.concat(v, 0)),
     ("pad", &[(MATRIX, F, "fhiub")], |g, v| g.pad(v[0], &[1, 0], &[0, 1], 0.0)),
-    ("load_images", &[(&[3, 1], U, "u"), (&[2], I, "i"), (&[2, 3], I, "i"), (&[2, 1], F, "f")], |g, v| {
-        g.load_images(v[0], v[1], v[2], v[3], [2, 2, 1])
+    (
+        "sample_images",
+        &[
+            (&[3, 1], U, "u"),
+            (&[2], I, "i"),
+            (&[2, 1], F, "f"),
+            (&[2, 3, 3], I, "i"),
+            (&[2, 1, 2], I, "i"),
+            (&[2, 14], I, "i"),
+            (&[2, 1, 64], U, "u"),
+        ],
+        |g, v| {
+            let by = SampleBy { place: Some(v[3]), colour: Some(v[4]), changes: Some(v[5]), tones: Some(v[6]) };
+            let sampling = Sampling { source: [2, 2, 1], size: [2, 2], edge: Edge::Mean };
+            g.sample_images(v[0], v[1], v[2], by, sampling)
+        },
+    ),
+    ("tone_tables", &[(&[3, 1], U, "u"), (&[2], I, "i"), (&[2, 2], I, "i")], |g, v| {
+        g.tone_tables(v[0], v[1], v[2], [2, 2, 1])
     }),
     ("pack", &[(&[2], F, "f")], |g, v| {
         let arena = g.arena("packed", F)?;

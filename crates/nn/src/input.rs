@@ -2,10 +2,10 @@
 //! normalises, the whole set lying there if it fits.
 
 use crate::arena::vector;
-use crate::augment::Augment;
+use crate::augment::{Augment, StepKey};
 use crate::error::{NnError, Result};
 use chiaro_graph::shape::count;
-use chiaro_graph::{ArenaRole, DType, Data, Edge, Graph, Initial, SampleBy, Sampling, Tensor, Var};
+use chiaro_graph::{ArenaRole, CHANGES, DType, Data, Graph, Initial, SampleBy, Sampling, Tensor, Var};
 
 /// How images reach a step.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,27 +83,36 @@ impl ImageInput {
             return Ok(given.images);
         };
         let n = graph.shape(chosen)[0];
-        let place = match input.augment.places() {
-            true => Some(graph.input("place", &[n, 3, 3], DType::I32)?),
-            false => None,
+        let augment = &input.augment;
+        let mut declared = |there: bool, name: &str, extents: &[usize]| match there {
+            true => graph.input(name, &[&[n], extents].concat(), DType::I32).map(Some),
+            false => Ok(None),
         };
+        let place = declared(augment.places(), "place", &[3, 3])?;
+        let colour = declared(augment.colours(), "colour", &[shape[2], shape[2] + 1])?;
+        let changes = declared(augment.changes(), "changes", &[CHANGES])?;
+        let tone = declared(augment.tones(), "tone", &[2])?;
+        let tones = tone.map(|tone| graph.tone_tables(given.images, chosen, tone, shape)).transpose()?;
         let both = graph.constant(vector(input.normalization()))?;
         let normalization = graph.reshape(both, &[2, shape[2]])?;
-        let sampling = Sampling { source: shape, size: [shape[0], shape[1]], edge: Edge::Mean };
-        Ok(graph.sample_images(
-            given.images,
-            chosen,
-            normalization,
-            SampleBy { place, ..SampleBy::default() },
-            sampling,
-        )?)
+        let sampling = Sampling { source: shape, size: [shape[0], shape[1]], edge: augment.edge };
+        let by = SampleBy { place, colour, changes, tones };
+        Ok(graph.sample_images(given.images, chosen, normalization, by, sampling)?)
+    }
+
+    /// The shares of each image's own target and of that which stands opposite in the batch, f32 `[2]`, where images are mixed.
+    pub(crate) fn record_shares(&self, graph: &mut Graph) -> Result<Option<Var>> {
+        Ok(match self {
+            ImageInput::Pixels(pixels) if pixels.augment.mixes() => Some(graph.input("mix", &[2], DType::F32)?),
+            ImageInput::Pixels(_) | ImageInput::Normalized => None,
+        })
     }
 
     /// What a step is given beside the images, in the graph's order.
-    pub(crate) fn drawn(&self, seed: u64, step: u64, n: usize, shape: [usize; 3]) -> Vec<Tensor> {
+    pub(crate) fn drawn(&self, key: &StepKey<'_>, n: usize, shape: [usize; 3]) -> Vec<Tensor> {
         match self {
             ImageInput::Normalized => vec![],
-            ImageInput::Pixels(pixels) => pixels.augment.draw(seed, step, n, shape),
+            ImageInput::Pixels(pixels) => pixels.augment.draw(key, n, shape, &pixels.mean),
         }
     }
 }

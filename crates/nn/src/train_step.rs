@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::arena::{PARAMS, arena_id, vector};
+use crate::augment::StepKey;
 use crate::classification::Classification;
 use crate::context::{Context, Declarations, Mode};
 use crate::dropping::Dropping;
@@ -60,7 +61,7 @@ impl TrainOptions {
 }
 
 /// The graph of a training step. Inputs, in this order: the images as [`ImageInput`] says (`images` f32 `[N,H,W,C]`, `pixels` or
-/// `index`), the objective's targets (`labels` i32 `[N]` of a classification), `key` u32 `[3]`, `hyper` f32, and `place` where images are changed at random; outputs: `loss`, the mean before the update, and what the options
+/// `index`), the objective's targets (`labels` i32 `[N]` of a classification), `key` u32 `[3]`, `hyper` f32, and what the images' random changes ask for (`place`, `colour`, `changes`, `tone`, `mix`); outputs: `loss`, the mean before the update, and what the options
 /// ask for. States: the arenas "params", "buffers" (where the model has any), "metrics", the optimizer's, the data set's where
 /// it is on the device and, in 16-bit precision, "loss_scale".
 #[derive(Clone, Debug)]
@@ -90,6 +91,7 @@ impl TrainStep {
 
         graph.push_scope("images");
         let images = options.images.record(&mut graph, given, model.image)?;
+        let shares = options.images.record_shares(&mut graph)?;
         graph.pop_scope();
         let (half, scaling) = precision::declare(&mut graph, model, options.precision)?;
         let mut ctx = Context::new(&mut graph, Mode::Train, Some(key)).with_half(half);
@@ -105,7 +107,7 @@ impl TrainStep {
         };
 
         graph.push_scope("loss");
-        let loss = options.objective.loss(&mut graph, logits, targets)?;
+        let loss = loss(&mut graph, &*options.objective, logits, targets, shares)?;
         graph.output("loss", loss)?;
         graph.pop_scope();
         graph.push_scope("gradient");
@@ -150,10 +152,34 @@ impl TrainStep {
 
     /// The inputs of a step in the graph's order, the images as [`TrainOptions::images`] says. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
     pub fn inputs(&self, images: Tensor, targets: Tensor, seed: u64, step: u64, lr: f64) -> Vec<Tensor> {
-        let drawn = self.options.images.drawn(seed, step, self.options.batch, self.image);
-        let fixed = [images, targets, random_key(seed, step), self.options.optimizers.hyper(lr, step)];
+        self.inputs_by(images, targets, &StepKey { seed, step, ..StepKey::default() }, lr)
+    }
+
+    /// The same, told more of the images, for changes that depend on it ([`Flip::Alternating`](crate::Flip::Alternating)).
+    pub fn inputs_by(&self, images: Tensor, targets: Tensor, key: &StepKey<'_>, lr: f64) -> Vec<Tensor> {
+        let drawn = self.options.images.drawn(key, self.options.batch, self.image);
+        let hyper = self.options.optimizers.hyper(lr, key.step);
+        let fixed = [images, targets, random_key(key.seed, key.step), hyper];
         fixed.into_iter().chain(drawn).collect()
     }
+}
+
+/// The objective's loss; of mixed images both targets' losses, by their shares.
+fn loss(graph: &mut Graph, objective: &dyn Objective, logits: Var, targets: Var, shares: Option<Var>) -> Result<Var> {
+    let own = objective.loss(graph, logits, targets)?;
+    let Some(shares) = shares else { return Ok(own) };
+    let n = graph.shape(targets)[0];
+    let opposite = Tensor::i32([n], (0..n as i32).rev().collect()).unwrap_or_else(|| Tensor::zeros([n], DType::I32));
+    let opposite = graph.constant(opposite)?;
+    let others = graph.index_select(targets, opposite, 0)?;
+    let other = objective.loss(graph, logits, others)?;
+    let mut part = |loss: Var, at: usize| {
+        let share = graph.narrow(shares, 0, at, at + 1)?;
+        let share = graph.reshape(share, &[])?;
+        graph.mul(loss, share)
+    };
+    let (own, other) = (part(own, 0)?, part(other, 1)?);
+    Ok(graph.add(own, other)?)
 }
 
 /// f32 values filled up with zeros.

@@ -35,7 +35,7 @@ pub(crate) fn compile(
     config: &TrainConfig,
     task: &Arc<dyn Task>,
 ) -> Result<Compiled> {
-    let augment = recipe::augment(config, model.image);
+    let augment = config.augment.of_images([model.image[0], model.image[1]]);
     let attempt = |backend: &mut dyn Backend, place: DataPlace| {
         let resident = place.resident(&*data.train, TRAIN);
         let images = pixels(&data.normalize, augment, resident.clone());

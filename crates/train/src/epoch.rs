@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chiaro_graph::Tensor;
-use chiaro_nn::Metrics;
+use chiaro_nn::{Metrics, StepKey};
 
 use crate::error::{Result, TrainError};
 use crate::evaluate::{Evaluation, take_metrics};
@@ -26,8 +26,12 @@ impl Trainer {
             if stop.requested() {
                 break;
             }
-            let [images, targets] = batch?.into_tensors(self.feed.targets(), self.filler)?;
-            let inputs = self.step.inputs(images, targets, self.config.seed, self.at.step, self.rate(self.at.step));
+            let batch = batch?;
+            let rows = batch.rows.clone();
+            let [images, targets] = batch.into_tensors(self.feed.targets(), self.filler)?;
+            let (seed, step, epoch) = (self.config.seed, self.at.step, self.at.epoch as u64);
+            let key = StepKey { seed, step, epoch, rows: &rows };
+            let inputs = self.step.inputs_by(images, targets, &key, self.rate(step));
             self.run_step(&inputs, observer)?;
             self.at.step += 1;
             self.at.step_in_epoch += 1;

@@ -1,6 +1,6 @@
 //! What the settings mean: the training step's options and the learning rate of each step.
 
-use chiaro_nn::{Augment, Decay, OptimizerSettings, Optimizers, Schedule, TrainOptions};
+use chiaro_nn::{Decay, OptimizerSettings, Optimizers, Schedule, TrainOptions};
 
 use crate::error::Result;
 use crate::settings::{ScheduleName, TrainConfig};
@@ -14,13 +14,6 @@ pub(crate) fn train_options(config: &TrainConfig) -> Result<TrainOptions> {
     let mut options = TrainOptions::new(config.batch_size, optimizers);
     config.shape(&mut options);
     Ok(options)
-}
-
-/// The random changes of images of this shape.
-pub(crate) fn augment(config: &TrainConfig, [height, width, _]: [usize; 3]) -> Augment {
-    // Four pixels of CIFAR-10's 32 are usual; something of the image must be left.
-    let shift = height.max(width).div_ceil(8).min(height.min(width).saturating_sub(1));
-    Augment { crop: if config.augment.crop { shift } else { 0 }, flip: config.augment.flip }
 }
 
 /// The schedule over the steps of a run.

@@ -56,7 +56,7 @@ impl<'de> Visitor<'de> for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Augmentation, GroupName, PrecisionName, ScheduleName};
+    use crate::settings::{Augmentation, GroupName, PrecisionName, ScheduleName, SettingValue};
 
     #[test]
     fn every_setting_comes_back_from_a_file_with_all_its_digits() {
@@ -82,7 +82,7 @@ mod tests {
             clip: Some(2.5),
             precision: PrecisionName::Auto,
             seed: u64::MAX,
-            augment: Augmentation { crop: true, flip: false },
+            augment: Augmentation::parse("medium,mixup=0.3").expect("a list"),
             device: "gpu:1".into(),
             data_threads: Some(2),
             report_every: Some(5),
@@ -102,7 +102,7 @@ mod tests {
             ("{\"learning\": 1}", "there is no setting \"learning\""),
             ("{\"lr\": \"fast\"}", "the setting lr: "),
             ("{\"schedule\": \"slow\"}", "the setting schedule: \"slow\" is none of constant, step"),
-            ("{\"augment\": {\"spin\": true}}", "the setting augment: "),
+            ("{\"augment\": \"spin\"}", "the setting augment: \"spin\" is none of"),
         ] {
             let error = read(text).expect_err("refused").to_string();
             assert!(error.contains(part), "{error}");

@@ -220,9 +220,9 @@ settings! {
     seed: u64 = 0,
         Row::PLAIN;
 
-    /// Random changes of training images, as crop,flip
+    /// Random changes of training images: a level, or changes with their numbers, as medium,mixup=0.2
     augment: Augmentation = Augmentation::default(),
-        Row { value: "CHANGES", usual: "both for CIFAR's files, else none", ..Row::PLAIN };
+        Row { value: "CHANGES", aliases: &["aug"], usual: "light for CIFAR's files, else none", ..Row::PLAIN };
 
     /// Where the images are while training
     resident: Residency = Residency::Auto,

@@ -1,0 +1,109 @@
+//! MixUp and CutMix: each image with a share of the one that stands opposite in the batch, and the loss with the same share of its
+//! target. One share for a step, as timm has it.
+
+use super::Augment;
+use super::draws::Stream;
+
+/// What a step mixes.
+pub(super) struct Mix {
+    /// 256ths of the other image outside and inside of the rectangle.
+    outside: i32,
+    inside: i32,
+    /// Rows from, to, columns from, to.
+    rectangle: [i32; 4],
+    /// Share of the other image's target.
+    other: f64,
+}
+
+impl Mix {
+    pub fn none() -> Mix {
+        Mix { outside: 0, inside: 0, rectangle: [0; 4], other: 0.0 }
+    }
+
+    pub fn draw(augment: &Augment, stream: &Stream, [h, w]: [usize; 2]) -> Mix {
+        let [which, down, across, _] = stream.four(0);
+        let cuts = augment.cutmix > 0.0 && (augment.mixup == 0.0 || which < 0.5);
+        let own = beta(if cuts { augment.cutmix } else { augment.mixup }, stream);
+        if !cuts {
+            let outside = ((1.0 - own) * 256.0).round();
+            return Mix { outside: outside as i32, other: outside / 256.0, ..Mix::none() };
+        }
+        // A rectangle of the image's aspect around a random middle, as far as it lies inside.
+        let along = |n: usize, u: f64| {
+            let (half, middle) = (n as f64 * (1.0 - own).sqrt() / 2.0, u * n as f64);
+            [(middle - half).round().max(0.0) as i32, (middle + half).round().min(n as f64) as i32]
+        };
+        let (rows, columns) = (along(h, down), along(w, across));
+        let area = f64::from((rows[1] - rows[0]) * (columns[1] - columns[0]));
+        let rectangle = [rows[0], rows[1], columns[0], columns[1]];
+        Mix { outside: 0, inside: 256, rectangle, other: area / (h * w) as f64 }
+    }
+
+    /// Shares and rectangle as the changes of an image have them.
+    pub fn numbers(&self) -> [i32; 6] {
+        let [a, b, c, d] = self.rectangle;
+        [self.outside, self.inside, a, b, c, d]
+    }
+
+    /// Of an image's own target, and of the other's.
+    pub fn shares(&self) -> [f32; 2] {
+        [(1.0 - self.other) as f32, self.other as f32]
+    }
+}
+
+/// A number of the distribution Beta(alpha, alpha): of two numbers of Gamma(alpha, 1), the first's share.
+fn beta(alpha: f64, stream: &Stream) -> f64 {
+    let mut kind = 1;
+    let (a, b) = (gamma(alpha, stream, &mut kind), gamma(alpha, stream, &mut kind));
+    if a + b > 0.0 { a / (a + b) } else { 0.5 }
+}
+
+/// Marsaglia and Tsang (2000), of what is below 1 by a power of a uniform number; gives up after the words that an image has.
+fn gamma(alpha: f64, stream: &Stream, kind: &mut u32) -> f64 {
+    let boost = if alpha < 1.0 { 1.0 } else { 0.0 };
+    let d = alpha + boost - 1.0 / 3.0;
+    let c = 1.0 / (9.0 * d).sqrt();
+    for _ in 0..14 {
+        let [u, v, w, x] = stream.four(*kind).map(|u| 1.0 - u);
+        *kind += 1;
+        let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
+        let cube = (1.0 + c * normal).powi(3);
+        if cube > 0.0 && w.ln() < 0.5 * normal * normal + d - d * cube + d * cube.ln() {
+            return d * cube * if boost > 0.0 { x.powf(1.0 / alpha) } else { 1.0 };
+        }
+    }
+    d
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::augment::StepKey;
+
+    #[test]
+    fn shares_have_the_mean_and_spread_of_their_distribution() {
+        for alpha in [0.2, 1.0, 4.0] {
+            let of = |step: u64| beta(alpha, &Stream::new(&StepKey { seed: 3, step, ..StepKey::default() }, 77));
+            let all: Vec<f64> = (0..4000).map(of).collect();
+            let mean = all.iter().sum::<f64>() / 4000.0;
+            let variance = all.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / 4000.0;
+            let wanted = 1.0 / (4.0 * (2.0 * alpha + 1.0));
+            assert!((mean - 0.5).abs() < 0.02 && (variance / wanted - 1.0).abs() < 0.1, "{alpha}: {mean} {variance}");
+        }
+    }
+
+    #[test]
+    fn the_share_of_a_target_is_that_of_the_pixels() {
+        for step in 0..50 {
+            let stream = Stream::new(&StepKey { seed: 9, step, ..StepKey::default() }, 5);
+            let mix = Mix::draw(&Augment { cutmix: 1.0, ..Augment::default() }, &stream, [16, 24]);
+            let [_, _, top, bottom, left, right] = mix.numbers();
+            let inside = f64::from((bottom - top) * (right - left)) / (16.0 * 24.0);
+            assert!(0 <= top && top <= bottom && bottom <= 16 && left <= right && right <= 24);
+            assert!(
+                (f64::from(mix.shares()[1]) - inside).abs() < 1e-6
+                    && (mix.shares()[0] + mix.shares()[1] - 1.0).abs() < 1e-6
+            );
+        }
+    }
+}
