@@ -15,9 +15,32 @@ use chiaro::{Backend, Device, DeviceOptions, Tensor};
 const COLUMNS: usize = 9;
 
 const ROWS: &[&str] = &[
-    "crop", "scale", "reflect,crop=0.3", "flip=1", "vflip=1", "rotate=30", "shear=20", "translate=0.2", "perspective=0.6",
-    "brightness=0.5", "contrast=0.5", "saturation=1", "hue=0.2", "grey=1", "blur=1", "posterize=1", "solarize=1",
-    "equalize=1", "rand", "trivial", "erase=1", "mixup=1", "cutmix", "light", "medium", "heavy",
+    "crop",
+    "scale",
+    "reflect,crop=0.3",
+    "flip=1",
+    "vflip=1",
+    "rotate=30",
+    "shear=20",
+    "translate=0.2",
+    "perspective=0.6",
+    "brightness=0.5",
+    "contrast=0.5",
+    "saturation=1",
+    "hue=0.2",
+    "grey=1",
+    "blur=1",
+    "posterize=1",
+    "solarize=1",
+    "equalize=1",
+    "rand",
+    "trivial",
+    "erase=1",
+    "mixup=1",
+    "cutmix",
+    "light",
+    "medium",
+    "heavy",
 ];
 
 /// The rows of the sheet, each `COLUMNS` pictures of bytes, and the size of a picture.

@@ -4,10 +4,10 @@ mod support;
 
 use chiaro::cpu::reference::Reference;
 use chiaro::data::Normalize;
-use chiaro::graph::{Data, random_words};
+use chiaro::graph::{Data, Edge, random_words};
 use chiaro::nn::{
-    Augment, Classification, EvalStep, Flatten, Flip, ImageInput, Linear, Model, PARAMS, PixelInput, Resident,
-    Sequential, Sgd, TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
+    Augment, Classification, EvalStep, Flatten, Flip, ImageInput, ImageStep, Linear, Model, PARAMS, PixelInput, Policy,
+    Resident, Sequential, Sgd, StepKey, TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
 };
 use chiaro::{Backend, Tensor};
 
@@ -240,4 +240,109 @@ fn sampled_images_have_the_same_bits_on_the_cpu_and_the_gpu() {
         between += usize::from(case.name.contains("turned"));
     }
     assert!(between > 5, "{between} cases between pixels");
+}
+
+/// The same images seen through every change at once.
+fn seen(backend: &mut dyn Backend, augment: Augment, shape: [usize; 3], step: u64) -> Vec<f64> {
+    let images = ImageStep::build(&input(shape, augment, false), BATCH, shape).expect("recorded");
+    let plan = backend.compile(&images.graph).expect("compiled");
+    let rows = index(step);
+    let key = StepKey { seed: SEED, step, epoch: 1, rows: &rows };
+    backend.run(plan, &images.inputs(given(shape, 0, false), &key)).expect("a step");
+    backend.read(plan, 0).expect("images").to_f64()
+}
+
+fn everything() -> Augment {
+    Augment {
+        crop: 1,
+        edge: Edge::Reflect,
+        resized_crop: Some(0.4),
+        flip: Flip::Alternating,
+        vertical_flip: 0.3,
+        rotate: 20.0,
+        shear: 10.0,
+        translate: 0.1,
+        perspective: 0.2,
+        brightness: 0.3,
+        contrast: 0.3,
+        saturation: 0.5,
+        hue: 0.1,
+        grey: 0.2,
+        blur: 0.5,
+        posterize: 0.2,
+        solarize: 0.2,
+        equalize: 0.3,
+        policy: Policy::Rand { changes: 2, magnitude: 15.0 },
+        erase: 0.3,
+        mixup: 0.4,
+        cutmix: 1.0,
+    }
+}
+
+#[test]
+fn every_change_at_once_gives_the_same_bits_on_the_cpu_and_the_gpu_and_others_in_the_next_step() {
+    let shape = [9, 12, 3];
+    let mut cpu = support::cpu();
+    let of = |backend: &mut dyn Backend, step| seen(backend, everything(), shape, step);
+    let (first, second) = (of(&mut cpu, 0), of(&mut cpu, 1));
+    assert!(first != second && first == of(&mut cpu, 0));
+    let Some(mut gpu) = support::gpu() else { return };
+    assert!(first == of(&mut gpu, 0) && second == of(&mut gpu, 1));
+}
+
+#[test]
+fn alternating_mirrors_each_image_in_every_second_epoch() {
+    let (shape, mut cpu) = ([5, 7, 1], support::cpu());
+    let augment = Augment { flip: Flip::Alternating, ..Augment::default() };
+    let images = ImageStep::build(&input(shape, augment, false), BATCH, shape).expect("recorded");
+    let plan = cpu.compile(&images.graph).expect("compiled");
+    let rows: Vec<usize> = (100..100 + BATCH).collect();
+    let mut of = |epoch, step| {
+        let key = StepKey { seed: SEED, step, epoch, rows: &rows };
+        cpu.run(plan, &images.inputs(given(shape, 0, false), &key)).expect("a step");
+        cpu.read(plan, 0).expect("images").to_f64()
+    };
+    let epochs: Vec<Vec<f64>> = (0..4).map(|epoch| of(epoch, 10 * epoch)).collect();
+    assert!(epochs[0] == epochs[2] && epochs[1] == epochs[3]);
+    let mirrored: Vec<f64> = epochs[0].chunks(7).flat_map(|row| row.iter().rev().copied()).collect();
+    assert!(epochs[1] == mirrored, "every image is mirrored in the next epoch");
+    let len = 5 * 7;
+    let plain = seen(&mut cpu, Augment::default(), shape, 0);
+    let kept = (0..BATCH).filter(|n| epochs[0][n * len..][..len] == plain[n * len..][..len]).count();
+    assert!((3..BATCH - 2).contains(&kept), "{kept} of {BATCH} as they are in the first epoch");
+}
+
+#[test]
+fn mixed_images_have_the_shares_of_both_losses() {
+    let shape = [4, 4, 1];
+    let of = |augment: Augment| {
+        let images = input(shape, augment, false);
+        let step = TrainStep::build(&shown(shape), TrainOptions { images, ..TrainOptions::new(BATCH, Sgd::default()) });
+        let (step, mut cpu) = (step.expect("recorded"), support::cpu());
+        let plan = cpu.compile(&step.graph).expect("compiled");
+        fill(&mut cpu, &step.graph, shape);
+        let labels = Tensor::i32([BATCH], (0..BATCH as i32).collect()).expect("labels");
+        cpu.run(plan, &step.inputs(given(shape, 0, false), labels, SEED, 0, 0.0)).expect("a step");
+        (cpu.read(plan, 0).expect("the loss").to_f64()[0], seen(&mut cpu, augment, shape, 0))
+    };
+    let (mixup, images) = of(Augment { mixup: 1.0, ..Augment::default() });
+    let (plain, whole) = of(Augment::default());
+    // The share, as the pixels tell it: every image is mixed with the one that stands opposite.
+    let opposite = |i: usize| whole[(BATCH - 1 - i / 16) * 16 + i % 16];
+    let own = (0..whole.len()).find_map(|i| {
+        let difference = whole[i] - opposite(i);
+        (difference.abs() > 1.0).then(|| (images[i] - opposite(i)) / difference)
+    });
+    let own = own.expect("images that differ");
+    assert!((0.02..0.98).contains(&own), "{own}");
+    let entropy = |label: &dyn Fn(usize) -> usize| {
+        let of = |n: usize| {
+            let row = &images[n * 16..][..16];
+            row.iter().map(|v| v.exp()).sum::<f64>().ln() - row[label(n)]
+        };
+        (0..BATCH).map(of).sum::<f64>() / BATCH as f64
+    };
+    let wanted = own * entropy(&|n| n) + (1.0 - own) * entropy(&|n| BATCH - 1 - n);
+    assert!((mixup - wanted).abs() < 1e-3, "{mixup} {wanted}");
+    assert!((plain - mixup).abs() > 1e-2, "the control: {plain} without mixing");
 }

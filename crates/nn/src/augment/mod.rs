@@ -83,7 +83,7 @@ pub enum Policy {
     /// None.
     #[default]
     None,
-    /// RandAugment (arXiv:1909.13719): so many changes of an image, each as strong as the magnitude, 0 to 10.
+    /// RandAugment (arXiv:1909.13719): so many changes of an image, each as strong as the magnitude, 0 to 30.
     Rand {
         /// Changes an image.
         changes: usize,
@@ -135,9 +135,10 @@ impl Augment {
             }
         }
         if let Policy::Rand { magnitude, .. } = self.policy
-            && !(0.0..=10.0).contains(&magnitude)
+            && !(0.0..=policy::LARGEST_MAGNITUDE).contains(&magnitude)
         {
-            return refused(format!("RandAugment's magnitude is {magnitude}; it goes from 0 to 10"));
+            let most = policy::LARGEST_MAGNITUDE;
+            return refused(format!("RandAugment's magnitude is {magnitude}; it goes from 0 to {most}"));
         }
         if self.colours() && c != 1 && c != 3 {
             return refused(format!("colours can be changed of images of 1 or 3 channels, not of {c}"));

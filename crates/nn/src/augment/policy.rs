@@ -41,6 +41,9 @@ const ALL: [Change; 14] = [
     Change::ShiftColumns,
 ];
 
+/// The largest magnitude of RandAugment, as its paper has it.
+pub(super) const LARGEST_MAGNITUDE: f64 = 30.0;
+
 /// First of the random blocks of policies.
 const BLOCK: u32 = 16;
 
@@ -65,7 +68,7 @@ impl Policy {
                 let largest = Largest { degrees: 30.0, shear: 0.3, shift: 150.0 / 331.0, factor: 0.9, bits: 4.0 };
                 for i in 0..changes.min(16) as u32 {
                     let [which, sign, ..] = stream.four(BLOCK + i);
-                    image.change(chosen(which), magnitude / 10.0, sign < 0.5, &largest);
+                    image.change(chosen(which), magnitude / LARGEST_MAGNITUDE, sign < 0.5, &largest);
                 }
             }
             Policy::Trivial => {

@@ -73,7 +73,7 @@ const CHANGES: &[Change] = &[
         a.solarize = by
     }),
     change("equalize", "Spread the values of this share of the images evenly", [0.1, 1.0], |a, by, _| a.equalize = by),
-    change("rand", "RandAugment: two changes an image, of this magnitude", [9.0, 10.0], |a, magnitude, _| {
+    change("rand", "RandAugment: two changes an image, of this magnitude", [9.0, 30.0], |a, magnitude, _| {
         a.policy = Policy::Rand { changes: 2, magnitude };
     }),
     change("trivial", "TrivialAugment: one change an image, of any strength", [1.0, 1.0], |a, _, _| {
