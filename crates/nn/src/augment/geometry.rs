@@ -22,6 +22,13 @@ impl Matrix {
         std::array::from_fn(|i| (self.0[i / 3][i % 3] * one).round() as i32)
     }
 
+    /// Where a row and column of the result are taken from.
+    #[cfg(test)]
+    pub fn at(self, [row, column]: [f64; 2]) -> [f64; 2] {
+        let [u, v, w] = [0, 1, 2].map(|i| self.0[i][0] * row + self.0[i][1] * column + self.0[i][2]);
+        [u / w, v / w]
+    }
+
     /// Down and to the right by so many pixels of the image.
     pub fn shift(rows: f64, columns: f64) -> Matrix {
         Matrix([[1.0, 0.0, rows], [0.0, 1.0, columns], [0.0, 0.0, 1.0]])
@@ -39,9 +46,15 @@ impl Matrix {
         let area = least + (1.0 - least) * area;
         let aspect = ((2.0 * aspect - 1.0) * (4.0f64 / 3.0).ln()).exp();
         let share = [area * aspect, area / aspect].map(|s| s.sqrt().min(1.0));
-        let along = |n: usize, share: f64, u: f64| (share, u * (1.0 - share) * n as f64 + 0.5 * share - 0.5);
-        let ((tall, top), (wide, left)) = (along(h, share[0], down), along(w, share[1], across));
-        Matrix([[tall, 0.0, top], [0.0, wide, left], [0.0, 0.0, 1.0]])
+        let from = |n: usize, share: f64, u: f64| u * (1.0 - share) * n as f64;
+        Matrix::part(share, [from(h, share[0], down), from(w, share[1], across)])
+    }
+
+    /// The part of these shares of the sides that begins at this edge, stretched to the whole.
+    pub fn part([tall, wide]: [f64; 2], [top, left]: [f64; 2]) -> Matrix {
+        // Middles of pixels are half a pixel from their edges.
+        let along = |share: f64, from: f64| from + 0.5 * share - 0.5;
+        Matrix([[tall, 0.0, along(tall, top)], [0.0, wide, along(wide, left)], [0.0, 0.0, 1.0]])
     }
 
     /// Turned and sheared around the middle, in degrees, then moved by shares of the sides.
@@ -57,14 +70,22 @@ impl Matrix {
     }
 
     /// The corners moved inwards by up to `by` of half the sides; eight random numbers.
-    pub fn perspective([h, w]: [usize; 2], by: f64, inwards: &[f64]) -> Matrix {
-        let (bottom, right) = (h as f64 - 1.0, w as f64 - 1.0);
-        let corners = [[0.0, 0.0], [0.0, right], [bottom, 0.0], [bottom, right]];
+    pub fn perspective(size: [usize; 2], by: f64, inwards: &[f64]) -> Matrix {
+        let toward = |at: f64, end: f64, u: f64| if at == 0.0 { u * by * end / 2.0 } else { end - u * by * end / 2.0 };
+        let [bottom, right] = size.map(|n| n as f64 - 1.0);
+        let corners = corners(size);
+        Matrix::moved_corners(
+            size,
+            std::array::from_fn(|i| {
+                [toward(corners[i][0], bottom, inwards[2 * i]), toward(corners[i][1], right, inwards[2 * i + 1])]
+            }),
+        )
+    }
+
+    /// The corners (upper left, upper right, lower left, lower right) moved to these rows and columns.
+    pub fn moved_corners(size: [usize; 2], moved: [[f64; 2]; 4]) -> Matrix {
         let mut equations = [[0.0; 9]; 8];
-        for (i, [row, column]) in corners.into_iter().enumerate() {
-            let toward =
-                |at: f64, end: f64, u: f64| if at == 0.0 { u * by * end / 2.0 } else { end - u * by * end / 2.0 };
-            let (y, x) = (toward(row, bottom, inwards[2 * i]), toward(column, right, inwards[2 * i + 1]));
+        for (i, ([row, column], [y, x])) in corners(size).into_iter().zip(moved).enumerate() {
             // The moved corner (y, x) of the result shows the image's corner.
             equations[2 * i] = [y, x, 1.0, 0.0, 0.0, 0.0, -row * y, -row * x, row];
             equations[2 * i + 1] = [0.0, 0.0, 0.0, y, x, 1.0, -column * y, -column * x, column];
@@ -74,6 +95,12 @@ impl Matrix {
             None => Matrix::IDENTITY,
         }
     }
+}
+
+/// Middles of the pixels in the corners.
+fn corners([h, w]: [usize; 2]) -> [[f64; 2]; 4] {
+    let (bottom, right) = (h as f64 - 1.0, w as f64 - 1.0);
+    [[0.0, 0.0], [0.0, right], [bottom, 0.0], [bottom, right]]
 }
 
 /// Gaussian elimination with row pivots; `None` if the equations have no one solution.
@@ -99,8 +126,7 @@ mod tests {
     use super::*;
 
     fn place(m: Matrix, row: f64, column: f64) -> [f64; 2] {
-        let [u, v, w] = [0, 1, 2].map(|i| m.0[i][0] * row + m.0[i][1] * column + m.0[i][2]);
-        [u / w, v / w]
+        m.at([row, column])
     }
 
     fn near(a: [f64; 2], b: [f64; 2]) {

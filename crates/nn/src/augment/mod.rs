@@ -6,6 +6,8 @@ mod draws;
 mod geometry;
 mod mix;
 mod policy;
+#[cfg(test)]
+mod tests;
 
 pub use draws::StepKey;
 
