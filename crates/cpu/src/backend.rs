@@ -181,7 +181,9 @@ impl Cpu {
                     write(block.region(0, buffer.bytes), &graph.constants()[id.index()]);
                     block
                 }
-                _ => self.allocate(buffer.bytes)?,
+                BufferKind::Input(_) | BufferKind::Zeroed | BufferKind::Output | BufferKind::Slot => {
+                    self.allocate(buffer.bytes)?
+                }
             });
         }
         Ok(blocks)

@@ -8,7 +8,7 @@ use crate::indices::IndexBound;
 use crate::op::Op;
 use crate::shape::{Shape, checked_count};
 use crate::tensor::Tensor;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// An operand of an elementwise op's method: a value, or a number of the type of the values beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,7 +91,7 @@ pub enum Target {
 pub struct Graph {
     tag: Tag,
     nodes: Vec<Node>,
-    merged: HashMap<Node, Var>,
+    merged: FxHashMap<Node, Var>,
     paths: Vec<String>,
     scope: Vec<String>,
     pub(crate) inputs: Vec<InputInfo>,

@@ -17,6 +17,8 @@ pub(super) const CASES: &[(&str, Record)] = &[
     ("a value that becomes a state and goes on", assigned_and_read),
     ("sums that are finished with a value that dies", columns_with_dying_value),
     ("sums that are finished with the state that is written", columns_with_state),
+    ("a value that becomes two states", assigned_twice),
+    ("a state whose reader waits for the writer of another", states_in_turn),
 ];
 
 fn state(g: &mut Graph, shape: &[usize]) -> Result<(Target, Var)> {
@@ -147,4 +149,29 @@ fn columns_with_state(g: &mut Graph) -> Result<()> {
     let s = g.add(s, row)?;
     g.output("s", s)?;
     g.assign(target, y)
+}
+
+fn assigned_twice(g: &mut Graph) -> Result<()> {
+    let arena = g.arena("states", DType::F32)?;
+    let [p, q] = [g.state(arena, "p", &[32, 32])?, g.state(arena, "q", &[32, 32])?];
+    let w = g.input("w", &[32, 32], DType::F32)?;
+    let old = g.state_value(p)?;
+    let y = g.matmul(w, old, false, false)?;
+    let y = g.map_scalars(Elementwise::Mul, y, &[0.02])?;
+    g.assign(Target::State(p), y)?;
+    g.assign(Target::State(q), y)
+}
+
+/// p := f(p), which a product with q waits for; q := relu(p) would be written in place before that product reads q: whoever
+/// reads p comes before p is written.
+fn states_in_turn(g: &mut Graph) -> Result<()> {
+    let arena = g.arena("states", DType::F32)?;
+    let [p, q] = [g.state(arena, "p", &[128, 128])?, g.state(arena, "q", &[128, 128])?];
+    let [old_p, old_q] = [g.state_value(p)?, g.state_value(q)?];
+    let new = g.map_scalars(Elementwise::Mul, old_p, &[0.5])?;
+    let product = g.matmul(new, old_q, false, false)?;
+    g.output("product", product)?;
+    g.assign(Target::State(p), new)?;
+    let relu = g.relu(old_p)?;
+    g.assign(Target::State(q), relu)
 }

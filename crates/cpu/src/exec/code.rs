@@ -178,7 +178,9 @@ fn variation(kinds: &[Kind], grid: &Grid) -> Vec<Varies> {
             Kind::Load(_, places) | Kind::Index(places) if places.is_constant(grid) => Varies::Never,
             Kind::Load(_, places) | Kind::Index(places) if places.ignores_rows(grid) => Varies::WithColumn,
             Kind::Load(..) | Kind::Index(_) | Kind::Tile => Varies::Always,
-            _ => sources(kind).into_iter().map(|r| varies[r]).max().unwrap_or(Varies::Never),
+            Kind::Fill(_) | Kind::Random { .. } | Kind::Map(..) | Kind::Cast { .. } => {
+                sources(kind).into_iter().map(|r| varies[r]).max().unwrap_or(Varies::Never)
+            }
         };
         // Long rows are their own tiles, and nothing would be computed twice.
         let short = grid.rows > 1 && grid.cols <= TILE / 2;

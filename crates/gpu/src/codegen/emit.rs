@@ -214,7 +214,12 @@ impl<'a> Emitter<'a> {
         // Four neighbours from a multiple of four on are one block: a single call gives them all.
         let in_block = match &self.program.instrs[operands[3]] {
             Instr::Index(view) => self.point.lanes.is_some_and(|axis| is_vector(view, axis)),
-            _ => false,
+            Instr::Value(_)
+            | Instr::Load { .. }
+            | Instr::Scalar(_)
+            | Instr::Random { .. }
+            | Instr::Map(..)
+            | Instr::Cast(..) => false,
         };
         if in_block {
             let name = format!("{}w{reg}", self.point.prefix);
@@ -254,11 +259,7 @@ impl<'a> Emitter<'a> {
 }
 
 fn all_views(program: &Program) -> impl Iterator<Item = &View> {
-    let loads = program.instrs.iter().filter_map(|i| match i {
-        Instr::Load { view, .. } | Instr::Index(view) => Some(view),
-        _ => None,
-    });
-    loads.chain(program.stores.iter().map(|s| &s.view))
+    program.instrs.iter().filter_map(Instr::view).chain(program.stores.iter().map(|s| &s.view))
 }
 
 /// `element + stride * lane`.
@@ -284,7 +285,7 @@ fn loaded(dtype: DType, value: &str) -> String {
     match dtype {
         DType::F16 => format!("f32({value})"),
         DType::Bool => format!("({value} != 0u)"),
-        _ => value.to_string(),
+        DType::F32 | DType::I32 | DType::U32 => value.to_string(),
     }
 }
 
@@ -292,6 +293,6 @@ fn loaded(dtype: DType, value: &str) -> String {
 fn stored(dtype: DType, value: &str) -> String {
     match dtype {
         DType::F16 | DType::Bool => format!("{}({value})", stored_type(dtype)),
-        _ => value.to_string(),
+        DType::F32 | DType::I32 | DType::U32 => value.to_string(),
     }
 }

@@ -96,7 +96,8 @@ fn unseen_casts(program: &Program, result: Reg) -> Vec<Reg> {
             // These give one of the values they are given.
             Instr::Map(Elementwise::Relu, regs) => open.extend(regs),
             Instr::Map(Elementwise::Where, regs) => open.extend(&regs[1..]),
-            _ => {}
+            Instr::Map(..) | Instr::Cast(..) | Instr::Random { .. } => {}
+            Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => {}
         }
     }
     casts

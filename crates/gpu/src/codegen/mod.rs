@@ -64,11 +64,8 @@ fn slots(operands: &[Operand], lane_uses: &[(&Program, Option<usize>)]) -> Vec<S
 /// The views through which a program uses an operand.
 fn views(program: &Program, operand: usize) -> impl Iterator<Item = &View> {
     use chiaro_graph::plan::Instr;
-    let loads = program.instrs.iter().filter_map(move |i| match i {
-        Instr::Load { operand: o, view, .. } if *o == operand => Some(view),
-        _ => None,
-    });
-    loads.chain(program.stores.iter().filter(move |s| s.operand == operand).map(|s| &s.view))
+    let loads = program.instrs.iter().filter_map(Instr::load).filter(move |(o, _)| *o == operand);
+    loads.map(|(_, view)| view).chain(program.stores.iter().filter(move |s| s.operand == operand).map(|s| &s.view))
 }
 
 /// Do four neighbours along an axis lie in one vector?

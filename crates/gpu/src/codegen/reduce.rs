@@ -137,12 +137,7 @@ pub(crate) fn reduce(
 
 /// Are neighbouring results, rather than neighbouring terms, next to each other in memory?
 fn neighbours_are_results(prologue: &Program, kept: usize, results: usize, terms: usize) -> bool {
-    let loads = || {
-        prologue.instrs.iter().filter_map(|i| match i {
-            Instr::Load { view, .. } => Some(view),
-            _ => None,
-        })
-    };
+    let loads = || prologue.instrs.iter().filter_map(Instr::load).map(|(_, view)| view);
     let contiguous = |axis: Option<usize>, v: &View| axis.is_some_and(|a| v.strides[a] == 1);
     let rank = prologue.domain.len();
     let (last_kept, last) = (kept.checked_sub(1), (rank > kept).then(|| rank - 1));

@@ -111,7 +111,7 @@ impl Gpu {
         self.poll_once()?;
         let largest = match role {
             Role::Storage => self.limits().binding_bytes,
-            _ => self.limits().buffer_bytes,
+            Role::Uniform | Role::Upload | Role::Readback | Role::Queries => self.limits().buffer_bytes,
         };
         let limit = |available: u64, hint: &str| GpuError::Limit {
             what: format!("buffer '{label}' (bytes)"),

@@ -87,11 +87,9 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
 /// A dispatch of a step to be compiled, `label` its name in messages.
 pub(crate) fn source(step: &Step, dispatch: &Dispatch, label: String) -> KernelSource {
     let wgsl = dispatch.wgsl.as_str();
-    match step.kernel {
-        // What comes from outside may index anywhere.
-        Kernel::Custom(_) => KernelSource::new(label, wgsl),
-        _ => KernelSource::own(label, wgsl),
-    }
+    // What comes from outside may index anywhere.
+    let own = !matches!(step.kernel, Kernel::Custom(_));
+    if own { KernelSource::own(label, wgsl) } else { KernelSource::new(label, wgsl) }
 }
 
 /// The tile that a step's matrix product or convolution gets; none for other kernels.
@@ -111,8 +109,10 @@ pub(crate) fn tile(step: &Step, variants: &Variants) -> Option<Tile> {
 
 /// f32 elements of scratch that a kernel needs in these variants.
 pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
+    if reduced.is_some() {
+        return columns::scratch(kernel, reduced, variants);
+    }
     match kernel {
-        _ if reduced.is_some() => columns::scratch(kernel, reduced, variants),
         Kernel::Reduce { prologue, kept, results } => reduce::scratch(prologue, *kept, results.len()),
         Kernel::MatMul(shape) => gemm::scratch(shape, variants),
         Kernel::Conv2dWeightGrad(shape) => conv::scratch(shape, variants),

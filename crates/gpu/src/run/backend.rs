@@ -216,7 +216,15 @@ fn failed(gpu: &Gpu, error: GpuError) -> BackendError {
     match error {
         GpuError::OutOfMemory { .. } => BackendError::OutOfMemory { device, detail },
         GpuError::DeviceLost { .. } | GpuError::Timeout { .. } => BackendError::DeviceLost { device, detail },
-        _ => BackendError::Device { device, detail },
+        GpuError::NoAdapter { .. }
+        | GpuError::UnknownAdapter { .. }
+        | GpuError::UnknownBackend { .. }
+        | GpuError::Open { .. }
+        | GpuError::Validation { .. }
+        | GpuError::CannotWait { .. }
+        | GpuError::Limit { .. }
+        | GpuError::Shader { .. }
+        | GpuError::DriverStopsLoops { .. } => BackendError::Device { device, detail },
     }
 }
 

@@ -170,6 +170,13 @@ mod tests {
         let known = file().parse(good.as_bytes()).expect("a good file");
         assert_eq!(known.choices["a"], Choice { tile: Some(Tile::LARGE), parts: Some(4), threads: None });
         assert!(file().parse(text("Arc", "workgroup 128x128x16/8x8").as_bytes()).is_err());
+        let format = format!("\"format\": {FORMAT}");
+        for (ours, other) in
+            [("radv 25", "radv 26"), (&format[..], "\"format\": 0"), (env!("CARGO_PKG_VERSION"), "0.0.0-other")]
+        {
+            let changed = text("Radeon", "workgroup 128x128x16/8x8").replace(ours, other);
+            assert!(file().parse(changed.as_bytes()).is_err(), "{other}");
+        }
         assert!(file().parse(text("Radeon", "workgroup 1x1x1/1x1").as_bytes()).is_err());
         for length in 0..good.len() {
             assert!(file().parse(&good.as_bytes()[..length]).is_err(), "cut at {length}");

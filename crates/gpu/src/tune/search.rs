@@ -153,8 +153,8 @@ impl Tuned {
         if found.right == 0 && found.ended == 0 && found.rejected > 0 {
             let note = "every fast variant gave wrong results here; the portable one is used";
             gpu.notes().add(format!("{}: {note}", step.label));
-        } else if found.best > found.seconds_of(plain) * WORTH_IT {
-            (found.choice, found.best) = (plain, found.seconds_of(plain));
+        } else {
+            (found.choice, found.best) = worth_it((found.choice, found.best), found.seconds_of(plain));
         }
         let outcome = Outcome {
             kernel: String::new(),
@@ -194,6 +194,11 @@ impl Tuned {
     }
 }
 
+/// The best variant with its seconds, or what shapes suggest where that takes hardly longer.
+fn worth_it((choice, best): (Choice, f64), plain: f64) -> (Choice, f64) {
+    if best > plain * WORTH_IT { (Choice::default(), plain) } else { (choice, best) }
+}
+
 /// A choice as a table shows it.
 fn words(choice: Choice) -> String {
     if choice == Choice::default() {
@@ -204,4 +209,18 @@ fn words(choice: Choice) -> String {
     let threads = choice.threads.filter(|_| choice.tile.is_none()).map(|t| format!("{t} threads"));
     let all: Vec<String> = [tile, parts, threads].into_iter().flatten().collect();
     all.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_that_is_hardly_faster_than_what_shapes_suggest_is_not_taken() {
+        let other = Choice { threads: Some(64), ..Choice::default() };
+        assert_eq!(worth_it((other, 0.98), 1.0), (Choice::default(), 1.0));
+        assert_eq!(worth_it((other, 0.96), 1.0), (other, 0.96));
+        // What shapes suggest does not run here.
+        assert_eq!(worth_it((other, 5.0), f64::INFINITY), (other, 5.0));
+    }
 }

@@ -29,7 +29,13 @@ pub(super) fn merged_columns(
             let regs: Vec<Reg> = results.iter().map(|r| r.0).collect();
             with_sums(drafts, deps, producer, reduction, prologue, &regs)?
         }
-        _ => return None,
+        Kernel::Moments { .. } | Kernel::Reduce { .. } | Kernel::ArgReduce(..) => return None,
+        Kernel::Pointwise | Kernel::MatMul(_) | Kernel::Softmax { .. } | Kernel::Custom(_) => return None,
+        Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) | Kernel::Conv2dWeightGrad(_) => return None,
+        Kernel::MaxPool2d(_) | Kernel::MaxPool2dIndex(_) | Kernel::MaxPool2dGrad(_) => return None,
+        Kernel::AvgPool2d(..) | Kernel::AvgPool2dGrad(..) => return None,
+        Kernel::CrossEntropy { .. } | Kernel::CrossEntropyGrad { .. } => return None,
+        Kernel::Gather(_) | Kernel::ScatterAdd(_) | Kernel::IndexSelect(_) | Kernel::IndexAdd(_) => return None,
     };
     merged.rank = producer.rank.max(reduction.rank);
     drop_unused_operands(&mut merged);

@@ -155,6 +155,10 @@ impl Decider<'_> {
     }
 
     fn uses(&mut self, x: Var, user: Var) {
+        if !matches!(role(&self.graph.node(x).op), Role::Pointwise | Role::Movement) {
+            // It lies in a buffer, whoever uses it.
+            return;
+        }
         let list = &mut self.users[x.index()];
         if !list.contains(&user) {
             list.push(user);

@@ -14,6 +14,10 @@ pub(super) struct Dependencies {
     named: Vec<Vec<usize>>,
     /// What each call touches.
     calls: Vec<Touched>,
+    /// The calls in an order in which they could run, so that few need be asked whether one reaches another.
+    order: Vec<usize>,
+    /// Where each stands in it.
+    position: Vec<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -43,6 +47,7 @@ impl Dependencies {
             dependencies.calls.push(Touched::default());
             dependencies.add(drafts, call);
         }
+        dependencies.sort();
         dependencies
     }
 
@@ -52,8 +57,68 @@ impl Dependencies {
         self.update(drafts, call);
     }
 
+    /// Puts a call in the place of two, of which neither reaches the other through a third.
+    pub fn merge(&mut self, drafts: &mut Drafts, [a, b]: [usize; 2], merged: Draft) {
+        drafts.calls[a] = merged;
+        drafts.calls[b] = Draft::nothing();
+        self.exchange(drafts, a);
+        self.exchange(drafts, b);
+        // Between the two, what the merged call reaches comes after it, and all else before.
+        let [low, high] = if self.position[a] < self.position[b] { [a, b] } else { [b, a] }.map(|c| self.position[c]);
+        let mut after = vec![false; high + 1 - low];
+        let mut stack = vec![a];
+        while let Some(x) = stack.pop() {
+            for y in self.after(x) {
+                let place = self.position[y].checked_sub(low).filter(|place| *place < after.len());
+                if place.is_some_and(|place| !std::mem::replace(&mut after[place], true)) {
+                    stack.push(y);
+                }
+            }
+        }
+        let between = self.order[low..=high].to_vec();
+        let those = |wanted: bool| {
+            let chosen = between.iter().zip(&after).filter(move |(c, after)| **after == wanted && **c != a);
+            chosen.map(|(c, _)| *c)
+        };
+        let order: Vec<usize> = those(false).chain([a]).chain(those(true)).collect();
+        for (i, call) in order.into_iter().enumerate() {
+            self.order[low + i] = call;
+            self.position[call] = low + i;
+        }
+    }
+
     /// Sees what has become of a call.
     pub fn update(&mut self, drafts: &Drafts, call: usize) {
+        self.exchange(drafts, call);
+        let place = self.position[call];
+        let late = self.before(call).any(|x| self.position[x] > place);
+        if late || self.after(call).any(|x| self.position[x] < place) {
+            self.sort();
+        }
+    }
+
+    /// Finds an order anew. Calls that wait for each other in a circle come last; `verify` names them.
+    fn sort(&mut self) {
+        let mut waiting = vec![0; self.calls.len()];
+        (0..self.calls.len()).for_each(|a| self.after(a).for_each(|b| waiting[b] += 1));
+        let mut order: Vec<usize> = (0..self.calls.len()).filter(|&c| waiting[c] == 0).collect();
+        let mut next = 0;
+        while let Some(&a) = order.get(next) {
+            next += 1;
+            for b in self.after(a) {
+                waiting[b] -= 1;
+                if waiting[b] == 0 {
+                    order.push(b);
+                }
+            }
+        }
+        order.extend((0..self.calls.len()).filter(|&c| waiting[c] > 0));
+        self.position.resize(order.len(), 0);
+        order.iter().enumerate().for_each(|(place, &call)| self.position[call] = place);
+        self.order = order;
+    }
+
+    fn exchange(&mut self, drafts: &Drafts, call: usize) {
         let Touched { reads, writes, written, named, .. } = &self.calls[call];
         for region in reads.iter().chain(writes) {
             let Users { readers, writers } = &mut self.users[region.storage];
@@ -71,13 +136,19 @@ impl Dependencies {
 
     /// Sees a call that was added at the end, and of which nothing is known but what [`Dependencies::order`] says.
     pub fn push(&mut self) {
+        let call = self.calls.len();
         self.calls.push(Touched::default());
+        self.position.push(self.order.len());
+        self.order.push(call);
     }
 
     /// One call runs before another, whatever they touch.
     pub fn order(&mut self, first: usize, then: usize) {
         self.calls[first].then.push(then);
         self.calls[then].first.push(first);
+        if self.position[first] > self.position[then] {
+            self.sort();
+        }
     }
 
     fn add(&mut self, drafts: &Drafts, call: usize) {
@@ -163,38 +234,46 @@ impl Dependencies {
 
     /// Is there a path from `a` to `b` through another call?
     pub fn reaches_indirectly(&self, a: usize, b: usize) -> bool {
-        // From both ends, a step each: most often one of them comes to nothing at once.
-        let mut behind: Vec<usize> = self.after(a).filter(|&x| x != b).collect();
-        let mut ahead: Vec<usize> = self.before(b).filter(|&x| x != a).collect();
-        let mut from_a = vec![false; self.calls.len()];
-        let mut to_b = vec![false; self.calls.len()];
+        let (low, high) = (self.position[a], self.position[b]);
+        let Some(between) = high.checked_sub(low) else {
+            return false;
+        };
+        // From both ends, a step each: most often one of them comes to nothing at once. None of them leaves what is between.
+        let inside = |&x: &usize| (low + 1..high).contains(&self.position[x]);
+        let next = |x: usize| self.after(x).filter(inside);
+        let previous = |y: usize| self.before(y).filter(inside);
+        let mut behind: Vec<usize> = next(a).collect();
+        let mut ahead: Vec<usize> = previous(b).collect();
+        let mut from_a = vec![false; between];
+        let mut to_b = vec![false; between];
         while !behind.is_empty() && !ahead.is_empty() {
-            if self.step(&mut behind, &mut from_a, &to_b, Self::after)
-                || self.step(&mut ahead, &mut to_b, &from_a, Self::before)
+            if step(&mut behind, &mut from_a, &to_b, |x| self.position[x] - low, next)
+                || step(&mut ahead, &mut to_b, &from_a, |y| self.position[y] - low, previous)
             {
                 return true;
             }
         }
         // One side is known as a whole; what the other has not looked at may lie in it.
-        behind.into_iter().any(|x| to_b[x]) || ahead.into_iter().any(|y| from_a[y])
+        let known = |side: &[bool], x: usize| side[self.position[x] - low];
+        behind.into_iter().any(|x| known(&to_b, x)) || ahead.into_iter().any(|y| known(&from_a, y))
     }
+}
 
-    /// Takes a call of one side; tells whether the other side knows it.
-    fn step<'s, I: Iterator<Item = usize> + 's>(
-        &'s self,
-        stack: &mut Vec<usize>,
-        seen: &mut [bool],
-        met: &[bool],
-        next: impl Fn(&'s Self, usize) -> I,
-    ) -> bool {
-        let Some(x) = stack.pop() else {
-            return false;
-        };
-        if !std::mem::replace(&mut seen[x], true) {
-            stack.extend(next(self, x));
-        }
-        met[x]
+/// Takes a call of one side; tells whether the other side knows it.
+fn step<I: Iterator<Item = usize>>(
+    stack: &mut Vec<usize>,
+    seen: &mut [bool],
+    met: &[bool],
+    place: impl Fn(usize) -> usize,
+    next: impl Fn(usize) -> I,
+) -> bool {
+    let Some(x) = stack.pop() else {
+        return false;
+    };
+    if !std::mem::replace(&mut seen[place(x)], true) {
+        stack.extend(next(x));
     }
+    met[place(x)]
 }
 
 fn distinct(numbers: impl Iterator<Item = usize>) -> Vec<usize> {
@@ -242,5 +321,7 @@ impl Dependencies {
             d.calls.iter().flat_map(|c| [c.reads.clone(), c.writes.clone()]).collect()
         };
         assert_eq!(regions(self), regions(&Dependencies::new(drafts)));
+        let in_order = |a: usize| self.after(a).all(|b| self.position[a] < self.position[b]);
+        assert!((0..self.calls.len()).all(in_order), "a call comes before one that it waits for");
     }
 }

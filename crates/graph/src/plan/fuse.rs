@@ -86,8 +86,7 @@ fn merge_all(drafts: &mut Drafts, options: &PlanOptions, partners: Partners, mer
         let candidates = if gone[b] { vec![] } else { partners(&dependencies, &drafts.calls[b], b) };
         let merged = candidates.into_iter().find_map(|a| Some((a, merge(drafts, &dependencies, a, b, options)?)));
         if let Some((a, call)) = merged {
-            dependencies.replace(drafts, a, call);
-            dependencies.replace(drafts, b, Draft::nothing());
+            dependencies.merge(drafts, [a, b], call);
             gone[b] = true;
             idle = 0;
         } else {

@@ -98,6 +98,14 @@ impl Instr {
     pub fn load(&self) -> Option<(usize, &View)> {
         if let Instr::Load { operand, view, .. } = self { Some((*operand, view)) } else { None }
     }
+
+    /// The view of what it loads or of the element number that it gives.
+    pub fn view(&self) -> Option<&View> {
+        match self {
+            Instr::Load { view, .. } | Instr::Index(view) => Some(view),
+            Instr::Value(_) | Instr::Scalar(_) | Instr::Random { .. } | Instr::Map(..) | Instr::Cast(..) => None,
+        }
+    }
 }
 
 impl Program {
@@ -192,7 +200,7 @@ impl Program {
     pub(super) fn views_mut(&mut self) -> impl Iterator<Item = &mut View> {
         let loads = self.instrs.iter_mut().filter_map(|i| match i {
             Instr::Load { view, .. } | Instr::Index(view) => Some(view),
-            _ => None,
+            Instr::Value(_) | Instr::Scalar(_) | Instr::Random { .. } | Instr::Map(..) | Instr::Cast(..) => None,
         });
         loads.chain(self.stores.iter_mut().map(|s| &mut s.view))
     }

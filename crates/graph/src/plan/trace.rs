@@ -10,7 +10,7 @@ use crate::graph::{Graph, Var};
 use crate::op::Op;
 use crate::ops::{Role, role};
 use crate::shape::{count, strides};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Elements of a buffer that is always one operand, whatever part of it is read.
 const SHARED: usize = 16384;
@@ -31,12 +31,12 @@ pub(super) struct Places<'a> {
     pub options: &'a PlanOptions,
     pub decisions: Decisions,
     pub storages: Vec<Storage>,
-    of: HashMap<Var, usize>,
+    of: FxHashMap<Var, usize>,
 }
 
 impl<'a> Places<'a> {
     pub fn new(graph: &'a Graph, options: &'a PlanOptions, decisions: Decisions) -> Places<'a> {
-        Places { graph, options, decisions, storages: vec![], of: HashMap::new() }
+        Places { graph, options, decisions, storages: vec![], of: FxHashMap::default() }
     }
 
     /// The storage of a value with a buffer of its own, made if it is new.
@@ -90,12 +90,12 @@ pub(super) struct Tracer<'p, 'a> {
     pub places: &'p mut Places<'a>,
     pub program: Program,
     pub operands: Vec<Region>,
-    memo: HashMap<(Var, Vec<Axis>), Reg>,
+    memo: FxHashMap<(Var, Vec<Axis>), Reg>,
 }
 
 impl<'p, 'a> Tracer<'p, 'a> {
     pub fn new(places: &'p mut Places<'a>, domain: &[usize]) -> Tracer<'p, 'a> {
-        Tracer { places, program: Program::new(domain), operands: vec![], memo: HashMap::new() }
+        Tracer { places, program: Program::new(domain), operands: vec![], memo: FxHashMap::default() }
     }
 
     /// Adds the code of a value; axis `i` of the value is axis `axes[i]` of the domain. The value itself is computed
@@ -141,7 +141,11 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 view.offset += region.offset as isize;
                 Region { offset: 0, len, ..region }
             }
-            _ => region,
+            StorageKind::Temporary
+            | StorageKind::Input(_)
+            | StorageKind::Arena(_)
+            | StorageKind::Constant(_)
+            | StorageKind::Zeroed => region,
         };
         let operand = match self.operands.iter().position(|r| *r == region) {
             Some(i) => i,
@@ -273,7 +277,13 @@ impl<'p, 'a> Tracer<'p, 'a> {
         match &self.program.instrs[reg] {
             Instr::Load { dtype: DType::F16, .. } | Instr::Cast(DType::F16, _) => reg,
             Instr::Scalar(s) if s.dtype == DType::F16 => reg,
-            _ => self.push(Instr::Cast(DType::F16, reg)),
+            Instr::Value(_)
+            | Instr::Load { .. }
+            | Instr::Scalar(_)
+            | Instr::Index(_)
+            | Instr::Random { .. }
+            | Instr::Map(..)
+            | Instr::Cast(..) => self.push(Instr::Cast(DType::F16, reg)),
         }
     }
 
