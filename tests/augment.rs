@@ -7,7 +7,7 @@ use chiaro::data::Normalize;
 use chiaro::graph::{Data, Edge, random_words};
 use chiaro::nn::{
     Augment, Classification, EvalStep, Flatten, Flip, ImageInput, ImageStep, Linear, Model, PARAMS, PixelInput, Policy,
-    Resident, Sequential, Sgd, StepKey, TrainOptions, TrainStep, arena_id, data_arena, pack_arena,
+    Resident, Sequential, Sgd, StepKey, TrainOptions, TrainStep, Views, arena_id, data_arena, pack_arena,
 };
 use chiaro::{Backend, Tensor};
 
@@ -345,4 +345,33 @@ fn mixed_images_have_the_shares_of_both_losses() {
     let wanted = own * entropy(&|n| n) + (1.0 - own) * entropy(&|n| BATCH - 1 - n);
     assert!((mixup - wanted).abs() < 1e-3, "{mixup} {wanted}");
     assert!((plain - mixup).abs() > 1e-2, "the control: {plain} without mixing");
+}
+
+#[test]
+fn averaged_views_are_the_weighted_mean_of_what_the_model_says_of_each() {
+    let (shape, mut cpu) = ([5, 7, 1], support::cpu());
+    let len = 5 * 7;
+    let mut of = |views: Views| {
+        let images = input(shape, Augment::default(), false);
+        let step = EvalStep::with_views(&shown(shape), BATCH, &images, &Classification::default(), views);
+        let step = step.expect("recorded");
+        let plan = cpu.compile(&step.graph).expect("compiled");
+        fill(&mut cpu, &step.graph, shape);
+        let labels = Tensor::i32([BATCH], vec![0; BATCH]).expect("labels");
+        cpu.run(plan, &[given(shape, 0, false), labels]).expect("a step");
+        cpu.read(plan, 0).expect("logits").to_f64()
+    };
+    // The model shows its image, so that its outputs are pixels.
+    let [one, mirrored, shifted] = [Views::One, Views::Mirrored, Views::Shifted].map(&mut of);
+    let pixel = |n: usize, row: isize, column: isize| {
+        let inside = (0..5).contains(&row) && (0..7).contains(&column);
+        if inside { one[n * len + row as usize * 7 + column as usize] } else { 0.0 }
+    };
+    for (i, (mirrored, shifted)) in mirrored.iter().zip(shifted).enumerate() {
+        let (n, row, column) = (i / len, (i % len / 7) as isize, (i % 7) as isize);
+        let both = |by: isize| (pixel(n, row + by, column + by) + pixel(n, row + by, 6 - column + by)) / 2.0;
+        assert!((mirrored - both(0)).abs() < 1e-5, "{mirrored} {}", both(0));
+        let wanted = 0.5 * both(0) + 0.25 * (both(1) + both(-1));
+        assert!((shifted - wanted).abs() < 1e-5, "{shifted} {wanted}");
+    }
 }

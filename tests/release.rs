@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chiaro::cpu::reference::Reference;
 use chiaro::data::InMemory;
 use chiaro::graph::{ARENA_ALIGNMENT, Shared};
+use chiaro::nn::Views;
 use chiaro::train::{Data, DataPlace, EvalOptions, Evaluator, Stop, TrainConfig, Trainer, model_for};
 use chiaro::{Backend, BackendError, DType, Graph, Tensor};
 
@@ -63,7 +64,7 @@ fn an_evaluator_gives_back_its_images_and_no_one_elses() {
         // A GPU keeps the memory of a reading for the next.
         device.read_arena("metrics").expect("read");
         let before = device.stats().bytes;
-        let options = EvalOptions { batch: 10, threads: None, resident: true };
+        let options = EvalOptions { batch: 10, threads: None, resident: true, views: Views::One };
         let other: Arc<dyn chiaro::data::Dataset> = set(300);
         let task = trainer.task().clone();
         let made = Evaluator::new(&mut device, &task, &model, &other, &data.normalize, options).expect("an evaluator");

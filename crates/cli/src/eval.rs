@@ -9,6 +9,7 @@ use chiaro::train::{EvalData, EvalOptions, Evaluator, LikeOptions, Saved, TrainC
 use crate::device::{DeviceArgs, limit_threads};
 use crate::notes;
 use crate::output::{line, note};
+use crate::tta::Tta;
 use crate::usage::Usage;
 use crate::waiting::Waiting;
 
@@ -33,6 +34,8 @@ pub struct Args {
     /// Use only so many images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    #[command(flatten)]
+    tta: Tta,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -65,7 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     waiting.says(format!("preparing {} for {name}", model.name));
     let batch = settings.map_or(BATCH, |s| s.batch_size).min(data.set.len());
     let backend = device.backend();
-    let options = EvalOptions { batch, threads: None, resident: false };
+    let options = EvalOptions { batch, threads: None, resident: false, views: args.tta.views() };
     let evaluator = Evaluator::new(backend, &task, &model, &data.set, &data.normalize, options)?;
     saved.load_into(backend, &evaluator.step().graph)?;
     let batches = evaluator.batches();
@@ -78,6 +81,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let images = format!("{word} images");
     line(&format!("{model} on {samples} {} of {}", images.trim_start(), folder.display()))?;
     line(&format!("weights: {}", saved.path.display()))?;
+    if args.tta.views().count() > 1 {
+        line(&format!("outputs of {} views of each image, averaged", args.tta.views().count()))?;
+    }
     line(&format!("device: {name} ({why})"))?;
     line(&evaluation.scores.shown(&task.eval_measures(), ""))?;
     line(&format!("\n{}", tally.report()))?;

@@ -22,6 +22,7 @@ mod progress_line;
 mod settings;
 mod summary;
 mod train;
+mod tta;
 mod tune;
 mod usage;
 mod verify;

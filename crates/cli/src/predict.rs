@@ -7,6 +7,7 @@ use chiaro::train::{Classifier, Saved};
 
 use crate::device::DeviceArgs;
 use crate::output::{line, note};
+use crate::tta::Tta;
 use crate::waiting::Waiting;
 
 /// The most probable classes of JPEG or PNG files
@@ -21,6 +22,8 @@ pub struct Args {
     #[arg(long, default_value_t = 3, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     top: u64,
     #[command(flatten)]
+    tta: Tta,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -31,7 +34,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let waiting = Waiting::new("opening the device");
     let device = args.device.open()?;
     waiting.says(format!("preparing {} for {}", saved.info().model, device.name()));
-    let mut classifier = Classifier::new(device.share(), &saved)?;
+    let mut classifier = Classifier::with_views(device.share(), &saved, args.tta.views())?;
     drop(waiting);
     let mut failed = 0;
     for file in &args.files {

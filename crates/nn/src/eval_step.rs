@@ -7,6 +7,7 @@ use crate::input::ImageInput;
 use crate::metrics;
 use crate::models::Model;
 use crate::objective::Objective;
+use crate::views::Views;
 use chiaro_graph::{Data, Graph, Tensor};
 
 /// The graph of an evaluation step. Inputs: the images as [`ImageInput`] says, the objective's targets, whose filler marks rows that only fill up the
@@ -39,6 +40,20 @@ impl EvalStep {
     /// # Errors
     /// Those of [`EvalStep::build`], and if the input does not fit the model's images.
     pub fn with_input(model: &Model, batch: usize, input: &ImageInput, objective: &dyn Objective) -> Result<EvalStep> {
+        EvalStep::with_views(model, batch, input, objective, Views::One)
+    }
+
+    /// The same with the outputs of several views of each image averaged.
+    ///
+    /// # Errors
+    /// As [`EvalStep::with_input`].
+    pub fn with_views(
+        model: &Model,
+        batch: usize,
+        input: &ImageInput,
+        objective: &dyn Objective,
+        views: Views,
+    ) -> Result<EvalStep> {
         if batch == 0 {
             return Err(NnError::Option("the batch size must be at least 1".into()));
         }
@@ -48,10 +63,12 @@ impl EvalStep {
         let targets = graph.input(target.name, &[&[batch], &target.shape[..]].concat(), target.dtype)?;
         graph.push_scope("images");
         let images = input.record(&mut graph, given, model.image)?;
+        let images = views.of_images(&mut graph, images)?;
         graph.pop_scope();
         let mut ctx = Context::new(&mut graph, Mode::Eval, None);
         let logits = model.record(&mut ctx, images)?;
         let declarations = ctx.finish()?;
+        let logits = views.average(&mut graph, logits)?;
         graph.push_scope("metrics");
         let loss_sum = objective.loss_sum(&mut graph, logits, targets)?;
         metrics::accumulate(&mut graph, objective, logits, targets, loss_sum)?;

@@ -27,6 +27,7 @@ mod running;
 mod schedule;
 mod summary;
 mod train_step;
+mod views;
 
 pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, arenas_saved, pack_arena, unpack_arena};
 pub use augment::{Augment, Flip, Policy, StepKey};
@@ -48,3 +49,4 @@ pub use precision::Precision;
 pub use schedule::{Plateau, Schedule, Threshold};
 pub use summary::{Summary, SummaryRow};
 pub use train_step::{TrainOptions, TrainStep};
+pub use views::Views;

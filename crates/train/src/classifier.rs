@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chiaro_data::{Normalize, decode_file};
 use chiaro_graph::{Backend, PlanId, Tensor};
-use chiaro_nn::{EvalStep, ImageInput, Model};
+use chiaro_nn::{EvalStep, ImageInput, Model, Views};
 
 use crate::error::{Result, TrainError};
 use crate::lease::Lease;
@@ -37,6 +37,14 @@ impl Classifier {
         Classifier::of_model(backend, saved, &saved.model()?, saved.task()?)
     }
 
+    /// The same by the averaged outputs of several views of each image.
+    ///
+    /// # Errors
+    /// Those of [`Classifier::new`].
+    pub fn with_views(backend: impl Backend + 'static, saved: &Saved, views: Views) -> Result<Classifier> {
+        Classifier::made(backend, saved, &saved.model()?, saved.task()?, views)
+    }
+
     /// The same for a model or a task of one's own.
     ///
     /// # Errors
@@ -47,7 +55,17 @@ impl Classifier {
         model: &Model,
         task: Arc<dyn Task>,
     ) -> Result<Classifier> {
-        let step = EvalStep::with_input(model, 1, &ImageInput::Normalized, &*task)?;
+        Classifier::made(backend, saved, model, task, Views::One)
+    }
+
+    fn made(
+        backend: impl Backend + 'static,
+        saved: &Saved,
+        model: &Model,
+        task: Arc<dyn Task>,
+        views: Views,
+    ) -> Result<Classifier> {
+        let step = EvalStep::with_views(model, 1, &ImageInput::Normalized, &*task, views)?;
         let spec = task.target(model.classes);
         let width = spec.shape.iter().product();
         let filler = vec![spec.filler; width];

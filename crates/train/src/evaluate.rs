@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chiaro_data::{Dataset, LoaderOptions, Normalize};
 use chiaro_graph::{Backend, DType, PlanId, Tensor};
-use chiaro_nn::{Augment, EvalStep, METRICS, Metrics, Model};
+use chiaro_nn::{Augment, EvalStep, METRICS, Metrics, Model, Views};
 
 use crate::error::{Result, TrainError};
 use crate::feed::Feed;
@@ -31,6 +31,8 @@ pub struct EvalOptions {
     pub threads: Option<usize>,
     /// Bring the whole set to the device if it fits: worth it where it is run over more than once.
     pub resident: bool,
+    /// The views of each image whose outputs are averaged.
+    pub views: Views,
 }
 
 /// An evaluation step compiled for a backend, with the data it runs over.
@@ -62,11 +64,11 @@ impl Evaluator {
         options: EvalOptions,
     ) -> Result<Evaluator> {
         task::check(&**task, model.classes)?;
-        let EvalOptions { batch, threads, resident } = options;
+        let EvalOptions { batch, threads, resident, views } = options;
         let place = DataPlace::of(&**dataset, backend, resident);
         let resident = place.resident(&**dataset, "eval");
-        let step =
-            EvalStep::with_input(model, batch, &pixels(normalize, Augment::default(), resident.clone()), &**task)?;
+        let images = pixels(normalize, Augment::default(), resident.clone());
+        let step = EvalStep::with_views(model, batch, &images, &**task, views)?;
         let plan = backend.compile(&step.graph)?;
         let options = LoaderOptions { threads, ..LoaderOptions::evaluation(batch) };
         let targets = task.targets(&**dataset);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chiaro_data::{LoaderOptions, Sampler};
 use chiaro_graph::{Backend, PlanId, Tensor};
 use chiaro_io::ModelInfo;
-use chiaro_nn::{Model, Schedule, TrainStep};
+use chiaro_nn::{Model, Schedule, TrainStep, Views};
 
 use crate::compile::{Compiled, compile};
 use crate::data::Data;
@@ -103,7 +103,7 @@ impl Trainer {
         lease.hold(plan, &step.graph);
         let backend = &mut *lease;
         let feed = Feed::new(backend, &data.train, task.targets(&*data.train)?, options, resident.as_ref())?;
-        let options = EvalOptions { batch, threads, resident: resident.is_some() };
+        let options = EvalOptions { batch, threads, resident: resident.is_some(), views: Views::One };
         let evaluator = Evaluator::new(backend, &task, model, &data.eval, &data.normalize, options)?;
         evaluator.held_by(&mut lease);
         let backend = &mut *lease;

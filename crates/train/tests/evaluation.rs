@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chiaro_data::{Dataset, InMemory};
 use chiaro_graph::{Backend, Tensor};
-use chiaro_nn::{PARAMS, TrainOptions, TrainStep};
+use chiaro_nn::{PARAMS, TrainOptions, TrainStep, Views};
 use chiaro_train::{Confusion, EvalOptions, Evaluation, Evaluator};
 use common::{config, cpu, data, model, noisy};
 
@@ -21,7 +21,7 @@ fn evaluated(
     let model = model(&config(1), &data);
     let mut backend = cpu();
     let task = config(1).named_task().expect("known");
-    let options = EvalOptions { batch, threads: None, resident };
+    let options = EvalOptions { batch, threads: None, resident, views: Views::One };
     let evaluator = Evaluator::new(&mut backend, &task, &model, set, &data.normalize, options).expect("built");
     let step = TrainStep::build(&model, TrainOptions::new(1, chiaro_nn::Sgd::default()));
     for (name, values) in step

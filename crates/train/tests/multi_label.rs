@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use chiaro_data::{Dataset, InMemory};
+use chiaro_nn::Views;
 use chiaro_train::{Classifier, Data, EvalOptions, Evaluator, RunFolder, Saved, Stop, TrainConfig, Trainer};
 use common::{config, cpu, model};
 
@@ -61,7 +62,7 @@ fn several_classes_an_image_are_learnt_saved_and_predicted() {
     // 45 images fill no batch of 8.
     let evaluated = |batch: usize| {
         let (mut backend, task) = (cpu(), saved.task().expect("known"));
-        let options = EvalOptions { batch, threads: None, resident: false };
+        let options = EvalOptions { batch, threads: None, resident: false, views: Views::One };
         let model = saved.model().expect("known");
         let evaluator =
             Evaluator::new(&mut backend, &task, &model, &data.eval, &data.normalize, options).expect("built");

@@ -3,6 +3,7 @@
 mod common;
 
 use chiaro_graph::Shared;
+use chiaro_nn::Views;
 use chiaro_train::{EvalOptions, Evaluator, Event, Stop, TrainConfig, Trainer};
 use common::{config, cpu, data, model, noisy};
 
@@ -22,7 +23,7 @@ fn losses(beside: Beside, resident: bool) -> Vec<[f64; 2]> {
     let mut own = device.clone();
     // As many images as the trainer evaluates on.
     let other = noisy(21, 77_777);
-    let options = EvalOptions { batch: 7, threads: None, resident };
+    let options = EvalOptions { batch: 7, threads: None, resident, views: Views::One };
     let evaluator = (beside != Beside::Nobody)
         .then(|| Evaluator::new(&mut own, trainer.task(), &model, &other, &data.normalize, options).expect("built"));
     let mut observer = |event: &Event<'_>| {
