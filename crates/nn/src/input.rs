@@ -8,6 +8,7 @@ use chiaro_graph::shape::count;
 use chiaro_graph::{ArenaRole, CHANGES, DType, Data, Graph, Initial, SampleBy, Sampling, Tensor, Var};
 
 /// How images reach a step.
+#[allow(clippy::large_enum_variant, reason = "there is one a graph")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ImageInput {
     /// `images` f32 `[N,H,W,C]`, as the model takes them.

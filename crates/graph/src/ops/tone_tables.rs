@@ -77,7 +77,7 @@ impl Channel {
                 let all: u32 = self.counts.iter().sum();
                 let step = (all - self.counts[self.most as usize]) / 255;
                 let below: u32 = self.counts[..value as usize].iter().sum();
-                if step == 0 { value } else { ((step / 2 + below) / step).min(255) }
+                (step / 2 + below).checked_div(step).map_or(value, |v| v.min(255))
             }
             4 if self.most > self.least => {
                 value.clamp(self.least, self.most).abs_diff(self.least) * 255 / (self.most - self.least)
