@@ -43,13 +43,21 @@ const ROWS: &[&str] = &[
     "heavy",
 ];
 
-/// The rows of the sheet, each `COLUMNS` pictures of bytes, and the size of a picture.
-pub fn rows(device: &mut Shared, folder: &Path, lists: &[&str]) -> Result<(Vec<Vec<u8>>, [usize; 3]), Box<dyn Error>> {
+/// Pictures row by row.
+struct Sheet {
+    /// `COLUMNS` pictures of bytes each.
+    rows: Vec<Vec<u8>>,
+    /// Height, width and channels of a picture.
+    shape: [usize; 3],
+}
+
+/// Draws a row for each list of changes, after one without any.
+fn drawn(device: &mut Shared, folder: &Path, lists: &[&str]) -> Result<Sheet, Box<dyn Error>> {
     let data = Data::open(folder, &OpenOptions { size: Some([96, 96]), limit: Some(64), ..OpenOptions::default() })?;
     let shape = data.train.image_shape();
     let packed = chiaro::data::packed(&*data.train, 0..COLUMNS.min(data.train.len()))?;
     let words = chiaro::data::packed_len(shape);
-    // The first picture in all columns but the second, which mixing takes its other half from.
+    // One picture in all columns but the last but one, which the second column is mixed with.
     let mut pixels = packed[..words].repeat(COLUMNS);
     pixels[(COLUMNS - 2) * words..(COLUMNS - 1) * words].copy_from_slice(&packed[(packed.len() / words - 1) * words..]);
     let mut made = vec![];
@@ -69,10 +77,9 @@ pub fn rows(device: &mut Shared, folder: &Path, lists: &[&str]) -> Result<(Vec<V
         };
         made.push(images.iter().enumerate().map(byte).collect());
     }
-    Ok((made, shape))
+    Ok(Sheet { rows: made, shape })
 }
 
-#[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [folder, sheet, rest @ ..] = &args[..] else {
@@ -82,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lists: Vec<&str> = rest.iter().skip(1).map(String::as_str).collect();
     let lists = if lists.is_empty() { ROWS } else { &lists };
     let mut device = Device::by_name(name, &DeviceOptions::default())?.share();
-    let (rows, [h, w, c]) = rows(&mut device, folder.as_ref(), lists)?;
+    let Sheet { rows, shape: [h, w, c] } = drawn(&mut device, folder.as_ref(), lists)?;
     let (mut picture, gap) = (image::RgbImage::new((COLUMNS * (w + 4)) as u32, (rows.len() * (h + 4)) as u32), 4);
     for (r, row) in rows.iter().enumerate() {
         for (i, pixel) in row.chunks_exact(c).enumerate() {
