@@ -11,7 +11,7 @@ use crate::output::note;
 /// The most files, or classes, that are named one by one.
 const SHOWN: usize = 10;
 /// Endings of formats of images that are not read.
-const OTHER_IMAGES: [&str; 9] = ["webp", "gif", "bmp", "tif", "tiff", "heic", "avif", "jxl", "jp2"];
+const OTHER_IMAGES: [&str; 6] = ["heic", "heif", "avif", "jxl", "jp2", "svg"];
 
 /// Tells what is left out of the data of a run, and which classes have no image.
 pub fn report(task: &dyn Task, data: &Data) {
@@ -22,7 +22,11 @@ pub fn report(task: &dyn Task, data: &Data) {
 
 /// Tells which files were left out and why, the first of many by their names.
 pub fn left_out(notes: &FolderNotes) {
-    let FolderNotes { skipped, ignored, stray } = notes;
+    let FolderNotes { skipped, on_white, ignored, stray } = notes;
+    if *on_white > 0 {
+        let images = count(*on_white, "image");
+        note(&format!("note: {images} with transparent parts, which are shown on white (--channels 4 keeps them)"));
+    }
     if !skipped.is_empty() {
         let files = count(skipped.len(), "unreadable image");
         let causes: Vec<String> = skipped.iter().map(ToString::to_string).collect();
@@ -43,7 +47,7 @@ pub fn left_out(notes: &FolderNotes) {
         } else {
             ""
         };
-        note(&format!("note: left out {files} not named as JPEG or PNG ({}){advice}:", endings(ignored)));
+        note(&format!("note: left out {files} not named as images ({}){advice}:", endings(ignored)));
         list(&paths(ignored));
     }
 }

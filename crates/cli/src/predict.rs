@@ -10,7 +10,7 @@ use crate::output::{line, note};
 use crate::tta::Tta;
 use crate::waiting::Waiting;
 
-/// The most probable classes of JPEG or PNG files
+/// The most probable classes of image files
 #[derive(clap::Args)]
 pub struct Args {
     /// A run folder, or weights in one

@@ -35,7 +35,7 @@ fn a_split_is_evaluated_by_its_name_and_the_others_are_not_opened() {
     let (out, err) = expect(0, &["eval", &run, "--device", "cpu", "--split", "test"]);
     assert!(out.contains("small-cnn on 5 test images of "), "{out}");
     assert!(err.contains("warning: there is no test image of 2 classes: checks, columns"), "{err}");
-    let missing = ["no training images", "there is no folder train", "val and test"];
+    let missing = ["no training images", "there is no folder train or training", "val and test"];
     expect_error(1, &["eval", &run, "--device", "cpu", "--split", "train"], &missing);
     expect_error(2, &["eval", &run, "--split", "all"], &["'all' is no split"]);
 }
@@ -45,10 +45,10 @@ fn what_is_left_out_is_told_by_name_ending_and_cause() {
     let root = tempfile::tempdir().expect("a folder");
     let data = root.path().join("data");
     image_folders(&data);
-    for name in ["rows/a.webp", "rows/b.WEBP", "checks/notes"] {
+    for name in ["rows/a.heic", "rows/b.HEIC", "checks/notes"] {
         fs::write(data.join("train").join(name), "").expect("written");
     }
-    fs::write(data.join("train/rows/2.jpg"), b"RIFF\x10\0\0\0WEBPVP8 ").expect("written");
+    fs::write(data.join("train/rows/2.jpg"), b"\0\0\0\x1Cftypheic\0\0\0\0").expect("written");
     image_file(&data.join("train/stray.png"), 0, 1);
     for i in 0..4 {
         fs::write(data.join(format!("val/rows/{i}.png")), "no image").expect("written");
@@ -58,10 +58,10 @@ fn what_is_left_out_is_told_by_name_ending_and_cause() {
     let args = ["train", "--device", "cpu", "--data", arg(&data), "--size", "8", "--epochs", "1", "--batch-size", "6"];
     let (_, err) = expect(0, &[&args[..], &["--model", "small-cnn", "--out", arg(&out)]].concat());
     for part in [
-        "left out 3 files not named as JPEG or PNG (2 .webp, 1 without an ending); convert images to PNG or JPEG to use them:",
-        "rows/a.webp",
+        "left out 3 files not named as images (2 .heic, 1 without an ending); convert images to PNG or JPEG to use them:",
+        "rows/a.heic",
         "skipped 5 unreadable images (--strict refuses them):",
-        "2.jpg holds WebP, which chiaro does not read yet; convert it to PNG or JPEG",
+        "2.jpg holds HEIC, which chiaro does not read yet; convert it to PNG or JPEG",
         "left out 1 image beside the class folders",
         "stray.png",
         "warning: there is no validation image of 1 class: rows",

@@ -80,3 +80,62 @@ fn what_is_held_out_is_a_share_a_fold_or_whole_groups() {
     );
     expect(2, &["train", arg(&data), "--data", arg(&data)]);
 }
+
+/// The pixels of an image with a bar along one side, wider than high.
+fn wide_image(path: &Path, left: bool) {
+    let image = image::GrayImage::from_fn(32, 16, |x, _| image::Luma([if (x < 8) == left { 255 } else { 0 }]));
+    image.save(path).expect("saved");
+}
+
+#[test]
+fn a_model_crops_as_it_was_trained_to_and_weights_tell_how() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("photos");
+    class_folders(&data);
+    let mut said = vec![];
+    for policy in ["squash", "crop", "letterbox"] {
+        let run = root.path().join(policy);
+        trained_on(&data, &run, &["--resize", policy, "--channels", "1"]);
+        let weights = fs::read(run.join("last.safetensors")).expect("read");
+        let text = String::from_utf8_lossy(&weights[..4096.min(weights.len())]).into_owned();
+        assert!(text.contains(&format!("\"resize\":\"{policy}\"")) && text.contains("\"image\":\"[8,8,1]\""), "{text}");
+        let image = root.path().join("wide.png");
+        wide_image(&image, true);
+        let alone = root.path().join(format!("{policy}.safetensors"));
+        fs::copy(run.join("last.safetensors"), &alone).expect("copied");
+        said.push(expect(0, &["predict", arg(&alone), arg(&image), "--device", "cpu"]).0);
+    }
+    // The same training pictures, which are square, gave the same weights: only the wide image is seen otherwise.
+    assert!(said[0] != said[1] && said[1] != said[2] && said[0] != said[2], "{said:?}");
+}
+
+#[test]
+fn a_table_of_several_labels_is_learnt_as_such() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = (root.path().join("photos"), root.path().join("run"));
+    class_folders(&data);
+    let row = |(class, name): (usize, &str)| {
+        let label = |i: usize| if i % 3 == 0 { format!("{name}|odd") } else { name.to_string() };
+        (0..10).map(|i| format!("{name}/s{}_{i}.png,{}\n", i % 2, label(i + class))).collect::<String>()
+    };
+    let rows: String = CLASSES.into_iter().enumerate().map(row).collect();
+    let table = data.join("labels.csv");
+    fs::write(&table, format!("path,labels\n{rows}")).expect("written");
+    let args = [
+        "train",
+        arg(&table),
+        "--device",
+        "cpu",
+        "--size",
+        "8",
+        "--model",
+        "small-cnn",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "4",
+    ];
+    let (out, _) = expect(0, &[&args[..], &["--out", arg(&run)]].concat());
+    assert!(out.contains("task: multi-label\n") && out.contains(" map "), "{out}");
+    expect_error(2, &[&args[..], &["--task", "classification"]].concat(), &["--task multi-label learns"]);
+}

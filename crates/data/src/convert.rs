@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::channels::convert;
 use crate::dataset::check_length;
 use crate::memory::zeroed;
-use crate::resize::{convert_channels, resize};
-use crate::{Channels, DataError, Dataset, InMemory, OpenOptions};
+use crate::resize::resize;
+use crate::show::place;
+use crate::{Channels, DataError, Dataset, InMemory, OpenOptions, Resize};
 
 /// `set` in the size and with the channels of `options`: converted at once where the result fits
 /// `cache` bytes (which it then uses up), else image by image when asked for.
@@ -20,7 +22,7 @@ pub(crate) fn converted(set: InMemory, options: &OpenOptions, cache: &mut u64) -
     }
     let image_len: usize = shape.iter().product();
     let bytes = image_len as u64 * set.len() as u64;
-    let view = Converted { set, shape };
+    let view = Converted { set, shape, policy: options.resize };
     if bytes > *cache {
         return Ok(Arc::new(view));
     }
@@ -40,6 +42,7 @@ pub(crate) fn converted(set: InMemory, options: &OpenOptions, cache: &mut u64) -
 struct Converted {
     set: InMemory,
     shape: [usize; 3],
+    policy: Resize,
 }
 
 impl Dataset for Converted {
@@ -66,9 +69,15 @@ impl Dataset for Converted {
     fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {
         check_length(self.shape, out)?;
         let [height, width, channels] = self.set.image_shape();
-        let image = convert_channels(self.set.image(index)?, channels, self.shape[2]);
-        let to = [self.shape[0], self.shape[1]];
-        resize(&image, [height, width], to, self.shape[2], out);
+        let image = convert(self.set.image(index)?, channels, self.shape[2]);
+        let (from, to) = ([height, width], [self.shape[0], self.shape[1]]);
+        let (inner, crop) = (self.policy.filled(from, to), self.policy == Resize::Crop);
+        if inner == to {
+            return resize(&image, from, to, self.shape[2], crop, out);
+        }
+        let mut small = zeroed("a resized image", &[inner[0], inner[1], self.shape[2]])?;
+        resize(&image, from, inner, self.shape[2], crop, &mut small)?;
+        place(&small, inner, out, self.shape);
         Ok(())
     }
 }

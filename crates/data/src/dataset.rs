@@ -60,25 +60,6 @@ pub fn class_counts(dataset: &dyn Dataset) -> Vec<usize> {
     counts
 }
 
-/// How many channels images shall have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channels {
-    /// One channel: luma by the weights of ITU-R BT.709.
-    Grey,
-    /// Red, green, blue. Grey images have their channel repeated.
-    Rgb,
-}
-
-impl Channels {
-    /// 1 or 3.
-    pub fn count(self) -> usize {
-        match self {
-            Self::Grey => 1,
-            Self::Rgb => 3,
-        }
-    }
-}
-
 /// A data set whose pixels lie in memory, `[N, H, W, C]`.
 #[derive(Debug, Clone)]
 pub struct InMemory {

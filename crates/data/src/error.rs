@@ -195,7 +195,7 @@ pub enum DataError {
         paths: [PathBuf; 2],
     },
     /// A training class without a single image file.
-    #[error("{}: a class folder without any JPEG or PNG file", path.display())]
+    #[error("{}: a class folder without any image file", path.display())]
     EmptyClass {
         /// The class folder.
         path: PathBuf,
@@ -321,7 +321,7 @@ impl DataError {
     /// Whether the fault is in one image alone, so that a data set can do without it.
     pub fn is_of_one_image(&self) -> bool {
         matches!(self, Self::CorruptImage { .. } | Self::OtherFormat { .. } | Self::ImageTooLarge { .. })
-            || matches!(self, Self::FileTooLarge { .. })
+            || matches!(self, Self::FileTooLarge { .. } | Self::Missing { .. })
     }
 
     pub(crate) fn invalid(cause: impl Into<String>) -> Self {

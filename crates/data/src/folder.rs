@@ -1,4 +1,4 @@
-//! Image folders: one folder a class, JPEG and PNG files of any size, resized to one shape.
+//! Image folders: one folder a class, image files of any size, resized to one shape.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::dataset::{check_length, image_at, no_such_image};
 use crate::listing::Listing;
 use crate::memory::zeroed;
-use crate::{Channels, DataError, Dataset, OpenOptions, decode_file, threads};
+use crate::{Alpha, Channels, DataError, Dataset, OpenOptions, Resize, decode_file, threads};
 
 /// Height and width of folder images where none is asked for.
 const DEFAULT_SIZE: [usize; 2] = [64, 64];
@@ -17,7 +17,9 @@ const DEFAULT_SIZE: [usize; 2] = [64, 64];
 pub struct FolderNotes {
     /// Images that cannot be used, each with its file and cause. Empty in strict mode, which refuses the first.
     pub skipped: Vec<DataError>,
-    /// Files in class folders that are no JPEG or PNG by name, and folders in them that a link leads back to.
+    /// How many images are partly transparent and were shown on white.
+    pub on_white: usize,
+    /// Files in class folders that are no images by name, and folders in them that a link leads back to.
     pub ignored: Vec<PathBuf>,
     /// Images that lie beside the class folders.
     pub stray: Vec<PathBuf>,
@@ -25,6 +27,7 @@ pub struct FolderNotes {
 
 impl FolderNotes {
     pub(crate) fn add(&mut self, other: FolderNotes) {
+        self.on_white += other.on_white;
         self.skipped.extend(other.skipped);
         self.ignored.extend(other.ignored);
         self.stray.extend(other.stray);
@@ -40,6 +43,7 @@ pub struct ImageFolder {
     shown: Vec<f32>,
     classes: Vec<String>,
     shape: [usize; 3],
+    resize: Resize,
     /// All images decoded, `[N, H, W, C]`, where they fit the cache.
     pixels: Option<Vec<u8>>,
 }
@@ -74,12 +78,13 @@ impl ImageFolder {
         let mut pixels = zeroed("decoded images", &[cached, image_len])?;
         let checks = check(&listing.files, shape, &mut pixels, options);
 
-        let mut notes = FolderNotes { skipped: Vec::new(), ignored: listing.ignored, stray: listing.stray };
+        let mut notes = FolderNotes { ignored: listing.ignored, stray: listing.stray, ..FolderNotes::default() };
         let width = listing.shown.len() / listing.files.len().max(1);
         let (mut files, mut labels, mut shown) = (Vec::new(), Vec::new(), Vec::new());
         for (i, ((path, label), check)) in listing.files.into_iter().zip(checks).enumerate() {
             match check {
-                Ok(()) => {
+                Ok(alpha) => {
+                    notes.on_white += usize::from(alpha == Alpha::OnWhite);
                     if !pixels.is_empty() {
                         let image = i * image_len..(i + 1) * image_len;
                         pixels.copy_within(image, files.len() * image_len);
@@ -99,7 +104,15 @@ impl ImageFolder {
         }
         let cached = !pixels.is_empty();
         pixels.truncate(files.len() * image_len);
-        let folder = Self { files, labels, shown, classes: listing.classes, shape, pixels: cached.then_some(pixels) };
+        let folder = Self {
+            files,
+            labels,
+            shown,
+            classes: listing.classes,
+            shape,
+            resize: options.resize,
+            pixels: cached.then_some(pixels),
+        };
         Ok((folder, notes))
     }
 
@@ -120,10 +133,10 @@ fn check(
     shape: [usize; 3],
     pixels: &mut [u8],
     options: &OpenOptions,
-) -> Vec<Result<(), DataError>> {
+) -> Vec<Result<Alpha, DataError>> {
     let image_len: usize = shape.iter().product();
     let decode = |path: &Path, out: &mut [u8]| {
-        let decoded = decode_file(path, shape, out);
+        let decoded = decode_file(path, shape, options.resize, out);
         options.advance(1);
         decoded
     };
@@ -168,7 +181,7 @@ impl Dataset for ImageFolder {
             return Ok(());
         }
         let path = self.files.get(index).ok_or_else(|| no_such_image(index))?;
-        decode_file(path, self.shape, out)
+        decode_file(path, self.shape, self.resize, out).map(|_| ())
     }
 
     fn in_memory(&self) -> bool {

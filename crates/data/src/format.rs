@@ -5,6 +5,10 @@
 pub(crate) enum Format {
     Jpeg,
     Png,
+    WebP,
+    Bmp,
+    Gif,
+    Tiff,
     /// A format of images that is not read yet.
     OtherImage(&'static str),
     /// Something that is no image, such as the page that a server sent instead.
@@ -19,10 +23,10 @@ pub(crate) const START: usize = 32;
 const SIGNATURES: [(usize, &[u8], Format); 27] = [
     (0, b"\xFF\xD8\xFF", Format::Jpeg),
     (0, b"\x89PNG\r\n\x1A\n", Format::Png),
-    (8, b"WEBP", Format::OtherImage("WebP")),
-    (0, b"GIF8", Format::OtherImage("GIF")),
-    (0, b"II*\0", Format::OtherImage("TIFF")),
-    (0, b"MM\0*", Format::OtherImage("TIFF")),
+    (8, b"WEBP", Format::WebP),
+    (0, b"GIF8", Format::Gif),
+    (0, b"II*\0", Format::Tiff),
+    (0, b"MM\0*", Format::Tiff),
     (4, b"ftypavi", Format::OtherImage("AVIF")),
     (4, b"ftyphei", Format::OtherImage("HEIC")),
     (4, b"ftyphev", Format::OtherImage("HEIC")),
@@ -51,7 +55,7 @@ impl Format {
     pub(crate) fn of(start: &[u8]) -> Format {
         // Two letters are little to go by: a bitmap also has four bytes of zeros behind its size.
         if start.starts_with(b"BM") && start.get(6..10) == Some(&[0; 4]) {
-            return Format::OtherImage("BMP");
+            return Format::Bmp;
         }
         let fits = |at: usize, bytes: &[u8]| start.get(at..).is_some_and(|rest| rest.starts_with(bytes));
         let found = SIGNATURES.iter().find(|(at, bytes, _)| fits(*at, bytes));
@@ -70,8 +74,8 @@ mod tests {
     #[test]
     fn formats_are_told_by_content() {
         let cases: [(&[u8], Format); 8] = [
-            (b"RIFF\x10\0\0\0WEBPVP8 ", Format::OtherImage("WebP")),
-            (b"BM\x46\0\0\0\0\0\0\0\x36", Format::OtherImage("BMP")),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", Format::WebP),
+            (b"BM\x46\0\0\0\0\0\0\0\x36", Format::Bmp),
             (b"BMW drives on", Format::Unknown),
             (b"\0\0\0\x1Cftypavif", Format::OtherImage("AVIF")),
             (b"\0\0\0\x1Cftypisom", Format::NoImage("a film")),

@@ -124,7 +124,7 @@ pub(crate) fn reaches_its_end(bytes: &[u8]) -> bool {
     while let Some(found) = bytes.get(at..).and_then(|rest| {
         // Entropy-coded data, where 0xFF is always followed by 0 or a restart marker, and fill
         // bytes (any number of 0xFF) are passed over the same way.
-        rest.windows(2).position(|pair| pair[0] == 0xFF && pair[1] != 0xFF)
+        memchr::memchr_iter(0xFF, rest).find(|&place| rest.get(place + 1).is_some_and(|&next| next != 0xFF))
     }) {
         let marker = bytes[at + found + 1];
         at += found + 2;

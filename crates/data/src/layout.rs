@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::layouts::{DiskLayout, LAYOUTS, Piece, Share};
 use crate::listing::{has_image_name, sorted_entries};
+use crate::table::Table;
 use crate::{DataError, Holdout, Split};
 
 /// The most folders that are looked into for a hint.
@@ -44,7 +45,11 @@ impl Layout {
 
     /// The layout of a folder: the first of which any split is there.
     pub(crate) fn of(folder: &Path) -> Result<Layout, DataError> {
-        std::fs::read_dir(folder).map_err(|e| DataError::io(folder, e))?;
+        if !Table::is_named(folder) || folder.is_dir() {
+            std::fs::read_dir(folder).map_err(|e| DataError::io(folder, e))?;
+        } else if !folder.exists() {
+            return Err(DataError::Missing { path: folder.to_path_buf() });
+        }
         Self::recognised(folder).ok_or_else(|| DataError::UnknownLayout {
             path: folder.to_path_buf(),
             hint: hint(folder),

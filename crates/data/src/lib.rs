@@ -19,6 +19,7 @@
 //! ```
 
 mod batch;
+mod channels;
 mod convert;
 mod dataset;
 mod decode;
@@ -44,12 +45,15 @@ mod queue;
 mod regular;
 mod resize;
 mod sampler;
+mod show;
 mod shuffle;
 mod split;
+mod table;
 mod threads;
 
 pub use batch::Batch;
-pub use dataset::{Channels, Dataset, InMemory, class_counts};
+pub use channels::Channels;
+pub use dataset::{Dataset, InMemory, class_counts};
 pub use decode::decode_file;
 pub use error::DataError;
 pub use folder::{FolderNotes, ImageFolder};
@@ -61,7 +65,9 @@ pub use normalize::Normalize;
 pub use open::{OpenOptions, Opened, OpenedSplit, open, open_split};
 pub use pack::{packed, packed_len};
 pub use progress::Progress;
+pub use resize::Resize;
 pub use sampler::Sampler;
+pub use show::Alpha;
 pub use shuffle::shuffled;
 pub use split::Split;
 pub use threads::limit_threads;

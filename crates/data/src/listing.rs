@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use crate::{DataError, names};
 
 /// How the names of image files end.
-const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "jpe", "jfif", "png"];
+const EXTENSIONS: [&str; 11] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff"];
 /// How deep images are looked for to know a class's folder.
 const DEEPEST: usize = 4;
 /// Files that systems leave in folders of images.
 const SYSTEM_FILES: [&str; 2] = ["Thumbs.db", "desktop.ini"];
 
 /// What a split's folder holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Listing {
     pub root: PathBuf,
     /// Names of the classes, in their order.
@@ -25,21 +25,14 @@ pub(crate) struct Listing {
     pub ignored: Vec<PathBuf>,
     /// Images that lie beside the class folders.
     pub stray: Vec<PathBuf>,
-    folders: Vec<PathBuf>,
+    /// The classes' folders, where they have some.
+    pub folders: Vec<PathBuf>,
 }
 
 impl Listing {
     /// Looks through a folder whose folders are the classes. A class's images may lie in folders of its folder, at any depth.
     pub fn new(root: &Path) -> Result<Self, DataError> {
-        let mut listing = Self {
-            root: root.to_path_buf(),
-            classes: Vec::new(),
-            files: Vec::new(),
-            shown: Vec::new(),
-            ignored: Vec::new(),
-            stray: Vec::new(),
-            folders: Vec::new(),
-        };
+        let mut listing = Self { root: root.to_path_buf(), ..Self::default() };
         let entries = sorted_entries(root)?;
         listing.stray.extend(entries.iter().filter(|path| path.is_file() && has_image_name(path)).cloned());
         for (name, folder) in class_folders(&entries)? {
@@ -85,7 +78,7 @@ impl Listing {
     fn nothing(&self) -> DataError {
         let path = self.root.clone();
         match self.stray.len() {
-            0 => DataError::EmptySplit { path, cause: "there is no JPEG or PNG file in it".to_string() },
+            0 => DataError::EmptySplit { path, cause: "there is no image file in it".to_string() },
             images => DataError::NoClassFolders { path, images },
         }
     }
@@ -101,9 +94,16 @@ impl Listing {
         for (_, label) in &self.files {
             has_file[*label as usize] = true;
         }
+        for (at, _) in self.shown.iter().enumerate().filter(|(_, shows)| **shows > 0.0) {
+            has_file[at % self.classes.len()] = true;
+        }
         match has_file.iter().position(|has| !has) {
-            None => Ok(()),
-            Some(label) => Err(DataError::EmptyClass { path: self.folders[label].clone() }),
+            None if self.classes.len() > 1 => Ok(()),
+            None => Err(DataError::OneClass { class: self.classes.concat(), images: self.files.len() }),
+            Some(label) => Err(match self.folders.get(label) {
+                Some(folder) => DataError::EmptyClass { path: folder.clone() },
+                None => DataError::invalid(format!("no training image shows the class '{}'", self.classes[label])),
+            }),
         }
     }
 

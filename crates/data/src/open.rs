@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::layout::Layout;
 use crate::layouts::{Part, Share};
-use crate::{Channels, DataError, Dataset, FolderNotes, Holdout, Progress, Split, threads};
+use crate::{Channels, DataError, Dataset, FolderNotes, Holdout, Progress, Resize, Split, threads};
 
 /// The longest side that images are resized to: a batch of larger ones would fit no memory.
 const MAX_SIDE: usize = 4096;
@@ -18,6 +18,8 @@ pub struct OpenOptions {
     pub size: Option<[usize; 2]>,
     /// Without it IDX and CIFAR images keep their own, and those of image folders become RGB.
     pub channels: Option<Channels>,
+    /// What becomes of images whose sides are in another ratio.
+    pub resize: Resize,
     /// Refuse a folder with a corrupt image, where otherwise such images are skipped and counted.
     pub strict: bool,
     /// The most memory, in bytes, for images decoded or resized ahead; both splits count. What does
@@ -33,11 +35,12 @@ pub struct OpenOptions {
 }
 
 impl Default for OpenOptions {
-    /// The images' own size and channels, not strict, 1 GiB of cache, all images, a fifth held out where it must be, nobody told.
+    /// The images' own size and channels, squashed where they must be, not strict, 1 GiB of cache, all images, a fifth held out where it must be, nobody told.
     fn default() -> Self {
         Self {
             size: None,
             channels: None,
+            resize: Resize::Squash,
             strict: false,
             cache_bytes: 1 << 30,
             limit: None,
@@ -114,6 +117,8 @@ pub struct OpenedSplit {
 ///
 /// - IDX files: MNIST's four names, plain or gzip; class names from `classes.txt` where there is one, else 0 to 9
 /// - CIFAR-10's or CIFAR-100's binary files
+/// - a table, CSV or TSV, of paths and labels with or without a column of splits: named itself, or `labels.csv`, or one for each
+///   split (`train.csv`, ...) in the folder; `cat|dog` in a cell, or a column of 0 and 1 for each class, is several labels an image
 /// - `train/` and, beside it or not, `val/` (`valid/`, `validation/`, `dev/`) and `test/`, in any case, each with a folder of images
 ///   for each class
 /// - a folder of images for each class alone

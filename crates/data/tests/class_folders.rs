@@ -96,13 +96,12 @@ fn one_class_alone_is_refused() {
 #[test]
 fn other_formats_are_named() {
     let folder = image_folder();
-    let riff = b"RIFF\x10\0\0\0WEBPVP8 ";
-    folder.write("train/blue/photo.jpg", riff);
+    folder.write("train/blue/photo.jpg", b"\0\0\0\x1Cftypheic\0\0\0\0");
     folder.write("train/red/page.jpg", b"<!DOCTYPE html><title>404</title>");
     let sets = open(folder.path(), &OpenOptions::default()).unwrap();
     let skipped: Vec<String> = sets.notes.skipped.iter().map(ToString::to_string).collect();
     assert!(
-        skipped[0].ends_with("photo.jpg holds WebP, which chiaro does not read yet; convert it to PNG or JPEG"),
+        skipped[0].ends_with("photo.jpg holds HEIC, which chiaro does not read yet; convert it to PNG or JPEG"),
         "{skipped:?}"
     );
     assert!(skipped[1].ends_with("page.jpg: corrupt image: it holds a web page (HTML)"), "{skipped:?}");

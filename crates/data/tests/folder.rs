@@ -4,13 +4,13 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use chiaro_data::{Channels, DataError, Dataset, ImageFolder, OpenOptions, decode_file, open};
+use chiaro_data::{Channels, DataError, Dataset, ImageFolder, OpenOptions, Resize, decode_file, open};
 use common::{Folder, busy_jpeg, encode, flat_rgb, image_folder, labels, pixels};
 use image::{GrayAlphaImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba, RgbaImage};
 
 fn decoded(path: &Path, shape: [usize; 3]) -> Result<Vec<u8>, DataError> {
     let mut out = vec![0; shape.iter().product()];
-    decode_file(path, shape, &mut out).map(|()| out)
+    decode_file(path, shape, Resize::Squash, &mut out).map(|_| out)
 }
 
 /// Whether every pixel of `image` is within `by` of `colour` (JPEG is lossy).
@@ -123,8 +123,9 @@ fn alpha_sixteen_bits_grey_and_cmyk_decode() {
     let grey16 = ImageBuffer::from_pixel(5, 4, Luma([0x4040u16]));
     let grey_jpeg = encode(image::GrayImage::from_pixel(9, 9, Luma([130])), ImageFormat::Jpeg);
     let cases = [
-        (png(rgba.into()), [10, 20, 30]),
-        (png(grey_alpha.into()), [90, 90, 90]),
+        // All clear, so that white is seen; and half of 90 on half of white.
+        (png(rgba.into()), [255, 255, 255]),
+        (png(grey_alpha.into()), [172, 172, 172]),
         (png(rgb16.into()), [255, 128, 0]),
         (png(grey16.into()), [64, 64, 64]),
         (grey_jpeg, [130, 130, 130]),
@@ -212,11 +213,11 @@ fn missing_and_empty_folders_are_named() {
 fn other_files_are_listed_and_hidden_ones_passed_over() {
     let folder = image_folder();
     folder.write("train/notes.txt", b"");
-    folder.write("train/red/photo.webp", b"");
+    folder.write("train/red/photo.heic", b"");
     folder.write("train/red/.DS_Store", b"");
     folder.write("train/.cache/x.png", b"");
     let (set, notes) = ImageFolder::open(&folder.path().join("train"), &OpenOptions::default()).unwrap();
-    let expected: Vec<PathBuf> = vec![folder.path().join("train/red/photo.webp")];
+    let expected: Vec<PathBuf> = vec![folder.path().join("train/red/photo.heic")];
     assert_eq!(notes.ignored, expected);
     assert_eq!(set.classes(), ["blue", "red"]);
     assert!(set.files()[0].ends_with("blue/a.jpg"));

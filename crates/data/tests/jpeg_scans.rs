@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use chiaro_data::decode_file;
+use chiaro_data::{Resize, decode_file};
 use common::Folder;
 
 fn file(name: &str) -> PathBuf {
@@ -17,7 +17,7 @@ fn files_in_several_scans_decode_to_the_pixels_of_libjpeg() {
         let right = image::open(file(&format!("{name}.png"))).unwrap().into_rgb8();
         let shape = [right.height() as usize, right.width() as usize, 3];
         let mut found = vec![0; right.as_raw().len()];
-        decode_file(&file(&format!("{name}.jpg")), shape, &mut found).unwrap();
+        decode_file(&file(&format!("{name}.jpg")), shape, Resize::Squash, &mut found).unwrap();
         let errors = found.iter().zip(right.as_raw()).map(|(a, b)| a.abs_diff(*b));
         let worst = errors.clone().max().unwrap();
         let mean = errors.map(f64::from).sum::<f64>() / found.len() as f64;
@@ -34,7 +34,7 @@ fn a_file_in_several_scans_that_is_cut_is_corrupt() {
     let mut out = vec![0; 8 * 8 * 3];
     for kept in [bytes.len() / 2, bytes.len() - 2] {
         std::fs::write(&path, &bytes[..kept]).unwrap();
-        let error = decode_file(&path, [8, 8, 3], &mut out).unwrap_err();
+        let error = decode_file(&path, [8, 8, 3], Resize::Squash, &mut out).unwrap_err();
         assert!(error.to_string().contains("cut.jpg: corrupt image: truncated"), "{error}");
     }
 }

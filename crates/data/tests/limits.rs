@@ -2,7 +2,7 @@
 
 mod common;
 
-use chiaro_data::{DataError, OpenOptions, decode_file, open};
+use chiaro_data::{DataError, OpenOptions, Resize, decode_file, open};
 use common::{Folder, idx_folder, image_folder};
 
 fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
@@ -45,7 +45,7 @@ fn an_image_that_would_take_too_much_memory_is_refused_by_its_header_alone() {
     ];
     for (what, bytes, refused) in cases {
         let path = folder.write("image", &bytes);
-        let error = decode_file(&path, [8, 8, 3], &mut [0; 192]).unwrap_err();
+        let error = decode_file(&path, [8, 8, 3], Resize::Squash, &mut [0; 192]).unwrap_err();
         let too_large = matches!(error, DataError::ImageTooLarge { limit: 0x2000_0000, .. });
         assert_eq!(too_large, refused, "{what}: {error}");
         assert!(refused || matches!(error, DataError::CorruptImage { .. }), "{what}: {error}");
@@ -71,7 +71,7 @@ fn pipes_and_devices_are_refused_unopened() {
     assert!(made.success());
     let mut out = [0; 192];
     for (path, kind) in [(pipe.as_path(), "a pipe"), ("/dev/zero".as_ref(), "a device"), (folder.path(), "a folder")] {
-        let error = decode_file(path, [8, 8, 3], &mut out).unwrap_err();
+        let error = decode_file(path, [8, 8, 3], Resize::Squash, &mut out).unwrap_err();
         assert_eq!(error.to_string(), format!("{}: is {kind}, not a file", path.display()));
     }
     // A data set of which one file is a pipe.
@@ -91,7 +91,7 @@ fn a_file_larger_than_any_image_is_refused_unread() {
     let path = folder.write("large.jpg", b"\xFF\xD8\xFF");
     // A hole: it takes no place on the disk.
     std::fs::File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
-    let error = decode_file(&path, [8, 8, 3], &mut [0; 192]).unwrap_err();
+    let error = decode_file(&path, [8, 8, 3], Resize::Squash, &mut [0; 192]).unwrap_err();
     assert!(matches!(error, DataError::FileTooLarge { bytes: 0x4000_0000, .. }), "{error}");
 }
 

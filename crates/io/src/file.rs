@@ -128,6 +128,7 @@ mod tests {
             model: "lenet5".into(),
             task: "classification".into(),
             image: [8, 8, 1],
+            resize: "letterbox".into(),
             classes: vec!["\"checksum\":\"00000000\"".into(), "ä\u{1b}".into()],
             mean: vec![0.5],
             std: vec![0.25],

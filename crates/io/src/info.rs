@@ -15,6 +15,9 @@ pub struct ModelInfo {
     pub task: String,
     /// Height, width and channels of an image.
     pub image: [usize; 3],
+    /// How images of other shapes are brought to this one, by the name that `chiaro_data::Resize` has; empty is that of before there
+    /// were several.
+    pub resize: String,
     /// Names of the classes, in the order of the logits.
     pub classes: Vec<String>,
     /// Subtracted from each channel of pixels in 0..=1.
@@ -25,6 +28,8 @@ pub struct ModelInfo {
 
 /// What all files are of that tell no task: they are from before there were others.
 const FIRST_TASK: &str = "classification";
+/// How all files resized that do not tell it.
+const FIRST_RESIZE: &str = "squash";
 /// Version of the metadata; a reader refuses later ones.
 const VERSION: u64 = 2;
 /// From this version on a file holds a checksum.
@@ -42,6 +47,7 @@ impl ModelInfo {
             ("model", self.model.clone()),
             ("task", self.task.clone()),
             ("image", json!(self.image).to_string()),
+            ("resize", if self.resize.is_empty() { FIRST_RESIZE.to_string() } else { self.resize.clone() }),
             ("classes", json!(self.classes).to_string()),
             ("mean", json!(self.mean).to_string()),
             ("std", json!(self.std).to_string()),
@@ -61,6 +67,7 @@ impl ModelInfo {
             image: list(path, metadata, "image", |v| v.as_u64().map(|n| n as usize))?
                 .try_into()
                 .map_err(|_| IoError::format(path, "its image size has not three numbers"))?,
+            resize: metadata.get("resize").map_or(FIRST_RESIZE, String::as_str).to_string(),
             classes: list(path, metadata, "classes", |v| v.as_str().map(str::to_string))?,
             mean: list(path, metadata, "mean", |v| v.as_f64().map(|n| n as f32))?,
             std: list(path, metadata, "std", |v| v.as_f64().map(|n| n as f32))?,
@@ -124,15 +131,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_tell_no_task_are_of_classification() {
+    fn files_that_tell_no_task_are_of_classification_and_squashed_their_images() {
         let info =
             ModelInfo { task: "own".into(), image: [4, 4, 1], classes: vec!["a".into()], ..ModelInfo::default() };
-        let info = ModelInfo { model: "m".into(), mean: vec![0.5], std: vec![0.25], ..info };
+        let info = ModelInfo { model: "m".into(), resize: "crop".into(), mean: vec![0.5], std: vec![0.25], ..info };
         let mut metadata = info.to_metadata(&BTreeMap::new());
         let read =
             |metadata: &BTreeMap<String, String>| ModelInfo::from_metadata(Path::new("file"), metadata).expect("whole");
         assert_eq!(read(&metadata), info);
         metadata.remove("task");
-        assert_eq!(read(&metadata), ModelInfo { task: "classification".into(), ..info });
+        metadata.remove("resize");
+        assert_eq!(read(&metadata), ModelInfo { task: "classification".into(), resize: "squash".into(), ..info });
     }
 }

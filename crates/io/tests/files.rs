@@ -34,6 +34,7 @@ fn info() -> ModelInfo {
         task: "classification".into(),
         model: "small-cnn".into(),
         image: [8, 8, 1],
+        resize: "letterbox".into(),
         classes: ["zero", "ein\"s", "zwei, drei"].map(String::from).to_vec(),
         mean: vec![0.1307],
         std: vec![0.3081],

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chiaro_data::{Normalize, decode_file};
+use chiaro_data::{Normalize, Resize, decode_file};
 use chiaro_graph::{Backend, PlanId, Tensor};
 use chiaro_nn::{EvalStep, ImageInput, Model, Views};
 
+use crate::data::resize_of;
 use crate::error::{Result, TrainError};
 use crate::lease::Lease;
 use crate::saved::Saved;
@@ -18,6 +19,7 @@ pub struct Classifier {
     step: EvalStep,
     plan: PlanId,
     shape: [usize; 3],
+    resize: Resize,
     normalize: Normalize,
     classes: Vec<String>,
     task: Arc<dyn Task>,
@@ -82,6 +84,7 @@ impl Classifier {
             step,
             plan,
             shape: info.image,
+            resize: resize_of(info)?,
             normalize,
             classes: info.classes.clone(),
             task,
@@ -89,13 +92,13 @@ impl Classifier {
         })
     }
 
-    /// What the model says of a JPEG or PNG file of any size: of a classification its classes, the most probable first.
+    /// What the model says of an image file of any size, resized as those it was trained on: of a classification its classes, the most probable first.
     ///
     /// # Errors
     /// If the file cannot be decoded or the device fails.
     pub fn classify(&mut self, file: &Path) -> Result<Vec<Guess>> {
         let mut pixels = vec![0; self.shape.iter().product()];
-        decode_file(file, self.shape, &mut pixels)?;
+        decode_file(file, self.shape, self.resize, &mut pixels)?;
         self.classify_pixels(&pixels)
     }
 

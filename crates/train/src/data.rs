@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chiaro_data::{
-    Channels, Dataset, FolderNotes, Holdout, Layout, Normalize, OpenOptions, Opened, OpenedSplit, Progress, Split,
-    open, open_split,
+    Channels, Dataset, FolderNotes, Holdout, Layout, Normalize, OpenOptions, Opened, OpenedSplit, Progress, Resize,
+    Split, open, open_split,
 };
 use chiaro_io::ModelInfo;
 
@@ -25,6 +25,8 @@ pub struct Data {
     pub held_out: bool,
     /// How pixels become the model's input.
     pub normalize: Normalize,
+    /// How images of other shapes were brought to this one.
+    pub resize: Resize,
     /// Files that were left out.
     pub notes: FolderNotes,
     /// How the data lies on disk; `None` if it was given in memory.
@@ -59,7 +61,7 @@ impl Data {
         let opened = open(folder, options)?;
         let unseen = Progress::default();
         let normalize = Normalize::measure_telling(&*opened.train, options.progress.as_deref().unwrap_or(&unseen))?;
-        Ok(Data::opened(opened, normalize))
+        Ok(Data::opened(opened, normalize, options.resize))
     }
 
     /// Opens a folder for a model that was trained before: same image shape and normalisation.
@@ -67,14 +69,15 @@ impl Data {
     /// # Errors
     /// Those of [`chiaro_data::open`]; [`TrainError::OtherData`] if classes differ.
     pub fn open_like(folder: &Path, options: &LikeOptions, like: &ModelInfo) -> Result<Data> {
-        let opened = open(folder, &options.with_shape_of(like))?;
+        let options = options.with_shape_of(like)?;
+        let opened = open(folder, &options)?;
         check_same_classes(opened.train.classes(), like)?;
-        Ok(Data::opened(opened, normalize_of(like)?))
+        Ok(Data::opened(opened, normalize_of(like)?, options.resize))
     }
 
-    fn opened(opened: Opened, normalize: Normalize) -> Data {
+    fn opened(opened: Opened, normalize: Normalize, resize: Resize) -> Data {
         let Opened { train, eval, split, held_out, layout, notes } = opened;
-        Data { train, eval, split, held_out, normalize, notes, layout: Some(layout) }
+        Data { train, eval, split, held_out, normalize, resize, notes, layout: Some(layout) }
     }
 
     /// Data that is in memory already.
@@ -89,7 +92,8 @@ impl Data {
         }
         let normalize = Normalize::measure(&*train)?;
         let notes = FolderNotes::default();
-        Ok(Data { train, eval, split: Split::Val, held_out: false, normalize, notes, layout: None })
+        let resize = Resize::default();
+        Ok(Data { train, eval, split: Split::Val, held_out: false, normalize, resize, notes, layout: None })
     }
 
     /// Number of classes.
@@ -103,6 +107,7 @@ impl Data {
             model: model.to_string(),
             task: task.to_string(),
             image: self.train.image_shape(),
+            resize: self.resize.name().to_string(),
             classes: self.train.classes().to_vec(),
             mean: self.normalize.mean().to_vec(),
             std: self.normalize.std().to_vec(),
@@ -144,7 +149,7 @@ impl EvalData {
     /// # Errors
     /// Those of [`chiaro_data::open_split`]; [`TrainError::OtherData`] if classes differ.
     pub fn open(folder: &Path, split: Option<Split>, options: &LikeOptions, like: &ModelInfo) -> Result<EvalData> {
-        let opened = open_split(folder, split, &options.with_shape_of(like))?;
+        let opened = open_split(folder, split, &options.with_shape_of(like)?)?;
         check_same_classes(opened.set.classes(), like)?;
         let OpenedSplit { set, split, undivided, notes, .. } = opened;
         Ok(EvalData { set, split, undivided, normalize: normalize_of(like)?, notes })
@@ -152,22 +157,20 @@ impl EvalData {
 }
 
 impl LikeOptions {
-    fn with_shape_of(&self, like: &ModelInfo) -> OpenOptions {
+    fn with_shape_of(&self, like: &ModelInfo) -> Result<OpenOptions> {
         let [height, width, channels] = like.image;
-        let channels = match channels {
-            1 => Some(Channels::Grey),
-            3 => Some(Channels::Rgb),
-            0 | 2 | 4.. => None,
-        };
+        let (size, channels, resize) = (Some([height, width]), Channels::of_count(channels), resize_of(like)?);
         let LikeOptions { strict, limit, holdout, progress } = self.clone();
-        OpenOptions {
-            size: Some([height, width]),
-            channels,
-            strict,
-            limit,
-            holdout,
-            progress,
-            ..OpenOptions::default()
+        Ok(OpenOptions { size, channels, resize, strict, limit, holdout, progress, ..OpenOptions::default() })
+    }
+}
+
+/// How images are brought to a model's shape.
+pub(crate) fn resize_of(like: &ModelInfo) -> Result<Resize> {
+    match like.resize.as_str() {
+        "" => Ok(Resize::default()),
+        name => {
+            name.parse().map_err(|cause| TrainError::setting(format!("how the model's images are resized: {cause}")))
         }
     }
 }

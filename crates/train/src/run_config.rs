@@ -81,6 +81,7 @@ impl RunConfig {
             model: self.settings.model.clone(),
             task: self.settings.task.as_str().to_string(),
             image: data.image_shape,
+            resize: self.settings.resize.name().to_string(),
             classes: data.classes,
             mean: data.mean,
             std: data.std,

@@ -26,11 +26,19 @@ pub fn new(given: &Overrides) -> anyhow::Result<Run> {
         // Before minutes are spent on opening data.
         chiaro::nn::models::named(&asked.model)?;
     }
-    let (size, strict, limit, holdout) = (asked.size, asked.strict, asked.limit, Some(asked.holdout()));
+    let options = OpenOptions {
+        size: asked.size,
+        channels: asked.channels,
+        resize: asked.resize,
+        strict: asked.strict,
+        limit: asked.limit,
+        holdout: Some(asked.holdout()),
+        ..OpenOptions::default()
+    };
     let folder = if given.is_given("data") { asked.data } else { find_data::mnist()? };
     let opening = Waiting::opening(&folder);
     let progress = Some(opening.progress());
-    let data = Data::open(&folder, &OpenOptions { size, strict, limit, holdout, progress, ..OpenOptions::default() })?;
+    let data = Data::open(&folder, &OpenOptions { progress, ..options })?;
     drop(opening);
     let mut config = TrainConfig::suited_to("", &*data.train);
     config.augment = Augmentation::usual(data.layout);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chiaro::nn::Summary;
+use chiaro::train::settings::TaskName;
 use chiaro::train::{Data, DataPlace, Measure, PrecisionName, RunFolder, TrainError, Trainer, short};
 use chiaro::{Device, data::Split};
 
@@ -22,6 +23,9 @@ pub fn before(
     let (train, eval, word) = (data.train.len(), data.eval.len(), data.split.word());
     let held_out = if data.held_out { format!(", held out: {}", config.holdout()) } else { String::new() };
     line(&format!("data: {}, {train} training and {eval} {word} images{held_out}", config.data.display()))?;
+    if config.task.as_str() != TaskName::default().as_str() {
+        line(&format!("task: {}", config.task.as_str()))?;
+    }
     line(&notes::classes(&**trainer.task(), &*data.train))?;
     line(&steps_line(trainer))?;
     line(&format!("device: {} ({})", device.name(), device.why()))?;

@@ -5,6 +5,7 @@ mod class_folders;
 mod files;
 mod idx;
 mod split_folders;
+mod table;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +14,14 @@ use crate::convert::converted;
 use crate::{DataError, Dataset, FolderNotes, InMemory, OpenOptions, Split};
 
 /// Every layout, in the order in which they are looked for.
-pub(crate) const LAYOUTS: &[&dyn DiskLayout] =
-    &[&idx::Idx, &cifar::CIFAR_10, &cifar::CIFAR_100, &split_folders::SplitFolders, &class_folders::ClassFolders];
+pub(crate) const LAYOUTS: &[&dyn DiskLayout] = &[
+    &idx::Idx,
+    &cifar::CIFAR_10,
+    &cifar::CIFAR_100,
+    &table::Tables,
+    &split_folders::SplitFolders,
+    &class_folders::ClassFolders,
+];
 
 /// How a data set lies on disk.
 pub(crate) trait DiskLayout: Sync {

@@ -67,6 +67,8 @@ mod tests {
             fold: 3,
             group_by: Some(GroupName("_:2".parse().expect("a part"))),
             size: Some([48, 64]),
+            resize: chiaro_data::Resize::Crop,
+            channels: chiaro_data::Channels::of_count(4),
             strict: true,
             limit: Some(7),
             model: "own".into(),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chiaro_data::{Channels, Resize};
 use chiaro_nn::{GradientChange, clip_by_norm};
 
 use super::OnResume::{Silent, Told};
@@ -59,7 +60,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The data set: a folder
+    /// The data set: a folder, or a table of labels (CSV)
     data: PathBuf = PathBuf::new(),
         Row { value: "DIR", usual: "the MNIST of the repository", on_resume: Told, ..Row::PLAIN };
 
@@ -90,6 +91,14 @@ settings! {
     size: Option<[usize; 2]> = None,
         Row { value: "SIZE", aliases: &["img-size", "imgsz"], usual: "as the data set has them", ..Row::PLAIN };
 
+    /// What becomes of images whose sides are in another ratio; always antialiased
+    resize: Resize = Resize::Squash,
+        Row { value: "HOW", ..Row::PLAIN };
+
+    /// Channels of the images
+    channels: Option<Channels> = None,
+        Row { usual: "as the data set has them, 3 of image files", ..Row::PLAIN };
+
     /// Refuse a data set with corrupt images, where otherwise they are skipped
     strict: bool = false,
         Row { on_resume: Silent, ..Row::PLAIN };
@@ -100,7 +109,7 @@ settings! {
 
     /// What is learnt
     task: TaskName = TaskName::default(),
-        Row { value: "NAME", ..Row::PLAIN };
+        Row { value: "NAME", usual: "classification, or multi-label for a table of several labels an image", ..Row::PLAIN };
 
     /// The model, one of `chiaro models`
     model: String = "small-cnn".to_string(),

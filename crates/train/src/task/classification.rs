@@ -5,9 +5,10 @@ use std::sync::Arc;
 use chiaro_data::{DataError, Dataset, class_counts};
 use chiaro_nn::Classification;
 
-use super::{Guess, Measure, NamedTask, Tally, Targets, Task};
+use super::{Guess, MULTI_LABEL, Measure, NamedTask, Tally, Targets, Task};
 use crate::confusion::Confusion;
 use crate::error::{Result, TrainError};
+use crate::settings::shows_several;
 
 const NAME: &str = "classification";
 const ACCURACY: Measure = Measure::share("accuracy");
@@ -31,6 +32,11 @@ impl Task for Classification {
     }
 
     fn check_data(&self, train: &dyn Dataset, eval: &dyn Dataset) -> Result<()> {
+        if shows_several(train) || shows_several(eval) {
+            return Err(TrainError::setting(format!(
+                "some images show several of the classes or none of them, which --task {MULTI_LABEL} learns; {NAME} needs one for each"
+            )));
+        }
         check_labels("training", train)?;
         check_labels("evaluation", eval)?;
         check_classes(train)

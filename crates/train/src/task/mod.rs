@@ -11,6 +11,7 @@ mod targets;
 
 pub(crate) use check::check;
 pub use measure::Measure;
+pub(crate) use multi_label::NAME as MULTI_LABEL;
 pub use multi_label::{MultiLabel, Precisions};
 pub use prediction::Guess;
 pub use tally::Tally;

@@ -9,7 +9,8 @@ use chiaro_nn::{Objective, TargetSpec};
 use super::{Guess, Measure, NamedTask, Tally, Targets, Task};
 use crate::error::{Result, TrainError};
 
-const NAME: &str = "multi-label";
+/// The name of the task.
+pub(crate) const NAME: &str = "multi-label";
 
 pub(super) const NAMED: NamedTask = NamedTask {
     name: NAME,

@@ -1,0 +1,101 @@
+//! Tables that name image files and their labels: one of all, with a column of splits or not, or one a split.
+
+use std::path::{Path, PathBuf};
+
+use super::{DiskLayout, Part, Piece, files};
+use crate::listing::{Listing, sorted_entries};
+use crate::table::Table;
+use crate::{DataError, OpenOptions, Split};
+
+/// The table of a folder that has all images in one.
+const ONE: &str = "labels.csv";
+
+/// The layout.
+pub(crate) struct Tables;
+
+impl DiskLayout for Tables {
+    fn name(&self) -> &'static str {
+        "a table of labels"
+    }
+
+    fn looked_for(&self) -> &'static str {
+        "labels.csv, or train.csv and its companions (a table of paths and labels)"
+    }
+
+    fn has(&self, place: &Path, split: Split) -> bool {
+        let Some(one) = of_all(place) else { return of_split(place, split).is_some() };
+        // What is wrong with it is told when it is opened.
+        Table::read(&one, folder_of(place)).map_or(split == Split::Train, |table| {
+            let any = |wanted| table.rows.iter().any(|row| row.split == wanted);
+            any(Some(split)) || (split == Split::Train && any(None))
+        })
+    }
+
+    fn missing(&self, split: Split) -> String {
+        format!("no row and no table is of the split {split}")
+    }
+
+    fn holds_out(&self) -> bool {
+        true
+    }
+
+    fn open(&self, place: &Path, pieces: &[Piece], options: &OpenOptions) -> Result<Vec<Part>, DataError> {
+        let folder = folder_of(place);
+        let read = |path: &PathBuf| Table::read(path, folder);
+        let tables = match of_all(place) {
+            Some(one) => vec![(None, read(&one)?)],
+            None => {
+                let there = Split::ALL.into_iter().filter_map(|split| Some((Some(split), of_split(place, split)?)));
+                there.map(|(split, path)| Ok((split, read(&path)?))).collect::<Result<Vec<_>, DataError>>()?
+            }
+        };
+        let (splits, tables): (Vec<_>, Vec<_>) = tables.into_iter().unzip();
+        files::open(pieces, options, |split| listing(folder, split, &splits, &tables))
+    }
+}
+
+/// The rows of a split as image files. A table that says of no split is of the training images.
+fn listing(folder: &Path, split: Split, splits: &[Option<Split>], tables: &[Table]) -> Result<Listing, DataError> {
+    let classes = Table::classes(tables);
+    let several = tables.iter().any(|table| table.several);
+    let mut listing = Listing { root: folder.to_path_buf(), classes, ..Listing::default() };
+    for (of, table) in splits.iter().zip(tables) {
+        let is_of = |row: &crate::table::Row| of.or(row.split).unwrap_or(Split::Train) == split;
+        for row in table.rows.iter().filter(|row| is_of(row)) {
+            let place = |label: &String| listing.classes.iter().position(|class| class == label);
+            let shown: Vec<usize> = row.labels.iter().filter_map(place).collect();
+            listing.files.push((row.file.clone(), shown.first().copied().unwrap_or(0) as u32));
+            if several {
+                let shows = |class| f32::from(shown.contains(&class));
+                listing.shown.extend((0..listing.classes.len()).map(shows));
+            }
+        }
+    }
+    match listing.files.is_empty() {
+        true => {
+            Err(DataError::EmptySplit { path: folder.to_path_buf(), cause: format!("no row is of the split {split}") })
+        }
+        false => Ok(listing),
+    }
+}
+
+/// The table of all images: the place itself, or one in it.
+fn of_all(place: &Path) -> Option<PathBuf> {
+    let one = if Table::is_named(place) { place.to_path_buf() } else { place.join(ONE) };
+    one.is_file().then_some(one)
+}
+
+/// The table of a split.
+fn of_split(folder: &Path, split: Split) -> Option<PathBuf> {
+    let stem = |path: &PathBuf| path.file_stem().and_then(|stem| stem.to_str()).and_then(Split::named);
+    let mut entries = sorted_entries(folder).unwrap_or_default().into_iter();
+    entries.find(|path| Table::is_named(path) && path.is_file() && stem(path) == Some(split))
+}
+
+/// The folder that paths are relative to.
+fn folder_of(place: &Path) -> &Path {
+    match place.is_dir() {
+        true => place,
+        false => place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    }
+}
