@@ -81,21 +81,24 @@ impl Observer for Bars {
             Event::Evaluating { batch, batches, seconds_left } => {
                 self.draw(|width| progress_line::evaluating(*batch, *batches, *seconds_left, width));
             }
-            Event::Epoch { record, best } => self.say(&epoch_line(record, self.split, &*self.task, *best)),
+            Event::Epoch { record, best, data_wait } => {
+                self.say(&epoch_line(record, self.split, &*self.task, *best, *data_wait));
+            }
             // Another observer tells of it.
             Event::Profiled(_) => {}
         }
     }
 }
 
-fn epoch_line(r: &EpochRecord, split: Split, task: &dyn Task, best: bool) -> String {
+fn epoch_line(r: &EpochRecord, split: Split, task: &dyn Task, best: bool, data_wait: f64) -> String {
     format!(
-        "epoch {}: {}, {}{}, {:.0} images/s, {:.1} s",
+        "epoch {}: {}, {}{}, {:.0} images/s ({:.0} % waiting for data), {:.1} s",
         r.epoch,
         r.train.shown(&task.measures(), ""),
         r.eval.shown(&task.eval_measures(), &format!("{split} ")),
         if best { " (best)" } else { "" },
         r.images_per_second,
+        data_wait * 100.0,
         r.seconds
     )
 }

@@ -7,6 +7,7 @@ use chiaro::data::Split;
 use chiaro::train::{EvalData, EvalOptions, Evaluator, LikeOptions, Saved, TrainConfig};
 
 use crate::device::{DeviceArgs, limit_threads};
+use crate::find_data;
 use crate::notes;
 use crate::output::{line, note};
 use crate::tta::Tta;
@@ -28,6 +29,9 @@ pub struct Args {
     /// The images to use: train, val or test; if absent those that training evaluates on, of other data all if it has no splits
     #[arg(long, value_name = "NAME")]
     split: Option<Split>,
+    /// Download nothing
+    #[arg(long)]
+    offline: bool,
     /// Refuse corrupt images, where otherwise they are skipped
     #[arg(long)]
     strict: bool,
@@ -54,8 +58,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let own = settings.filter(|settings| is_same(folder, &settings.data));
     let limit = args.limit.map(|limit| limit as usize).or(own.and_then(|settings| settings.limit));
     let holdout = own.map(TrainConfig::holdout);
+    let pack_dir = find_data::packs(settings.and_then(|settings| settings.data_cache.as_deref()));
+    let folder = &find_data::named_or_folder(folder, args.offline)?;
     let opening = Waiting::opening(folder);
-    let options = LikeOptions { strict: args.strict, limit, holdout, progress: Some(opening.progress()) };
+    let options = LikeOptions { strict: args.strict, limit, holdout, pack_dir, progress: Some(opening.progress()) };
     let data = EvalData::open(folder, args.split, &options, saved.info())?;
     drop(opening);
     notes::left_out(&data.notes);

@@ -1,9 +1,34 @@
-//! Finding the MNIST of the repository where no data was named.
+//! Finding data: a folder, a published set by its name, or the MNIST of the repository where none was named; and where decoded
+//! images are kept.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use chiaro::data::Layout;
+
+use crate::waiting::Waiting;
+
+/// The place of a data set that was named: what lies there, else a published set of that name, downloaded if it is not here yet.
+pub fn named_or_folder(place: &Path, offline: bool) -> anyhow::Result<PathBuf> {
+    let Some(set) = place.to_str().filter(|_| !place.exists()).and_then(chiaro_fetch::named) else {
+        return Ok(place.to_path_buf());
+    };
+    let waiting = Waiting::new(format!("looking for {}", set.name));
+    let mut tell = |file: &str, done: u64, of: u64| {
+        let [done, of] = [done, of].map(|bytes| bytes as f64 / 1e6);
+        waiting.says(format!("downloading {}: {file}, {done:.1} of {of:.1} MB", set.name));
+    };
+    Ok(set.fetch(chiaro::gpu::user_cache_folder().as_deref(), offline, &mut tell)?)
+}
+
+/// The folder that decoded images are kept in: the one that was named, unless it is `off`, else one in the user's cache folder.
+pub fn packs(named: Option<&Path>) -> Option<PathBuf> {
+    match named {
+        Some(named) if named == Path::new("off") => None,
+        Some(named) => Some(named.to_path_buf()),
+        None => chiaro::gpu::user_cache_folder().map(|caches| caches.join("images")),
+    }
+}
 
 /// `data/mnist` in the working directory or above it, else above the program itself (its repository's `target` folder).
 pub fn mnist() -> anyhow::Result<PathBuf> {
@@ -14,7 +39,7 @@ pub fn mnist() -> anyhow::Result<PathBuf> {
 fn above_any<'a>(mut starts: impl Iterator<Item = &'a Path>) -> anyhow::Result<PathBuf> {
     starts.find_map(above).ok_or_else(|| {
         anyhow!(
-            "no data: name a folder, as in `chiaro train photos` ({}); without one, data/mnist is looked for in the working directory and \
+            "no data: name a folder, as in `chiaro train photos` ({}), or a published set, as in `chiaro train mnist`; without one, data/mnist is looked for in the working directory and \
              above, and above the program, but is not there",
             Layout::looked_for()
         )

@@ -3,6 +3,7 @@
 mod bars;
 mod bench;
 mod check_model;
+mod data;
 mod device;
 mod devices;
 mod dump;
@@ -47,6 +48,7 @@ enum Command {
     Train(Box<train::Args>),
     Eval(eval::Args),
     Predict(predict::Args),
+    Data(data::Args),
     Devices(devices::Args),
     Verify(verify::Args),
     Bench(bench::Args),
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, started),
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -26,7 +26,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
     let own = "--device cpu --size 12 --resize letterbox --channels 3 --strict --limit 40 --task classification --model lenet5 --epochs 1 --batch-size 7 \
                --optimizer nesterov --lr 0.02 --momentum 0.5 --weight-decay 0.25 --schedule step --warmup 0.5 \
                --label-smoothing 0.125 --clip 3 --clip-value 0.5 --precision f32 --seed 9 --augment flip --resident off \
-               --data-threads 2 --report-every 2 --folds 4 --fold 2";
+               --data-threads 2 --data-cache off --report-every 2 --folds 4 --fold 2";
     let others = own
         .replace("--size", "--imgsz")
         .replace("--batch-size", "--batch")
@@ -42,7 +42,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         "size": [12, 12], "resize": "letterbox", "channels": 3, "strict": true, "limit": 40, "task": "classification", "model": "lenet5", "epochs": 1,
         "batch_size": 7, "optimizer": "nesterov", "lr": 0.02, "momentum": 0.5, "weight_decay": 0.25, "schedule": "step",
         "warmup_epochs": 0.5, "label_smoothing": 0.125, "clip": 3.0, "clip_value": 0.5, "precision": "f32", "seed": 9,
-        "augment": "flip=0.5", "resident": "off", "device": "cpu", "data_threads": 2, "report_every": 2,
+        "augment": "flip=0.5", "resident": "off", "device": "cpu", "data_threads": 2, "data_cache": "off", "report_every": 2,
         "folds": 4, "fold": 2, "val_share": null, "group_by": null,
     });
     for options in [own, &others] {

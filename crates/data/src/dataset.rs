@@ -36,6 +36,15 @@ pub trait Dataset: Send + Sync {
         &[]
     }
 
+    /// For each channel the sum of image `index` and that of its squares, `[C, 2]`, where they are known without reading it. None by
+    /// default.
+    ///
+    /// # Panics
+    /// Where `index` is not below `len()`.
+    fn channel_sums(&self, _index: usize) -> Option<&[u64]> {
+        None
+    }
+
     /// Writes the pixels of image `index`, `[H, W, C]`, to `out`, whose length must be H*W*C.
     ///
     /// # Errors

@@ -1,16 +1,12 @@
 //! Image folders: one folder a class, image files of any size, resized to one shape.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use crate::dataset::{check_length, image_at, no_such_image};
+use crate::dataset::{check_length, no_such_image};
+use crate::images::{Images, Source};
 use crate::listing::Listing;
-use crate::memory::zeroed;
-use crate::{Alpha, Channels, DataError, Dataset, OpenOptions, Resize, decode_file, threads};
-
-/// Height and width of folder images where none is asked for.
-const DEFAULT_SIZE: [usize; 2] = [64, 64];
+use crate::{Alpha, DataError, Dataset, OpenOptions, threads};
 
 /// What was left out of an image folder.
 #[derive(Debug, Default)]
@@ -38,14 +34,13 @@ impl FolderNotes {
 #[derive(Debug)]
 pub struct ImageFolder {
     files: Vec<PathBuf>,
+    /// Where each file's image is among those that were opened together.
+    places: Vec<usize>,
+    images: Arc<Images>,
     labels: Vec<u32>,
     /// `[N, classes]`, or nothing.
     shown: Vec<f32>,
     classes: Vec<String>,
-    shape: [usize; 3],
-    resize: Resize,
-    /// All images decoded, `[N, H, W, C]`, where they fit the cache.
-    pixels: Option<Vec<u8>>,
 }
 
 impl ImageFolder {
@@ -64,61 +59,72 @@ impl ImageFolder {
         let listing = Listing::new(root)?;
         let mut places = (0..listing.files.len()).collect();
         options.thin(&mut places);
-        let listing = listing.part(&places, true);
-        options.tell("decoded", listing.files.len());
-        Self::load(listing, options)
+        options.tell("decoded", places.len());
+        let mut parts = Self::load(&listing, &[(places, true)], options, &mut options.cache_bytes.clone())?;
+        parts.pop().ok_or_else(|| DataError::invalid("a listing without its part"))
     }
 
-    pub(crate) fn load(listing: Listing, options: &OpenOptions) -> Result<(Self, FolderNotes), DataError> {
-        let [height, width] = options.size.unwrap_or(DEFAULT_SIZE);
-        let shape = [height, width, options.channels.unwrap_or(Channels::Rgb).count()];
-        let image_len: usize = shape.iter().product();
-        let total = image_len as u64 * listing.files.len() as u64;
-        let cached = if total <= options.cache_bytes { listing.files.len() } else { 0 };
-        let mut pixels = zeroed("decoded images", &[cached, image_len])?;
-        let checks = check(&listing.files, shape, &mut pixels, options);
+    /// The images at some places of a listing, as data sets, of which each says whether what was left out is told with it.
+    pub(crate) fn load(
+        listing: &Listing,
+        parts: &[(Vec<usize>, bool)],
+        options: &OpenOptions,
+        cache: &mut u64,
+    ) -> Result<Vec<(Self, FolderNotes)>, DataError> {
+        // A pack of all is of use for each part; else only what is wanted is decoded.
+        let all: Vec<usize> = (0..listing.files.len()).collect();
+        let mut wanted: Vec<usize> = parts.iter().flat_map(|(places, _)| places).copied().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let source = |places: &[usize]| Source {
+            root: &listing.root,
+            files: places.iter().map(|&place| listing.files[place].0.as_path()).collect(),
+            options,
+        };
+        let ((images, outcomes), opened) = match source(&all).packed(cache) {
+            Some(found) => (found, all),
+            None => (source(&wanted).load(cache)?, wanted),
+        };
+        let (images, mut outcomes): (_, Vec<Option<_>>) = (Arc::new(images), outcomes.into_iter().map(Some).collect());
+        parts.iter().map(|part| Self::part(listing, part, &images, &mut outcomes, &opened, options)).collect()
+    }
 
-        let mut notes = FolderNotes { ignored: listing.ignored, stray: listing.stray, ..FolderNotes::default() };
+    fn part(
+        listing: &Listing,
+        (places, telling): &(Vec<usize>, bool),
+        images: &Arc<Images>,
+        outcomes: &mut [Option<Result<Alpha, DataError>>],
+        opened: &[usize],
+        options: &OpenOptions,
+    ) -> Result<(Self, FolderNotes), DataError> {
+        let told = |paths: &[PathBuf]| if *telling { paths.to_vec() } else { vec![] };
+        let mut notes =
+            FolderNotes { ignored: told(&listing.ignored), stray: told(&listing.stray), ..FolderNotes::default() };
         let width = listing.shown.len() / listing.files.len().max(1);
-        let (mut files, mut labels, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, ((path, label), check)) in listing.files.into_iter().zip(checks).enumerate() {
-            match check {
-                Ok(alpha) => {
+        let (mut files, mut labels, mut shown, mut stored) = (vec![], vec![], vec![], vec![]);
+        for &place in places {
+            let at = opened.binary_search(&place).map_err(|_| no_such_image(place))?;
+            // A file is of one part, so that its outcome is taken once.
+            match outcomes[at].take() {
+                Some(Ok(alpha)) => {
                     notes.on_white += usize::from(alpha == Alpha::OnWhite);
-                    if !pixels.is_empty() {
-                        let image = i * image_len..(i + 1) * image_len;
-                        pixels.copy_within(image, files.len() * image_len);
-                    }
-                    files.push(path);
-                    labels.push(label);
-                    shown.extend_from_slice(&listing.shown[i * width..][..width]);
+                    files.push(listing.files[place].0.clone());
+                    labels.push(listing.files[place].1);
+                    shown.extend_from_slice(&listing.shown[place * width..][..width]);
+                    stored.push(at);
                 }
-                Err(e) if e.is_of_one_image() && !options.strict => notes.skipped.push(e),
-                Err(e) => return Err(e),
+                Some(Err(e)) if e.is_of_one_image() && !options.strict => notes.skipped.push(e),
+                Some(Err(e)) => return Err(e),
+                None => return Err(no_such_image(place)),
             }
         }
         if files.is_empty() {
             let first = notes.skipped.first().map(|e| format!(" ({e})")).unwrap_or_default();
             let cause = format!("none of {} can be decoded{first}", notes.skipped.len());
-            return Err(DataError::EmptySplit { path: listing.root, cause });
+            return Err(DataError::EmptySplit { path: listing.root.clone(), cause });
         }
-        let cached = !pixels.is_empty();
-        pixels.truncate(files.len() * image_len);
-        let folder = Self {
-            files,
-            labels,
-            shown,
-            classes: listing.classes,
-            shape,
-            resize: options.resize,
-            pixels: cached.then_some(pixels),
-        };
-        Ok((folder, notes))
-    }
-
-    /// Bytes of decoded images held in memory.
-    pub fn cached_bytes(&self) -> u64 {
-        self.pixels.as_ref().map_or(0, |pixels| pixels.len() as u64)
+        let (images, classes) = (Arc::clone(images), listing.classes.clone());
+        Ok((Self { files, places: stored, images, labels, shown, classes }, notes))
     }
 
     /// The files of the images, in the order of their indices.
@@ -127,38 +133,13 @@ impl ImageFolder {
     }
 }
 
-/// Decodes every file, into `pixels` where it has room for all.
-fn check(
-    files: &[(PathBuf, u32)],
-    shape: [usize; 3],
-    pixels: &mut [u8],
-    options: &OpenOptions,
-) -> Vec<Result<Alpha, DataError>> {
-    let image_len: usize = shape.iter().product();
-    let decode = |path: &Path, out: &mut [u8]| {
-        let decoded = decode_file(path, shape, options.resize, out);
-        options.advance(1);
-        decoded
-    };
-    let paths = files.par_iter().map(|(path, _)| path.as_path());
-    if pixels.is_empty() {
-        let one = || zeroed("a decoded image", &[image_len]);
-        let decode = |out: &mut Result<Vec<u8>, DataError>, path: &Path| match out {
-            Ok(out) => decode(path, out),
-            Err(_) => Err(DataError::no_memory("a decoded image", image_len as u64)),
-        };
-        return paths.map_init(one, decode).collect();
-    }
-    paths.zip(pixels.par_chunks_mut(image_len)).map(|(path, out)| decode(path, out)).collect()
-}
-
 impl Dataset for ImageFolder {
     fn len(&self) -> usize {
         self.files.len()
     }
 
     fn image_shape(&self) -> [usize; 3] {
-        self.shape
+        self.images.shape
     }
 
     fn classes(&self) -> &[String] {
@@ -174,17 +155,17 @@ impl Dataset for ImageFolder {
         &self.shown[index * width..][..width]
     }
 
+    fn channel_sums(&self, index: usize) -> Option<&[u64]> {
+        Some(self.images.sums(self.places[index]))
+    }
+
     fn write_image(&self, index: usize, out: &mut [u8]) -> Result<(), DataError> {
-        check_length(self.shape, out)?;
-        if let Some(pixels) = &self.pixels {
-            out.copy_from_slice(image_at(pixels, self.shape, index)?);
-            return Ok(());
-        }
-        let path = self.files.get(index).ok_or_else(|| no_such_image(index))?;
-        decode_file(path, self.shape, self.resize, out).map(|_| ())
+        check_length(self.images.shape, out)?;
+        let (path, place) = self.files.get(index).zip(self.places.get(index)).ok_or_else(|| no_such_image(index))?;
+        self.images.write(*place, path, out)
     }
 
     fn in_memory(&self) -> bool {
-        self.pixels.is_some()
+        self.images.in_memory()
     }
 }

@@ -116,8 +116,9 @@ impl Source<'_> {
         let place = self.pack();
         // A folder that cannot be written to is no reason to train nothing.
         let mut writer = place.as_ref().and_then(|(path, kind)| Writer::create(path, *kind).ok());
-        let chunk = (CHUNK / image_len).max(1).min(self.files.len());
-        let mut pixels: Vec<u8> = zeroed("decoded images", &[if in_memory { self.files.len() } else { chunk }, image_len])?;
+        let chunk = (CHUNK / image_len).min(self.files.len()).max(1);
+        let mut pixels: Vec<u8> =
+            zeroed("decoded images", &[if in_memory { self.files.len() } else { chunk }, image_len])?;
         let (mut entries, mut outcomes) = (vec![], vec![]);
         for (number, files) in self.files.chunks(chunk).enumerate() {
             let at = if in_memory { number * chunk * image_len } else { 0 };

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod audit;
 mod batch;
 mod channels;
 mod convert;
@@ -28,6 +29,7 @@ mod folder;
 mod format;
 mod group;
 mod holdout;
+mod images;
 mod jpeg;
 mod layout;
 mod layouts;
@@ -38,6 +40,7 @@ mod names;
 mod normalize;
 mod open;
 mod pack;
+mod pack_file;
 mod partial_scans;
 mod pixels;
 mod progress;
@@ -51,6 +54,7 @@ mod split;
 mod table;
 mod threads;
 
+pub use audit::{Audit, Place, SplitAudit};
 pub use batch::Batch;
 pub use channels::Channels;
 pub use dataset::{Dataset, InMemory, class_counts};

@@ -123,21 +123,6 @@ impl Listing {
         })
     }
 
-    /// The files at these places, with what was left out if it is to be told.
-    pub fn part(&self, places: &[usize], telling: bool) -> Listing {
-        let width = self.shown.len() / self.files.len().max(1);
-        let told = |paths: &[PathBuf]| if telling { paths.to_vec() } else { vec![] };
-        Listing {
-            root: self.root.clone(),
-            classes: self.classes.clone(),
-            files: places.iter().map(|&place| self.files[place].clone()).collect(),
-            shown: places.iter().flat_map(|&place| &self.shown[place * width..][..width]).copied().collect(),
-            ignored: told(&self.ignored),
-            stray: told(&self.stray),
-            folders: self.folders.clone(),
-        }
-    }
-
     /// The files by their paths below the root, with slashes everywhere.
     pub fn names(&self) -> Vec<String> {
         let name = |path: &Path| {

@@ -70,6 +70,9 @@ impl Normalize {
         if dataset.is_empty() || height * width * channels == 0 {
             return Err(DataError::invalid("can't measure an empty data set"));
         }
+        if let Some(known) = Self::known(dataset) {
+            return known;
+        }
         progress.begin("measured", dataset.len());
         let chunks = dataset.len().div_ceil(MEASURE_CHUNK);
         let counts = (0..chunks)
@@ -91,6 +94,23 @@ impl Normalize {
             std.push(if constant { 1.0 } else { deviation as f32 });
         }
         Self::new(mean, std)
+    }
+
+    /// From the sums of all images, where they are known: whole numbers, so that nothing is lost.
+    fn known(dataset: &dyn Dataset) -> Option<Result<Self, DataError>> {
+        let [height, width, channels] = dataset.image_shape();
+        let mut sums = vec![[0u128; 2]; channels];
+        for index in 0..dataset.len() {
+            let image = dataset.channel_sums(index)?.as_chunks::<2>().0;
+            sums.iter_mut().zip(image).for_each(|(all, one)| (0..2).for_each(|i| all[i] += u128::from(one[i])));
+        }
+        let pixels = (dataset.len() * height * width) as u128;
+        let mean = sums.iter().map(|[sum, _]| (*sum as f64 / (pixels as f64 * 255.0)) as f32).collect();
+        let deviation = |[sum, squares]: &[u128; 2]| match pixels * squares - sum * sum {
+            0 => 1.0,
+            spread => ((spread as f64).sqrt() / (pixels as f64 * 255.0)) as f32,
+        };
+        Some(Self::new(mean, sums.iter().map(deviation).collect()))
     }
 
     /// The mean of each channel, in units of pixel / 255.

@@ -1,6 +1,6 @@
 //! Recognises the layout of a folder and opens its splits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::layout::Layout;
@@ -22,9 +22,12 @@ pub struct OpenOptions {
     pub resize: Resize,
     /// Refuse a folder with a corrupt image, where otherwise such images are skipped and counted.
     pub strict: bool,
-    /// The most memory, in bytes, for images decoded or resized ahead; both splits count. What does
-    /// not fit is decoded or resized each time it is asked for.
+    /// The most memory, in bytes, for images decoded or resized ahead; both splits count. What does not fit is read from its pack,
+    /// else decoded or resized, each time it is asked for.
     pub cache_bytes: u64,
+    /// The folder that decoded image files are packed in, so that the next opening is a reading; `None` packs none. Old packs there
+    /// make room for new ones.
+    pub pack_dir: Option<PathBuf>,
     /// Use only so many images of each split, spread evenly over it (folders come sorted by class). Others are not decoded.
     pub limit: Option<usize>,
     /// Which training images are held out where there are no validation images. `None` holds out none: then test images are
@@ -35,7 +38,7 @@ pub struct OpenOptions {
 }
 
 impl Default for OpenOptions {
-    /// The images' own size and channels, squashed where they must be, not strict, 1 GiB of cache, all images, a fifth held out where it must be, nobody told.
+    /// The images' own size and channels, squashed where they must be, not strict, 1 GiB of cache and nothing packed, all images, a fifth held out where it must be, nobody told.
     fn default() -> Self {
         Self {
             size: None,
@@ -43,6 +46,7 @@ impl Default for OpenOptions {
             resize: Resize::Squash,
             strict: false,
             cache_bytes: 1 << 30,
+            pack_dir: None,
             limit: None,
             holdout: Some(Holdout::default()),
             progress: None,

@@ -204,7 +204,8 @@ fn read_at(file: &File, mut out: &mut [u8], mut at: u64) -> io::Result<()> {
 
 /// The place of a pack in a folder of packs, by a name that people recognise.
 pub(crate) fn path_in(folder: &Path, root: &Path, key: u64) -> PathBuf {
-    let name: String = root.file_name().unwrap_or_default().to_string_lossy().chars().filter(|c| c.is_alphanumeric()).collect();
+    let name: String =
+        root.file_name().unwrap_or_default().to_string_lossy().chars().filter(|c| c.is_alphanumeric()).collect();
     folder.join(format!("{}-{key:016x}.{EXTENSION}", name.chars().take(32).collect::<String>()))
 }
 

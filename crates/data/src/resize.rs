@@ -92,33 +92,40 @@ pub(crate) fn resize(
     crop: bool,
     out: &mut [u8],
 ) -> Result<(), DataError> {
-    thread_local! {
-        /// Its buffers are used again.
-        static RESIZER: RefCell<fir::Resizer> = RefCell::default();
-    }
     if from == to {
         out.copy_from_slice(image);
         return Ok(());
     }
-    let pixel = match channels {
-        1 => fir::PixelType::U8,
-        3 => fir::PixelType::U8x3,
-        4 => fir::PixelType::U8x4,
-        _ => return Err(DataError::invalid(format!("images of {channels} channels cannot be resized"))),
+    // By its type: of all that the library knows three kinds of pixels are compiled.
+    let done = match channels {
+        1 => typed::<fir::pixels::U8>(image, from, to, crop, out),
+        3 => typed::<fir::pixels::U8x3>(image, from, to, crop, out),
+        4 => typed::<fir::pixels::U8x4>(image, from, to, crop, out),
+        _ => Err(format!("it has {channels} channels")),
     };
-    let failed = |cause: &dyn fmt::Display| {
-        DataError::invalid(format!(
-            "an image of {}x{} pixels cannot be made {}x{}: {cause}",
-            from[1], from[0], to[1], to[0]
-        ))
-    };
-    let [height, width] = from.map(|side| side as u32);
-    let source = fir::images::ImageRef::new(width, height, image, pixel).map_err(|cause| failed(&cause))?;
-    let [height, width] = to.map(|side| side as u32);
-    let mut target = fir::images::Image::from_slice_u8(width, height, out, pixel).map_err(|cause| failed(&cause))?;
+    let shown = |[height, width]: [usize; 2]| format!("{width}x{height}");
+    done.map_err(|cause| {
+        DataError::invalid(format!("an image of {} pixels cannot be made {}: {cause}", shown(from), shown(to)))
+    })
+}
+
+fn typed<P: fir::PixelTrait>(
+    image: &[u8],
+    from: [usize; 2],
+    to: [usize; 2],
+    crop: bool,
+    out: &mut [u8],
+) -> Result<(), String> {
+    thread_local! {
+        /// Its buffers are used again.
+        static RESIZER: RefCell<fir::Resizer> = RefCell::default();
+    }
+    let (from, to) = (from.map(|side| side as u32), to.map(|side| side as u32));
+    let source = fir::images::TypedImageRef::<P>::from_buffer(from[1], from[0], image).map_err(|e| e.to_string())?;
+    let mut target = fir::images::TypedImage::<P>::from_buffer(to[1], to[0], out).map_err(|e| e.to_string())?;
     let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
     let options = if crop { options.fit_into_destination(None) } else { options };
-    RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options)).map_err(|cause| failed(&cause))
+    RESIZER.with_borrow_mut(|resizer| resizer.resize_typed(&source, &mut target, &options)).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

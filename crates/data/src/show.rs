@@ -19,9 +19,15 @@ pub enum Alpha {
 }
 
 impl Decoded<'_> {
+    /// Height and width as it should be seen.
+    pub(crate) fn displayed(&self) -> [usize; 2] {
+        let [height, width] = self.size;
+        if lies_down(self.orientation) { [width, height] } else { [height, width] }
+    }
+
     /// Writes the image to `out` in this shape. It is resized before it is turned, so that turning takes no second copy of its
     /// size; colours become grey and alpha white before that, as somebody would who converts the file first.
-    pub(crate) fn show(self, shape: [usize; 3], policy: Resize, out: &mut [u8]) -> Result<Alpha, DataError> {
+    pub(crate) fn show(&self, shape: [usize; 3], policy: Resize, out: &mut [u8]) -> Result<Alpha, DataError> {
         let [height, width, wanted] = shape;
         let translucent = self.channels == 4 && wanted < 4 && self.pixels.iter().skip(3).step_by(4).any(|&a| a < 255);
         // What has fewer channels than wanted gets them at the end, when it is small.
@@ -29,7 +35,7 @@ impl Decoded<'_> {
         let pixels = convert(&self.pixels, self.channels, channels);
         let lies = lies_down(self.orientation);
         let swapped = |[a, b]: [usize; 2]| if lies { [b, a] } else { [a, b] };
-        let inner = policy.filled(swapped(self.size), [height, width]);
+        let inner = policy.filled(self.displayed(), [height, width]);
         let direct = channels == wanted && inner == [height, width] && self.orientation == Orientation::NoTransforms;
         let crop = policy == Resize::Crop;
         if direct {

@@ -1,6 +1,6 @@
 //! The data of a run: a training set and one to evaluate on, with the normalisation that goes with them; and one split alone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chiaro_data::{
@@ -42,6 +42,8 @@ pub struct LikeOptions {
     pub limit: Option<usize>,
     /// Which training images were held out when the model was trained, if this is the data it was trained on.
     pub holdout: Option<Holdout>,
+    /// The folder that decoded image files are packed in, if they are to be.
+    pub pack_dir: Option<PathBuf>,
     /// Is told how far opening has come.
     pub progress: Option<Arc<Progress>>,
 }
@@ -160,8 +162,8 @@ impl LikeOptions {
     fn with_shape_of(&self, like: &ModelInfo) -> Result<OpenOptions> {
         let [height, width, channels] = like.image;
         let (size, channels, resize) = (Some([height, width]), Channels::of_count(channels), resize_of(like)?);
-        let LikeOptions { strict, limit, holdout, progress } = self.clone();
-        Ok(OpenOptions { size, channels, resize, strict, limit, holdout, progress, ..OpenOptions::default() })
+        let LikeOptions { strict, limit, holdout, pack_dir, progress } = self.clone();
+        Ok(OpenOptions { size, channels, resize, strict, limit, holdout, pack_dir, progress, ..OpenOptions::default() })
     }
 }
 

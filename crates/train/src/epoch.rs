@@ -1,6 +1,6 @@
 //! One epoch: its steps and the evaluation after them, with few readings from the device.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chiaro_graph::Tensor;
 use chiaro_nn::{Metrics, StepKey};
@@ -22,10 +22,12 @@ impl Trainer {
         let (started, seconds_before) = (Instant::now(), self.at.seconds);
         let mut step_started = started;
         let mut last_read = self.at.step_in_epoch;
-        for batch in self.feed.epoch(self.at.epoch as u64, self.at.step_in_epoch)? {
-            if stop.requested() {
-                break;
-            }
+        let mut batches = self.feed.epoch(self.at.epoch as u64, self.at.step_in_epoch)?;
+        let mut waited = Duration::ZERO;
+        while !stop.requested() {
+            let asked = Instant::now();
+            let Some(batch) = batches.next() else { break };
+            waited += asked.elapsed();
             let batch = batch?;
             let rows = batch.rows.clone();
             let [images, targets] = batch.into_tensors(self.feed.targets(), self.filler)?;
@@ -55,7 +57,9 @@ impl Trainer {
             self.read_metrics(last_read)?;
             self.at.timed_seconds += step_started.elapsed().as_secs_f64();
         }
-        self.at.seconds = seconds_before + started.elapsed().as_secs_f64();
+        let seconds = started.elapsed().as_secs_f64();
+        self.at.seconds = seconds_before + seconds;
+        self.data_wait = waited.as_secs_f64() / seconds.max(1e-9);
         Ok(self.at.step_in_epoch == steps)
     }
 

@@ -66,6 +66,8 @@ pub enum Event<'a> {
         record: &'a EpochRecord,
         /// Whether it is the best so far, by the task's first measure.
         best: bool,
+        /// Share of the time of the epoch's steps in which they waited for data, since the run was started or resumed.
+        data_wait: f64,
     },
 }
 

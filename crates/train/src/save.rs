@@ -47,7 +47,7 @@ impl Trainer {
             self.save_epoch(folder, best, &arenas)?;
         }
         if let Some(record) = self.records.last() {
-            observer.event(&Event::Epoch { record, best });
+            observer.event(&Event::Epoch { record, best, data_wait: self.data_wait });
         }
         Ok(())
     }

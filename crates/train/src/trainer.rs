@@ -53,6 +53,8 @@ pub struct Trainer {
     pub(crate) pace: Pace,
     /// Whether a step has run since the start of the program: the first compiles kernels.
     pub(crate) ran: bool,
+    /// Share of the last epoch's steps in which they waited for data.
+    pub(crate) data_wait: f64,
     /// Steps until one is profiled.
     pub(crate) profile_in: Option<usize>,
 }
@@ -128,6 +130,7 @@ impl Trainer {
             records: vec![],
             pace: Pace::default(),
             ran: false,
+            data_wait: 0.0,
             profile_in: None,
         })
     }

@@ -25,7 +25,7 @@ fn run(folder: &Path, epochs: usize, correct: &[usize]) -> (Vec<usize>, Option<B
     };
     let mut told = vec![];
     let mut hear = |event: &Event<'_>| {
-        if let Event::Epoch { record, best: true } = event {
+        if let Event::Epoch { record, best: true, .. } = event {
             told.push(record.epoch);
         }
     };

@@ -18,7 +18,7 @@ pub struct Run {
 }
 
 /// A new run.
-pub fn new(given: &Overrides) -> anyhow::Result<Run> {
+pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     // What was given, so that the data can be opened as it says; what suits the data comes after.
     let mut asked = TrainConfig::default();
     given.apply(&mut asked)?;
@@ -32,10 +32,12 @@ pub fn new(given: &Overrides) -> anyhow::Result<Run> {
         resize: asked.resize,
         strict: asked.strict,
         limit: asked.limit,
+        pack_dir: find_data::packs(asked.data_cache.as_deref()),
         holdout: Some(asked.holdout()),
         ..OpenOptions::default()
     };
-    let folder = if given.is_given("data") { asked.data } else { find_data::mnist()? };
+    let folder =
+        if given.is_given("data") { find_data::named_or_folder(&asked.data, offline)? } else { find_data::mnist()? };
     let opening = Waiting::opening(&folder);
     let progress = Some(opening.progress());
     let data = Data::open(&folder, &OpenOptions { progress, ..options })?;
@@ -62,7 +64,8 @@ pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
     let opening = Waiting::opening(&config.data);
     let progress = Some(opening.progress());
     let holdout = Some(config.holdout());
-    let options = LikeOptions { strict: config.strict, limit: config.limit, holdout, progress };
+    let pack_dir = find_data::packs(config.data_cache.as_deref());
+    let options = LikeOptions { strict: config.strict, limit: config.limit, holdout, pack_dir, progress };
     let data = Data::open_like(&config.data, &options, &info)?;
     drop(opening);
     Ok(Run { config, data, resumed: Some(folder) })

@@ -25,7 +25,7 @@ use begin::Run;
 /// Train a model: with no arguments, the small CNN on MNIST
 #[derive(clap::Args)]
 pub struct Args {
-    /// The data set: a folder
+    /// The data set: a folder, a table of labels (CSV), or mnist, fashion-mnist, cifar10 or cifar100, which are downloaded once
     #[arg(value_name = "DATA", conflicts_with = "data")]
     folder: Option<String>,
     #[command(flatten)]
@@ -36,6 +36,9 @@ pub struct Args {
     /// Choose a GPU's kernels by their shapes alone: no search, and nothing that an earlier one found
     #[arg(long)]
     no_tune: bool,
+    /// Download nothing
+    #[arg(long)]
+    offline: bool,
     /// The run folder to make; runs/ with the date and a number if absent
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
@@ -60,7 +63,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     let given = args.overrides.with("data", args.folder.as_ref());
     let run = match &args.resume {
         Some(folder) => begin::resumed(&given, folder)?,
-        None => begin::new(&given)?,
+        None => begin::new(&given, args.offline)?,
     };
     let Run { config, data, resumed } = run;
     let task = config.named_task()?;

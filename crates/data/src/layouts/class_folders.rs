@@ -35,6 +35,10 @@ impl DiskLayout for ClassFolders {
         true
     }
 
+    fn list(&self, folder: &Path, _split: Split) -> Option<Result<Listing, DataError>> {
+        Some(Listing::new(folder))
+    }
+
     fn open(&self, folder: &Path, pieces: &[Piece], options: &OpenOptions) -> Result<Vec<Part>, DataError> {
         files::open(pieces, options, |_| Listing::new(folder))
     }

@@ -21,19 +21,26 @@ pub(super) fn open(
     if pieces.len() > 1 {
         check(&lists)?;
     }
-    let of = |piece: &Piece| lists.iter().find(|(split, _)| *split == piece.split).map(|(_, listing)| listing);
-    let mut parts: Vec<Listing> = vec![];
-    for listing in pieces.iter().zip(pieces.iter().map(of)).filter_map(|(piece, listing)| Some((piece, listing?))) {
-        parts.push(taken(listing.1, listing.0.share, options)?);
+    let wanted: Vec<Vec<usize>> = pieces
+        .iter()
+        .map(|piece| match lists.iter().find(|(split, _)| *split == piece.split) {
+            Some((_, listing)) => taken(listing, piece.share, options),
+            None => Ok(vec![]),
+        })
+        .collect::<Result<_, _>>()?;
+    options.tell("decoded", wanted.iter().map(Vec::len).sum());
+    let mut cache = options.cache_bytes;
+    let mut parts: Vec<Option<Part>> = pieces.iter().map(|_| None).collect();
+    // Pieces of one listing are opened together.
+    for (split, listing) in &lists {
+        let of: Vec<usize> = (0..pieces.len()).filter(|&i| pieces[i].split == *split).collect();
+        // What was left out of a listing that is opened in two parts is told once.
+        let places: Vec<(Vec<usize>, bool)> = of.iter().map(|&i| (wanted[i].clone(), i == of[0])).collect();
+        for (i, (set, notes)) in of.iter().zip(ImageFolder::load(listing, &places, options, &mut cache)?) {
+            parts[*i] = Some((Arc::new(set) as _, notes));
+        }
     }
-    options.tell("decoded", parts.iter().map(|part| part.files.len()).sum());
-    let mut cache_bytes = options.cache_bytes;
-    let load = |listing| {
-        let (set, notes) = ImageFolder::load(listing, &OpenOptions { cache_bytes, ..options.clone() })?;
-        cache_bytes = cache_bytes.saturating_sub(set.cached_bytes());
-        Ok((Arc::new(set) as _, notes))
-    };
-    parts.into_iter().map(load).collect()
+    Ok(parts.into_iter().flatten().collect())
 }
 
 fn check(lists: &[(Split, Listing)]) -> Result<(), DataError> {
@@ -42,15 +49,13 @@ fn check(lists: &[(Split, Listing)]) -> Result<(), DataError> {
     lists.iter().try_for_each(|(_, listing)| listing.check_same_classes(train))
 }
 
-/// A part of a listing, thinned to the limit.
-fn taken(listing: &Listing, share: Share, options: &OpenOptions) -> Result<Listing, DataError> {
-    let all = || (0..listing.files.len()).collect();
+/// The places of a part of a listing, thinned to the limit.
+fn taken(listing: &Listing, share: Share, options: &OpenOptions) -> Result<Vec<usize>, DataError> {
     let mut places = match (share, &options.holdout) {
-        (Share::Whole, _) | (Share::Kept | Share::HeldOut, None) => all(),
+        (Share::Whole, _) | (Share::Kept | Share::HeldOut, None) => (0..listing.files.len()).collect(),
         (Share::Kept, Some(holdout)) => holdout.divide(&listing.names(), &listing.labels())?.kept,
         (Share::HeldOut, Some(holdout)) => holdout.divide(&listing.names(), &listing.labels())?.held_out,
     };
     options.thin(&mut places);
-    // What was left out of a listing that is opened in two parts is told once.
-    Ok(listing.part(&places, share != Share::HeldOut))
+    Ok(places)
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::convert::converted;
+use crate::listing::Listing;
 use crate::{DataError, Dataset, FolderNotes, InMemory, OpenOptions, Split};
 
 /// Every layout, in the order in which they are looked for.
@@ -46,6 +47,11 @@ pub(crate) trait DiskLayout: Sync {
     /// Whether the usual recipe crops and mirrors its images: elsewhere, who knows whether a mirrored image is still of its class?
     fn crops_and_mirrors(&self) -> bool {
         false
+    }
+
+    /// The image files of a split that is there; `None` of layouts that have no files of images.
+    fn list(&self, _folder: &Path, _split: Split) -> Option<Result<Listing, DataError>> {
+        None
     }
 
     /// Opens pieces of the splits that are there, all of one shape and with the same classes.

@@ -30,6 +30,10 @@ impl DiskLayout for SplitFolders {
         true
     }
 
+    fn list(&self, folder: &Path, split: Split) -> Option<Result<Listing, DataError>> {
+        Some(folder_of(folder, split).and_then(|folder| Listing::new(&folder)))
+    }
+
     fn open(&self, folder: &Path, pieces: &[Piece], options: &OpenOptions) -> Result<Vec<Part>, DataError> {
         files::open(pieces, options, |split| Listing::new(&folder_of(folder, split)?))
     }

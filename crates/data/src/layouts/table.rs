@@ -39,23 +39,33 @@ impl DiskLayout for Tables {
         true
     }
 
+    fn list(&self, place: &Path, split: Split) -> Option<Result<Listing, DataError>> {
+        Some(read(place).and_then(|tables| listing(folder_of(place), split, &tables)))
+    }
+
     fn open(&self, place: &Path, pieces: &[Piece], options: &OpenOptions) -> Result<Vec<Part>, DataError> {
-        let folder = folder_of(place);
-        let read = |path: &PathBuf| Table::read(path, folder);
-        let tables = match of_all(place) {
-            Some(one) => vec![(None, read(&one)?)],
-            None => {
-                let there = Split::ALL.into_iter().filter_map(|split| Some((Some(split), of_split(place, split)?)));
-                there.map(|(split, path)| Ok((split, read(&path)?))).collect::<Result<Vec<_>, DataError>>()?
-            }
-        };
-        let (splits, tables): (Vec<_>, Vec<_>) = tables.into_iter().unzip();
-        files::open(pieces, options, |split| listing(folder, split, &splits, &tables))
+        let tables = read(place)?;
+        files::open(pieces, options, |split| listing(folder_of(place), split, &tables))
     }
 }
 
+/// All tables, each with the split that its name tells.
+fn read(place: &Path) -> Result<(Vec<Option<Split>>, Vec<Table>), DataError> {
+    let read = |path: &PathBuf| Table::read(path, folder_of(place));
+    if let Some(one) = of_all(place) {
+        return Ok((vec![None], vec![read(&one)?]));
+    }
+    let there = Split::ALL.into_iter().filter_map(|split| Some((split, of_split(place, split)?)));
+    let tables = there.map(|(split, path)| Ok((Some(split), read(&path)?))).collect::<Result<Vec<_>, DataError>>()?;
+    Ok(tables.into_iter().unzip())
+}
+
 /// The rows of a split as image files. A table that says of no split is of the training images.
-fn listing(folder: &Path, split: Split, splits: &[Option<Split>], tables: &[Table]) -> Result<Listing, DataError> {
+fn listing(
+    folder: &Path,
+    split: Split,
+    (splits, tables): &(Vec<Option<Split>>, Vec<Table>),
+) -> Result<Listing, DataError> {
     let classes = Table::classes(tables);
     let several = tables.iter().any(|table| table.several);
     let mut listing = Listing { root: folder.to_path_buf(), classes, ..Listing::default() };

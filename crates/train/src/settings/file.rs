@@ -86,6 +86,7 @@ mod tests {
             seed: u64::MAX,
             augment: Augmentation::parse("medium,mixup=0.3").expect("a list"),
             device: "gpu:1".into(),
+            data_cache: Some("off".into()),
             data_threads: Some(2),
             report_every: Some(5),
             ..TrainConfig::default()

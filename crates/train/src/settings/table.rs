@@ -60,7 +60,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The data set: a folder, or a table of labels (CSV)
+    /// The data set: a folder, a table of labels (CSV), or mnist, fashion-mnist, cifar10 or cifar100
     data: PathBuf = PathBuf::new(),
         Row { value: "DIR", usual: "the MNIST of the repository", on_resume: Told, ..Row::PLAIN };
 
@@ -240,6 +240,10 @@ settings! {
     /// The device: auto, cpu, gpu, gpu:N, gpu:NAME, gpu:software or reference
     device: String = "auto".to_string(),
         Row { value: "NAME", on_resume: Silent, ..Row::PLAIN };
+
+    /// Keep decoded images in this folder, so that the next run need not decode them; off keeps none
+    data_cache: Option<PathBuf> = None,
+        Row { flag: "data-cache", value: "DIR", usual: "in the user's cache folder", on_resume: Silent, ..Row::PLAIN };
 
     /// Threads that load data
     data_threads: Option<usize> = None,

@@ -1,0 +1,65 @@
+//! What can go wrong on the way to a data set.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a data set could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// It is not here, and nothing may be downloaded.
+    #[error(
+        "{name} is not in {}, and --offline downloads nothing; leave it out once, or put there: {}",
+        folder.display(), files.join(", ")
+    )]
+    Offline {
+        /// The name of the set.
+        name: &'static str,
+        /// Where it would lie.
+        folder: PathBuf,
+        /// The files that are missing.
+        files: Vec<String>,
+    },
+    /// No address gave the file.
+    #[error("{file} could not be downloaded: {}; what has come is kept and gone on with the next time", causes.join("; "))]
+    NoAnswer {
+        /// The name of the file.
+        file: String,
+        /// What was wrong with each address.
+        causes: Vec<String>,
+    },
+    /// The file is not the one that was published.
+    #[error("{file} from {url} is not the published file: its SHA-256 is {found}, not {expected}; it was removed")]
+    WrongHash {
+        /// The name of the file.
+        file: String,
+        /// Where it came from.
+        url: String,
+        /// What belongs there.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// A file or folder here cannot be read or written.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// There is no folder to keep data in.
+    #[error(
+        "there is no cache folder to keep {name} in (CHIARO_CACHE_DIR is off, or there is no home); set CHIARO_CACHE_DIR to a folder"
+    )]
+    NoFolder {
+        /// The name of the set.
+        name: &'static str,
+    },
+}
+
+impl FetchError {
+    pub(crate) fn io(path: &Path, cause: io::Error) -> FetchError {
+        FetchError::Io { path: path.to_path_buf(), cause }
+    }
+}

@@ -1,0 +1,12 @@
+//! Published data sets by their names: downloaded once, checked by SHA-256, gone on with where a download was cut, and kept.
+//!
+//! [`named`] finds a set, [`NamedSet::fetch`] gives the folder it lies in. Nothing else of the project knows a network.
+
+mod error;
+mod file;
+mod sets;
+mod unpack;
+
+pub use error::FetchError;
+pub use file::{Progress, RemoteFile, fetch_file};
+pub use sets::{NAMED, NamedSet, named};
