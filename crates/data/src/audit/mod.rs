@@ -53,6 +53,14 @@ pub struct Audit {
     samples: Vec<Vec<Source>>,
 }
 
+/// An image that was looked at.
+struct Seen {
+    place: Place,
+    source: Source,
+    shows: Vec<usize>,
+    facts: Result<Facts, DataError>,
+}
+
 /// What a split has.
 #[derive(Debug)]
 pub struct SplitAudit {
@@ -91,7 +99,7 @@ impl Audit {
         let look = |(place, source, shows): (Place, Source, Vec<usize>)| {
             let facts = Facts::of(&source);
             progress.advance(1);
-            (place, source, shows, facts)
+            Seen { place, source, shows, facts }
         };
         let seen: Vec<_> = pictures.into_par_iter().map(look).collect();
         Ok(Self::found(layout, classes, there.collect(), ignored, seen))
@@ -102,7 +110,7 @@ impl Audit {
         classes: Vec<String>,
         splits: Vec<Split>,
         ignored: Vec<PathBuf>,
-        seen: Vec<(Place, Source, Vec<usize>, Result<Facts, DataError>)>,
+        seen: Vec<Seen>,
     ) -> Audit {
         let of = |split| SplitAudit { split, counts: vec![0; classes.len()], images: 0 };
         let mut audit = Audit {
@@ -121,7 +129,7 @@ impl Audit {
             channels: None,
         };
         let mut usable: Vec<(Place, Facts)> = vec![];
-        for (place, source, shows, facts) in seen {
+        for Seen { place, source, shows, facts } in seen {
             let facts = match facts {
                 Ok(facts) => facts,
                 Err(error) => {
