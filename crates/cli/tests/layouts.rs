@@ -115,7 +115,7 @@ fn a_table_of_several_labels_is_learnt_as_such() {
     let (data, run) = (root.path().join("photos"), root.path().join("run"));
     class_folders(&data);
     let row = |(class, name): (usize, &str)| {
-        let label = |i: usize| if i % 3 == 0 { format!("{name}|odd") } else { name.to_string() };
+        let label = |i: usize| if i.is_multiple_of(3) { format!("{name}|odd") } else { name.to_string() };
         (0..10).map(|i| format!("{name}/s{}_{i}.png,{}\n", i % 2, label(i + class))).collect::<String>()
     };
     let rows: String = CLASSES.into_iter().enumerate().map(row).collect();

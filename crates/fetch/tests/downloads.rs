@@ -33,7 +33,7 @@ fn server(answer: impl Fn(usize, usize, &mut TcpStream) + Send + 'static) -> (St
 }
 
 fn content() -> Vec<u8> {
-    (0..100_000u32).map(|i| (i * 7919 >> 5) as u8).collect()
+    (0..100_000u32).map(|i| ((i * 7919) >> 5) as u8).collect()
 }
 
 fn whole(stream: &mut TcpStream, bytes: &[u8]) {
