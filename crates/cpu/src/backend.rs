@@ -1,6 +1,6 @@
 //! The CPU backend: plans compiled to actions over aligned buffers, run on a thread pool of its own.
 
-use crate::exec::{Action, Block, Bound, Builder, Context, Region, Scratches, Source, prepare};
+use crate::exec::{Action, Block, Bound, Builder, Context, Region, Scratches, StepOperand, prepare};
 use crate::kernels::{Level, Workspace};
 use crate::{peaks, threads};
 use chiaro_graph::clock::Instant;
@@ -244,7 +244,7 @@ impl Backend for Cpu {
         let mut builder = Builder::default();
         let mut steps = vec![];
         for step in &plan.steps {
-            let sources: Vec<Source> = step
+            let sources: Vec<StepOperand> = step
                 .operands
                 .iter()
                 .map(|o| {
@@ -253,7 +253,7 @@ impl Backend for Cpu {
                     let shared = o.access == Access::ReadWrite;
                     let kind = plan.buffers[o.buffer].kind;
                     let lasting = matches!(kind, BufferKind::Arena(_) | BufferKind::Constant(_));
-                    Source { bound: Bound { region, dtype: o.dtype, shared }, len: o.len, block, lasting }
+                    StepOperand { bound: Bound { region, dtype: o.dtype, shared }, len: o.len, block, lasting }
                 })
                 .collect();
             let actions = self.pool.install(|| prepare(step, &sources, &mut builder));

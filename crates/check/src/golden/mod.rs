@@ -3,6 +3,7 @@
 mod attrs;
 mod limits;
 mod nets;
+mod operands;
 mod ops;
 mod reader;
 mod run;

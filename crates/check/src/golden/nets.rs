@@ -1,7 +1,6 @@
 //! PyTorch's layers and losses as graph ops: convolution, pooling, normalisation, resizing, losses.
 
-use super::ops::{Results, i32_of, operand, pad};
-use super::run::Operands;
+use super::operands::{Operands, Results, i32_of, operand, pad};
 use super::{Attrs, GoldenCase, GoldenError};
 use chiaro_graph::{
     AvgDivisor, ConvSpec, CrossEntropyOptions, DType, Elementwise, Graph, PoolSpec, Reduction, ResizeMode, Var,

@@ -1,10 +1,10 @@
 //! Runs the cases of a family: builds the graph with its gradients, executes it, and compares every stored result.
 
 use super::limits::limit;
+use super::operands::Operands;
 use super::{Golden, GoldenCase, GoldenError, ops, shapes};
 use crate::compare::{compare, elementwise_violation};
 use chiaro_graph::{Backend, Graph, Tensor, Var, evaluate};
-use std::collections::BTreeMap;
 
 /// The families of operators and their numbers of cases, as the golden README lists them. Optimizers, schedules and
 /// trajectories are checked where they are implemented.
@@ -45,9 +45,6 @@ pub struct GoldenCheck {
     /// Why the check failed, if it did.
     pub failure: Option<String>,
 }
-
-/// The operands of a case as values of its graph, by role.
-pub(super) type Operands = BTreeMap<String, Var>;
 
 /// Runs every case of a family.
 ///

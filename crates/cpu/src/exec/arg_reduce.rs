@@ -1,7 +1,7 @@
 //! Position of the first extreme along an axis.
 
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::{Action, Context, for_each};
 use chiaro_graph::plan::AxisShape;
 use chiaro_graph::{DType, ReduceKind};

@@ -1,7 +1,7 @@
 //! Average pooling and its gradient.
 
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::window::sizes;
 use super::{Action, Context};
 use crate::kernels::{self, avg_pool2d, avg_pool2d_gradient};

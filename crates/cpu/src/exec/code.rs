@@ -1,6 +1,6 @@
 //! A program prepared for the CPU: operands bound to memory, registers to tiles, what is the same for all rows set apart.
 
-use super::grid::{Grid, Places};
+use super::grid::{Addresses, Grid};
 use super::memory::Region;
 use chiaro_graph::plan::{Instr, Program, Reg};
 use chiaro_graph::{DType, Elementwise, RandomKind};
@@ -41,10 +41,10 @@ pub(crate) struct Op {
 /// What an instruction does.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
-    Load(Bound, Places),
+    Load(Bound, Addresses),
     Tile,
     Fill(u32),
-    Index(Places),
+    Index(Addresses),
     Random { kind: RandomKind, salt: u32, key: [Reg; 3], index: Reg },
     Map(Elementwise, DType, [Reg; 3]),
     Cast { from: DType, to: DType, x: Reg },
@@ -58,7 +58,7 @@ pub(crate) struct Target {
     pub tile: bool,
     pub region: Region,
     pub dtype: DType,
-    pub places: Places,
+    pub places: Addresses,
 }
 
 /// A prepared program.
@@ -101,7 +101,7 @@ impl Code {
                 tile: tile == Some(i),
                 region: operands[s.operand].region,
                 dtype: s.dtype,
-                places: Places::new(&s.view, &grid),
+                places: Addresses::new(&s.view, &grid),
             })
             .collect();
         let ops = |wanted: &dyn Fn(usize) -> bool| -> Vec<Op> {
@@ -140,14 +140,14 @@ fn kind(instr: &Instr, program: &Program, grid: &Grid, operands: &[Bound], value
             Values::Tile => Kind::Tile,
             Values::Regions(regions) => {
                 let bound = Bound { region: regions[*i], dtype: DType::F32, shared: false };
-                Kind::Load(bound, Places::linear(grid))
+                Kind::Load(bound, Addresses::linear(grid))
             }
         },
         Instr::Load { operand, view, dtype } => {
-            Kind::Load(Bound { dtype: *dtype, ..operands[*operand] }, Places::new(view, grid))
+            Kind::Load(Bound { dtype: *dtype, ..operands[*operand] }, Addresses::new(view, grid))
         }
         Instr::Scalar(s) => Kind::Fill(s.lane()),
-        Instr::Index(view) => Kind::Index(Places::new(view, grid)),
+        Instr::Index(view) => Kind::Index(Addresses::new(view, grid)),
         Instr::Random { kind, salt, operands: [a, b, c, index] } => {
             Kind::Random { kind: *kind, salt: *salt, key: [*a, *b, *c], index: *index }
         }

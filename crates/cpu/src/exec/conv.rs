@@ -1,8 +1,8 @@
 //! Convolution and its two gradients through the kernels, packed weights kept while they do not change.
 
-use super::ending::Ending;
+use super::epilogue::StepEpilogue;
 use super::memory::{Block, Region};
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::{Action, Context};
 use crate::kernels::{self, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 use chiaro_graph::plan::ConvShape;
@@ -18,14 +18,14 @@ pub(crate) struct Conv {
     /// Block of weights that may stay the same, and its version when they were packed.
     kept: Option<Arc<Block>>,
     version: u64,
-    ending: Ending,
+    ending: StepEpilogue,
 }
 
 impl Conv {
     pub fn new(shape: &ConvShape, backward: bool, o: &mut Operands<'_>) -> Conv {
         let out = if backward { shape.x } else { shape.y };
         let (x, w) = (o.input(0), o.input(1));
-        let ending = Ending::new(&o.step.program, &o.bounds, out[0] * out[1] * out[2], out[3], o.builder);
+        let ending = StepEpilogue::new(&o.step.program, &o.bounds, out[0] * out[1] * out[2], out[3], o.builder);
         let (packed, kept) = (PackedWeights::new(), o.lasting(1));
         Conv { shape: sizes(shape), backward, x, w, packed, kept, version: 0, ending }
     }

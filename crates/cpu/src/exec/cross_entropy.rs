@@ -1,7 +1,7 @@
 //! Softmax cross-entropy with class indices, and its gradient, row by row.
 
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::softmax::log_sum;
 use super::{Action, Context, for_each};
 use chiaro_graph::CrossEntropySpec;

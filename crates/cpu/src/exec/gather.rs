@@ -1,7 +1,7 @@
 //! Selection by index along an axis: element by element, or whole slices.
 
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::{Action, Context, for_each};
 use chiaro_graph::plan::AxisShape;
 

@@ -41,7 +41,7 @@ impl Span {
 
 /// An affine view over a grid.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct Addresses {
     offset: isize,
     outer: Vec<isize>,
     extents: Vec<usize>,
@@ -51,8 +51,8 @@ pub(crate) struct Places {
     pub col: isize,
 }
 
-impl Places {
-    pub fn new(view: &View, grid: &Grid) -> Places {
+impl Addresses {
+    pub fn new(view: &View, grid: &Grid) -> Addresses {
         let outer = &view.strides[..grid.outer.len()];
         let col = view.strides.get(grid.outer.len()).copied().unwrap_or(0);
         let mut row = Some(0);
@@ -67,14 +67,14 @@ impl Places {
                 Some(_) => row = None,
             }
         }
-        Places { offset: view.offset, outer: outer.to_vec(), extents: grid.outer.clone(), row, col }
+        Addresses { offset: view.offset, outer: outer.to_vec(), extents: grid.outer.clone(), row, col }
     }
 
     /// Row-major over the grid.
-    pub fn linear(grid: &Grid) -> Places {
+    pub fn linear(grid: &Grid) -> Addresses {
         let mut domain = grid.outer.clone();
         domain.push(grid.cols);
-        Places::new(&View::identity(&domain), grid)
+        Addresses::new(&View::identity(&domain), grid)
     }
 
     /// Element of a point.
@@ -159,12 +159,12 @@ mod tests {
     #[test]
     fn rows_of_merged_axes_are_affine() {
         let grid = Grid::new(&[2, 3, 4]);
-        let dense = Places::linear(&grid);
+        let dense = Addresses::linear(&grid);
         assert_eq!((dense.row, dense.col), (Some(4), 1));
-        let swapped = Places::new(&View { offset: 1, strides: vec![4, 8, 1] }, &grid);
+        let swapped = Addresses::new(&View { offset: 1, strides: vec![4, 8, 1] }, &grid);
         assert_eq!(swapped.row, None);
         assert_eq!(swapped.at(4, 2), 1 + 4 + 8 + 2);
-        let repeated = Places::new(&View { offset: 0, strides: vec![0, 0, 1] }, &grid);
+        let repeated = Addresses::new(&View { offset: 0, strides: vec![0, 0, 1] }, &grid);
         assert!(repeated.ignores_rows(&grid) && !repeated.is_constant(&grid));
     }
 }

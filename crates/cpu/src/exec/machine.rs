@@ -14,7 +14,7 @@ use half::f16;
 const DIRECT: usize = 64;
 
 /// Rows of a kernel's output that are in cache: `Value(0)`, and where the result goes.
-pub(crate) struct Tile<'t> {
+pub(crate) struct ResultTile<'t> {
     pub lanes: &'t mut [u32],
     /// Lanes between rows.
     pub stride: usize,
@@ -42,7 +42,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs a rectangle of at most one tile.
-    pub fn block(&mut self, span: Span, mut tile: Option<Tile<'_>>) {
+    pub fn block(&mut self, span: Span, mut tile: Option<ResultTile<'_>>) {
         let key = (self.code.id, self.run, span.col, span.cols);
         if self.scratch.key != key && !self.code.invariant.is_empty() {
             let rows = self.code.tile_rows(span.cols);
@@ -55,7 +55,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn ops(&mut self, ops: &'a [Op], span: Span, tile: &mut Option<Tile<'_>>) {
+    fn ops(&mut self, ops: &'a [Op], span: Span, tile: &mut Option<ResultTile<'_>>) {
         let level = self.level;
         level.vectorize(Ops { machine: self, ops, span, tile });
     }
@@ -69,7 +69,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn finish(&self, i: usize, target: &Target, span: Span, tile: &mut Option<Tile<'_>>) {
+    fn finish(&self, i: usize, target: &Target, span: Span, tile: &mut Option<ResultTile<'_>>) {
         let done = self.code.body.iter().any(|op| op.store == Some(i)) && stores_at_once(target, span, tile.as_ref());
         if done {
             return;
@@ -86,7 +86,7 @@ impl<'a> Machine<'a> {
 }
 
 /// Can an instruction write its result straight to the store's memory?
-fn stores_at_once(target: &Target, span: Span, tile: Option<&Tile<'_>>) -> bool {
+fn stores_at_once(target: &Target, span: Span, tile: Option<&ResultTile<'_>>) -> bool {
     match tile {
         Some(tile) if target.tile => span.rows == 1 || tile.stride == span.cols,
         _ => target.places.is_dense(&span),
@@ -97,7 +97,7 @@ struct Ops<'m, 'a, 't> {
     machine: &'m mut Machine<'a>,
     ops: &'a [Op],
     span: Span,
-    tile: &'m mut Option<Tile<'t>>,
+    tile: &'m mut Option<ResultTile<'t>>,
 }
 
 impl Vectorize for Ops<'_, '_, '_> {
@@ -113,7 +113,7 @@ impl Vectorize for Ops<'_, '_, '_> {
 
 impl<'a> Machine<'a> {
     #[inline(always)]
-    fn op(&mut self, op: &'a Op, span: Span, tile: &mut Option<Tile<'_>>) {
+    fn op(&mut self, op: &'a Op, span: Span, tile: &mut Option<ResultTile<'_>>) {
         let n = span.points();
         if let Kind::Load(bound, places) = &op.kind {
             // Invariant tiles outlive this machine, so that they are copied.

@@ -1,8 +1,8 @@
 //! Matrix products over batches that broadcast.
 
-use super::ending::Ending;
+use super::epilogue::StepEpilogue;
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::{Action, Context};
 use crate::kernels::{MatmulShape, matmul};
 use chiaro_graph::plan::MatMulShape;
@@ -15,7 +15,7 @@ pub(crate) struct MatMul {
     calls: Vec<[usize; 2]>,
     a: Region,
     b: Region,
-    ending: Ending,
+    ending: StepEpilogue,
 }
 
 impl MatMul {
@@ -28,7 +28,7 @@ impl MatMul {
         }
         let rows = calls.len() * last[0] * shape.m;
         let (a, b) = (o.input(0), o.input(1));
-        let ending = Ending::new(&o.step.program, &o.bounds, rows, shape.n, o.builder);
+        let ending = StepEpilogue::new(&o.step.program, &o.bounds, rows, shape.n, o.builder);
         let shape = MatmulShape {
             m: shape.m,
             n: shape.n,

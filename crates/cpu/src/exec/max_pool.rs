@@ -1,8 +1,8 @@
 //! Max pooling, the index of the largest, and the gradient. Channels are the vector lanes; images are the tasks.
 
-use super::ending::Ending;
+use super::epilogue::StepEpilogue;
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::window::sizes;
 use super::{Action, Context, for_each};
 use crate::kernels::{self, max_pool2d, max_pool2d_gradient};
@@ -73,14 +73,14 @@ pub(crate) struct MaxPoolGrad {
     x: Region,
     y: Region,
     dy: Region,
-    ending: Ending,
+    ending: StepEpilogue,
 }
 
 impl MaxPoolGrad {
     pub fn new(shape: &PoolShape, o: &mut Operands<'_>) -> MaxPoolGrad {
         let [n, h, w, c] = shape.x;
         let (x, y, dy) = (o.input(0), o.input(1), o.input(2));
-        let ending = Ending::new(&o.step.program, &o.bounds, n * h * w, c, o.builder);
+        let ending = StepEpilogue::new(&o.step.program, &o.bounds, n * h * w, c, o.builder);
         MaxPoolGrad { shape: sizes(shape), x, y, dy, ending }
     }
 }

@@ -7,7 +7,7 @@ mod conv;
 mod convert;
 mod cross_entropy;
 mod custom;
-mod ending;
+mod epilogue;
 mod fold;
 mod gather;
 mod grid;
@@ -17,6 +17,7 @@ mod matmul;
 mod max_pool;
 mod memory;
 mod moments;
+mod operands;
 mod pointwise;
 mod prepare;
 mod random;
@@ -29,7 +30,8 @@ mod window;
 
 pub(crate) use code::Bound;
 pub(crate) use memory::{Block, Region};
-pub(crate) use prepare::{Source, prepare};
+pub(crate) use operands::StepOperand;
+pub(crate) use prepare::prepare;
 pub(crate) use scratch::Scratches;
 
 use crate::kernels::{Level, Workspace};

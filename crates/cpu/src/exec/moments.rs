@@ -1,7 +1,7 @@
 //! Mean and biased variance of the columns or rows of a matrix.
 
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::{Action, Context, for_each};
 use crate::kernels::{Vectorize, column_moments};
 use chiaro_graph::MomentsAxis;

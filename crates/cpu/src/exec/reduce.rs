@@ -3,7 +3,7 @@
 
 use super::code::{Bound, Code, TILE, Values};
 use super::fold::{AddAcross, AddRows, Fold};
-use super::grid::{Places, Span, permuted};
+use super::grid::{Addresses, Span, permuted};
 use super::machine::Machine;
 use super::memory::Region;
 use super::pointwise::Pointwise;
@@ -30,7 +30,7 @@ pub(crate) struct Reduce {
     groups: usize,
     per_group: usize,
     /// Where a group's result (and column's) goes.
-    places: Places,
+    places: Addresses,
     kept: usize,
     /// Parts into which each group is cut.
     parts: usize,
@@ -64,7 +64,7 @@ impl Reduce {
         let tasks = if down { groups * code.grid.cols.div_ceil(TILE) } else { groups };
         let points = per_group * if down { code.grid.cols.min(TILE) } else { code.grid.cols };
         let parts = (points / LEAST).clamp(1, TASKS.div_ceil(tasks.max(1)));
-        let places = Places::new(&view, &code.grid);
+        let places = Addresses::new(&view, &code.grid);
         let values: Vec<Region> = results.iter().map(|_| builder.allocate(4 * total)).collect();
         let epilogue = Pointwise::new(program, operands, &Values::Regions(values.clone()));
         let partials = builder.allocate(8 * parts * results.len() * total);

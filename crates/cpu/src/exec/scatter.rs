@@ -2,7 +2,7 @@
 
 use super::gather::inside;
 use super::memory::Region;
-use super::prepare::Operands;
+use super::operands::Operands;
 use super::{Action, Context, for_each};
 use chiaro_graph::DType;
 use chiaro_graph::plan::AxisShape;

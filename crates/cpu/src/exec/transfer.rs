@@ -1,7 +1,7 @@
 //! Moves rectangles between operands and register tiles.
 
 use super::code::{Bound, Target};
-use super::grid::{Places, Span};
+use super::grid::{Addresses, Span};
 use super::memory::Region;
 use chiaro_graph::DType;
 use half::f16;
@@ -11,7 +11,7 @@ use half::slice::HalfFloatSliceExt;
 const SHORT: usize = 16;
 
 /// Fills a tile with an operand's elements, 16-bit ones widened.
-pub(crate) fn load(bound: &Bound, places: &Places, span: Span, out: &mut [u32]) {
+pub(crate) fn load(bound: &Bound, places: &Addresses, span: Span, out: &mut [u32]) {
     let half = bound.dtype == DType::F16;
     if places.is_dense(&span) {
         return run(bound.region, half, places.at(span.row, span.col) as usize, out);

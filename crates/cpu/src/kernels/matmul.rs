@@ -1,10 +1,10 @@
 //! Matrix products of any transposition, batched, with an epilogue.
 //! Rows of A that are contiguous in k go to the row kernel, columns to the outer-product kernel; B is read in place or packed.
 
-use super::pack::transpose_rows;
 use super::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Place, Rows};
 use super::tile::{Output, Splits, Tile};
-use super::workspace::{Aligned, Arena, scratch};
+use super::transpose::transpose_rows;
+use super::workspace::{Aligned, ScratchArena, scratch};
 use super::{Epilogue, Workspace, finish, row_tiles};
 use std::ops::Range;
 
@@ -98,13 +98,13 @@ fn task<E: Epilogue + ?Sized>(
     shape: &MatmulShape,
     (a, b): (&[f32], &[f32]),
     first_row: usize,
-    arena: &mut Arena,
+    arena: &mut ScratchArena,
     tile: &mut Tile,
     epilogue: &E,
 ) {
     let kernels = workspace.kernels();
     let (cols, rows) = (tile.col_range(), tile.row_range());
-    let Arena { offsets, taps, floats, more, .. } = arena;
+    let ScratchArena { offsets, taps, floats, more, .. } = arena;
     let mut a_packed = (shape.a_transposed && a.len() > IN_PLACE).then(|| more.grow(shape.k * MAX_MR));
     let a_step = if a_packed.is_some() { MAX_MR } else { shape.m };
     let group = group_width(kernels, shape, cols.len());

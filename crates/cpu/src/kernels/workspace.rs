@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Scratch of one thread; vectors grow on first use and stay.
 #[derive(Default)]
-pub(crate) struct Arena {
+pub(crate) struct ScratchArena {
     pub(crate) offsets: Vec<u32>,
     pub(crate) taps: Vec<u32>,
     pub(crate) floats: Aligned,
@@ -19,7 +19,7 @@ pub(crate) struct Arena {
 /// Scratch memory of all threads and the instruction set in use. Make one and pass it to every kernel.
 pub struct Workspace {
     kernels: Kernels,
-    arenas: Vec<Mutex<Arena>>,
+    arenas: Vec<Mutex<ScratchArena>>,
     zeros: Vec<f32>,
     /// Partial sums that outlive one task.
     pub(crate) partials: Aligned,
@@ -84,7 +84,7 @@ impl Workspace {
     }
 
     /// The calling thread's scratch. Tasks hold it while they run and never wait for other tasks meanwhile.
-    pub(crate) fn arena(&self) -> MutexGuard<'_, Arena> {
+    pub(crate) fn arena(&self) -> MutexGuard<'_, ScratchArena> {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.arenas.len();
         self.arenas[thread].lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,21 +14,21 @@ pub(crate) struct Composed {
 }
 
 /// A declared storage buffer.
-pub(super) struct Binding {
+pub(super) struct DeclaredBuffer {
     pub line: String,
     pub name: String,
     element: String,
 }
 
-impl Binding {
-    pub fn find(text: &str, number: usize) -> Result<Binding, ShaderError> {
+impl DeclaredBuffer {
+    pub fn find(text: &str, number: usize) -> Result<DeclaredBuffer, ShaderError> {
         let head = format!("@group(0) @binding({number}) var<storage, ");
         let invalid = || ShaderError::Invalid(format!("no plain declaration of binding {number}"));
         let line = text.lines().find(|l| l.starts_with(&head)).ok_or_else(invalid)?;
         let declared = line[head.len()..].split_once("> ").ok_or_else(invalid)?.1;
         let (name, ty) = declared.split_once(": array<").ok_or_else(invalid)?;
         let element = ty.split_once(">;").ok_or_else(invalid)?.0;
-        Ok(Binding { line: line.to_string(), name: name.to_string(), element: element.to_string() })
+        Ok(DeclaredBuffer { line: line.to_string(), name: name.to_string(), element: element.to_string() })
     }
 
     pub fn is_vector(&self, text: &str) -> bool {
@@ -42,7 +42,7 @@ pub(super) fn declare_access(text: &str, binds: &[usize], operands: &[Operand]) 
     let mut text = text.to_string();
     for (number, &operand) in binds.iter().enumerate() {
         if writable(&operands[operand]) {
-            let line = Binding::find(&text, number)?.line;
+            let line = DeclaredBuffer::find(&text, number)?.line;
             text = text.replace(&line, &line.replace("var<storage, read>", "var<storage, read_write>"));
         }
     }

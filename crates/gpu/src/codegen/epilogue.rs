@@ -6,7 +6,7 @@ use chiaro_graph::plan::{Operand, Program, Reg, Step, Store};
 use chiaro_shaders::kernels::SUMMED_PARTS;
 use chiaro_shaders::{COLUMN_PARTS, ShaderError, Source};
 
-use super::binding::{Binding, Composed, declare_access};
+use super::binding::{Composed, DeclaredBuffer, declare_access};
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
 use super::loads::InputCode;
@@ -29,7 +29,7 @@ pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, Sha
         return Ok(Composed { text, binds });
     }
     let own = own_store(program);
-    let output = Binding::find(source.text(), inputs.len())?;
+    let output = DeclaredBuffer::find(source.text(), inputs.len())?;
     let vector = output.is_vector(source.text());
     let axis = program.domain.len().checked_sub(1).filter(|&a| vector && program.domain[a].is_multiple_of(4));
     let inputs_read = InputCode::of(step, source.text())?;
@@ -143,7 +143,7 @@ impl Ending<'_> {
 }
 
 /// The text without an output buffer: what was stored there is only evaluated.
-fn without_output(text: &str, output: &Binding) -> String {
+fn without_output(text: &str, output: &DeclaredBuffer) -> String {
     let head = format!("{}[", output.name);
     let mut out = String::with_capacity(text.len());
     for line in text.lines().filter(|l| *l != output.line) {

@@ -4,7 +4,7 @@ use chiaro_graph::plan::{Instr, Load, Program, Reg, Step};
 use chiaro_graph::{DType, Elementwise};
 use chiaro_shaders::{ShaderError, Source};
 
-use super::binding::{Binding, Composed, declare_access};
+use super::binding::{Composed, DeclaredBuffer, declare_access};
 use super::emit::{Emitter, Point};
 use super::functions::Functions;
 use super::{Slot, enabled, slots, writable};
@@ -29,7 +29,7 @@ impl<'a> InputCode<'a> {
         let mut found = vec![];
         for (number, load) in step.loads.iter().enumerate() {
             let Some(load) = load else { continue };
-            let binding = Binding::find(text, number)?;
+            let binding = DeclaredBuffer::find(text, number)?;
             let domain = &load.program.domain;
             let axis = domain.len().checked_sub(1).filter(|&a| domain[a].is_multiple_of(4));
             let lanes = if binding.is_vector(text) { axis } else { None };

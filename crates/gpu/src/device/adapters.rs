@@ -14,7 +14,7 @@ pub struct Adapters {
 }
 
 /// An adapter that was chosen, and the reason in words.
-pub struct Choice {
+pub struct ChosenAdapter {
     /// The adapter's description.
     pub summary: AdapterSummary,
     /// Why this one.
@@ -55,10 +55,10 @@ impl Adapters {
     ///
     /// # Errors
     /// [`GpuError::NoAdapter`] when nothing may be chosen, [`GpuError::UnknownAdapter`] when nothing matches.
-    pub fn choose(&self, selection: &Selection) -> Result<Choice, GpuError> {
+    pub fn choose(&self, selection: &Selection) -> Result<ChosenAdapter, GpuError> {
         let (index, why) = select::choose(&self.summaries(), selection)?;
         let (summary, adapter) = &self.entries[index];
-        Ok(Choice { summary: summary.clone(), why, adapter: adapter.clone() })
+        Ok(ChosenAdapter { summary: summary.clone(), why, adapter: adapter.clone() })
     }
 }
 

@@ -9,7 +9,7 @@ use wgpu::Features;
 use crate::device::adapter::{
     AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, MAX_WORKGROUPS_PER_DIMENSION, summarize_limits,
 };
-use crate::device::adapters::{Adapters, Choice};
+use crate::device::adapters::{Adapters, ChosenAdapter};
 use crate::device::budget;
 use crate::device::counters::{AllocationCounter, Counters};
 use crate::device::error::GpuError;
@@ -105,12 +105,12 @@ impl Gpu {
     }
 
     /// Opens an adapter that was already chosen. See [`Gpu::open`] for the errors.
-    pub fn open_choice(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
+    pub fn open_choice(choice: ChosenAdapter, options: OpenOptions) -> Result<Self, GpuError> {
         pollster::block_on(Self::open_choice_async(choice, options))
     }
 
     /// The same without a wait. See [`Gpu::open`] for the errors.
-    pub async fn open_choice_async(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
+    pub async fn open_choice_async(choice: ChosenAdapter, options: OpenOptions) -> Result<Self, GpuError> {
         let gpu = Self::open_unprobed(choice, options).await?;
         if !gpu.inner.options.without_probe {
             probe::loops(&gpu).await?;
@@ -119,8 +119,8 @@ impl Gpu {
         Ok(gpu)
     }
 
-    async fn open_unprobed(choice: Choice, options: OpenOptions) -> Result<Self, GpuError> {
-        let Choice { adapter, mut summary, why } = choice;
+    async fn open_unprobed(choice: ChosenAdapter, options: OpenOptions) -> Result<Self, GpuError> {
+        let ChosenAdapter { adapter, mut summary, why } = choice;
         let usable = summary.features.cooperative_matrix.iter().any(|shape| shape.ends_with("F16->F32"));
         let mut features = wanted_features(adapter.features(), options.cooperative_matrix && usable);
         features.set(Features::SHADER_F16, features.contains(Features::SHADER_F16) && !options.without_f16);

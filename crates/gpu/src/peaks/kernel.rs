@@ -13,14 +13,14 @@ use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline
 const ENOUGH: Duration = Duration::from_millis(250);
 
 /// A kernel with its buffers.
-pub(super) struct Kernel {
+pub(super) struct MeasuredKernel {
     pipeline: Arc<Pipeline>,
     bound: BindGroup,
     /// Dispatches in a pass.
     repeats: u32,
 }
 
-impl Kernel {
+impl MeasuredKernel {
     /// `repeats` dispatches of an entry point of `source` in one pass.
     pub fn new(
         gpu: &Gpu,
@@ -28,12 +28,12 @@ impl Kernel {
         entry: &str,
         buffers: [&GpuBuffer; 2],
         repeats: u32,
-    ) -> Result<Kernel, GpuError> {
+    ) -> Result<MeasuredKernel, GpuError> {
         let mut kernel = KernelSource::own(format!("peak of {entry}"), source).unchecked();
         kernel.entry = entry.to_owned();
         let pipeline = gpu.pipeline(&kernel)?;
         let bound = gpu.bind(&pipeline, &buffers.map(Binding::from))?;
-        Ok(Kernel { pipeline, bound, repeats })
+        Ok(MeasuredKernel { pipeline, bound, repeats })
     }
 
     /// Seconds of a dispatch of `workgroups` workgroups, by the device's clock where it has one that makes sense.

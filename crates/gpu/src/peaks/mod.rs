@@ -6,7 +6,7 @@ mod single;
 use chiaro_graph::{Clock, Peaks};
 
 use crate::{AdapterKind, Gpu, GpuError};
-use kernel::Kernel;
+use kernel::MeasuredKernel;
 pub use single::{Figure, Peak};
 
 const SOURCE: &str = include_str!("peaks.wgsl");
@@ -50,7 +50,7 @@ fn copied(gpu: &Gpu) -> Result<(f64, Clock), GpuError> {
     let free = gpu.budget_bytes().saturating_sub(gpu.counters().bytes);
     let bytes = wanted.min(gpu.limits().binding_bytes).min(free / 4).max(COPIED_BYTES) / COPIED_BYTES * COPIED_BYTES;
     let (source, target) = (gpu.storage_buffer("copy source", bytes)?, gpu.storage_buffer("copy target", bytes)?);
-    let kernel = Kernel::new(gpu, SOURCE, "copy", [&source, &target], COPIES)?;
+    let kernel = MeasuredKernel::new(gpu, SOURCE, "copy", [&source, &target], COPIES)?;
     let workgroups = bytes / COPIED_BYTES;
     kernel.seconds(gpu, workgroups)?;
     let (seconds, clock) = kernel.fastest(gpu, workgroups)?;
@@ -61,13 +61,13 @@ fn copied(gpu: &Gpu) -> Result<(f64, Clock), GpuError> {
 fn multiplied(gpu: &Gpu, source: &str) -> Result<(f64, Clock), GpuError> {
     let bytes = 16 * INVOCATIONS;
     let (input, output) = (gpu.storage_buffer("loop input", bytes)?, gpu.storage_buffer("loop output", bytes)?);
-    let kernel = Kernel::new(gpu, source, "multiply_add", [&input, &output], 1)?;
+    let kernel = MeasuredKernel::new(gpu, source, "multiply_add", [&input, &output], 1)?;
     let (workgroups, seconds, clock) = saturated(gpu, &kernel)?;
     Ok(((workgroups * INVOCATIONS * INVOCATION_FLOPS) as f64 / seconds, clock))
 }
 
 /// Workgroups of a kernel that keep the device busy long enough, and the fastest run of so many.
-fn saturated(gpu: &Gpu, kernel: &Kernel) -> Result<(u64, f64, Clock), GpuError> {
+fn saturated(gpu: &Gpu, kernel: &MeasuredKernel) -> Result<(u64, f64, Clock), GpuError> {
     let mut workgroups = 16;
     kernel.seconds(gpu, workgroups)?;
     // No device here needs more than a few of these doublings; the bound keeps a clock that stands from looping for ever.

@@ -2,7 +2,7 @@
 
 use chiaro_graph::Clock;
 
-use super::{INVOCATIONS, SOURCE, copied, f16_source, kernel::Kernel, multiplied, saturated};
+use super::{INVOCATIONS, SOURCE, copied, f16_source, kernel::MeasuredKernel, multiplied, saturated};
 use crate::{Gpu, GpuError};
 
 const SINGLE: &str = include_str!("single.wgsl");
@@ -114,7 +114,7 @@ impl Gpu {
 /// Bytes a second that all invocations load from workgroup memory.
 fn loads(gpu: &Gpu, bytes: u64) -> Result<(f64, Clock), GpuError> {
     let (input, output) = buffers(gpu)?;
-    let kernel = Kernel::new(gpu, SINGLE, &format!("loads_of_{bytes}"), [&input, &output], 1)?;
+    let kernel = MeasuredKernel::new(gpu, SINGLE, &format!("loads_of_{bytes}"), [&input, &output], 1)?;
     let (workgroups, seconds, clock) = saturated(gpu, &kernel)?;
     Ok(((workgroups * INVOCATIONS * ROUNDS * LOADS * bytes) as f64 / seconds, clock))
 }
@@ -123,7 +123,7 @@ fn loads(gpu: &Gpu, bytes: u64) -> Result<(f64, Clock), GpuError> {
 fn dispatches(gpu: &Gpu, source: &str, entry: &str) -> Result<Figure, GpuError> {
     let (input, output) = buffers(gpu)?;
     let of = |count| -> Result<(f64, Clock), GpuError> {
-        let kernel = Kernel::new(gpu, source, entry, [&input, &output], count)?;
+        let kernel = MeasuredKernel::new(gpu, source, entry, [&input, &output], count)?;
         kernel.seconds(gpu, 1)?;
         let (each, clock) = kernel.fastest(gpu, 1)?;
         Ok((each * f64::from(count), clock))
@@ -142,7 +142,7 @@ fn matrices(gpu: &Gpu, size: u32) -> Result<Option<(f64, Clock)>, GpuError> {
         return Ok(None);
     }
     let (input, output) = buffers(gpu)?;
-    let kernel = Kernel::new(gpu, &matrix_source(size), "matrices", [&input, &output], 1)?;
+    let kernel = MeasuredKernel::new(gpu, &matrix_source(size), "matrices", [&input, &output], 1)?;
     let (workgroups, seconds, clock) = saturated(gpu, &kernel)?;
     // The workgroup counts on subgroups of 32; smaller ones are more of them.
     let (smallest, largest) = features.subgroups.unwrap_or((32, 32));

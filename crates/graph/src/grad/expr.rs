@@ -56,7 +56,7 @@ impl<'g> E<'g> {
         self.with(|g, x| g.unary(op, x))
     }
 
-    fn map2(self, op: Elementwise, other: impl Operand<'g>) -> E<'g> {
+    fn map2(self, op: Elementwise, other: impl RightHand<'g>) -> E<'g> {
         let other = other.on(self);
         self.with(|g, x| g.map(op, &[x, other.var]))
     }
@@ -85,23 +85,23 @@ impl<'g> E<'g> {
         self.with(|g, c| g.where_(c, x.var, y.var))
     }
 
-    pub(crate) fn gt(self, other: impl Operand<'g>) -> E<'g> {
+    pub(crate) fn gt(self, other: impl RightHand<'g>) -> E<'g> {
         self.map2(Elementwise::Greater, other)
     }
 
-    pub(crate) fn ge(self, other: impl Operand<'g>) -> E<'g> {
+    pub(crate) fn ge(self, other: impl RightHand<'g>) -> E<'g> {
         self.map2(Elementwise::GreaterEqual, other)
     }
 
-    pub(crate) fn lt(self, other: impl Operand<'g>) -> E<'g> {
+    pub(crate) fn lt(self, other: impl RightHand<'g>) -> E<'g> {
         self.map2(Elementwise::Less, other)
     }
 
-    pub(crate) fn le(self, other: impl Operand<'g>) -> E<'g> {
+    pub(crate) fn le(self, other: impl RightHand<'g>) -> E<'g> {
         self.map2(Elementwise::LessEqual, other)
     }
 
-    pub(crate) fn equal(self, other: impl Operand<'g>) -> E<'g> {
+    pub(crate) fn equal(self, other: impl RightHand<'g>) -> E<'g> {
         self.map2(Elementwise::Equal, other)
     }
 
@@ -121,7 +121,7 @@ impl<'g> E<'g> {
         self.map2(Elementwise::Pow, other)
     }
 
-    pub(crate) fn minimum(self, other: impl Operand<'g>) -> E<'g> {
+    pub(crate) fn minimum(self, other: impl RightHand<'g>) -> E<'g> {
         self.map2(Elementwise::Minimum, other)
     }
 
@@ -149,11 +149,11 @@ impl<'g> E<'g> {
 }
 
 /// What may stand on the right of an operator: a value or a number.
-pub(crate) trait Operand<'g> {
+pub(crate) trait RightHand<'g> {
     fn on(self, left: E<'g>) -> E<'g>;
 }
 
-impl<'g> Operand<'g> for E<'g> {
+impl<'g> RightHand<'g> for E<'g> {
     fn on(self, left: E<'g>) -> E<'g> {
         // Truth values turned to floats meet 16-bit cotangents.
         if self.dtype() != left.dtype() && self.dtype().is_float() && left.dtype().is_float() {
@@ -164,7 +164,7 @@ impl<'g> Operand<'g> for E<'g> {
     }
 }
 
-impl<'g> Operand<'g> for f64 {
+impl<'g> RightHand<'g> for f64 {
     fn on(self, left: E<'g>) -> E<'g> {
         left.number(self)
     }
@@ -172,7 +172,7 @@ impl<'g> Operand<'g> for f64 {
 
 macro_rules! operator {
     ($($Trait:ident $method:ident $Op:ident),+) => {$(
-        impl<'g, T: Operand<'g>> $Trait<T> for E<'g> {
+        impl<'g, T: RightHand<'g>> $Trait<T> for E<'g> {
             type Output = E<'g>;
             fn $method(self, other: T) -> E<'g> {
                 self.map2(Elementwise::$Op, other)

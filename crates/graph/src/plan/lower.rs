@@ -5,7 +5,7 @@ use super::decide::{Decisions, operands, resolve};
 use super::draft::{Draft, Drafts, Region, StorageKind};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Store, View};
-use super::trace::{Places, Tracer};
+use super::trace::{StorageMap, Tracer};
 use crate::dtype::DType;
 use crate::graph::{Graph, Target, Var};
 use crate::op::Op;
@@ -15,7 +15,7 @@ use std::collections::HashSet;
 
 pub(super) fn lower(graph: &Graph, options: &PlanOptions, decisions: Decisions) -> Drafts {
     let mut lowering = Lowering {
-        places: Places::new(graph, options, decisions),
+        places: StorageMap::new(graph, options, decisions),
         calls: vec![],
         done: vec![false; graph.nodes().len()],
     };
@@ -31,7 +31,7 @@ pub(super) fn lower(graph: &Graph, options: &PlanOptions, decisions: Decisions) 
 }
 
 struct Lowering<'a> {
-    places: Places<'a>,
+    places: StorageMap<'a>,
     calls: Vec<Draft>,
     done: Vec<bool>,
 }

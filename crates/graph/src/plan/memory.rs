@@ -1,4 +1,4 @@
-//! Places storages in buffers: intermediates share slots when their lifetimes do not meet.
+//! StorageMap storages in buffers: intermediates share slots when their lifetimes do not meet.
 
 use super::dependencies::outermost;
 use super::draft::{Draft, Drafts, Region, StorageKind};

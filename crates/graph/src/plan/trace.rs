@@ -17,16 +17,16 @@ const SHARED: usize = 16384;
 
 /// Where one axis of a value comes from: `offset + step * (position on an axis of the domain)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Axis {
+struct AxisSource {
     source: Option<usize>,
     offset: isize,
     step: isize,
 }
 
-const FIXED: Axis = Axis { source: None, offset: 0, step: 0 };
+const FIXED: AxisSource = AxisSource { source: None, offset: 0, step: 0 };
 
 /// Storages of the values that have one.
-pub(super) struct Places<'a> {
+pub(super) struct StorageMap<'a> {
     pub graph: &'a Graph,
     pub options: &'a PlanOptions,
     pub decisions: Decisions,
@@ -34,9 +34,9 @@ pub(super) struct Places<'a> {
     of: FxHashMap<Var, usize>,
 }
 
-impl<'a> Places<'a> {
-    pub fn new(graph: &'a Graph, options: &'a PlanOptions, decisions: Decisions) -> Places<'a> {
-        Places { graph, options, decisions, storages: vec![], of: FxHashMap::default() }
+impl<'a> StorageMap<'a> {
+    pub fn new(graph: &'a Graph, options: &'a PlanOptions, decisions: Decisions) -> StorageMap<'a> {
+        StorageMap { graph, options, decisions, storages: vec![], of: FxHashMap::default() }
     }
 
     /// The storage of a value with a buffer of its own, made if it is new.
@@ -87,21 +87,21 @@ impl<'a> Places<'a> {
 
 /// A program under construction for one kernel.
 pub(super) struct Tracer<'p, 'a> {
-    pub places: &'p mut Places<'a>,
+    pub places: &'p mut StorageMap<'a>,
     pub program: Program,
     pub operands: Vec<Region>,
-    memo: FxHashMap<(Var, Vec<Axis>), Reg>,
+    memo: FxHashMap<(Var, Vec<AxisSource>), Reg>,
 }
 
 impl<'p, 'a> Tracer<'p, 'a> {
-    pub fn new(places: &'p mut Places<'a>, domain: &[usize]) -> Tracer<'p, 'a> {
+    pub fn new(places: &'p mut StorageMap<'a>, domain: &[usize]) -> Tracer<'p, 'a> {
         Tracer { places, program: Program::new(domain), operands: vec![], memo: FxHashMap::default() }
     }
 
     /// Adds the code of a value; axis `i` of the value is axis `axes[i]` of the domain. The value itself is computed
     /// even if it has a buffer (`root`), its operands are loaded where they have one.
     pub fn trace(&mut self, v: Var, axes: &[usize], root: bool) -> Reg {
-        let map: Vec<Axis> = axes.iter().map(|&a| Axis { source: Some(a), offset: 0, step: 1 }).collect();
+        let map: Vec<AxisSource> = axes.iter().map(|&a| AxisSource { source: Some(a), offset: 0, step: 1 }).collect();
         if root { self.compute(v, map) } else { self.value(v, map) }
     }
 
@@ -115,7 +115,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
         if self.is_full() { 0 } else { self.program.push(instr, DType::F32) }
     }
 
-    fn value(&mut self, v: Var, map: Vec<Axis>) -> Reg {
+    fn value(&mut self, v: Var, map: Vec<AxisSource>) -> Reg {
         if self.is_full() {
             return 0;
         }
@@ -131,7 +131,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
         reg
     }
 
-    fn load(&mut self, v: Var, region: Region, map: &[Axis]) -> Reg {
+    fn load(&mut self, v: Var, region: Region, map: &[AxisSource]) -> Reg {
         let mut view = self.view(v, map);
         let held = &self.places.storages[region.storage];
         let (kind, len) = (held.kind, held.len);
@@ -158,7 +158,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
         self.push(Instr::Load { operand, view, dtype })
     }
 
-    fn view(&self, v: Var, map: &[Axis]) -> View {
+    fn view(&self, v: Var, map: &[AxisSource]) -> View {
         let row = strides(self.places.graph.shape(v));
         let mut view = View { offset: 0, strides: vec![0; self.program.domain.len()] };
         for (axis, stride) in map.iter().zip(row) {
@@ -170,7 +170,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
         view
     }
 
-    fn compute(&mut self, v: Var, map: Vec<Axis>) -> Reg {
+    fn compute(&mut self, v: Var, map: Vec<AxisSource>) -> Reg {
         let graph = self.places.graph;
         let node = graph.node(v);
         match &node.op {
@@ -181,7 +181,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 self.push(Instr::Cast(DType::I32, index))
             }
             Op::Random { kind, salt } => {
-                let words = [0, 1, 2].map(|i| self.value(node.inputs[0], vec![Axis { offset: i, ..FIXED }]));
+                let words = [0, 1, 2].map(|i| self.value(node.inputs[0], vec![AxisSource { offset: i, ..FIXED }]));
                 let view = self.view(v, &map);
                 let index = self.push(Instr::Index(view));
                 let operands = [words[0], words[1], words[2], index];
@@ -240,7 +240,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     /// The operand's map, given that of a movement op's result.
-    fn through(&self, v: Var, x: Var, map: Vec<Axis>) -> Vec<Axis> {
+    fn through(&self, v: Var, x: Var, map: Vec<AxisSource>) -> Vec<AxisSource> {
         let graph = self.places.graph;
         let (from, to) = (graph.shape(x), graph.shape(v));
         match &graph.node(v).op {
@@ -253,7 +253,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
             Op::Slice { start, step } => map
                 .iter()
                 .enumerate()
-                .map(|(i, a)| Axis {
+                .map(|(i, a)| AxisSource {
                     source: a.source,
                     offset: start[i] as isize + step[i] * a.offset,
                     step: step[i] * a.step,

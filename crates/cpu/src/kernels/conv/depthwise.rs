@@ -1,12 +1,12 @@
 //! Depthwise convolution: every channel is filtered alone, so that the loops run over channels in vectors.
 
 use super::ConvShape;
-use super::gather::Source;
+use super::gather::Gathered;
+use super::pack::PackedWeights;
 use super::weight_gradient::parts;
-use crate::kernels::pack::PackedWeights;
 use crate::kernels::simd::{PAD, Vectorize, madd};
 use crate::kernels::tile::{Output, Splits, Tile};
-use crate::kernels::workspace::{Arena, scratch};
+use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Epilogue, Workspace, finish, row_tiles};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -64,7 +64,7 @@ pub(crate) fn run_phase<E: Epilogue + ?Sized>(
     workspace: &Workspace,
     weights: &PackedWeights,
     phase: usize,
-    source: &Source,
+    source: &Gathered,
     input: &[f32],
     mut output: Output,
     epilogue: &E,
@@ -75,7 +75,7 @@ pub(crate) fn run_phase<E: Epilogue + ?Sized>(
     let rows = Splits::new(output.rows(), ROWS, 4 * rayon::current_num_threads());
     output.for_each(&rows, &cols, |mut tile| {
         let mut arena = workspace.arena();
-        let Arena { offsets, taps: used, .. } = &mut *arena;
+        let ScratchArena { offsets, taps: used, .. } = &mut *arena;
         let (offsets, used) = (scratch(offsets, taps * ROWS), scratch(used, taps));
         for (row, count) in row_tiles(tile.row_range(), ROWS) {
             let active = source.gather(row, count, &mut offsets[..taps * count], used);

@@ -1,13 +1,13 @@
 //! Convolution as a GEMM over gathered rows: no im2col matrix, each tile of output pixels has one row pointer a filter tap.
 //! The input gradient is the same with transposed weights, in one phase per residue of the stride.
 
-use super::ConvShape;
 use super::depthwise;
+use super::pack::PackedWeights;
 use super::padding::padded_input;
-use crate::kernels::pack::PackedWeights;
+use super::phase::Phase;
 use crate::kernels::simd::{PAD, Panel, Place, Rows};
 use crate::kernels::tile::{Output, Splits};
-use crate::kernels::workspace::{Arena, scratch};
+use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{EPILOGUE, Epilogue, NoEpilogue, Workspace, finish, finish_all, row_tiles};
 
 /// Images up to this many output pixels are walked pixel by pixel with the batch innermost, so that a tile's rows agree
@@ -16,98 +16,13 @@ const PIXEL_MAJOR: usize = 256; // measured: benches/kernels.rs
 /// Bytes of packed weights that one task walks again and again: they should stay in L2 beside the activations.
 const PANEL_BYTES: usize = 1 << 20; // measured: benches/kernels.rs
 
-/// Output pixels `start + step * (0..grid)` of an image, each the sum over `taps` of input pixel `grid * stride + tap`.
-#[derive(Debug)]
-pub(crate) struct Phase {
-    pub(crate) grid: [usize; 2],
-    start: [usize; 2],
-    step: [usize; 2],
-    stride: [usize; 2],
-    /// Vertical and horizontal offset of each tap from `grid * stride`, in input pixels.
-    taps: Vec<[isize; 2]>,
-    /// Which filter tap each is, for packing.
-    pub(crate) sources: Vec<usize>,
-}
-
-/// The one phase of a forward convolution.
-pub(crate) fn forward_phase(shape: &ConvShape) -> Phase {
-    let taps = (0..shape.taps()).map(|t| {
-        let at = [t / shape.kernel[1], t % shape.kernel[1]];
-        [0, 1].map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize)
-    });
-    Phase {
-        grid: [shape.out_height(), shape.out_width()],
-        start: [0; 2],
-        step: [1; 2],
-        stride: shape.stride,
-        taps: taps.collect(),
-        sources: (0..shape.taps()).collect(),
-    }
-}
-
-/// Stands for the transformed filters of Winograd's method, which are packed like the taps of a phase.
-pub(crate) fn winograd_phase() -> Phase {
-    Phase {
-        grid: [0; 2],
-        start: [0; 2],
-        step: [1; 2],
-        stride: [1; 2],
-        taps: Vec::new(),
-        sources: (0..super::winograd::POSITIONS).collect(),
-    }
-}
-
-/// A forward convolution over a padded input whose filter rows are one tap each.
-pub(crate) fn merged_phase(shape: &ConvShape) -> Phase {
-    Phase {
-        grid: [shape.out_height(), shape.out_width()],
-        start: [0; 2],
-        step: [1; 2],
-        stride: shape.stride,
-        taps: (0..shape.kernel[0]).map(|t| [(t * shape.dilation[0]) as isize, 0]).collect(),
-        sources: (0..shape.kernel[0]).collect(),
-    }
-}
-
-/// For each residue of the stride, the input pixels that have it: they see their own subset of the taps.
-pub(crate) fn gradient_phases(shape: &ConvShape) -> Vec<Phase> {
-    let size = [shape.height, shape.width];
-    let mut phases = Vec::new();
-    for py in 0..shape.stride[0].min(size[0]) {
-        for px in 0..shape.stride[1].min(size[1]) {
-            let start = [py, px];
-            let (mut taps, mut sources) = (Vec::new(), Vec::new());
-            for t in 0..shape.taps() {
-                let at = [t / shape.kernel[1], t % shape.kernel[1]];
-                // Input row y was read by output row (y + padding - tap * dilation) / stride.
-                let above =
-                    [0, 1].map(|i| (start[i] + shape.padding[2 * i]) as isize - (at[i] * shape.dilation[i]) as isize);
-                let stride = shape.stride.map(|s| s as isize);
-                if (0..2).all(|i| above[i].rem_euclid(stride[i]) == 0) {
-                    taps.push([0, 1].map(|i| above[i].div_euclid(stride[i])));
-                    sources.push(t);
-                }
-            }
-            phases.push(Phase {
-                grid: [0, 1].map(|i| (size[i] - start[i]).div_ceil(shape.stride[i])),
-                start,
-                step: shape.stride,
-                stride: [1; 2],
-                taps,
-                sources,
-            });
-        }
-    }
-    phases
-}
-
 /// Whether the batch is walked innermost.
 fn is_pixel_major(phase: &Phase, batch: usize) -> bool {
     phase.taps.len() > 1 && phase.grid[0] * phase.grid[1] <= PIXEL_MAJOR && batch >= 8
 }
 
 /// The input side of a gather: where the rows of a tile lie.
-pub(crate) struct Source<'a> {
+pub(crate) struct Gathered<'a> {
     phase: &'a Phase,
     batch: usize,
     size: [usize; 2],
@@ -117,7 +32,7 @@ pub(crate) struct Source<'a> {
     inner: [[isize; 2]; 2],
 }
 
-impl<'a> Source<'a> {
+impl<'a> Gathered<'a> {
     fn new(phase: &'a Phase, batch: usize, size: [usize; 2], channels: usize) -> Self {
         let inner = [0, 1].map(|i| {
             let least = phase.taps.iter().map(|t| t[i]).min().unwrap_or(0);
@@ -249,7 +164,7 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
     let after =
         weights.phases().len() > 1 || weights.phases().iter().any(|phase| is_pixel_major(phase, geometry.batch));
     for (i, phase) in weights.phases().iter().enumerate() {
-        let source = Source::new(phase, geometry.batch, geometry.input, geometry.in_channels);
+        let source = Gathered::new(phase, geometry.batch, geometry.input, geometry.in_channels);
         let [height, width] = phase.grid;
         let line = geometry.output[1] * geometry.out_channels;
         let start = phase.start[0] * line + phase.start[1] * geometry.out_channels;
@@ -278,7 +193,7 @@ fn run_phase<E: Epilogue + ?Sized>(
     workspace: &Workspace,
     weights: &PackedWeights,
     phase: usize,
-    source: &Source,
+    source: &Gathered,
     input: &[f32],
     mut output: Output,
     epilogue: &E,
@@ -293,7 +208,7 @@ fn run_phase<E: Epilogue + ?Sized>(
     let rows = Splits::new(output.rows(), kernels.mr(), row_parts);
     output.for_each(&rows, &cols, |mut tile| {
         let mut arena = workspace.arena();
-        let Arena { offsets, taps: used, .. } = &mut *arena;
+        let ScratchArena { offsets, taps: used, .. } = &mut *arena;
         let used = scratch(used, taps);
         let cols = tile.col_range();
         let mut finished = tile.row_range().start;

@@ -2,18 +2,20 @@
 
 mod depthwise;
 mod gather;
+pub(crate) mod geometry;
+pub(crate) mod pack;
 mod padding;
+mod phase;
 mod shape;
 mod weight_gradient;
 pub(crate) mod winograd;
 
-pub(crate) use gather::{Phase, forward_phase, gradient_phases, merged_phase, winograd_phase};
-pub(crate) use padding::{needs_merging, padded_size};
+pub use pack::PackedWeights;
 pub use shape::ConvShape;
 pub use weight_gradient::conv2d_weight_gradient;
 
-use super::{Epilogue, PackedWeights, Workspace};
-use crate::kernels::pack::Direction;
+use super::{Epilogue, Workspace};
+use geometry::Direction;
 
 /// `y = conv(x, w)`: x is `[N, H, W, I]`, y `[N, OH, OW, O]`, the weights come from [`PackedWeights::pack_forward`],
 /// which got them from `filters`; both are given, because not every method packs.

@@ -7,7 +7,7 @@ use super::{depthwise, winograd};
 use crate::kernels::lanes::prefetch;
 use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place};
 use crate::kernels::tile::{Output, Splits, Tile};
-use crate::kernels::workspace::{Arena, scratch};
+use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Workspace, row_tiles};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -76,7 +76,7 @@ fn taps_task(workspace: &Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], pi
     let kernels = workspace.kernels();
     let per_tap = shape.channels_in / shape.groups;
     let mut arena = workspace.arena();
-    let Arena { offsets, taps, .. } = &mut *arena;
+    let ScratchArena { offsets, taps, .. } = &mut *arena;
     let (x_list, dy_list) = (scratch(offsets, BLOCK), scratch(taps, BLOCK));
     for start in pixels.clone().step_by(BLOCK) {
         let end = (start + BLOCK).min(pixels.end);
@@ -250,7 +250,7 @@ fn patch_task(
     let (height, width) = (shape.out_height(), shape.out_width());
     let first_row = tile.row_range().start;
     let mut arena = workspace.arena();
-    let Arena { offsets, taps, .. } = &mut *arena;
+    let ScratchArena { offsets, taps, .. } = &mut *arena;
     let (x_list, dy_list) = (scratch(offsets, BLOCK), scratch(taps, BLOCK));
     for start in pixels.clone().step_by(BLOCK) {
         let count = BLOCK.min(pixels.end - start);

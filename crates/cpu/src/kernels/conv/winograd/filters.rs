@@ -3,8 +3,9 @@
 
 use super::lines::{self, GAP, LANES, POSITIONS, TAPS, square};
 use crate::kernels::Level;
-use crate::kernels::pack::{Direction, Geometry, copy_row, transpose_rows};
+use crate::kernels::conv::geometry::{Direction, Geometry};
 use crate::kernels::simd::Vectorize;
+use crate::kernels::transpose::{copy_row, transpose_rows};
 use crate::kernels::workspace::Aligned;
 use std::ops::Range;
 

@@ -5,11 +5,12 @@ use super::CHUNK_BYTES;
 use super::filters::FilterPanel;
 use super::lines::{OUT, POSITIONS};
 use super::output::{Lines, Products};
-use super::tiles::{Grid, Groups, transform_inputs};
-use crate::kernels::pack::{PackedWeights, copy_row};
+use super::tiles::{Groups, TileGrid, transform_inputs};
+use crate::kernels::conv::pack::PackedWeights;
 use crate::kernels::simd::PAD;
 use crate::kernels::tile::{Output, Splits, Tile};
-use crate::kernels::workspace::Arena;
+use crate::kernels::transpose::copy_row;
+use crate::kernels::workspace::ScratchArena;
 use crate::kernels::{Epilogue, Workspace};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -34,7 +35,7 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
     assert_eq!((input.len(), output.len()), (geometry.input_len(), geometry.output_len()));
     assert!(input.len() < PAD as usize);
     workspace.prepare(0);
-    let grid = Grid::new(geometry, weights.padding_before());
+    let grid = TileGrid::new(geometry, weights.padding_before());
     if super::are_stored(&geometry) {
         stored(workspace, weights, &grid, input, output, epilogue);
     } else {
@@ -44,7 +45,7 @@ pub(crate) fn run<E: Epilogue + ?Sized>(
 }
 
 /// Cuts the pixels of `images` output images into whole rows of tiles, about `tiles` tiles each.
-fn splits(grid: &Grid, images: usize, tiles: usize) -> Splits {
+fn splits(grid: &TileGrid, images: usize, tiles: usize) -> Splits {
     let [height, width] = grid.geometry.output;
     let (image, per_image) = (height * width, grid.per_image());
     if per_image > tiles {
@@ -55,7 +56,7 @@ fn splits(grid: &Grid, images: usize, tiles: usize) -> Splits {
 }
 
 /// The tiles, numbered from the first image, that cover output pixels from and to the border of a row of tiles.
-fn tiles_of(grid: &Grid, pixels: &Range<usize>) -> Range<usize> {
+fn tiles_of(grid: &TileGrid, pixels: &Range<usize>) -> Range<usize> {
     let [height, width] = grid.geometry.output;
     let row = |pixel: usize| {
         let (image, rest) = (pixel / (height * width), pixel % (height * width));
@@ -68,12 +69,12 @@ fn tiles_of(grid: &Grid, pixels: &Range<usize>) -> Range<usize> {
 fn stored<E: Epilogue + ?Sized>(
     workspace: &Workspace,
     weights: &PackedWeights,
-    grid: &Grid,
+    grid: &TileGrid,
     input: &[f32],
     output: &mut [f32],
     epilogue: &E,
 ) {
-    let Grid { geometry, .. } = grid;
+    let TileGrid { geometry, .. } = grid;
     let (depth, channels, kernels) = (geometry.in_channels, geometry.out_channels, workspace.kernels());
     let [height, width] = geometry.output;
     let bytes = POSITIONS * size_of::<f32>() * (depth + weights.panel_width());
@@ -83,7 +84,7 @@ fn stored<E: Epilogue + ?Sized>(
         let pixels = tile.row_range();
         let groups = Groups::new(tiles_of(grid, &pixels), kernels.mr());
         let mut arena = workspace.arena();
-        let Arena { floats, more, .. } = &mut *arena;
+        let ScratchArena { floats, more, .. } = &mut *arena;
         let v = floats.grow(groups.count * groups.len(depth));
         for (i, v) in v.chunks_exact_mut(groups.len(depth)).enumerate() {
             transform_inputs(workspace, grid, input, &groups, i, v);
@@ -107,13 +108,13 @@ fn stored<E: Epilogue + ?Sized>(
 fn transformed<E: Epilogue + ?Sized>(
     workspace: &mut Workspace,
     weights: &PackedWeights,
-    grid: &Grid,
+    grid: &TileGrid,
     filters: &[f32],
     input: &[f32],
     output: &mut [f32],
     epilogue: &E,
 ) {
-    let Grid { geometry, .. } = grid;
+    let TileGrid { geometry, .. } = grid;
     let (depth, channels) = (geometry.in_channels, geometry.out_channels);
     let image = geometry.output[0] * geometry.output[1];
     let bytes = POSITIONS * depth * size_of::<f32>() * grid.per_image();
@@ -155,7 +156,7 @@ fn transformed<E: Epilogue + ?Sized>(
 /// Some columns of some tiles.
 struct Task<'a> {
     workspace: &'a Workspace,
-    grid: &'a Grid,
+    grid: &'a TileGrid,
     panel: FilterPanel<'a>,
     groups: Groups,
     /// Number of the output's first pixel in the whole batch.
@@ -169,7 +170,7 @@ impl Task<'_> {
         let tiles = &self.groups.tiles;
         let (depth, step) = (self.grid.geometry.in_channels, self.panel.cols.len());
         let mut arena = self.workspace.arena();
-        let Arena { floats, more, filters, lines, .. } = &mut *arena;
+        let ScratchArena { floats, more, filters, lines, .. } = &mut *arena;
         let m = more.grow(POSITIONS * self.groups.products_len(step));
         for k in (0..depth).step_by(DEPTH) {
             let some = k..(k + DEPTH).min(depth);

@@ -3,14 +3,14 @@
 
 use super::CHUNK_BYTES;
 use super::lines::{self, EDGE, LANES, POSITIONS, TAPS, square};
-use super::tiles::{Grid, Groups, transform_gradients, transform_inputs};
+use super::tiles::{Groups, TileGrid, transform_gradients, transform_inputs};
 use crate::kernels::Workspace;
 use crate::kernels::conv::ConvShape;
+use crate::kernels::conv::geometry::{Direction, Geometry};
 use crate::kernels::conv::weight_gradient::parts;
-use crate::kernels::pack::{Direction, Geometry};
 use crate::kernels::simd::{Kernels, Outer, Vectorize};
 use crate::kernels::tile::{Output, Splits, Tile};
-use crate::kernels::workspace::{Arena, scratch};
+use crate::kernels::workspace::{ScratchArena, scratch};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ const FLOAT: usize = size_of::<f32>();
 
 /// `dw` of a shape that [`suits`](super::suits).
 pub(crate) fn run(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
-    let grid = Grid::new(Geometry::new(shape, Direction::Forward), [shape.padding[0], shape.padding[2]]);
+    let grid = TileGrid::new(Geometry::new(shape, Direction::Forward), [shape.padding[0], shape.padding[2]]);
     if shape.batch == 0 {
         dw.fill(0.0);
     } else if POSITIONS * shape.channels_in * shape.channels_out * FLOAT <= SMALL_BYTES {
@@ -71,7 +71,7 @@ impl Transformed<'_> {
 }
 
 /// Parts of the tiles with sums of their own, each in blocks that are transformed and summed while they are in cache.
-fn by_parts(workspace: &mut Workspace, grid: &Grid, (x, dy): (&[f32], &[f32]), dw: &mut [f32]) {
+fn by_parts(workspace: &mut Workspace, grid: &TileGrid, (x, dy): (&[f32], &[f32]), dw: &mut [f32]) {
     let channels = [grid.geometry.in_channels, grid.geometry.out_channels];
     let tiles = grid.geometry.batch * grid.per_image();
     let len = POSITIONS * channels[0] * channels[1];
@@ -98,7 +98,7 @@ fn by_parts(workspace: &mut Workspace, grid: &Grid, (x, dy): (&[f32], &[f32]), d
 /// The sums of some tiles at all positions.
 fn part_task(
     workspace: &Workspace,
-    grid: &Grid,
+    grid: &TileGrid,
     (x, dy): (&[f32], &[f32]),
     tiles: Range<usize>,
     block: usize,
@@ -107,7 +107,7 @@ fn part_task(
     let channels = [grid.geometry.in_channels, grid.geometry.out_channels];
     let kernels = workspace.kernels();
     let mut arena = workspace.arena();
-    let Arena { offsets, taps, floats, more, .. } = &mut *arena;
+    let ScratchArena { offsets, taps, floats, more, .. } = &mut *arena;
     for start in tiles.clone().step_by(block) {
         let groups = Groups::new(start..(start + block).min(tiles.end), kernels.mr());
         let lens = channels.map(|c| groups.len(c));
@@ -127,7 +127,7 @@ fn part_task(
 }
 
 /// Everything transformed first, some images at a time; then each task sums up the gradients of its channels.
-fn by_channels(workspace: &mut Workspace, grid: &Grid, (x, dy): (&[f32], &[f32]), dw: &mut [f32]) {
+fn by_channels(workspace: &mut Workspace, grid: &TileGrid, (x, dy): (&[f32], &[f32]), dw: &mut [f32]) {
     let channels = [grid.geometry.in_channels, grid.geometry.out_channels];
     let per_image = grid.per_image();
     let bytes = POSITIONS * (channels[0] + channels[1]) * FLOAT * per_image;
@@ -162,7 +162,7 @@ fn channels_task(workspace: &Workspace, all: &Transformed, accumulate: bool, til
     let outputs = rows.start / taps..rows.end / taps;
     let (width, count) = (inputs.len(), all.groups.tiles.len());
     let mut arena = workspace.arena();
-    let Arena { offsets, taps: list, floats, lines, .. } = &mut *arena;
+    let ScratchArena { offsets, taps: list, floats, lines, .. } = &mut *arena;
     let (v_list, d_list) = (scratch(offsets, count), scratch(list, count));
     all.list(v_list, d_list);
     let sums = floats.grow(POSITIONS * outputs.len() * width);

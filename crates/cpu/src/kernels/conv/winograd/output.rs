@@ -1,13 +1,13 @@
 //! The last stage of a convolution: products at the positions become outputs.
 
 use super::lines::{self, EDGE, LANES, OUT, square};
-use super::tiles::{Grid, Groups};
+use super::tiles::{Groups, TileGrid};
 use crate::kernels::Workspace;
 use crate::kernels::simd::Vectorize;
 
 /// Products at the positions: `[position][tile][column]`.
 pub(super) struct Products<'a> {
-    pub(super) grid: &'a Grid,
+    pub(super) grid: &'a TileGrid,
     pub(super) m: &'a [f32],
     pub(super) step: usize,
     pub(super) groups: &'a Groups,

@@ -3,12 +3,12 @@
 use super::filters::filters_len;
 use super::lines::{self, EDGE, GAP, LANES, OUT, POSITIONS, square};
 use crate::kernels::Workspace;
-use crate::kernels::pack::Geometry;
+use crate::kernels::conv::geometry::Geometry;
 use crate::kernels::simd::{Blocks, PAD, Vectorize};
 use std::ops::Range;
 
 /// A grid of tiles over each output image.
-pub(super) struct Grid {
+pub(super) struct TileGrid {
     pub(super) geometry: Geometry,
     /// Rows and columns of padding before the input.
     before: [usize; 2],
@@ -16,7 +16,7 @@ pub(super) struct Grid {
     pub(super) tiles: [usize; 2],
 }
 
-impl Grid {
+impl TileGrid {
     pub(super) fn new(geometry: Geometry, before: [usize; 2]) -> Self {
         Self { geometry, before, tiles: geometry.output.map(|size| size.div_ceil(OUT)) }
     }
@@ -111,7 +111,7 @@ impl Groups {
 /// Transforms the inputs of a group of tiles.
 pub(super) fn transform_inputs(
     workspace: &Workspace,
-    grid: &Grid,
+    grid: &TileGrid,
     x: &[f32],
     groups: &Groups,
     group: usize,
@@ -127,7 +127,7 @@ pub(super) fn transform_inputs(
 /// Transforms the output gradients of a group of tiles.
 pub(super) fn transform_gradients(
     workspace: &Workspace,
-    grid: &Grid,
+    grid: &TileGrid,
     dy: &[f32],
     groups: &Groups,
     group: usize,

@@ -2,7 +2,7 @@
 
 use super::code::{Bound, Code, TILE, Values};
 use super::grid::{Span, with_columns};
-use super::machine::{Machine, Tile};
+use super::machine::{Machine, ResultTile};
 use super::memory::Region;
 use super::pointwise::Pointwise;
 use super::scratch::Scratches;
@@ -12,31 +12,31 @@ use chiaro_graph::DType;
 use chiaro_graph::plan::{Instr, Program, Store};
 
 /// The end of a kernel that writes a matrix of floats.
-pub(crate) struct Ending {
+pub(crate) struct StepEpilogue {
     /// Where the kernel writes.
     pub out: Region,
-    kind: Kind,
+    kind: EpilogueKind,
 }
 
-enum Kind {
+enum EpilogueKind {
     Plain,
     InTile(Code),
     After(Pointwise),
 }
 
-impl Ending {
+impl StepEpilogue {
     /// For a kernel whose result has `rows` rows of `cols` floats.
-    pub fn new(program: &Program, operands: &[Bound], rows: usize, cols: usize, builder: &mut Builder) -> Ending {
+    pub fn new(program: &Program, operands: &[Bound], rows: usize, cols: usize, builder: &mut Builder) -> StepEpilogue {
         let bytes = 4 * rows * cols;
         // A row-major result may be the first part of a longer operand: of joined tensors, for example.
         let place = |store: &Store| operands[store.operand].region.part(0, bytes);
         if program.is_plain() && operands[program.stores[0].operand].dtype == DType::F32 {
-            return Ending { out: place(&program.stores[0]), kind: Kind::Plain };
+            return StepEpilogue { out: place(&program.stores[0]), kind: EpilogueKind::Plain };
         }
         let Some(program) = with_columns(program, cols) else {
             let out = builder.allocate(bytes);
             let after = Pointwise::new(program, operands, &Values::Regions(vec![out]));
-            return Ending { out, kind: Kind::After(after) };
+            return StepEpilogue { out, kind: EpilogueKind::After(after) };
         };
         let loaded = |out: Region| {
             let of = |i: &Instr| matches!(i, Instr::Load { operand, .. } if operands[*operand].region.overlaps(out));
@@ -48,23 +48,23 @@ impl Ending {
             .iter()
             .position(|s| s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(place(s)));
         let out = first.map_or_else(|| builder.allocate(bytes), |i| place(&program.stores[i]));
-        Ending { out, kind: Kind::InTile(Code::new(&program, operands, &Values::Tile, first)) }
+        StepEpilogue { out, kind: EpilogueKind::InTile(Code::new(&program, operands, &Values::Tile, first)) }
     }
 
     /// Runs the kernel with its epilogue. `row` is the first row of the kernel's output within the whole result.
     pub fn finish(&self, context: &mut Context<'_>, row: usize, kernel: impl FnOnce(&mut Context<'_>, &dyn Epilogue)) {
         match &self.kind {
-            Kind::InTile(code) => {
+            EpilogueKind::InTile(code) => {
                 let (scratches, level, run) = (context.scratches, context.level, context.run);
                 kernel(context, &InTile { code, scratches, level, run, row });
             }
-            Kind::Plain | Kind::After(_) => kernel(context, &NoEpilogue),
+            EpilogueKind::Plain | EpilogueKind::After(_) => kernel(context, &NoEpilogue),
         }
     }
 
     /// What remains to be done when the whole output is there.
     pub fn after(&mut self, context: &mut Context<'_>) {
-        if let Kind::After(pass) = &mut self.kind {
+        if let EpilogueKind::After(pass) = &mut self.kind {
             pass.run(context);
         }
     }
@@ -92,7 +92,7 @@ impl Epilogue for InTile<'_> {
                 let span = Span { row: self.row + row + down, rows, col: col + across, cols };
                 let start = down * stride + across;
                 let lanes = &mut lanes[start..start + (rows - 1) * stride + cols];
-                machine.block(span, Some(Tile { lanes, stride }));
+                machine.block(span, Some(ResultTile { lanes, stride }));
             }
         }
     }

@@ -1,61 +1,16 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
-use super::Workspace;
-use super::conv::winograd::{self, FilterPanel};
-use super::conv::{
-    ConvShape, Phase, forward_phase, gradient_phases, merged_phase, needs_merging, padded_size, winograd_phase,
-};
-use super::lanes::{SQUARE, transpose4, transpose16};
-use super::simd::Level;
-use super::workspace::Aligned;
+use super::ConvShape;
+use super::geometry::{Direction, Geometry};
+use super::padding::{needs_merging, padded_size};
+use super::phase::{Phase, forward_phase, gradient_phases, merged_phase, winograd_phase};
+use super::winograd::{self, FilterPanel};
+use crate::kernels::Workspace;
+use crate::kernels::simd::Level;
+use crate::kernels::transpose::{copy_row, transpose_rows};
+use crate::kernels::workspace::Aligned;
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// Which product weights were packed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Forward,
-    InputGradient,
-}
-
-/// The sizes of a gathered product: images of `in_channels`, `kc` of which each group sums, to images of `out_channels`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Geometry {
-    pub(crate) batch: usize,
-    pub(crate) input: [usize; 2],
-    pub(crate) in_channels: usize,
-    pub(crate) output: [usize; 2],
-    pub(crate) out_channels: usize,
-    pub(crate) groups: usize,
-    pub(crate) kc: usize,
-}
-
-impl Geometry {
-    pub(crate) fn new(shape: &ConvShape, direction: Direction) -> Self {
-        let inner = [shape.height, shape.width];
-        let outer = [shape.out_height(), shape.out_width()];
-        let forward = direction == Direction::Forward;
-        let pick = |a, b| if forward { a } else { b };
-        let in_channels = pick(shape.channels_in, shape.channels_out);
-        Self {
-            batch: shape.batch,
-            input: if forward { inner } else { outer },
-            in_channels,
-            output: if forward { outer } else { inner },
-            out_channels: pick(shape.channels_out, shape.channels_in),
-            groups: shape.groups,
-            kc: in_channels / shape.groups,
-        }
-    }
-
-    pub(crate) fn input_len(&self) -> usize {
-        self.batch * self.input[0] * self.input[1] * self.in_channels
-    }
-
-    pub(crate) fn output_len(&self) -> usize {
-        self.batch * self.output[0] * self.output[1] * self.out_channels
-    }
-}
 
 /// One panel of packed weights: columns `col..col + cols` of the output, rows of `step` floats.
 pub(crate) struct PackedPanel<'a> {
@@ -70,10 +25,10 @@ pub(crate) struct PackedPanel<'a> {
 #[derive(Default)]
 pub struct PackedWeights {
     data: Aligned,
-    plan: Option<Plan>,
+    plan: Option<Packing>,
 }
 
-struct Plan {
+struct Packing {
     shape: ConvShape,
     direction: Direction,
     geometry: Geometry,
@@ -90,7 +45,7 @@ struct Plan {
     winograd: bool,
 }
 
-impl Plan {
+impl Packing {
     fn new(workspace: &Workspace, shape: &ConvShape, direction: Direction) -> Self {
         let merged = direction == Direction::Forward && needs_merging(shape);
         let mut geometry = Geometry::new(shape, direction);
@@ -169,7 +124,7 @@ impl PackedWeights {
         let level = workspace.level();
         let plan = match self.plan.take() {
             Some(plan) if (plan.shape, plan.direction, plan.level) == (*shape, direction, level) => plan,
-            _ => Plan::new(workspace, shape, direction),
+            _ => Packing::new(workspace, shape, direction),
         };
         workspace.prepare(0);
         let total = plan.starts[plan.starts.len() - 1];
@@ -189,7 +144,7 @@ impl PackedWeights {
         self.plan = Some(plan);
     }
 
-    fn plan(&self) -> &Plan {
+    fn plan(&self) -> &Packing {
         self.plan.as_ref().expect("weights were packed before use")
     }
 
@@ -274,7 +229,7 @@ impl PackedWeights {
     }
 }
 
-fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
+fn pack_phase(plan: &Packing, phase: &Phase, weights: &[f32], data: &mut [f32]) {
     let depth = phase.sources.len() * plan.geometry.kc;
     let per_group = plan.cols();
     let group_len = plan.width() * depth;
@@ -296,7 +251,7 @@ fn pack_phase(plan: &Plan, phase: &Phase, weights: &[f32], data: &mut [f32]) {
 }
 
 /// `data[panel][position][k][column]`: transformed filters.
-fn pack_winograd(workspace: &Workspace, plan: &Plan, weights: &[f32], data: &mut [f32]) {
+fn pack_winograd(workspace: &Workspace, plan: &Packing, weights: &[f32], data: &mut [f32]) {
     let kc = plan.geometry.kc;
     data.par_chunks_mut(winograd::panel_len(kc, plan.nr)).enumerate().for_each(|(i, panel)| {
         let cols = i * plan.nr..plan.cols().min((i + 1) * plan.nr);
@@ -315,57 +270,15 @@ fn pack_depthwise(shape: &ConvShape, phase: &Phase, weights: &[f32], data: &mut 
     }
 }
 
-/// `panel[k][j] = weights[j][range.start + k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.
-pub(crate) fn transpose_rows(
-    level: Level,
+/// `panel[tap][o][j] = weights[o][tap][col + j]`, for the input gradient.
+fn copy_taps(
+    plan: &Packing,
+    sources: &[usize],
+    group: usize,
+    columns: Range<usize>,
     weights: &[f32],
-    depth: usize,
-    range: Range<usize>,
-    cols: usize,
     panel: &mut [f32],
 ) {
-    let step = panel.len() / range.len();
-    let squares = if level == Level::Avx512 { cols / SQUARE * SQUARE } else { 0 };
-    for (k, rows) in range.clone().step_by(SQUARE).zip(panel.chunks_mut(SQUARE * step)) {
-        let count = rows.len() / step;
-        let mut done = 0;
-        if count == SQUARE {
-            while done < squares && transpose16(&weights[done * depth + k..], depth, &mut rows[done..], step) {
-                done += SQUARE;
-            }
-        }
-        transpose_block(weights, depth, k..k + count, done..cols, rows);
-    }
-}
-
-/// The columns `cols` and what is behind them of [`transpose_rows`].
-fn transpose_block(weights: &[f32], depth: usize, range: Range<usize>, cols: Range<usize>, panel: &mut [f32]) {
-    const BLOCK: usize = 4;
-    let step = panel.len() / range.len();
-    let mut rows = panel.chunks_exact_mut(BLOCK * step);
-    for (k, rows) in range.clone().step_by(BLOCK).zip(&mut rows) {
-        let mut j = cols.start;
-        while j + BLOCK <= cols.end {
-            transpose4(&weights[j * depth + k..], depth, &mut rows[j..], step);
-            j += BLOCK;
-        }
-        for (i, row) in rows.chunks_exact_mut(step).enumerate() {
-            for (j, value) in row.iter_mut().enumerate().skip(j) {
-                *value = if j < cols.end { weights[j * depth + k + i] } else { 0.0 };
-            }
-        }
-    }
-    let rest = rows.into_remainder();
-    let first = range.end - rest.len() / step;
-    for (i, row) in rest.chunks_exact_mut(step).enumerate() {
-        for (j, value) in row.iter_mut().enumerate().skip(cols.start) {
-            *value = if j < cols.end { weights[j * depth + first + i] } else { 0.0 };
-        }
-    }
-}
-
-/// `panel[tap][o][j] = weights[o][tap][col + j]`, for the input gradient.
-fn copy_taps(plan: &Plan, sources: &[usize], group: usize, columns: Range<usize>, weights: &[f32], panel: &mut [f32]) {
     let (taps, kc) = (plan.shape.taps(), plan.geometry.kc);
     let step = panel.len() / (sources.len() * kc);
     let (per_group, cols) = (plan.cols(), columns.len());
@@ -377,12 +290,4 @@ fn copy_taps(plan: &Plan, sources: &[usize], group: usize, columns: Range<usize>
             row[cols..].fill(0.0);
         }
     }
-}
-
-/// Copies a row: a few moves for each 16 floats, where a call would cost more than a short row does.
-#[inline(always)]
-pub(crate) fn copy_row(from: &[f32], to: &mut [f32]) {
-    let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<16>(), to.as_chunks_mut::<16>());
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    to_rest.copy_from_slice(from_rest);
 }
