@@ -58,6 +58,8 @@ impl Device {
     pub fn open() -> Option<Self> {
         let opened = pollster::block_on(Self::find());
         if opened.is_none() {
+            let required = std::env::var("CHIARO_REQUIRE_GPU").is_ok_and(|value| value == "1");
+            assert!(!required, "CHIARO_REQUIRE_GPU=1, but no Vulkan adapter runs compute shaders");
             eprintln!("not run: there is no Vulkan adapter that runs compute shaders");
         }
         opened
@@ -100,6 +102,7 @@ impl Device {
         if let Err(e) = validate::check(&source, &[]) {
             panic!("{}: {e}", kernel.name);
         }
+        let written = output_binding(&source);
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
@@ -112,7 +115,9 @@ impl Device {
             compilation_options: Default::default(),
             cache: None,
         });
-        let contents: Vec<Vec<u8>> = inputs.iter().chain([&out]).map(Data::bytes).collect();
+        let mut operands: Vec<&Data> = inputs.iter().collect();
+        operands.insert(written, &out);
+        let contents: Vec<Vec<u8>> = operands.into_iter().map(Data::bytes).collect();
         let buffers: Vec<wgpu::Buffer> = contents.iter().map(|c| self.buffer(c)).collect();
         let entries: Vec<_> = buffers
             .iter()
@@ -133,7 +138,7 @@ impl Device {
             let [x, y, z] = kernel.workgroups;
             pass.dispatch_workgroups(x.div_ceil(ROWS), y * ROWS, z);
         }
-        out.read(&self.download(encoder, &buffers[inputs.len()]))
+        out.read(&self.download(encoder, &buffers[written]))
     }
 
     fn buffer(&self, contents: &[u8]) -> wgpu::Buffer {
@@ -157,6 +162,13 @@ impl Device {
         self.device.poll(wgpu::PollType::wait_indefinitely()).expect("the device answers");
         staging.slice(..).get_mapped_range().expect("mapped").to_vec()
     }
+}
+
+/// The number of the result's buffer: the last that a kernel writes, as tests declare it behind others.
+fn output_binding(source: &str) -> usize {
+    let line = source.lines().rfind(|line| line.contains("var<storage, read_write>"));
+    let number = line.and_then(|line| line.split_once("@binding(")?.1.split_once(')'));
+    number.and_then(|(number, _)| number.parse().ok()).unwrap_or_else(|| panic!("a kernel without a result:\n{source}"))
 }
 
 /// Numbers in -1..1 that are the same every time; different for each seed.
