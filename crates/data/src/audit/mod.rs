@@ -1,18 +1,18 @@
 //! Looks a data set over: what it has of each class, what cannot be read, what is there twice, and what is blank or blurred.
 
 mod duplicates;
+mod gather;
 mod picture;
 mod sheet;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::layout::Layout;
-use crate::layouts::{Piece, Share};
-use crate::{DataError, OpenOptions, Progress, Split, threads};
+use crate::{DataError, Progress, Split, threads};
 
+use gather::Gathered;
 pub use picture::Place;
 use picture::{Facts, Source};
 
@@ -80,29 +80,15 @@ impl Audit {
     pub fn of(folder: &Path, progress: &Progress) -> Result<Audit, DataError> {
         threads::ready()?;
         let layout = Layout::of(folder)?;
-        let there = Split::ALL.into_iter().filter(|&split| layout.disk().has(folder, split));
-        let (mut classes, mut ignored, mut pictures) = (vec![], vec![], vec![]);
-        for split in there.clone() {
-            let (of, more, left_out) = pictures_of(layout, folder, split)?;
-            pictures.extend(
-                more.into_iter().map(|(source, shows)| (Place::new(split, &of, &source, &shows), source, shows)),
-            );
-            ignored.extend(left_out);
-            match classes.is_empty() {
-                true => classes = of,
-                false if classes == of => {}
-                // Classes of other names are what this is to find: they get numbers behind the others.
-                false => merge(&mut classes, &of, &mut pictures, split),
-            }
-        }
+        let Gathered { classes, splits, ignored, pictures } = gather::gathered(layout, folder)?;
         progress.begin("looked at", pictures.len());
-        let look = |(place, source, shows): (Place, Source, Vec<usize>)| {
+        let look = |(place, source, shows): gather::Picture| {
             let facts = Facts::of(&source);
             progress.advance(1);
             Seen { place, source, shows, facts }
         };
         let seen: Vec<_> = pictures.into_par_iter().map(look).collect();
-        Ok(Self::found(layout, classes, there.collect(), ignored, seen))
+        Ok(Self::found(layout, classes, splits, ignored, seen))
     }
 
     fn found(
@@ -171,49 +157,6 @@ impl Audit {
     /// Where the file cannot be written.
     pub fn draw_sheet(&self, path: &Path) -> Result<(), DataError> {
         sheet::draw(&self.classes, &self.samples, path)
-    }
-}
-
-/// Images with the classes that they show.
-type Pictures = Vec<(Source, Vec<usize>)>;
-
-/// The classes and images of a split, and what is left out of it.
-fn pictures_of(
-    layout: Layout,
-    folder: &Path,
-    split: Split,
-) -> Result<(Vec<String>, Pictures, Vec<PathBuf>), DataError> {
-    if let Some(listing) = layout.disk().list(folder, split) {
-        let listing = listing?;
-        let width = listing.classes.len();
-        let shows = |(i, label): (usize, u32)| match listing.shown.get(i * width..(i + 1) * width) {
-            Some(shown) => (0..width).filter(|&class| shown[class] > 0.0).collect(),
-            None => vec![label as usize],
-        };
-        let pictures =
-            listing.files.iter().enumerate().map(|(i, (path, label))| (Source::File(path.clone()), shows((i, *label))));
-        let pictures = pictures.collect();
-        return Ok((listing.classes, pictures, [listing.ignored, listing.stray].concat()));
-    }
-    let piece = Piece { split, share: Share::Whole };
-    let mut parts = layout.disk().open(folder, &[piece], &OpenOptions { holdout: None, ..OpenOptions::default() })?;
-    let Some((set, _)) = parts.pop() else { return Ok((vec![], vec![], vec![])) };
-    let classes = set.classes().to_vec();
-    let pictures = (0..set.len()).map(|i| (Source::Memory(Arc::clone(&set), i), vec![set.label(i) as usize])).collect();
-    Ok((classes, pictures, vec![]))
-}
-
-/// Adds classes that a split alone has, and numbers those of its images anew.
-fn merge(classes: &mut Vec<String>, of: &[String], pictures: &mut [(Place, Source, Vec<usize>)], split: Split) {
-    let mut number = |name: &String| {
-        classes.iter().position(|class| class == name).unwrap_or_else(|| {
-            classes.push(name.clone());
-            classes.len() - 1
-        })
-    };
-    let numbers: Vec<usize> = of.iter().map(&mut number).collect();
-    for (_, _, shows) in pictures.iter_mut().filter(|(place, _, _)| place.split == split) {
-        shows.iter_mut().for_each(|class| *class = numbers[*class]);
     }
 }
 
