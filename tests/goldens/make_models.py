@@ -6,7 +6,7 @@ logits, losses, and a few projections of each gradient, parameter and statistic.
     python make_models.py --out DIR            writes DIR/models.safetensors
     python make_models.py --out DIR --check    tells how far PyTorch in float32 is from it
 
-Needs torch, torchvision, timm, numpy and safetensors. Computed in float64, stored in float64.
+Needs torch, torchvision, timm, numpy and safetensors. Computed in float64, rounded once to float32.
 """
 
 import argparse
@@ -76,6 +76,11 @@ def projections(name, values):
     return out
 
 
+def table(tensors):
+    """What `projections` gives of each, in order of the names."""
+    return np.array([projections(name, tensors[name]) for name in sorted(tensors)])
+
+
 # ---- models that neither library has -----------------------------------------------------------------------------------
 
 
@@ -85,9 +90,7 @@ class Mlp(nn.Module):
         self.fc1, self.fc2, self.fc3 = nn.Linear(features, 512), nn.Linear(512, 512), nn.Linear(512, classes)
 
     def forward(self, x):
-        # Channels last, as the engine flattens.
-        x = x.permute(0, 2, 3, 1).flatten(1)
-        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x.flatten(1))))))
 
 
 class WideBlock(nn.Module):
@@ -196,23 +199,23 @@ def vision(name, change=lambda m: None):
 # Name in the engine, images, their side and channels, learning rate, and the model.
 MODELS = [
     ("mlp", 8, 28, 1, 0.02, lambda side: Mlp(side * side, CLASSES)),
-    ("airbench94", 8, 32, 3, 0.02, lambda side: airbench94(CLASSES)),
+    ("airbench94", 4, 32, 3, 0.02, lambda side: airbench94(CLASSES)),
     ("wide-resnet10-2", 8, 16, 3, 0.02, lambda side: WideResNet(1, 2, CLASSES)),
     ("alexnet-narrow", 8, 33, 3, 0.01, vision("alexnet", stem_alexnet)),
     ("resnet18", 4, 64, 3, 0.01, vision("resnet18")),
-    ("resnet34", 4, 24, 3, 0.01, vision("resnet34", stem_resnet)),
-    ("resnet50", 4, 64, 3, 0.01, vision("resnet50", stem_resnet)),
-    ("densenet121", 4, 32, 3, 0.01, vision("densenet121", stem_densenet)),
-    ("mobilenet-v2", 8, 32, 3, 0.01, vision("mobilenet_v2", stem_stride(lambda m: m.features[0][0]))),
-    ("mobilenet-v3-small", 8, 32, 3, 0.01, vision("mobilenet_v3_small", stem_stride(lambda m: m.features[0][0]))),
-    ("mobilenet-v3-large", 8, 32, 3, 0.01, vision("mobilenet_v3_large", stem_stride(lambda m: m.features[0][0]))),
-    ("squeezenet", 4, 32, 3, 0.01, vision("squeezenet1_1", stem_stride(lambda m: m.features[0]))),
-    ("shufflenet-v2", 8, 32, 3, 0.01, vision("shufflenet_v2_x1_0", stem_shuffle)),
-    ("efficientnet-b0", 8, 32, 3, 0.01, vision("efficientnet_b0", stem_stride(lambda m: m.features[0][0]))),
-    ("efficientnet-lite0", 8, 64, 3, 0.01, lambda side: timm.create_model("efficientnet_lite0", num_classes=CLASSES)),
-    ("regnet-y-400mf", 8, 32, 3, 0.01, vision("regnet_y_400mf", stem_stride(lambda m: m.stem[0]))),
-    ("convnext-tiny", 2, 32, 3, 0.01, vision("convnext_tiny", stem_convnext)),
-    ("vit-tiny", 4, 24, 3, 0.01, lambda side: timm.create_model(
+    ("resnet34", 4, 16, 3, 0.01, vision("resnet34", stem_resnet)),
+    ("resnet50", 3, 64, 3, 0.01, vision("resnet50", stem_resnet)),
+    ("densenet121", 4, 16, 3, 0.01, vision("densenet121", stem_densenet)),
+    ("mobilenet-v2", 8, 20, 3, 0.01, vision("mobilenet_v2", stem_stride(lambda m: m.features[0][0]))),
+    ("mobilenet-v3-small", 8, 20, 3, 0.01, vision("mobilenet_v3_small", stem_stride(lambda m: m.features[0][0]))),
+    ("mobilenet-v3-large", 8, 20, 3, 0.01, vision("mobilenet_v3_large", stem_stride(lambda m: m.features[0][0]))),
+    ("squeezenet", 4, 24, 3, 0.01, vision("squeezenet1_1", stem_stride(lambda m: m.features[0]))),
+    ("shufflenet-v2", 8, 20, 3, 0.01, vision("shufflenet_v2_x1_0", stem_shuffle)),
+    ("efficientnet-b0", 8, 20, 3, 0.01, vision("efficientnet_b0", stem_stride(lambda m: m.features[0][0]))),
+    ("efficientnet-lite0", 4, 64, 3, 0.01, lambda side: timm.create_model("efficientnet_lite0", num_classes=CLASSES)),
+    ("regnet-y-400mf", 8, 20, 3, 0.01, vision("regnet_y_400mf", stem_stride(lambda m: m.stem[0]))),
+    ("convnext-tiny", 2, 16, 3, 0.01, vision("convnext_tiny", stem_convnext)),
+    ("vit-tiny", 4, 16, 3, 0.01, lambda side: timm.create_model(
         "vit_tiny_patch16_224", num_classes=CLASSES, img_size=side, patch_size=4)),
 ]
 
@@ -262,23 +265,23 @@ def run(name, batch, side, channels, lr, make, dtype):
         loss.backward()
         losses.append(loss.item())
         if step == 0:
-            for n, p in parameters.items():
-                out[f"gradient/{n}"] = np.array(projections(n, p.grad))
+            out["gradients"] = table({n: p.grad for n, p in parameters.items()})
         optimizer.step()
     out["losses"] = np.array(losses)
-    for n, p in parameters.items():
-        out[f"after/{n}"] = np.array(projections(n, p))
-    for n, b in model.named_buffers():
-        if n.endswith(("running_mean", "running_var")):
-            out[f"after/{n}"] = np.array(projections(n, b))
+    out["parameters"] = table(parameters)
+    statistics = {n: b for n, b in model.named_buffers() if "running_" in n}
+    if statistics:
+        out["statistics"] = table(statistics)
     out["logits_after"] = logits()
-    return out
+    return {key: value.astype(np.float32) for key, value in out.items()}
 
 
-def error(got, want, kind):
-    """Relative error: of norms and projections by the norm, of others by their own norm."""
-    scale = abs(want[0]) if kind in ("gradient", "after") else np.linalg.norm(want)
-    return float(np.abs(got - want).max() if kind in ("gradient", "after") else np.linalg.norm(got - want)) / max(scale, 1e-30)
+def error(got, want):
+    """Relative error: in tables that of the worst row, by its norm; of others by their own norm."""
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    if want.ndim == 2 and want.shape[1] == 1 + PROJECTIONS:
+        return float((np.abs(got - want).max(1) / np.maximum(want[:, 0], 1e-4 * want[:, 0].max())).max())
+    return float(np.linalg.norm(got - want) / np.linalg.norm(want))
 
 
 def main():
@@ -298,17 +301,13 @@ def main():
         started = time.time()
         result = run(name, batch, side, channels, lr, make, torch.float32 if args.check else torch.float64)
         if args.check:
-            worst = {}
-            for key, got in result.items():
-                kind = key.split("/")[0]
-                kind = "statistics" if "running_" in key else kind
-                e = error(got, old[f"{name}/{key}"], "after" if kind == "statistics" else kind)
-                worst[kind] = max(worst.get(kind, 0), e)
-            print(f"{name:20}", " ".join(f"{k} {v:.1e}" for k, v in worst.items()), flush=True)
+            errors = {key: error(got, old[f"{name}/{key}"]) for key, got in result.items()}
+            print(f"{name:20}", " ".join(f"{key} {e:.1e}" for key, e in errors.items()), flush=True)
             continue
         print(name, result["losses"].round(4), round(time.time() - started), flush=True)
         tensors.update({f"{name}/{key}": np.ascontiguousarray(value) for key, value in result.items()})
-        cases.append({"name": name, "batch": batch, "side": side, "channels": channels, "lr": lr})
+        attrs = {"batch": batch, "side": side, "channels": channels, "lr": lr}
+        cases.append({"name": name, "op": "model", "attrs": attrs})
     if not args.check:
         save_file(tensors, path, metadata={"cases": json.dumps(cases)})
 

@@ -1,6 +1,6 @@
 //! Which of the classes an image is of: softmax and cross-entropy.
 
-use crate::arena::vector;
+use crate::class_loss::ClassLoss;
 use crate::error::{NnError, Result};
 use crate::metrics::counted;
 use crate::objective::{Objective, TargetSpec};
@@ -14,6 +14,8 @@ pub struct Classification {
     pub label_smoothing: f64,
     /// Weight of each class in the loss of training.
     pub class_weights: Option<Vec<f32>>,
+    /// What is made small in training.
+    pub loss: ClassLoss,
 }
 
 impl Classification {
@@ -31,6 +33,7 @@ impl Objective for Classification {
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return fail(format!("label smoothing {} is outside [0, 1)", self.label_smoothing));
         }
+        self.loss.check()?;
         let Some(weights) = &self.class_weights else { return Ok(()) };
         if weights.len() != outputs {
             return fail(format!("{} class weights were given for {outputs} classes", weights.len()));
@@ -42,14 +45,7 @@ impl Objective for Classification {
     }
 
     fn loss(&self, graph: &mut Graph, outputs: Var, targets: Var) -> Result<Var> {
-        let class_weight = self.class_weights.clone().map(|w| graph.constant(vector(w))).transpose()?;
-        let options = CrossEntropyOptions {
-            class_weight,
-            label_smoothing: self.label_smoothing,
-            ignore_index: Self::IGNORED,
-            ..CrossEntropyOptions::default()
-        };
-        Ok(graph.cross_entropy(outputs, targets, &options)?)
+        self.training_loss(graph, outputs, targets)
     }
 
     /// Plain cross-entropy: what makes training better is no part of how good the model is.

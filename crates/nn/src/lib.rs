@@ -6,6 +6,7 @@
 
 mod arena;
 mod augment;
+mod class_loss;
 mod classification;
 mod context;
 mod declare;
@@ -21,16 +22,19 @@ mod metrics;
 pub mod models;
 mod objective;
 mod optim;
+mod parts;
 mod precision;
 pub mod registry;
 mod running;
 mod schedule;
 mod summary;
+mod torch;
 mod train_step;
 mod views;
 
 pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, arenas_saved, pack_arena, unpack_arena};
 pub use augment::{Augment, Flip, Policy, StepKey};
+pub use class_loss::ClassLoss;
 pub use classification::Classification;
 pub use context::{Context, Declaration, Declarations, Mode, Module};
 pub use declare::{Declare, Declared, DeclaredState, LayerInfo, StateKind};
@@ -45,6 +49,7 @@ pub use metrics::Metrics;
 pub use models::Model;
 pub use objective::{Objective, TargetSpec};
 pub use optim::*;
+pub use parts::{part_of, parts_of};
 pub use precision::Precision;
 pub use schedule::{Plateau, Schedule, Threshold};
 pub use summary::{Summary, SummaryRow};

@@ -25,13 +25,14 @@ impl Running {
         Ok(())
     }
 
-    /// Records all updates; where the condition, a single truth value, does not hold, the statistics stay.
+    /// Records all updates; where the condition, a single truth value, does not hold, the statistics stay. Gives their arena and what
+    /// it holds after the step.
     ///
     /// # Errors
     /// If a batch statistic does not have its state's shape.
-    pub fn assign(&self, graph: &mut Graph, condition: Option<Var>) -> Result<()> {
+    pub fn assign(&self, graph: &mut Graph, condition: Option<Var>) -> Result<Option<(ArenaId, Var)>> {
         if self.0.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let arena = graph.arena(BUFFERS, DType::F32)?;
         let batch: Vec<(StateId, Var)> = self.0.iter().map(|u| (u.state, u.batch)).collect();
@@ -45,7 +46,8 @@ impl Running {
         if let Some(condition) = condition {
             sum = graph.where_(condition, sum, old)?;
         }
-        graph.assign(Target::Arena(arena), sum)
+        graph.assign(Target::Arena(arena), sum)?;
+        Ok(Some((arena, sum)))
     }
 
     /// `(1 - momentum) old`, with one number where all layers agree.

@@ -13,7 +13,7 @@ use crate::input::ImageInput;
 use crate::metrics;
 use crate::models::Model;
 use crate::objective::Objective;
-use crate::optim::{GradientChange, Optimizers};
+use crate::optim::{GradientChange, Optimizers, record_average};
 use crate::precision::{self, Precision};
 use chiaro_graph::{ArenaId, ArenaInfo, ArenaRole, DType, Data, Graph, Initial, StateId, Tensor, Var};
 
@@ -99,9 +99,7 @@ impl TrainStep {
         let logits = model.record(&mut ctx, images)?;
         ctx.dropping().check(&model.name)?;
         let (declarations, running) = ctx.close();
-        if scaling.is_none() {
-            running.assign(&mut graph, None)?;
-        }
+        let mut statistics = if scaling.is_none() { running.assign(&mut graph, None)? } else { None };
         let Some(params) = arena_id(&graph, PARAMS) else {
             return Err(NnError::Option(format!("the model {} has no parameters to train", model.name)));
         };
@@ -117,11 +115,14 @@ impl TrainStep {
         let mut good = None;
         if let Some(scaling) = &scaling {
             let (unscaled, finite) = scaling.unscale(&mut graph, gradient)?;
-            running.assign(&mut graph, Some(finite))?;
+            statistics = running.assign(&mut graph, Some(finite))?;
             (gradient, good) = (unscaled, Some(finite));
         }
         graph.push_scope("optimizer");
         update(&mut graph, params, gradient, hyper, good, &options)?;
+        if let (Some((arena, new)), Some(kept)) = (statistics, options.optimizers.kept_share(&mut graph, hyper)?) {
+            record_average(&mut graph, arena, new, kept)?;
+        }
         graph.pop_scope();
         graph.push_scope("metrics");
         let count = options.objective.counted(&mut graph, logits, targets)?;
@@ -140,11 +141,17 @@ impl TrainStep {
     /// Every arena but the data set's with its values before the first step, to be written to the backend.
     pub fn initial_arenas(&self, seed: u64) -> Vec<(String, Tensor)> {
         let Declarations { parameters, buffers, .. } = &self.declarations;
+        let drawn = |role| match role {
+            ArenaRole::Parameters => initial_arena(&self.graph, parameters, seed),
+            ArenaRole::Statistics | ArenaRole::Slot | ArenaRole::Metrics | ArenaRole::Data | ArenaRole::Other => {
+                initial_arena(&self.graph, buffers, seed)
+            }
+        };
         let value = |arena: &ArenaInfo| match &arena.initial {
             Initial::Fill(number) => vector(vec![*number as f32; arena.len]),
             Initial::Values(values) => padded(values, arena.len),
-            Initial::Drawn if arena.role == ArenaRole::Parameters => initial_arena(&self.graph, parameters, seed),
-            Initial::Drawn => initial_arena(&self.graph, buffers, seed),
+            // An average starts as what it is of.
+            Initial::Drawn => drawn(arena.like.map_or(arena.role, |like| self.graph.arenas()[like.index()].role)),
         };
         let arenas = self.graph.arenas().iter().filter(|arena| arena.role != ArenaRole::Data);
         arenas.map(|arena| (arena.name.clone(), value(arena))).collect()
@@ -199,6 +206,7 @@ fn check(model: &Model, options: &TrainOptions) -> Result<()> {
     if options.batch == 0 {
         return Err(NnError::Option("the batch size must be at least 1".into()));
     }
+    options.optimizers.averaging().map_or(Ok(()), |average| average.check())?;
     options.objective.check(model.classes)
 }
 

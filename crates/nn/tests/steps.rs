@@ -283,7 +283,7 @@ fn class_weights_and_smoothing_reach_the_loss() {
     let model = Model::new("flat", [4, 4, 1], 2, Sequential::new().push(Flatten).push(Linear::new(2))).expect("fits");
     let (images, labels) = halves(BATCH, 4);
     let loss = |label_smoothing: f64, class_weights: Option<Vec<f32>>| {
-        let objective = Arc::new(Classification { label_smoothing, class_weights });
+        let objective = Arc::new(Classification { label_smoothing, class_weights, ..Default::default() });
         let options = TrainOptions { objective, ..TrainOptions::new(BATCH, sgd(0.0)) };
         let step = TrainStep::build(&model, options).expect("recorded");
         let mut backend = Reference::new();

@@ -53,7 +53,7 @@ fn corrections(betas: [f64; 2], lr: f64, step: u64) -> Vec<f64> {
 }
 
 /// The corrected direction m / (√v / √(1 - β2^t) + eps); its rate is hyper[0].
-fn direction(update: &mut Update<'_>, gradient: Var, betas: [f64; 2], eps: f64) -> Result<Var> {
+pub(super) fn direction(update: &mut Update<'_>, gradient: Var, betas: [f64; 2], eps: f64) -> Result<Var> {
     let (mean, square) = (update.slot(MEAN)?, update.slot(SQUARE)?);
     let mean = update.blended(mean, gradient, betas[0])?;
     let squared = update.graph().mul(gradient, gradient)?;

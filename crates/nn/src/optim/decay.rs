@@ -9,11 +9,17 @@ pub enum Decay {
     /// All, as PyTorch's optimizers do.
     #[default]
     All,
-    /// Only those with two axes or more: biases and norms' scales and shifts are left alone.
+    /// Only the weights of dense layers and convolutions: biases, norms' scales and shifts, layer scales, and transformers'
+    /// tokens and places are left alone.
     Weights,
 }
 
 impl Decay {
+    /// Whether a parameter of this shape is a weight: dense layers have two axes, convolutions four, all others one or three.
+    pub fn is_weight(shape: &[usize]) -> bool {
+        matches!(shape.len(), 2 | 4..)
+    }
+
     /// 1 where a parameter decays, else 0, laid out as the arena; `None` where all do.
     ///
     /// # Errors
@@ -24,7 +30,7 @@ impl Decay {
         }
         let mut flat = a_number_each(graph, params, 0.0f32)?;
         let states = graph.arenas()[params.index()].states.iter().map(|s| &graph.states()[s.index()]);
-        for state in states.filter(|s| s.shape.len() > 1) {
+        for state in states.filter(|s| Decay::is_weight(&s.shape)) {
             flat[state.offset..state.offset + chiaro_graph::shape::count(&state.shape)].fill(1.0);
         }
         Ok(Some(vector(flat)))

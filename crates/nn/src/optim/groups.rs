@@ -1,11 +1,13 @@
 //! The optimizers of a step: one for all parameters, and others for groups of them.
 
 use super::decay::a_number_each;
-use super::{Decay, Optimizer, Slot, Update};
+use super::each::spread;
+use super::gathered::gather;
+use super::{Average, Decay, Frozen, Optimizer, Slot, Update};
 use crate::arena::vector;
 use crate::error::{NnError, Result};
 use chiaro_graph::shape::count;
-use chiaro_graph::{ArenaId, Data, Elementwise, Graph, StateInfo, Tensor, Var};
+use chiaro_graph::{ArenaId, Data, Elementwise, Graph, StateInfo, Target, Tensor, Var};
 use std::fmt;
 use std::sync::Arc;
 
@@ -60,11 +62,27 @@ impl fmt::Debug for ParameterGroup {
 pub struct Optimizers {
     /// The first takes what the others leave.
     groups: Vec<ParameterGroup>,
+    rates: Option<Rates>,
+    frozen: Option<Frozen>,
+    /// Steps whose gradients make one update.
+    gather: u64,
+    average: Option<Average>,
+}
+
+/// A factor of each parameter's learning rate.
+#[derive(Clone)]
+struct Rates(Arc<dyn Fn(&StateInfo) -> f64 + Send + Sync>);
+
+impl fmt::Debug for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rates")
+    }
 }
 
 impl<O: Optimizer + 'static> From<O> for Optimizers {
     fn from(optimizer: O) -> Self {
-        Optimizers { groups: vec![ParameterGroup::new("", |_| true, optimizer)] }
+        let groups = vec![ParameterGroup::new("", |_| true, optimizer)];
+        Optimizers { groups, rates: None, frozen: None, gather: 1, average: None }
     }
 }
 
@@ -86,6 +104,36 @@ impl Optimizers {
         self
     }
 
+    /// Each parameter's learning rate, and its decoupled decay, is the step's times what this gives.
+    pub fn rates(self, rate: impl Fn(&StateInfo) -> f64 + Send + Sync + 'static) -> Optimizers {
+        Optimizers { rates: Some(Rates(Arc::new(rate))), ..self }
+    }
+
+    /// These parameters stay as they are.
+    pub fn freeze(self, frozen: Frozen) -> Optimizers {
+        Optimizers { frozen: Some(frozen), ..self }
+    }
+
+    /// One update of so many steps' gradients, of their mean; 0 counts as 1.
+    pub fn gather(self, steps: u64) -> Optimizers {
+        Optimizers { gather: steps.max(1), ..self }
+    }
+
+    /// Beside the weights, an average of them is kept in arenas of their own ([`average_of`](super::average_of)).
+    pub fn average(self, average: Average) -> Optimizers {
+        Optimizers { average: Some(average), ..self }
+    }
+
+    /// The average that is kept.
+    pub fn averaging(&self) -> Option<Average> {
+        self.average
+    }
+
+    /// Updates after so many steps.
+    pub fn updates(&self, steps: u64) -> u64 {
+        steps / self.gather
+    }
+
     /// The arenas of all slots, and the value of all their elements before the first step.
     pub fn slots(&self) -> Vec<(String, f64)> {
         let of = |group: &ParameterGroup| {
@@ -97,8 +145,30 @@ impl Optimizers {
 
     /// The numbers of a step: `lr` is its learning rate, `step` counts from 0. As many as [`Optimizers::hyper_len`].
     pub fn hyper(&self, lr: f64, step: u64) -> Tensor {
-        let numbers = self.groups.iter().flat_map(|g| g.optimizer.hyper(lr * g.rate, step));
-        vector(numbers.map(|n| n as f32).collect())
+        let update = step / self.gather;
+        let last = (step + 1).is_multiple_of(self.gather);
+        let mut numbers: Vec<f64> = self.groups.iter().flat_map(|g| g.optimizer.hyper(lr * g.rate, update)).collect();
+        numbers.extend(self.frozen.as_ref().map(|frozen| frozen.number(update)));
+        numbers.extend((self.gather > 1).then_some(f64::from(last)));
+        numbers.extend(self.average.map(|average| if last { average.kept(update) } else { 1.0 }));
+        vector(numbers.into_iter().map(|n| n as f32).collect())
+    }
+
+    /// The numbers of a step behind those of the groups, as far as they are used: whether frozen parameters have thawed, whether
+    /// the step ends an update, and the share that the average keeps.
+    fn extra_numbers(&self, graph: &mut Graph, hyper: Var) -> Result<[Option<Var>; 3]> {
+        let mut at: usize = self.groups.iter().map(|group| group.optimizer.hyper(1.0, 0).len()).sum();
+        let mut next = |used: bool| {
+            let number = used.then(|| graph.narrow(hyper, 0, at, at + 1)).transpose()?;
+            at += usize::from(used);
+            Ok::<_, NnError>(number)
+        };
+        Ok([next(self.frozen.is_some())?, next(self.gather > 1)?, next(self.average.is_some())?])
+    }
+
+    /// The share that the average keeps in this step, one element, where there is an average.
+    pub(crate) fn kept_share(&self, graph: &mut Graph, hyper: Var) -> Result<Option<Var>> {
+        Ok(self.extra_numbers(graph, hyper)?[2])
     }
 
     /// Length of the vector that [`Optimizers::hyper`] gives.
@@ -121,16 +191,25 @@ impl Optimizers {
         condition: Option<Var>,
     ) -> Result<()> {
         let old = graph.arena_values(params)?;
+        let [thawed, last, kept] = self.extra_numbers(graph, hyper)?;
+        let (mut gradient, mut condition) = (gradient, condition);
+        if let Some(last) = last {
+            let (sum, ends) = gather(graph, params, gradient, self.gather, last, condition)?;
+            (gradient, condition) = (sum, Some(ends));
+        }
+        if let (Some(frozen), Some(thawed)) = (&self.frozen, thawed) {
+            let moves = frozen.moves(graph, params, thawed)?;
+            condition = both(graph, condition, Some(moves))?;
+        }
+        let rates = self.rates.as_ref().map(|rates| spread(graph, params, |state| (rates.0)(state))).transpose()?;
+        let rates = rates.map(|rates| graph.constant(rates)).transpose()?;
         let places = self.places(graph, params)?;
         let (mut new, mut first_number) = (old, 0);
         for (i, group) in self.groups.iter().enumerate() {
             let mask = group.decay.mask(graph, params)?.map(|m| graph.constant(m)).transpose()?;
             let own = places.map(|p| graph.map_scalars(Elementwise::Equal, p, &[i as f64])).transpose()?;
-            let both = match (condition, own) {
-                (Some(condition), Some(own)) => Some(graph.map(Elementwise::And, &[condition, own])?),
-                (one, other) => one.or(other),
-            };
-            let update = Update::new(graph, params, old, gradient, hyper).only_where(both);
+            let holds = both(graph, condition, own)?;
+            let update = Update::new(graph, params, old, gradient, hyper).only_where(holds).at_rates(rates);
             let mut update = update.of_group(group.optimizer.slots(), group.prefix(), first_number, mask);
             let moved = group.optimizer.update(&mut update)?;
             new = match own {
@@ -139,7 +218,13 @@ impl Optimizers {
             };
             first_number += group.optimizer.hyper(1.0, 0).len();
         }
-        Update::new(graph, params, old, gradient, hyper).only_where(condition).assign(params, new)
+        if let Some(condition) = condition {
+            new = graph.where_(condition, new, old)?;
+        }
+        if let Some(kept) = kept {
+            super::record_average(graph, params, new, kept)?;
+        }
+        Ok(graph.assign(Target::Arena(params), new)?)
     }
 
     /// The group of each element, i32, laid out as the arena; `None` where there is one.
@@ -163,4 +248,12 @@ impl Optimizers {
         let places = places.ok_or_else(|| NnError::Arena(format!("an arena of {len} elements")))?;
         Ok(Some(graph.constant(places)?))
     }
+}
+
+/// Where both hold, as far as there are two.
+fn both(graph: &mut Graph, one: Option<Var>, other: Option<Var>) -> Result<Option<Var>> {
+    Ok(match (one, other) {
+        (Some(one), Some(other)) => Some(graph.map(Elementwise::And, &[one, other])?),
+        (one, other) => one.or(other),
+    })
 }

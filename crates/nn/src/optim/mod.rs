@@ -6,10 +6,16 @@
 
 mod adagrad;
 mod adam;
+mod average;
 mod clip;
 mod decay;
+mod each;
+mod frozen;
+mod gathered;
 mod groups;
+mod lamb;
 mod lion;
+mod muon;
 mod named;
 mod rms_prop;
 mod sgd;
@@ -17,10 +23,15 @@ mod update;
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
+pub(crate) use average::record as record_average;
+pub use average::{Average, average_of};
 pub use clip::{GradientChange, clip_by_global_norm, clip_by_norm};
 pub use decay::Decay;
+pub use frozen::Frozen;
 pub use groups::{Optimizers, ParameterGroup};
+pub use lamb::Lamb;
 pub use lion::Lion;
+pub use muon::Muon;
 pub use named::{NamedOptimizer, OptimizerSettings, named_optimizer, optimizer_names, register_optimizer};
 pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
@@ -49,6 +60,12 @@ const OWN: &[NamedOptimizer] = &[
     }),
     NamedOptimizer::new("lion", 3e-4, 0.1, false, |s| {
         Arc::new(Lion { weight_decay: s.weight_decay, ..Lion::default() })
+    }),
+    NamedOptimizer::new("lamb", 0.003, 0.01, false, |s| {
+        Arc::new(Lamb { weight_decay: s.weight_decay, ..Lamb::default() })
+    }),
+    NamedOptimizer::new("muon", 0.003, 0.01, false, |s| {
+        Arc::new(Muon { weight_decay: s.weight_decay, ..Muon::default() })
     }),
 ];
 

@@ -24,13 +24,15 @@ pub struct Update<'g> {
     mask: Option<Var>,
     /// Where it does not hold, everything stays as it is: a truth value, or one for each element.
     condition: Option<Var>,
+    /// Factors of the rate, one for each element.
+    rates: Option<Var>,
 }
 
 impl<'g> Update<'g> {
     pub(super) fn new(graph: &'g mut Graph, params: ArenaId, values: Var, gradient: Var, hyper: Var) -> Update<'g> {
         let prefix = "optimizer.".to_string();
-        let (listed, slots, first_number, mask, condition) = (vec![], vec![], 0, None, None);
-        Update { graph, params, prefix, listed, slots, values, gradient, hyper, first_number, mask, condition }
+        let (listed, slots, first_number, mask, condition, rates) = (vec![], vec![], 0, None, None, None);
+        Update { graph, params, prefix, listed, slots, values, gradient, hyper, first_number, mask, condition, rates }
     }
 
     /// The same for a group: its slots and what their names begin with, where its numbers stand, and what of it decays.
@@ -41,6 +43,16 @@ impl<'g> Update<'g> {
     /// The same, but nothing changes where the condition does not hold.
     pub(super) fn only_where(self, condition: Option<Var>) -> Self {
         Update { condition, ..self }
+    }
+
+    /// The same, with these factors of the rate.
+    pub(super) fn at_rates(self, rates: Option<Var>) -> Self {
+        Update { rates, ..self }
+    }
+
+    /// The parameters' arena.
+    pub(super) fn params(&self) -> ArenaId {
+        self.params
     }
 
     /// The graph, to record ops on.
@@ -130,9 +142,20 @@ impl<'g> Update<'g> {
         if weight_decay == 0.0 {
             return Ok(self.gradient);
         }
+        self.with_decay(self.gradient, weight_decay)
+    }
+
+    /// A direction with decay: that + weight_decay p, where parameters decay.
+    ///
+    /// # Errors
+    /// If the direction is no vector of the parameters' layout.
+    pub fn with_decay(&mut self, direction: Var, weight_decay: f64) -> Result<Var> {
+        if weight_decay == 0.0 {
+            return Ok(direction);
+        }
         let pull = self.scaled(self.values, weight_decay)?;
         let pull = self.masked(pull)?;
-        Ok(self.graph.add(self.gradient, pull)?)
+        Ok(self.graph.add(direction, pull)?)
     }
 
     /// Decoupled decay: takes the share, one element, off the values, where parameters decay.
@@ -142,8 +165,16 @@ impl<'g> Update<'g> {
     pub fn shrink(&mut self, share: Var) -> Result<()> {
         let pull = self.graph.mul(self.values, share)?;
         let pull = self.masked(pull)?;
+        let pull = self.at_own_rate(pull)?;
         self.values = self.graph.sub(self.values, pull)?;
         Ok(())
+    }
+
+    fn at_own_rate(&mut self, change: Var) -> Result<Var> {
+        Ok(match self.rates {
+            Some(rates) => self.graph.mul(change, rates)?,
+            None => change,
+        })
     }
 
     fn masked(&mut self, pull: Var) -> Result<Var> {
@@ -169,6 +200,7 @@ impl<'g> Update<'g> {
     pub fn step(&mut self, direction: Var) -> Result<Var> {
         let rate = self.hyper(0)?;
         let change = self.graph.mul(direction, rate)?;
+        let change = self.at_own_rate(change)?;
         Ok(self.graph.sub(self.values, change)?)
     }
 }

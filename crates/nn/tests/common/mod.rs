@@ -2,6 +2,7 @@
 
 pub mod optimizers;
 pub mod trajectory;
+pub mod whole;
 
 use chiaro_check::golden::Golden;
 use chiaro_nn::{Adagrad, Adam, AdamW, Optimizers, RmsProp, Sgd};

@@ -19,7 +19,7 @@ pub(super) const NAMED: NamedTask = NamedTask {
     name: NAME,
     help: "Each image is of one of the classes",
     settings: &["label_smoothing"],
-    make: |config| Arc::new(Classification { label_smoothing: config.label_smoothing, class_weights: None }),
+    make: |config| Arc::new(Classification { label_smoothing: config.label_smoothing, ..Classification::default() }),
 };
 
 impl Task for Classification {
