@@ -36,12 +36,14 @@ pub(crate) fn compile(
     task: &Arc<dyn Task>,
 ) -> Result<Compiled> {
     let augment = config.augment.of_images([model.image[0], model.image[1]]);
+    // As many as the loader makes: images that fill no batch are left out.
+    let steps = data.train.len() / config.batch_size;
     let attempt = |backend: &mut dyn Backend, place: DataPlace| {
         let resident = place.resident(&*data.train, TRAIN);
         let images = pixels(&data.normalize, augment, resident.clone());
         let step = TrainStep::build(
             model,
-            TrainOptions { images, objective: Arc::clone(task) as _, ..recipe::train_options(config)? },
+            TrainOptions { images, objective: Arc::clone(task) as _, ..recipe::train_options(config, model, steps)? },
         )?;
         let plan = backend.compile(&step.graph)?;
         Ok(Compiled { step, plan, place, resident })

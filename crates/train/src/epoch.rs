@@ -9,6 +9,7 @@ use crate::error::{Result, TrainError};
 use crate::evaluate::{Evaluation, take_metrics};
 use crate::observer::{Event, Observer, Progress};
 use crate::pace::Left;
+use crate::recipe;
 use crate::scores::Scores;
 use crate::settings::PrecisionName;
 use crate::stop::Stop;
@@ -80,7 +81,7 @@ impl Trainer {
     }
 
     pub(crate) fn rate(&self, step: u64) -> f64 {
-        self.schedule.rate(self.config.lr, step)
+        self.schedule.rate(self.config.lr, step) * recipe::plateau(&self.config, &self.records)
     }
 
     fn progress(&self, steps: usize) -> Progress {
@@ -137,12 +138,14 @@ impl Trainer {
     pub(crate) fn evaluate(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<Option<Evaluation>> {
         let (started, batches) = (Instant::now(), self.evaluator.batches());
         let (all, one) = (self.seconds_left(0.0), self.seconds_left(1.0));
+        let own = self.put_average()?;
         let evaluation = self.evaluator.run(&mut *self.backend, |batch| {
             let done = batch as f64 / batches as f64;
             let seconds_left = all.zip(one).map(|(all, one)| all + (one - all) * done);
             observer.event(&Event::Evaluating { batch, batches, seconds_left });
             batch == batches || !stop.requested()
         })?;
+        self.put_back(own)?;
         let seconds = started.elapsed().as_secs_f64();
         self.at.seconds += seconds;
         if evaluation.is_some() {

@@ -3,11 +3,14 @@
 //! A [`Trainer`] runs a model's training step over a data set, evaluates it after each epoch, and saves weights, a table of metrics
 //! and a checkpoint in a [`RunFolder`]. A [`Classifier`] uses what was saved.
 
+mod averaged;
+mod begin;
 mod changes;
 mod classifier;
 mod compile;
 mod confusion;
 mod data;
+mod early;
 mod epoch;
 mod error;
 mod evaluate;
@@ -49,7 +52,10 @@ pub use position::Best;
 pub use run_config::{DataInfo, RunConfig};
 pub use saved::Saved;
 pub use scores::Scores;
-pub use settings::{Augmentation, OptimizerName, PrecisionName, Residency, ScheduleName, TrainConfig};
+pub use settings::{
+    Augmentation, ClassWeights, Freeze, LossName, Numbers, OptimizerName, PrecisionName, Residency, ScheduleName,
+    TrainConfig,
+};
 pub use stop::Stop;
 pub use task::{Guess, Measure, Tally, Targets, Task};
 pub use trainer::{Ending, Trainer};

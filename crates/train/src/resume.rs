@@ -9,7 +9,7 @@ use crate::changes;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
 use crate::position::Best;
-use crate::save::{EPOCH, save_last};
+use crate::save::EPOCH;
 use crate::state::RunState;
 use crate::task::judge;
 use crate::trainer::Trainer;
@@ -25,6 +25,7 @@ impl Trainer {
         let mut notes: Vec<String> = folder.claim()?.into_iter().collect();
         let Some(Found { state, checkpoint, instead_of }) = newest(folder)? else {
             notes.push("no checkpoint was saved before the run ended: it starts over".to_string());
+            notes.extend(self.begin()?);
             return Ok(notes);
         };
         notes.extend(changes::settings(&self.config, &state.settings)?);
@@ -62,7 +63,7 @@ impl Trainer {
         // In the middle of an epoch the weights are those of no epoch.
         let ended = self.at.step_in_epoch == 0 && self.at.epoch > 0;
         if ended && epoch(&folder.last_path()) != Some(self.at.epoch) {
-            save_last(folder, &self.info, self.at.epoch, &self.step.graph, &arenas)?;
+            self.save_last(folder, &arenas)?;
         }
         let Some(known) = self.at.best else { return Ok(()) };
         let found = best(&folder.best_path(), judge(&*self.task).name);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chiaro_graph::{Graph, Tensor};
-use chiaro_io::{ModelInfo, read_arenas, save_weights};
+use chiaro_graph::Tensor;
+use chiaro_io::{read_arenas, save_weights};
 
 use crate::error::Result;
 use crate::evaluate::Evaluation;
@@ -58,7 +58,7 @@ impl Trainer {
         if let Some(best) = self.at.best.filter(|_| best) {
             self.save_best(folder, best, arenas)?;
         }
-        save_last(folder, &self.info, self.at.epoch, &self.step.graph, arenas)?;
+        self.save_last(folder, arenas)?;
         folder.write_metrics(&self.records)
     }
 
@@ -82,7 +82,15 @@ impl Trainer {
     pub(crate) fn save_best(&self, folder: &RunFolder, best: Best, arenas: &[(String, Tensor)]) -> Result<()> {
         let told = [(EPOCH, best.epoch.to_string()), (judge(&*self.task).name, best.score.to_string())];
         let told = told.map(|(key, value)| (key.to_string(), value));
-        Ok(save_weights(&folder.best_path(), &self.info, &BTreeMap::from(told), &self.step.graph, arenas)?)
+        let arenas = self.evaluated(arenas);
+        Ok(save_weights(&folder.best_path(), &self.info, &BTreeMap::from(told), &self.step.graph, &arenas)?)
+    }
+
+    /// Saves the weights of the last epoch, which they name.
+    pub(crate) fn save_last(&self, folder: &RunFolder, arenas: &[(String, Tensor)]) -> Result<()> {
+        let told = BTreeMap::from([(EPOCH.to_string(), self.at.epoch.to_string())]);
+        let arenas = self.evaluated(arenas);
+        Ok(save_weights(&folder.last_path(), &self.info, &told, &self.step.graph, &arenas)?)
     }
 
     /// All arenas that are saved; weights that are infinite or NaN are an error.
@@ -93,16 +101,4 @@ impl Trainer {
         }
         Err(self.non_finite("the weights are", self.at.step_in_epoch.saturating_sub(1)))
     }
-}
-
-/// Saves the weights of the last epoch, which they name.
-pub(crate) fn save_last(
-    folder: &RunFolder,
-    info: &ModelInfo,
-    epoch: usize,
-    graph: &Graph,
-    arenas: &[(String, Tensor)],
-) -> Result<()> {
-    let told = BTreeMap::from([(EPOCH.to_string(), epoch.to_string())]);
-    Ok(save_weights(&folder.last_path(), info, &told, graph, arenas)?)
 }

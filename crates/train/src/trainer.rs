@@ -29,6 +29,10 @@ use crate::{recipe, weights};
 pub enum Ending {
     /// All epochs are done.
     Finished,
+    /// So many epochs in a row were no better as the settings bear.
+    NoBetter,
+    /// Another epoch would have gone beyond the time limit.
+    OutOfTime,
     /// A stop was asked for; where there is a run folder, its checkpoint holds everything to go on.
     Interrupted,
 }
@@ -88,6 +92,7 @@ impl Trainer {
         let config = &TrainConfig { task: task.name().into(), ..config.clone() };
         config.check()?;
         task.check_data(&*data.train, &*data.eval)?;
+        let task = task.fitted(config, &*data.train)?.unwrap_or(task);
         let outputs = task.outputs(data.classes());
         task::check(&*task, outputs)?;
         if model.image != data.train.image_shape() || model.classes != outputs {
@@ -220,6 +225,9 @@ impl Trainer {
             folder.claim()?;
         }
         while self.at.epoch < self.config.epochs {
+            if let Some(early) = self.ends_early() {
+                return Ok(early);
+            }
             let trained = self.train_epoch(observer, stop)?;
             let evaluated = if trained { self.evaluate(observer, stop)? } else { None };
             let Some(evaluation) = evaluated else {

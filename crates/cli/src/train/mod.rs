@@ -90,8 +90,10 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
             trainer.resume(&folder)?.iter().for_each(|text| note(&format!("note: {text}")));
             folder
         }
-        (None, Some(path)) => RunFolder::create(path)?,
-        (None, None) => RunFolder::create_in(Path::new("runs"))?,
+        (None, out) => {
+            trainer.begin()?.iter().for_each(|text| note(&format!("note: {text}")));
+            out.as_ref().map_or_else(|| RunFolder::create_in(Path::new("runs")), |path| RunFolder::create(path))?
+        }
     };
     // Where the precision was left to the device, the run goes on in what it chose.
     let config = trainer.config().clone();
@@ -114,6 +116,10 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     bars.close();
     match ending.map_err(|error| words::with_remedy(error, folder.path()))? {
         Ending::Finished => words::after(&trainer, split, &folder)?,
+        early @ (Ending::NoBetter | Ending::OutOfTime) => {
+            line(&words::early(early, &trainer))?;
+            words::after(&trainer, split, &folder)?;
+        }
         Ending::Interrupted => {
             // Where the terminal has gone there is nobody to tell it to.
             let _ = line(&format!(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chiaro::nn::Summary;
 use chiaro::train::settings::TaskName;
-use chiaro::train::{Data, DataPlace, Measure, PrecisionName, RunFolder, TrainError, Trainer, short};
+use chiaro::train::{Data, DataPlace, Ending, Measure, PrecisionName, RunFolder, TrainError, Trainer, short};
 use chiaro::{Device, data::Split};
 
 use crate::notes;
@@ -36,6 +36,19 @@ pub fn before(
     line(&format!("memory: {memory} on the device for batches of {}", config.batch_size))?;
     line(&place_line(trainer.data_place()))?;
     line(&format!("run folder: {}", folder.path().display()))
+}
+
+/// Why a run ends before its last epoch, and how it goes on.
+pub fn early(ending: Ending, trainer: &Trainer) -> String {
+    let done = trainer.epochs_done();
+    match ending {
+        Ending::NoBetter => {
+            let patience = trainer.config().patience.unwrap_or(0);
+            format!("ended after epoch {done}: {patience} epochs were no better (--patience)")
+        }
+        Ending::OutOfTime => format!("ended after epoch {done}: another would go beyond the time limit (--time-limit)"),
+        Ending::Finished | Ending::Interrupted => format!("ended after epoch {done}"),
+    }
 }
 
 /// What came out, and what to do with it.

@@ -51,9 +51,22 @@ choices! {
     /// How the learning rate changes over the run.
     ScheduleName {
         Constant = "constant", "Stays as it is";
-        Step = "step", "A tenth after each third of the run";
+        Step = "step", "Times gamma every so many epochs: a tenth after each third of the run";
+        MultiStep = "multistep", "Times gamma at each milestone: a tenth at half and three quarters of the run";
+        Exponential = "exponential", "Times gamma every epoch: down to a hundredth at the end of the run";
+        Linear = "linear", "Evenly down to zero at the end of the run";
         Cosine = "cosine", "Half a cosine down to zero at the end of the run";
+        Polynomial = "polynomial", "A power of the share of the run that is left";
+        Plateau = "plateau", "Times gamma once the loss of evaluation has not fallen for more than the patience's epochs";
         OneCycle = "onecycle", "A cosine rise over three tenths of the run, then a fall to almost zero; warm-up is part of it";
+    }
+
+    /// What a classification makes small in training.
+    LossName {
+        CrossEntropy = "cross-entropy", "Cross-entropy of the softmax";
+        Focal = "focal", "Cross-entropy in which images that are right already count less";
+        Bce = "bce", "Each class by itself: the mean of binary cross-entropies";
+        Huber = "huber", "The Huber loss of the outputs beside 1 for the class and 0 for all others";
     }
 
     /// Where the images are while a model is trained.

@@ -3,10 +3,13 @@
 
 mod augmentation;
 mod choice;
+mod class_weights;
 mod file;
+mod freeze;
 mod given;
 mod holding_out;
 mod images;
+mod numbers;
 mod optimizer;
 mod range;
 mod reference;
@@ -17,9 +20,12 @@ mod task_name;
 mod value;
 
 pub use augmentation::Augmentation;
-pub use choice::{PrecisionName, Residency, ScheduleName};
+pub use choice::{LossName, PrecisionName, Residency, ScheduleName};
+pub use class_weights::ClassWeights;
+pub use freeze::Freeze;
 pub use given::Given;
 pub use holding_out::GroupName;
+pub use numbers::Numbers;
 pub use optimizer::OptimizerName;
 pub use range::Range;
 pub use reference::reference;

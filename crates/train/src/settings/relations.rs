@@ -1,7 +1,7 @@
 //! What settings ask of each other, and of the machine.
 
 use super::given::Given;
-use super::{ScheduleName, TrainConfig};
+use super::{LossName, ScheduleName, SettingValue, TrainConfig};
 use crate::error::{Result, TrainError};
 
 /// Looks at numbers whose range another setting gives.
@@ -13,13 +13,49 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
         )));
     }
     config.holdout().check().map_err(|error| TrainError::Setting(error.to_string()))?;
-    if config.warmup_epochs <= config.epochs as f64 {
+    let epochs = config.epochs;
+    let within = |flag: &str, given: f64| match given <= epochs as f64 {
+        true => Ok(()),
+        false => Err(TrainError::Setting(format!(
+            "--{flag} must be from 0 to {epochs} epochs, the length of the run, not {given}"
+        ))),
+    };
+    within("warmup", config.warmup_epochs)?;
+    within("thaw", config.thaw.unwrap_or(0.0))?;
+    within("swa", config.swa.unwrap_or(0) as f64)?;
+    let wrong = if config.ema.is_some() && config.swa.is_some() {
+        "--ema and --swa are two averages of the weights: give one of them"
+    } else if config.thaw.is_some() && config.freeze.is_none() {
+        "--thaw means nothing without --freeze"
+    } else {
         return Ok(());
+    };
+    Err(TrainError::Setting(wrong.to_string()))
+}
+
+/// Settings that mean something with some schedules, or losses, alone.
+fn idle(config: &TrainConfig, is_given: impl Fn(&str) -> bool) -> Option<String> {
+    use ScheduleName::{Exponential, MultiStep, OneCycle, Plateau, Polynomial, Step};
+    let schedules: [(&str, &[ScheduleName]); 5] = [
+        ("gamma", &[Step, MultiStep, Exponential, Plateau]),
+        ("decay_epochs", &[Step]),
+        ("milestones", &[MultiStep]),
+        ("power", &[Polynomial]),
+        ("lr_patience", &[Plateau]),
+    ];
+    if is_given("warmup_epochs") && config.schedule == OneCycle {
+        let why = "which has its own rise over three tenths of the run";
+        return Some(format!("--warmup means nothing with --schedule onecycle, {why}"));
     }
-    Err(TrainError::Setting(format!(
-        "--warmup must be from 0 to {} epochs, the length of the run, not {}",
-        config.epochs, config.warmup_epochs
-    )))
+    let flag = |name| super::setting(name).map_or(name, |setting| setting.flag);
+    let of_schedule = schedules.iter().find(|(name, with)| is_given(name) && !with.contains(&config.schedule));
+    if let Some((name, with)) = of_schedule {
+        let with: Vec<String> = with.iter().map(SettingValue::show).collect();
+        return Some(format!("--{} means nothing here: only --schedule {} takes it", flag(name), with.join(" or ")));
+    }
+    let losses = [("focal_gamma", LossName::Focal), ("huber_delta", LossName::Huber)];
+    let (name, with) = losses.into_iter().find(|(name, with)| is_given(name) && *with != config.loss)?;
+    Some(format!("--{} means nothing here: only --loss {} takes it", flag(name), with.show()))
 }
 
 /// Refuses settings that were given and would mean nothing beside the others.
@@ -33,9 +69,8 @@ pub(crate) fn check_given(config: &TrainConfig, given: &[Given]) -> Result<()> {
         format!("--{flag} means nothing with --task {task}")
     } else if is_given("fold") && config.folds.is_none() {
         "--fold means nothing without --folds, which says how many there are".to_string()
-    } else if is_given("warmup_epochs") && config.schedule == ScheduleName::OneCycle {
-        "--warmup means nothing with --schedule onecycle, which has its own rise over three tenths of the run"
-            .to_string()
+    } else if let Some(wrong) = self::idle(config, is_given) {
+        wrong
     } else if is_given("momentum") && config.optimizer.known().is_ok_and(|known| !known.has_momentum) {
         let known = chiaro_nn::optimizer_names().into_iter().filter_map(|name| chiaro_nn::named_optimizer(name).ok());
         let with: Vec<&str> = known.filter(|known| known.has_momentum).map(|known| known.name).collect();

@@ -7,8 +7,8 @@ use chiaro_nn::{GradientChange, clip_by_norm};
 
 use super::OnResume::{Silent, Told};
 use super::{
-    Augmentation, GroupName, OptimizerName, PrecisionName, Range, Residency, Row, ScheduleName, Setting, SettingValue,
-    TaskName,
+    Augmentation, ClassWeights, Freeze, GroupName, LossName, Numbers, OptimizerName, PrecisionName, Range, Residency,
+    Row, ScheduleName, Setting, SettingValue, TaskName,
 };
 
 /// Makes [`TrainConfig`] and [`SETTINGS`] of rows.
@@ -183,6 +183,121 @@ settings! {
             usual: "0.25, at most a quarter of the run",
             ..Row::PLAIN
         };
+
+    /// Factor of a fall of the learning rate: of the schedules step, multistep, exponential (each epoch) and plateau
+    gamma: Option<f64> = None,
+        Row {
+            value: "FACTOR",
+            aliases: &["decay-rate"],
+            range: Range::above(0.0),
+            usual: "0.1; exponential: down to a hundredth over the run",
+            ..Row::PLAIN
+        };
+
+    /// Epochs between two falls of the schedule step; may be a fraction
+    decay_epochs: Option<f64> = None,
+        Row { flag: "decay-epochs", value: "EPOCHS", range: Range::above(0.0), usual: "a third of the run", ..Row::PLAIN };
+
+    /// Epochs at which the schedule multistep falls, as 30,60
+    milestones: Option<Numbers> = None,
+        Row {
+            value: "EPOCHS",
+            aliases: &["decay-milestones"],
+            usual: "half and three quarters of the run",
+            ..Row::PLAIN
+        };
+
+    /// The power of the schedule polynomial
+    power: f64 = 2.0,
+        Row { value: "N", range: Range::above(0.0), ..Row::PLAIN };
+
+    /// Epochs without a lower loss that the schedule plateau bears
+    lr_patience: usize = 3,
+        Row { flag: "lr-patience", aliases: &["patience-epochs"], value: "EPOCHS", ..Row::PLAIN };
+
+    /// Learning rates fall with the depth: each part of the model has that of the part behind it times this
+    layer_decay: f64 = 1.0,
+        Row { flag: "layer-decay", value: "FACTOR", range: Range::above(0.0), ..Row::PLAIN };
+
+    /// Factor of the learning rate of biases and of norms' shifts
+    bias_lr: f64 = 1.0,
+        Row { flag: "bias-lr", value: "FACTOR", range: Range::at_least(0.0), ..Row::PLAIN };
+
+    /// Parts of the model that are not trained: the first N, or those whose names begin so, as conv1,layer1
+    freeze: Option<Freeze> = None,
+        Row { value: "PARTS", usual: "none", ..Row::PLAIN };
+
+    /// Epochs after which frozen parts are trained too; may be a fraction
+    thaw: Option<f64> = None,
+        Row { value: "EPOCHS", range: Range::at_least(0.0), usual: "never", ..Row::PLAIN };
+
+    /// Weights to begin with, a file or a run's folder; layers that do not fit, as a head of other classes, begin anew
+    init: Option<PathBuf> = None,
+        Row {
+            value: "FILE",
+            aliases: &["initial-checkpoint"],
+            usual: "random weights",
+            on_resume: Silent,
+            ..Row::PLAIN
+        };
+
+    /// Steps whose gradients make one update: a batch so many times as large, in the memory of one
+    accumulate: usize = 1,
+        Row { value: "STEPS", aliases: &["grad-accum-steps"], range: Range::at_least(1.0), ..Row::PLAIN };
+
+    /// Evaluate and save an exponential average of the weights that keeps this share of itself in each update
+    ema: Option<f64> = None,
+        Row { value: "SHARE", aliases: &["model-ema-decay"], range: Range::SHARE, usual: "no average", ..Row::PLAIN };
+
+    /// Evaluate and save the mean of the weights at the ends of the last so many epochs
+    swa: Option<usize> = None,
+        Row { value: "EPOCHS", range: Range::at_least(1.0), usual: "no average", ..Row::PLAIN };
+
+    /// End the run after so many epochs without a better one
+    patience: Option<usize> = None,
+        Row { value: "EPOCHS", range: Range::at_least(1.0), usual: "all epochs", on_resume: Told, ..Row::PLAIN };
+
+    /// End the run before the epoch that would end after so many minutes
+    time_limit: Option<f64> = None,
+        Row { flag: "time-limit", value: "MINUTES", range: Range::above(0.0), usual: "none", on_resume: Told, ..Row::PLAIN };
+
+    /// Probability of the model's dropout layers
+    dropout: Option<f64> = None,
+        Row {
+            value: "SHARE",
+            aliases: &["drop"],
+            range: Range::SHARE,
+            usual: "the model's own",
+            means: |p, options| options.dropout = *p,
+            ..Row::PLAIN
+        };
+
+    /// Probability at which the last residual branch is dropped for an image; those before it have their share
+    drop_path: Option<f64> = None,
+        Row {
+            flag: "drop-path",
+            value: "SHARE",
+            range: Range::SHARE,
+            usual: "the model's own",
+            means: |p, options| options.drop_path = *p,
+            ..Row::PLAIN
+        };
+
+    /// What is made small in training
+    loss: LossName = LossName::CrossEntropy,
+        Row { value: "NAME", ..Row::PLAIN };
+
+    /// The power of the focal loss
+    focal_gamma: f64 = 2.0,
+        Row { flag: "focal-gamma", value: "N", range: Range::at_least(0.0), ..Row::PLAIN };
+
+    /// Where the Huber loss turns from squares into lines
+    huber_delta: f64 = 1.0,
+        Row { flag: "huber-delta", value: "N", range: Range::above(0.0), ..Row::PLAIN };
+
+    /// Weights of the classes in the loss: balanced (by their numbers of training images), or a number each, as 1,2.5
+    class_weights: Option<ClassWeights> = None,
+        Row { flag: "class-weights", value: "WEIGHTS", usual: "all the same", ..Row::PLAIN };
 
     /// Share of the target spread evenly over the classes
     label_smoothing: f64 = 0.0,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use chiaro_data::{DataError, Dataset, class_counts};
-use chiaro_nn::Classification;
+use chiaro_nn::{ClassLoss, Classification};
 
 use super::{Guess, MULTI_LABEL, Measure, NamedTask, Tally, Targets, Task};
 use crate::confusion::Confusion;
 use crate::error::{Result, TrainError};
-use crate::settings::shows_several;
+use crate::settings::{LossName, TrainConfig, shows_several};
 
 const NAME: &str = "classification";
 const ACCURACY: Measure = Measure::share("accuracy");
@@ -18,9 +18,22 @@ const MATRIX_CLASSES: usize = 20;
 pub(super) const NAMED: NamedTask = NamedTask {
     name: NAME,
     help: "Each image is of one of the classes",
-    settings: &["label_smoothing"],
-    make: |config| Arc::new(Classification { label_smoothing: config.label_smoothing, ..Classification::default() }),
+    settings: &["label_smoothing", "loss", "focal_gamma", "huber_delta", "class_weights"],
+    make: |config| {
+        let (label_smoothing, loss) = (config.label_smoothing, loss(config));
+        Arc::new(Classification { label_smoothing, loss, class_weights: None })
+    },
 };
+
+/// The loss that the settings name.
+fn loss(config: &TrainConfig) -> ClassLoss {
+    match config.loss {
+        LossName::CrossEntropy => ClassLoss::CrossEntropy,
+        LossName::Focal => ClassLoss::Focal { gamma: config.focal_gamma },
+        LossName::Bce => ClassLoss::Binary,
+        LossName::Huber => ClassLoss::Huber { delta: config.huber_delta },
+    }
+}
 
 impl Task for Classification {
     fn name(&self) -> &str {
@@ -40,6 +53,12 @@ impl Task for Classification {
         check_labels("training", train)?;
         check_labels("evaluation", eval)?;
         check_classes(train)
+    }
+
+    fn fitted(&self, config: &TrainConfig, train: &dyn Dataset) -> Result<Option<Arc<dyn Task>>> {
+        let Some(weights) = &config.class_weights else { return Ok(None) };
+        let weights = weights.of(&class_counts(train)).map_err(TrainError::Setting)?;
+        Ok(Some(Arc::new(Classification { class_weights: Some(weights), ..self.clone() })))
     }
 
     fn measures(&self) -> Vec<Measure> {

@@ -50,6 +50,14 @@ pub trait Task: Objective {
         Ok(())
     }
 
+    /// The task with what hangs on the training images, as class weights do; `None` where nothing does.
+    ///
+    /// # Errors
+    /// If a setting does not fit the data.
+    fn fitted(&self, _config: &TrainConfig, _train: &dyn Dataset) -> Result<Option<Arc<dyn Task>>> {
+        Ok(None)
+    }
+
     /// How many images of a set show each class.
     fn class_counts(&self, set: &dyn Dataset) -> Vec<usize> {
         class_counts(set)

@@ -1,0 +1,55 @@
+//! What updates the parameters: the optimizer, and which parameters it moves how.
+
+use std::collections::BTreeMap;
+
+use chiaro_nn::{Average, Decay, Frozen, Model, OptimizerSettings, Optimizers, StateKind, part_of, parts_of};
+
+use crate::error::{Result, TrainError};
+use crate::settings::TrainConfig;
+
+/// The optimizers of these settings for a model, in epochs of so many steps.
+pub(crate) fn optimizers(config: &TrainConfig, model: &Model, steps: usize) -> Result<Optimizers> {
+    let TrainConfig { momentum, weight_decay, .. } = *config;
+    let optimizer = (config.optimizer.known()?.make)(OptimizerSettings { momentum, weight_decay });
+    // Biases and the scales and shifts of normalisation do not decay.
+    let all = Optimizers::new(optimizer).decay(Decay::Weights).gather(config.accumulate as u64);
+    let updates = |epochs: f64| (epochs * steps as f64 / config.accumulate as f64).round() as u64;
+    let parts = model_parts(model);
+    let mut all = with_rates(all, config, &parts);
+    if let Some(freeze) = &config.freeze {
+        let frozen = freeze.of(&parts).map_err(TrainError::Setting)?;
+        let takes = move |state: &chiaro_graph::StateInfo| frozen.iter().any(|part| part == part_of(&state.name));
+        all = all.freeze(Frozen::new(takes, config.thaw.map(updates)));
+    }
+    let average = match (config.ema, config.swa) {
+        (Some(keep), _) => Some(Average::Exponential { keep }),
+        (None, Some(epochs)) => {
+            let from = updates(config.epochs.saturating_sub(epochs) as f64);
+            Some(Average::Equal { from, every: updates(1.0).max(1) })
+        }
+        (None, None) => None,
+    };
+    Ok(average.map_or(all.clone(), |average| all.average(average)))
+}
+
+/// The parts of a model that have parameters.
+fn model_parts(model: &Model) -> Vec<&str> {
+    let parameters = model.declared().states.iter().filter(|s| s.kind == StateKind::Parameter);
+    parts_of(parameters.map(|s| s.name.as_str()))
+}
+
+/// Rates by depth, and those of biases.
+fn with_rates(all: Optimizers, config: &TrainConfig, parts: &[&str]) -> Optimizers {
+    let (layer_decay, bias_lr) = (config.layer_decay, config.bias_lr);
+    if layer_decay == 1.0 && bias_lr == 1.0 {
+        return all;
+    }
+    let behind = |i: usize| (parts.len() - 1 - i) as i32;
+    let depths: BTreeMap<String, i32> =
+        parts.iter().enumerate().map(|(i, part)| (part.to_string(), behind(i))).collect();
+    all.rates(move |state| {
+        let depth = depths.get(part_of(&state.name)).copied().unwrap_or(0);
+        let bias = state.name.rsplit('.').next() == Some("bias");
+        layer_decay.powi(depth) * if bias { bias_lr } else { 1.0 }
+    })
+}
