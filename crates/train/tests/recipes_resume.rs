@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use chiaro_train::settings::SettingValue;
 use chiaro_train::{
     ClassWeights, Ending, Event, Freeze, LossName, RunFolder, ScheduleName, Stop, TrainConfig, Trainer,
 };
@@ -31,7 +32,7 @@ fn recipes() -> Vec<(&'static str, TrainConfig)> {
             },
         ),
         (
-            "swa, muon, focal, balanced, layer-wise rates",
+            "swa, muon, focal, balanced, layer-wise rates, mixed images",
             TrainConfig {
                 swa: Some(3),
                 optimizer: optimizer("muon"),
@@ -40,6 +41,7 @@ fn recipes() -> Vec<(&'static str, TrainConfig)> {
                 layer_decay: 0.7,
                 bias_lr: 2.0,
                 clip: Some(1.0),
+                augment: SettingValue::parse("mixup,flip").expect("changes"),
                 schedule: ScheduleName::MultiStep,
                 ..plain.clone()
             },
