@@ -10,6 +10,7 @@ use chiaro_graph::{ArenaRole, CHANGES, DType, Data, Graph, Initial, SampleBy, Sa
 /// How images reach a step.
 #[allow(clippy::large_enum_variant, reason = "there is one a graph")]
 #[derive(Clone, Debug, Default, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it a step")]
 pub enum ImageInput {
     /// `images` f32 `[N,H,W,C]`, as the model takes them.
     #[default]

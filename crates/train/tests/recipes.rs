@@ -12,6 +12,7 @@ use chiaro_train::{
 use common::{Scripted, config, cpu, data, model};
 
 type Weights = BTreeMap<String, Vec<f64>>;
+type Change = fn(&mut TrainConfig);
 
 /// What training leaves: the parameters, and the parameters before.
 struct Trained {
@@ -134,7 +135,7 @@ fn an_average_is_evaluated_and_saved_while_training_goes_on_with_the_weights() {
 #[test]
 fn losses_class_weights_and_dropping_change_what_is_learnt() {
     let plain = TrainConfig { model: "mlp".into(), dropout: Some(0.0), ..descent(1) };
-    let changes: [(&str, fn(&mut TrainConfig)); 7] = [
+    let changes: [(&str, Change); 7] = [
         ("focal", |c| c.loss = LossName::Focal),
         ("focal gamma", |c| (c.loss, c.focal_gamma) = (LossName::Focal, 0.5)),
         ("bce", |c| c.loss = LossName::Bce),

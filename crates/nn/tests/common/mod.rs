@@ -1,4 +1,5 @@
 //! Training golden values as functions over any backend: optimizers step by step, and whole training runs.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod optimizers;
 pub mod trajectory;
