@@ -26,7 +26,9 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
     let own = "--device cpu --size 12 --resize letterbox --channels 3 --strict --limit 40 --task classification --model lenet5 --epochs 1 --batch-size 7 \
                --optimizer nesterov --lr 0.02 --momentum 0.5 --weight-decay 0.25 --schedule step --warmup 0.5 \
                --label-smoothing 0.125 --clip 3 --clip-value 0.5 --precision f32 --seed 9 --augment flip --resident off \
-               --data-threads 2 --data-cache off --report-every 2 --folds 4 --fold 2";
+               --data-threads 2 --data-cache off --report-every 2 --folds 4 --fold 2 --gamma 0.5 --decay-epochs 0.5 --layer-decay 0.75 --bias-lr 2 \
+               --freeze conv1 --thaw 0.5 --accumulate 2 --ema 0.5 --patience 3 --time-limit 60 --loss focal --focal-gamma 1.5 \
+               --class-weights balanced";
     let others = own
         .replace("--size", "--imgsz")
         .replace("--batch-size", "--batch")
@@ -37,19 +39,73 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         .replace("--label-smoothing", "--smoothing")
         .replace("--clip ", "--clip-grad ")
         .replace("--augment", "--aug")
-        .replace("--data-threads", "--workers");
-    let wanted = json!({
-        "size": [12, 12], "resize": "letterbox", "channels": 3, "strict": true, "limit": 40, "task": "classification", "model": "lenet5", "epochs": 1,
+        .replace("--data-threads", "--workers")
+        .replace("--gamma", "--decay-rate")
+        .replace("--accumulate", "--grad-accum-steps")
+        .replace("--ema", "--model-ema-decay");
+    let wanted: Value = serde_json::from_str(
+        r#"{"size": [12, 12], "resize": "letterbox", "channels": 3, "strict": true, "limit": 40, "task": "classification", "model": "lenet5", "epochs": 1,
         "batch_size": 7, "optimizer": "nesterov", "lr": 0.02, "momentum": 0.5, "weight_decay": 0.25, "schedule": "step",
         "warmup_epochs": 0.5, "label_smoothing": 0.125, "clip": 3.0, "clip_value": 0.5, "precision": "f32", "seed": 9,
         "augment": "flip=0.5", "resident": "off", "device": "cpu", "data_threads": 2, "data_cache": "off", "report_every": 2,
-        "folds": 4, "fold": 2, "val_share": null, "group_by": null,
-    });
+        "folds": 4, "fold": 2, "val_share": null, "group_by": null, "gamma": 0.5, "decay_epochs": 0.5, "layer_decay": 0.75,
+        "bias_lr": 2.0, "freeze": "conv1", "thaw": 0.5, "accumulate": 2, "ema": 0.5, "patience": 3, "time_limit": 60.0,
+        "loss": "focal", "focal_gamma": 1.5, "class_weights": "balanced", "milestones": null, "power": 2.0, "lr_patience": 3,
+        "swa": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null}"#,
+    )
+    .expect("JSON");
     for options in [own, &others] {
         let mut settings = recorded(root.path(), &data, &options.split_whitespace().collect::<Vec<_>>());
         let fields = settings.as_object_mut().expect("settings");
         assert!(fields.remove("data").is_some());
         assert_eq!(settings, wanted, "{options}");
+    }
+}
+
+#[test]
+fn options_that_exclude_those_reach_the_record_too() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    idx_data(&data);
+    let runs = [
+        (
+            "--schedule multistep --milestones 0.25,0.5 --model mlp --dropout 0.25 --swa 1",
+            json!([[0.25, 0.5], 0.25, 1, 1.0]),
+        ),
+        (
+            "--sched multistep --decay-milestones 1 --model mlp --drop 0 --loss huber --huber-delta 0.5",
+            json!([[1.0], 0.0, null, 0.5]),
+        ),
+    ];
+    for (options, wanted) in runs {
+        let options: Vec<&str> =
+            "--device cpu --epochs 1".split_whitespace().chain(options.split_whitespace()).collect();
+        let settings = recorded(root.path(), &data, &options);
+        let some = ["milestones", "dropout", "swa", "huber_delta"].map(|name| settings[name].clone());
+        assert_eq!(json!(some), wanted, "{options:?}");
+    }
+}
+
+#[test]
+fn settings_of_other_schedules_losses_and_models_are_refused_with_what_takes_them() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = (root.path().join("data"), root.path().join("run"));
+    idx_data(&data);
+    for (options, part) in [
+        (["--power", "3"], "--power means nothing here: only --schedule polynomial takes it"),
+        (["--gamma", "0.5"], "only --schedule step or multistep or exponential or plateau takes it"),
+        (["--focal-gamma", "1"], "only --loss focal takes it"),
+        (["--thaw", "0.5"], "--thaw means nothing without --freeze"),
+        (["--freeze", "nonesuch"], "\"nonesuch\" is no part of the model; its parts are conv1, bn1"),
+        (["--drop-path", "0.1"], "no residual branch that can be dropped"),
+        (["--swa", "9"], "--swa must be from 0 to 1 epochs"),
+        (["--class-weights", "1,2"], "2 numbers, but there are"),
+        (["--init", "nonesuch.safetensors"], "nonesuch.safetensors"),
+    ] {
+        let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--out", arg(&run)];
+        let args = [&args[..], &options].concat();
+        expect_error(if options[0] == "--init" { 1 } else { 2 }, &args, &[part]);
+        assert!(!run.join("config.json").exists(), "{options:?} left a run");
     }
 }
 
