@@ -67,6 +67,8 @@ pub struct Run<'g> {
     case: &'g GoldenCase,
     model: Model,
     batch: usize,
+    /// Factor of the golden learning rate.
+    rate: f64,
 }
 
 impl<'g> Run<'g> {
@@ -79,7 +81,12 @@ impl<'g> Run<'g> {
             "alexnet-narrow" => Model::new(&case.name, image, CLASSES, alexnet_of(CLASSES, image, 64)),
             name => by_name(name, CLASSES, image),
         };
-        Run { golden, case, model: model.expect("the model fits"), batch: size("batch") }
+        Run { golden, case, model: model.expect("the model fits"), batch: size("batch"), rate: 1.0 }
+    }
+
+    /// The same at so many times the golden rate, to see that the comparison can fail.
+    pub fn at_rate(self, rate: f64) -> Run<'g> {
+        Run { rate, ..self }
     }
 
     fn want(&self, what: &str) -> Vec<f64> {
@@ -172,7 +179,7 @@ impl<'g> Run<'g> {
             backend.write_arena(&name, &values).expect("an arena");
         }
         self.write_states(backend, &step.graph);
-        let lr = self.case.attrs.json()["lr"].as_f64().expect("a rate");
+        let lr = self.case.attrs.json()["lr"].as_f64().expect("a rate") * self.rate;
         let want = self.want("losses");
         for (s, want) in want.iter().enumerate().take(steps) {
             backend.run(plan, &step.inputs(self.images(), self.labels(), 0, s as u64, lr)).expect("a step");
