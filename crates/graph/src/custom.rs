@@ -110,9 +110,19 @@ pub trait CustomOp: Any + Debug + Send + Sync {
     fn compute(&self, operands: &[(&TensorType, Elements<'_>)], piece: usize, result: ElementsMut<'_>);
 
     /// WGSL with a function `fn element(index: u32) -> T` that gives one element of the result in row-major order: `T` is f32
-    /// for floats, and u32 for truth values. The operands are storage arrays with their names, of f32, f16, i32 or u32; the names
-    /// `result`, `main` and `epilogue` are taken.
+    /// for floats, and u32 for truth values. The operands are storage arrays with their names, of f32, f16, i32 or u32. The names
+    /// `index`, `result`, `main` and `epilogue` are taken, and so is what begins with `chiaro_`.
     fn wgsl(&self, operands: &[TensorType], result: &TensorType) -> String;
+}
+
+/// Names that the code around an op's own has.
+const TAKEN: [&str; 5] = ["index", "result", "main", "epilogue", "element"];
+
+/// Whether an operand can have this name.
+fn is_free(name: &str) -> bool {
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    begins && name.chars().all(letters) && !TAKEN.contains(&name)
 }
 
 /// A shared custom op, compared by type and text.
@@ -120,6 +130,35 @@ pub trait CustomOp: Any + Debug + Send + Sync {
 pub struct Custom(Arc<dyn CustomOp>);
 
 impl Custom {
+    /// The op's gradient, which must have a value of its operand's shape and type for every operand.
+    pub(crate) fn checked_gradient(
+        &self,
+        graph: &mut Graph,
+        operands: &[Var],
+        result: Var,
+        cotangent: Var,
+        needed: &dyn Fn(Var) -> bool,
+    ) -> Result<Vec<Option<Var>>> {
+        let parts = self.0.gradient(graph, operands, result, cotangent, needed)?;
+        let name = format!("the gradient of {}", self.0.name());
+        if parts.len() != operands.len() {
+            let shapes: Vec<&[usize]> = operands.iter().map(|&v| graph.shape(v)).collect();
+            let detail = format!("{} parts for {} operands", parts.len(), operands.len());
+            return Err(graph.shape_error(&name, &shapes, detail));
+        }
+        for (&operand, part) in operands.iter().zip(&parts) {
+            let Some(part) = *part else { continue };
+            graph.check_own(&name, &[part])?;
+            let (wanted, found) = (graph.tensor_type(operand), graph.tensor_type(part));
+            if wanted != found {
+                let shapes = [&wanted.shape[..], &found.shape[..]];
+                let detail = format!("must be {} as its operand, not {}", wanted.dtype, found.dtype);
+                return Err(graph.shape_error(&name, &shapes, detail));
+            }
+        }
+        Ok(parts)
+    }
+
     fn key(&self) -> (std::any::TypeId, String) {
         ((*self.0).type_id(), format!("{:?}", self.0))
     }
@@ -168,6 +207,13 @@ impl Graph {
             let detail = format!("takes {named:?}, at most {CUSTOM_OPERANDS} and at least one");
             return Err(self.shape_error(name, &shapes, detail));
         }
+        if let Some(wrong) = named.iter().enumerate().find(|(i, n)| !is_free(n) || named[..*i].contains(n)) {
+            let detail = format!(
+                "{:?} cannot be the name of an operand: names are distinct words of WGSL, and {TAKEN:?} are taken",
+                wrong.1
+            );
+            return Err(self.shape_error(name, &shapes, detail));
+        }
         let result = op.infer(&types).map_err(|detail| {
             let dtypes: Vec<DType> = types.iter().map(|t| t.dtype).collect();
             self.shape_error(name, &shapes, format!("{detail}; given {dtypes:?}"))
@@ -178,9 +224,10 @@ impl Graph {
             return Err(self.shape_error(name, &shapes, detail));
         }
         for (operand, extent) in op.indices(&types) {
-            if let Some(&index) = operands.get(operand) {
-                self.bound_index(&format!("{name} of {extent}"), index, extent, None)?;
-            }
+            let Some(&index) = operands.get(operand) else {
+                return Err(self.shape_error(name, &shapes, format!("selects by operand {operand}, which it has not")));
+            };
+            self.bound_index(&format!("{name} of {extent}"), index, extent, None)?;
         }
         self.record(name, Op::Custom(Custom(Arc::new(op))), operands.to_vec(), result.shape, result.dtype)
     }

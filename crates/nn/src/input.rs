@@ -67,6 +67,9 @@ impl ImageInput {
             });
         };
         pixels.check(shape)?;
+        if n == 1 && pixels.augment.mixes() {
+            return Err(NnError::Option("images are mixed with others of their batch: it must have 2 at least".into()));
+        }
         let words = count(&shape).div_ceil(4);
         let Some(resident) = &pixels.resident else {
             let images = graph.input("pixels", &[n, words], DType::U32)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chiaro_graph::plan::{Operand, Program, Reg, Step, Store};
+use chiaro_graph::plan::{Kernel, Operand, Program, Reg, Step, Store};
 use chiaro_shaders::kernels::SUMMED_PARTS;
 use chiaro_shaders::{COLUMN_PARTS, ShaderError, Source};
 
@@ -63,7 +63,11 @@ pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, Sha
     for input in &inputs_read {
         source = input.put(source, &shared, &mut functions);
     }
-    let mut source = source.replace_fn("epilogue", &(code + &functions.text() + &scalar));
+    let mut generated = code + &functions.text() + &scalar;
+    if matches!(step.kernel, Kernel::Custom(_)) {
+        generated = apart(&generated);
+    }
+    let mut source = source.replace_fn("epilogue", &generated);
     if let Some(four) = four {
         source = source.replace_fn("epilogue4", &four);
     }
@@ -85,6 +89,30 @@ pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, Sha
 /// As [`with_epilogue`].
 pub(crate) fn with_access(source: Source, binds: &[usize], operands: &[Operand]) -> Result<String, ShaderError> {
     declare_access(&source.build()?, binds, operands)
+}
+
+/// Generated code whose functions and buffers have names that no code from outside has.
+fn apart(code: &str) -> String {
+    let declared = |line: &str| {
+        let name = match line.split_once("var<") {
+            Some((_, rest)) => rest.split_once("> ").map(|(_, name)| name),
+            None => ["fn ", "const ", "alias ", "struct "].iter().find_map(|word| line.strip_prefix(word)),
+        };
+        name.map(|name| name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_string())
+    };
+    let names: Vec<String> = code.lines().filter_map(declared).filter(|name| name != "epilogue").collect();
+    let mut out = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic()) {
+        let end = rest[start..].find(|c: char| !c.is_alphanumeric() && c != '_').map_or(rest.len(), |end| start + end);
+        out.push_str(&rest[..start]);
+        if names.iter().any(|name| *name == rest[start..end]) {
+            out.push_str("chiaro_");
+        }
+        out.push_str(&rest[start..end]);
+        rest = &rest[end..];
+    }
+    out + rest
 }
 
 /// The store that the shader itself does: the first that is row-major and of floats.

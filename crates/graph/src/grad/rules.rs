@@ -80,7 +80,7 @@ pub(super) fn cotangents(g: &mut Graph, v: Var, d: Var, needed: &dyn Fn(Var) -> 
         Op::ScatterAdd(axis) => Ok(vec![Some(g.gather(d, y, *axis)?), None]),
         Op::IndexSelect(axis) => Ok(vec![Some(g.push(Op::IndexAdd(*axis), vec![d, y], sx, node.dtype)), None]),
         Op::IndexAdd(axis) => Ok(vec![Some(g.index_select(d, y, *axis)?), None]),
-        Op::Custom(op) => op.gradient(g, &node.inputs, v, d, needed),
+        Op::Custom(op) => op.checked_gradient(g, &node.inputs, v, d, needed),
         Op::WithGradient(GradientRule::BatchNorm { eps_bits }) => {
             norm::batch_norm_gradient(g, &node.inputs, d, f64::from_bits(*eps_bits))
         }

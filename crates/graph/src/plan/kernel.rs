@@ -286,7 +286,7 @@ impl Step {
     /// Bytes read and written, each operand counted once; of a set of images those that are taken alone.
     pub fn bytes(&self) -> u64 {
         let all: u64 = self.operands.iter().map(Operand::bytes).sum();
-        all - self.unread()
+        all.saturating_sub(self.unread())
     }
 
     /// Bytes of operands that the call leaves alone: images of a set that are not taken.
@@ -294,8 +294,13 @@ impl Step {
         match &self.kernel {
             Kernel::Custom(call) => {
                 let reads = call.op.reads(&call.operands, &call.result);
-                let left = |(t, n): (&TensorType, usize)| t.len().saturating_sub(n) * t.dtype.size();
-                call.operands.iter().zip(reads).map(left).sum::<usize>() as u64
+                // An operand that is given twice is there once.
+                let mut left: Vec<Option<u64>> = vec![None; self.operands.len()];
+                for ((of, read), &operand) in call.operands.iter().zip(reads).zip(&self.inputs) {
+                    let unread = (of.len().saturating_sub(read) * of.dtype.size()) as u64;
+                    left[operand] = Some(left[operand].map_or(unread, |least| least.min(unread)));
+                }
+                left.into_iter().flatten().sum()
             }
             Kernel::Pointwise
             | Kernel::Reduce { .. }

@@ -18,7 +18,8 @@ impl Matrix {
     /// As `Graph::sample_images` takes it.
     pub fn fixed(self) -> [i32; 9] {
         let whole = self.0[2][2];
-        let one = f64::from(PLACE_ONE) / if whole == 0.0 { 1.0 } else { whole };
+        // What a perspective moved behind the viewer stays there: only what is in front is brought to the usual scale.
+        let one = f64::from(PLACE_ONE) / if whole > 1e-3 { whole } else { 1.0 };
         std::array::from_fn(|i| (self.0[i / 3][i % 3] * one).round() as i32)
     }
 

@@ -54,12 +54,14 @@ impl Mix {
 /// A number of the distribution Beta(alpha, alpha): of two numbers of Gamma(alpha, 1), the first's share.
 fn beta(alpha: f64, stream: &Stream) -> f64 {
     let mut kind = 1;
-    let (a, b) = (gamma(alpha, stream, &mut kind), gamma(alpha, stream, &mut kind));
-    if a + b > 0.0 { a / (a + b) } else { 0.5 }
+    // By their logarithms: of a small alpha the numbers themselves are too small.
+    let (a, b) = (log_gamma(alpha, stream, &mut kind), log_gamma(alpha, stream, &mut kind));
+    1.0 / (1.0 + (b - a).exp())
 }
 
-/// Marsaglia and Tsang (2000), of what is below 1 by a power of a uniform number; gives up after the words that an image has.
-fn gamma(alpha: f64, stream: &Stream, kind: &mut u32) -> f64 {
+/// The logarithm of a number of Gamma(alpha, 1) by Marsaglia and Tsang (2000), of an alpha below 1 by a power of a uniform number; gives up
+/// after the words that an image has.
+fn log_gamma(alpha: f64, stream: &Stream, kind: &mut u32) -> f64 {
     let boost = if alpha < 1.0 { 1.0 } else { 0.0 };
     let d = alpha + boost - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
@@ -69,10 +71,10 @@ fn gamma(alpha: f64, stream: &Stream, kind: &mut u32) -> f64 {
         let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
         let cube = (1.0 + c * normal).powi(3);
         if cube > 0.0 && w.ln() < 0.5 * normal * normal + d - d * cube + d * cube.ln() {
-            return d * cube * if boost > 0.0 { x.powf(1.0 / alpha) } else { 1.0 };
+            return (d * cube).ln() + if boost > 0.0 { x.ln() / alpha } else { 0.0 };
         }
     }
-    d
+    d.ln()
 }
 
 #[cfg(test)]
@@ -89,6 +91,15 @@ mod tests {
             let variance = all.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / 4000.0;
             let wanted = 1.0 / (4.0 * (2.0 * alpha + 1.0));
             assert!((mean - 0.5).abs() < 0.02 && (variance / wanted - 1.0).abs() < 0.1, "{alpha}: {mean} {variance}");
+        }
+    }
+
+    #[test]
+    fn a_very_small_alpha_hardly_ever_mixes() {
+        for alpha in [1e-2, 1e-4, 1e-9] {
+            let of = |step: u64| beta(alpha, &Stream::new(&StepKey { seed: 5, step, ..StepKey::default() }, 7));
+            let between = (0..1000).map(of).filter(|b| (0.05..0.95).contains(b)).count();
+            assert!(between < 50, "{alpha}: {between} of 1000 are mixed");
         }
     }
 

@@ -84,6 +84,12 @@ const CHANGES: &[Change] = &[
     change("cutmix", "CutMix: alpha of the distribution of areas", [1.0, 100.0], |a, alpha, _| a.cutmix = alpha),
 ];
 
+/// Changes that are there or not.
+const SWITCHES: [&str; 3] = ["reflect", "altflip", "trivial"];
+
+/// Changes that take each other's place: one that is named takes that of a level.
+const INSTEAD: [[&str; 2]; 2] = [["flip", "altflip"], ["rand", "trivial"]];
+
 /// Several changes under one name.
 const LEVELS: &[(Choice, &[(&str, f64)])] = &[
     (Choice { name: "none", help: "Leave the images as they are" }, &[]),
@@ -142,6 +148,11 @@ impl Augmentation {
         let named = self.level.and_then(|level| LEVELS.iter().find(|(choice, _)| choice.name == level));
         let mut all: BTreeMap<usize, f64> =
             named.map_or_else(BTreeMap::new, |(_, list)| list.iter().filter_map(of).collect());
+        for named in self.own.iter().filter(|(_, by)| **by > 0.0).map(|(at, _)| CHANGES[*at].choice.name) {
+            let pair = INSTEAD.iter().find(|pair| pair.contains(&named));
+            let replaced = pair.and_then(|pair| pair.iter().find(|other| **other != named));
+            replaced.and_then(|other| position(other)).map(|at| all.remove(&at));
+        }
         all.extend(&self.own);
         all
     }
@@ -181,6 +192,9 @@ impl SettingValue for Augmentation {
                 None => usual,
                 Some(number) => number.parse().map_err(|_| format!("{number:?} of {name} is no number"))?,
             };
+            if SWITCHES.contains(&name) && by != 0.0 && by != 1.0 {
+                return Err(format!("{name} is on (1) or off (0), not {by}"));
+            }
             if !(0.0..=most).contains(&by) {
                 return Err(format!("{name} goes from 0 to {most}, not {by}"));
             }
@@ -190,6 +204,10 @@ impl SettingValue for Augmentation {
         }
         if made.level == Some("none") && !made.own.is_empty() {
             return Err("none goes with nothing else".to_string());
+        }
+        let on = |name: &&str| position(name).is_some_and(|at| made.own.get(&at).is_some_and(|by| *by > 0.0));
+        if let Some([one, other]) = INSTEAD.iter().find(|pair| pair.iter().all(on)) {
+            return Err(format!("{one} and {other} stand for one another; name one of them"));
         }
         made.level = made.level.filter(|level| *level != "none");
         Ok(made)
@@ -226,6 +244,8 @@ mod tests {
         assert_eq!(of("heavy,mixup=0").mixup, 0.0);
         assert_eq!(of("heavy,mixup=0").cutmix, 1.0);
         assert_eq!(of("none"), Augment::default());
+        assert_eq!(of("light,altflip").flip, Flip::Alternating);
+        assert_eq!(of("heavy,trivial").policy, Policy::Trivial);
         for text in ["none", "heavy,flip=0", "digits,rotate=20", "crop=0.25,mixup=0.3"] {
             assert_eq!(Augmentation::parse(text).expect("a list").show(), text);
         }
@@ -254,6 +274,9 @@ mod tests {
             ("light,heavy", "two levels"),
             ("flip,flip", "flip twice"),
             ("none,flip", "none goes with nothing else"),
+            ("altflip,flip=0.9", "flip and altflip stand for one another"),
+            ("rand,trivial", "rand and trivial stand for one another"),
+            ("reflect=0.2", "reflect is on (1) or off (0), not 0.2"),
             ("", "\"\" is none of"),
         ] {
             let error = Augmentation::parse(text).expect_err("refused");

@@ -140,7 +140,7 @@ impl<'a> Batch<'a> {
         for i in 0..9 {
             let step: [i32; 2] = [i / 3 - 1, i % 3 - 1];
             let weight = ((2 - step[0].abs()) * (2 - step[1].abs())) as u32;
-            let moved = |axis: usize, at: i32| at.wrapping_add(step[axis] * by);
+            let moved = |axis: usize, at: i32| at.wrapping_add(step[axis].wrapping_mul(by));
             let taps = spot.map(|[row, column]| self.taps([moved(0, row), moved(1, column)]));
             let channels = around.iter_mut().take(values.len()).enumerate();
             channels.for_each(|(c, sum)| *sum += weight * (picture.interpolated(&taps, c) >> 4));

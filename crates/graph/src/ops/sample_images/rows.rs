@@ -16,7 +16,7 @@ pub(super) struct Shift {
 impl Shift {
     pub fn of(place: &[i32]) -> Option<Shift> {
         let &[ONE, 0, rows, 0, across, columns, 0, 0, ONE] = place else { return None };
-        let whole = rows % ONE == 0 && columns % ONE == 0 && across.abs() == ONE;
+        let whole = rows % ONE == 0 && columns % ONE == 0 && [ONE, -ONE].contains(&across);
         let [rows, columns] = [rows, columns].map(|by| i64::from(by / ONE));
         whole.then_some(Shift { rows, columns, mirrored: across < 0 })
     }
