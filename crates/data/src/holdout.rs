@@ -75,7 +75,12 @@ impl Holdout {
 
     /// Divides images with these names, within their classes, and labels.
     pub(crate) fn divide(&self, names: &[String], labels: &[u32]) -> Result<Divided, DataError> {
+        self.check_names(names)?;
         let groups = self.groups(names, labels);
+        if let Some(Fold { of, .. }) = self.fold.filter(|fold| fold.of > groups.len()) {
+            let what = if self.group_by.is_some() { "groups" } else { "training images" };
+            return Err(DataError::invalid(format!("there are only {} {what} for {of} folds", groups.len())));
+        }
         let drawn = match self.fold {
             Some(fold) => in_fold(&groups, labels, fold),
             None => share(&groups, labels, self.share.unwrap_or(USUAL_SHARE)),
@@ -91,6 +96,17 @@ impl Holdout {
         drawn.iter().flat_map(|&group| &groups[group].images).for_each(|&image| is_held_out[image] = true);
         let (held_out, kept) = (0..names.len()).partition(|&image| is_held_out[image]);
         Ok(Divided { kept, held_out })
+    }
+
+    /// Refuses a part to group by that some files lack: each of them would be a group by itself, which nobody can have meant.
+    fn check_names(&self, names: &[String]) -> Result<(), DataError> {
+        let Some(by) = &self.group_by else { return Ok(()) };
+        let mut lacking = names.iter().filter(|name| by.of(within_class(name)).is_none());
+        let Some(first) = lacking.next() else { return Ok(()) };
+        let (count, of) = (1 + lacking.count(), names.len());
+        Err(DataError::invalid(format!(
+            "--group-by '{by}': {count} of {of} training images have no such part in their names, the first of them {first}"
+        )))
     }
 
     /// The groups in the order in which they are drawn: large ones first, while there is room for them, else by seed and name.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::layouts::{DiskLayout, LAYOUTS, Piece, Share};
-use crate::listing::{has_image_name, sorted_entries};
+use crate::listing::{has_image_below, has_image_name, leads_nowhere, sorted_entries};
 use crate::table::Table;
 use crate::{DataError, Holdout, Split};
 
@@ -103,9 +103,9 @@ impl Layout {
         let Some(holdout) = holdout else { return Ok(false) };
         holdout.check()?;
         match self.0.has(folder, Split::Val) {
-            true if holdout.is_asked() => Err(DataError::invalid(format!(
-                "{} has validation images of its own, so that none can be held out of the training images; leave out --val-share and \
-                 --folds, or move them in with the training images",
+            true if holdout.is_asked() || holdout.group_by.is_some() => Err(DataError::invalid(format!(
+                "{} has validation images of its own, so that none can be held out of the training images; leave out --val-share, \
+                 --folds and --group-by, or move them in with the training images",
                 folder.display()
             ))),
             true => Ok(false),
@@ -150,6 +150,14 @@ fn hint(folder: &Path) -> String {
     let mut folders = entries.iter().filter(|path| path.is_dir()).take(MOST_LOOKED_INTO);
     if let Some(set) = folders.find(|path| Layout::recognised(path).is_some()) {
         return format!(" but in {}: name that folder", set.display());
+    }
+    if let Some(link) = entries.iter().find(|path| leads_nowhere(path)) {
+        return format!(" but {}, a link to what is not there", link.display());
+    }
+    let mut classes =
+        entries.iter().filter(|path| path.is_dir()).take(MOST_LOOKED_INTO).filter(|path| has_image_below(path));
+    if let (Some(only), None) = (classes.next(), classes.next()) {
+        return format!(" but one class only, in {}, and a classifier needs two at least", only.display());
     }
     if entries.iter().any(|path| has_image_name(path)) {
         return " but images straight in it: each belongs into a folder named as its class".to_string();

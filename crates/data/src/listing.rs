@@ -1,15 +1,16 @@
 //! The image files of a split with their classes, before anything is decoded.
 
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::{DataError, names};
 
 /// How the names of image files end.
 const EXTENSIONS: [&str; 11] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff"];
-/// How deep images are looked for to know a class's folder.
-const DEEPEST: usize = 4;
-/// Files that systems leave in folders of images.
-const SYSTEM_FILES: [&str; 2] = ["Thumbs.db", "desktop.ini"];
+/// The most folders that are looked into to know a class's folder: a link may lead to a whole disk.
+const MOST_LOOKED_INTO: usize = 10_000;
+/// Files and folders that systems leave beside images.
+const SYSTEM_FILES: [&str; 3] = ["Thumbs.db", "desktop.ini", "__MACOSX"];
 
 /// What a split's folder holds.
 #[derive(Debug, Default)]
@@ -34,17 +35,24 @@ impl Listing {
     pub fn new(root: &Path) -> Result<Self, DataError> {
         let mut listing = Self { root: root.to_path_buf(), ..Self::default() };
         let entries = sorted_entries(root)?;
+        if let Some(link) = entries.iter().find(|path| leads_nowhere(path)) {
+            return Err(DataError::invalid(format!(
+                "{} is a link to what is not there: mend or remove it",
+                link.display()
+            )));
+        }
         listing.stray.extend(entries.iter().filter(|path| path.is_file() && has_image_name(path)).cloned());
         for (name, folder) in class_folders(&entries)? {
             if let Some(twice) = listing.classes.iter().position(|class| *class == name) {
                 let paths = [listing.folders[twice].clone(), folder];
                 return Err(DataError::SameClassTwice { name, path: listing.root, paths });
             }
-            let label = listing.classes.len() as u32;
-            let mut above = vec![];
-            listing.walk(&folder, label, &mut above)?;
             listing.classes.push(name);
             listing.folders.push(folder);
+        }
+        let mut visited = Visited::new(root, &listing.folders)?;
+        for (label, folder) in listing.folders.clone().iter().enumerate() {
+            listing.walk(folder, label as u32, &mut visited)?;
         }
         if listing.files.is_empty() {
             return Err(listing.nothing());
@@ -52,25 +60,20 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Adds what lies in a folder of a class; `above` are the real places of the folders it lies in, since a link may lead
-    /// back to one of them.
-    fn walk(&mut self, folder: &Path, label: u32, above: &mut Vec<PathBuf>) -> Result<(), DataError> {
-        let place = folder.canonicalize().map_err(|e| DataError::io(folder, e))?;
-        if above.contains(&place) {
-            self.ignored.push(folder.to_path_buf());
-            return Ok(());
-        }
-        above.push(place);
+    /// Adds what lies in a folder of a class. What a link leads back to is left out.
+    fn walk(&mut self, folder: &Path, label: u32, visited: &mut Visited) -> Result<(), DataError> {
         for path in sorted_entries(folder)? {
             if path.is_dir() {
-                self.walk(&path, label, above)?;
+                match visited.is_new(&path, label)? {
+                    true => self.walk(&path, label, visited)?,
+                    false => self.ignored.push(path),
+                }
             } else if path.is_file() && has_image_name(&path) {
                 self.files.push((path, label));
             } else {
                 self.ignored.push(path);
             }
         }
-        above.pop();
         Ok(())
     }
 
@@ -138,16 +141,74 @@ impl Listing {
     }
 }
 
+/// The real places of the folders that were found, since links may lead to one of them again.
+struct Visited {
+    root: PathBuf,
+    /// Each with its class and the path by which it was found.
+    places: HashMap<PathBuf, (u32, PathBuf)>,
+}
+
+impl Visited {
+    /// Classes come first: no link in one of them may take what is another's.
+    fn new(root: &Path, classes: &[PathBuf]) -> Result<Self, DataError> {
+        let mut visited = Self { root: place(root)?, places: HashMap::new() };
+        for (label, folder) in classes.iter().enumerate() {
+            if !visited.is_new(folder, label as u32)? {
+                let folder = folder.display();
+                return Err(DataError::invalid(format!(
+                    "{folder} is a link to a folder above it, not a class: remove it"
+                )));
+            }
+        }
+        Ok(visited)
+    }
+
+    /// Whether a folder was not found before, and holds none of those it lies in.
+    fn is_new(&mut self, folder: &Path, label: u32) -> Result<bool, DataError> {
+        let place = place(folder)?;
+        if self.root.starts_with(&place) {
+            return Ok(false);
+        }
+        match self.places.get(&place) {
+            Some((class, _)) if *class == label => Ok(false),
+            Some((_, other)) => Err(DataError::invalid(format!(
+                "{} and {} are one folder, by a link, so that its images would be of two classes",
+                other.display(),
+                folder.display()
+            ))),
+            None => {
+                self.places.insert(place, (label, folder.to_path_buf()));
+                Ok(true)
+            }
+        }
+    }
+}
+
+fn place(folder: &Path) -> Result<PathBuf, DataError> {
+    folder.canonicalize().map_err(|e| DataError::io(folder, e))
+}
+
+/// Whether it is a link to nothing.
+pub(crate) fn leads_nowhere(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
+}
+
 /// Whether there is an image in a folder, at any depth.
 pub(crate) fn has_image_below(folder: &Path) -> bool {
-    // Deeper than any folder is laid out, and not for ever where a link leads back.
-    fn found(folder: &Path, depth: usize) -> bool {
-        let entries = sorted_entries(folder).unwrap_or_default();
-        let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|path| path.is_dir());
-        files.iter().any(|path| has_image_name(path))
-            || (depth > 0 && folders.iter().any(|path| found(path, depth - 1)))
+    let (mut seen, mut left) = (HashSet::new(), VecDeque::from([folder.to_path_buf()]));
+    while let Some(folder) = left.pop_front().filter(|_| seen.len() < MOST_LOOKED_INTO) {
+        if !place(&folder).is_ok_and(|place| seen.insert(place)) {
+            continue;
+        }
+        for path in sorted_entries(&folder).unwrap_or_default() {
+            if path.is_dir() {
+                left.push_back(path);
+            } else if has_image_name(&path) {
+                return true;
+            }
+        }
     }
-    found(folder, DEEPEST)
+    false
 }
 
 /// Folders with the names of their classes, by these names.

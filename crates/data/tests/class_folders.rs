@@ -44,6 +44,50 @@ fn a_link_that_leads_back_is_not_followed_for_ever() {
     assert_eq!(notes.ignored, [folder.path().join("train/blue/again")]);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_make_no_image_one_of_two_classes() {
+    use std::os::unix::fs::symlink;
+    for (target, link, expected) in [
+        (".", "self", "self is a link to a folder above it, not a class: remove it"),
+        ("../..", "a/up", ""),
+        ("../a", "b/sub", "a and b/sub are one folder, by a link, so that its images would be of two classes"),
+        ("../b", "a/sub", "b and a/sub are one folder, by a link, so that its images would be of two classes"),
+        ("a", "c", "a and c are one folder, by a link, so that its images would be of two classes"),
+        ("/nowhere/at/all", "c", "c is a link to what is not there: mend or remove it"),
+    ] {
+        let folder = Folder::new();
+        for i in 0..4 {
+            folder.write(&format!("a/{i}.png"), &png());
+            folder.write(&format!("b/{i}.png"), &png());
+        }
+        symlink(target, folder.path().join(link)).unwrap();
+        match open(folder.path(), &OpenOptions::default()) {
+            Ok(sets) => {
+                assert_eq!((expected, sets.notes.ignored.len(), sets.train.len() + sets.eval.len()), ("", 1, 8))
+            }
+            Err(_) => assert_eq!(refusal(&folder).replace(&folder.path().display().to_string(), ""), expected),
+        }
+    }
+}
+
+#[test]
+fn classes_are_known_by_images_at_any_depth_and_not_by_what_systems_leave() {
+    let folder = Folder::new();
+    for class in ["a", "b"] {
+        for i in 0..4 {
+            folder.write(&format!("{class}/1/2/3/4/5/6/7/{i}.png"), &png());
+        }
+    }
+    folder.write("__MACOSX/a/._0.png", b"");
+    folder.write("__MACOSX/1.png", b"");
+    let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+    assert_eq!((sets.train.classes(), sets.train.len() + sets.eval.len()), (&["a".into(), "b".into()][..], 8));
+    fs::remove_dir_all(folder.path().join("b")).unwrap();
+    let found = refusal(&folder);
+    assert!(found.contains("no known data set here but one class only, in a, and a classifier needs two"), "{found}");
+}
+
 #[test]
 fn images_beside_the_class_folders_are_told_of() {
     let folder = image_folder();

@@ -166,6 +166,10 @@ fn test_images_are_never_looked_at_where_others_can_be_held_out() {
     // What has validation images needs no others.
     let error = open(image_folder().path(), &asked).err().unwrap().to_string();
     assert!(error.contains("has validation images of its own"), "{error}");
+    let group_by = Some("_".parse().unwrap());
+    let grouped = OpenOptions { holdout: Some(Holdout { group_by, ..Holdout::default() }), ..OpenOptions::default() };
+    let error = open(image_folder().path(), &grouped).err().unwrap().to_string();
+    assert!(error.contains("has validation images of its own") && error.contains("--group-by"), "{error}");
 }
 
 #[test]

@@ -79,8 +79,7 @@ fn what_belongs_together_is_never_parted() {
 #[test]
 fn what_cannot_be_divided_is_told() {
     let (names, labels) = images(&[4, 4]);
-    let one = Holdout { group_by: Some(".".parse().expect("a part")), ..Holdout::default() };
-    assert_eq!(one.divide(&names, &labels).map(|d| d.held_out.len()).ok(), Some(1 + 1));
+    assert_eq!(Holdout::default().divide(&names, &labels).map(|d| d.held_out.len()).ok(), Some(1 + 1));
     let single = vec!["a/x_1.jpg".to_string(), "b/x_2.jpg".to_string()];
     let error = Holdout { group_by: Some("_".parse().expect("a part")), ..Holdout::default() }.divide(&single, &[0, 1]);
     let error = error.err().expect("refused").to_string();
@@ -95,4 +94,35 @@ fn what_cannot_be_divided_is_told() {
     ] {
         assert!(wrong.check().is_err(), "{wrong:?}");
     }
+}
+
+#[test]
+fn more_folds_than_there_are_images_or_groups_are_refused() {
+    let names: Vec<String> = (0..8).map(|i| format!("c{}/p{}_{i}.jpg", i % 2, i / 2)).collect();
+    let labels: Vec<u32> = (0..8).map(|i| i % 2).collect();
+    let told = |of, by: Option<&str>| {
+        let group_by = by.map(|by| by.parse().expect("a part"));
+        let holdout = Holdout { fold: Some(Fold { number: 1, of }), group_by, ..Holdout::default() };
+        holdout.divide(&names, &labels).err().map(|error| error.to_string())
+    };
+    assert_eq!(
+        told(usize::MAX, None).as_deref(),
+        Some(&*format!("there are only 8 training images for {} folds", usize::MAX))
+    );
+    assert_eq!(told(5, Some("_")).as_deref(), Some("there are only 4 groups for 5 folds"));
+    assert_eq!((told(8, None), told(4, Some("_"))), (None, None));
+}
+
+#[test]
+fn a_part_to_group_by_that_files_lack_is_refused() {
+    let (mut names, labels) = images(&[4, 4]);
+    let told = |names: &[String], by: &str| {
+        let holdout = Holdout { group_by: Some(by.parse().expect("a part")), ..Holdout::default() };
+        holdout.divide(names, &labels).err().map(|error| error.to_string())
+    };
+    let none = "--group-by '_:99': 8 of 8 training images have no such part in their names, the first of them c0/0.jpg";
+    assert_eq!(told(&names, "_:99").as_deref(), Some(none));
+    names[..7].iter_mut().for_each(|name| *name = name.replace(".jpg", "_x.jpg"));
+    let one = "--group-by '_': 1 of 8 training images have no such part in their names, the first of them c1/3.jpg";
+    assert_eq!(told(&names, "_").as_deref(), Some(one));
 }
