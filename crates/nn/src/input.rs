@@ -8,7 +8,6 @@ use chiaro_graph::shape::count;
 use chiaro_graph::{ArenaRole, CHANGES, DType, Data, Graph, Initial, SampleBy, Sampling, Tensor, Var};
 
 /// How images reach a step.
-#[allow(clippy::large_enum_variant, reason = "there is one a graph")]
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "there is one of it a step")]
 pub enum ImageInput {
