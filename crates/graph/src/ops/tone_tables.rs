@@ -5,6 +5,7 @@ use crate::custom::{CustomOp, Elements, ElementsMut, TensorType};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
+use crate::ops::sample_images::chosen_reads;
 
 /// What [`Graph::tone_tables`] makes of an image's bytes, as its number and with what parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,9 +132,7 @@ impl CustomOp for ToneTables {
     }
 
     fn reads(&self, operands: &[TensorType], result: &TensorType) -> Vec<usize> {
-        let mut reads: Vec<usize> = operands.iter().map(TensorType::len).collect();
-        reads[0] = self.words() * operands[0].shape[0].min(result.shape[0]);
-        reads
+        chosen_reads(operands, result)
     }
 
     fn reference(&self, operands: &[(&TensorType, &[f64])], result: &TensorType) -> Vec<f64> {

@@ -291,37 +291,14 @@ impl Step {
 
     /// Bytes of operands that the call leaves alone: images of a set that are not taken.
     fn unread(&self) -> u64 {
-        match &self.kernel {
-            Kernel::Custom(call) => {
-                let reads = call.op.reads(&call.operands, &call.result);
-                // An operand that is given twice is there once.
-                let mut left: Vec<Option<u64>> = vec![None; self.operands.len()];
-                for ((of, read), &operand) in call.operands.iter().zip(reads).zip(&self.inputs) {
-                    let unread = (of.len().saturating_sub(read) * of.dtype.size()) as u64;
-                    left[operand] = Some(left[operand].map_or(unread, |least| least.min(unread)));
-                }
-                left.into_iter().flatten().sum()
-            }
-            Kernel::Pointwise
-            | Kernel::Reduce { .. }
-            | Kernel::MatMul(_)
-            | Kernel::Conv2d(_)
-            | Kernel::Conv2dInputGrad(_)
-            | Kernel::Conv2dWeightGrad(_)
-            | Kernel::MaxPool2d(_)
-            | Kernel::MaxPool2dIndex(_)
-            | Kernel::MaxPool2dGrad(_)
-            | Kernel::AvgPool2d(..)
-            | Kernel::AvgPool2dGrad(..)
-            | Kernel::Softmax { .. }
-            | Kernel::CrossEntropy { .. }
-            | Kernel::CrossEntropyGrad { .. }
-            | Kernel::ArgReduce(..)
-            | Kernel::Moments { .. }
-            | Kernel::Gather(_)
-            | Kernel::ScatterAdd(_)
-            | Kernel::IndexSelect(_)
-            | Kernel::IndexAdd(_) => 0,
+        let Kernel::Custom(call) = &self.kernel else { return 0 };
+        let reads = call.op.reads(&call.operands, &call.result);
+        // An operand that is given twice is there once.
+        let mut left: Vec<Option<u64>> = vec![None; self.operands.len()];
+        for ((of, read), &operand) in call.operands.iter().zip(reads).zip(&self.inputs) {
+            let unread = (of.len().saturating_sub(read) * of.dtype.size()) as u64;
+            left[operand] = Some(left[operand].map_or(unread, |least| least.min(unread)));
         }
+        left.into_iter().flatten().sum()
     }
 }

@@ -144,6 +144,14 @@ pub struct SampleBy {
     pub tones: Option<Var>,
 }
 
+/// Elements that a call reads of operands of which the first is a set of images: of it as many rows as are chosen.
+pub(super) fn chosen_reads(operands: &[TensorType], result: &TensorType) -> Vec<usize> {
+    let mut reads: Vec<usize> = operands.iter().map(TensorType::len).collect();
+    let [stored, words] = [0, 1].map(|axis| operands[0].shape[axis]);
+    reads[0] = words * stored.min(result.shape[0]);
+    reads
+}
+
 #[derive(Clone, Copy, Debug)]
 struct SampleImages {
     sampling: Sampling,
@@ -222,9 +230,7 @@ impl CustomOp for SampleImages {
     }
 
     fn reads(&self, operands: &[TensorType], result: &TensorType) -> Vec<usize> {
-        let mut reads: Vec<usize> = operands.iter().map(TensorType::len).collect();
-        reads[0] = self.words() * operands[0].shape[0].min(result.shape[0]);
-        reads
+        chosen_reads(operands, result)
     }
 
     fn reference(&self, operands: &[(&TensorType, &[f64])], result: &TensorType) -> Vec<f64> {
