@@ -174,3 +174,17 @@ impl CustomOp for ToneTables {
         text + include_str!("tone_tables.wgsl")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_spread_with_half_a_step_added_as_pillow_does() {
+        // 256 pixels of each of four values: a step of (1024 - 256) / 255 = 3.
+        let channel = Channel::of((0..4u8).flat_map(|v| [v; 256]));
+        let toned = [0, 1, 2, 3].map(|value| channel.toned(Tone::Equalize.numbers(), value));
+        assert_eq!(toned, [0, (1 + 256) / 3, (1 + 512) / 3, 255]);
+        assert_ne!(toned[2], 512 / 3);
+    }
+}
