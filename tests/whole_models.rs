@@ -24,3 +24,15 @@ fn models_on_the_gpu_compute_as_in_pytorch() {
         assert!(errors.gradients < 3e-4 || name == "shufflenet-v2", "{name}: {errors:?}");
     }
 }
+
+#[test]
+fn features_and_maps_of_grad_cam_on_the_gpu_are_those_of_pytorch() {
+    let golden = golden("inner.safetensors");
+    for name in ["resnet18", "squeezenet", "vit-tiny"] {
+        let Some(mut gpu) = support::gpu() else { return };
+        let case = golden.cases().iter().find(|case| case.name == name).expect("a case");
+        let [features, map] = Run::new(&golden, case).inner(&mut gpu);
+        println!("{name:20} {features:.1e} {map:.1e}");
+        assert!(features < 1e-5 && map < 3e-5, "{name}: {features:e} {map:e}");
+    }
+}

@@ -7,7 +7,9 @@ mod data;
 mod device;
 mod devices;
 mod dump;
+mod embed;
 mod eval;
+mod explain;
 mod find_data;
 mod fuzz;
 #[cfg(unix)]
@@ -17,9 +19,11 @@ mod models;
 mod notes;
 mod output;
 mod overrides;
+mod paths;
 mod predict;
 mod profile;
 mod progress_line;
+mod rows;
 mod settings;
 mod summary;
 mod train;
@@ -48,6 +52,8 @@ enum Command {
     Train(Box<train::Args>),
     Eval(eval::Args),
     Predict(predict::Args),
+    Embed(embed::Args),
+    Explain(explain::Args),
     Data(data::Args),
     Devices(devices::Args),
     Verify(verify::Args),
@@ -75,6 +81,8 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, started),
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Embed(args) => embed::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -206,7 +206,8 @@ impl Job {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> DataError {
+/// What a panic of a background thread is told as.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> DataError {
     let text = panic.downcast_ref::<&str>().copied();
     let owned = || panic.downcast_ref::<String>().map(String::as_str);
     DataError::WorkerPanicked { cause: text.or_else(owned).unwrap_or("no message").to_string() }

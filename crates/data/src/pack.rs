@@ -15,7 +15,7 @@ pub fn packed_len(shape: [usize; 3]) -> usize {
 }
 
 /// Packs the pixels of one image, the first in the lowest byte of the first word, zeros behind the last.
-pub(crate) fn pack(pixels: &[u8], words: &mut [u32]) {
+pub fn pack(pixels: &[u8], words: &mut [u32]) {
     let (whole, rest) = pixels.as_chunks::<PER_WORD>();
     words.iter_mut().zip(whole).for_each(|(word, four)| *word = u32::from_le_bytes(*four));
     if let Some(last) = words.get_mut(whole.len()) {

@@ -4,6 +4,7 @@ use crate::arena::{BUFFERS, PARAMS};
 use crate::declare::{Declare, Declared, LayerInfo, StateKind};
 use crate::dropping::Dropping;
 use crate::init::Init;
+use crate::inner::Recorded;
 use crate::precision::{HalfWeight, HalfWeights};
 use crate::running::{Running, RunningUpdate};
 use chiaro_graph::{ArenaRole, DType, Graph, GraphError, Initial, Result, StateId, Var};
@@ -94,6 +95,8 @@ pub struct Context<'g> {
     placed: Declarations,
     /// Paths of the declared layers, with the extents of their results.
     layers: Vec<LayerInfo>,
+    /// What they took and gave.
+    recorded: Vec<Recorded>,
     /// Within a module whose states are declared.
     inside: bool,
     running: Running,
@@ -103,8 +106,9 @@ pub struct Context<'g> {
 impl<'g> Context<'g> {
     /// Starts recording. `key` is the random key `u32 [3]` that dropout needs in training.
     pub fn new(graph: &'g mut Graph, mode: Mode, key: Option<Var>) -> Context<'g> {
-        let (placed, layers, running) = (Declarations::default(), vec![], Running::default());
-        Context { graph, mode, key, half: None, placed, layers, inside: false, running, dropping: Dropping::default() }
+        let (placed, layers, recorded, running) = (Declarations::default(), vec![], vec![], Running::default());
+        let (half, inside, dropping) = (None, false, Dropping::default());
+        Context { graph, mode, key, half, placed, layers, recorded, inside, running, dropping }
     }
 
     /// Sets rates that dropout layers and residual branches take instead of their own.
@@ -172,6 +176,9 @@ impl<'g> Context<'g> {
         let parts = name.split('.');
         parts.clone().for_each(|part| self.graph.push_scope(part));
         let result = module.forward(self, x).and_then(|y| self.checked(module.kind(), y));
+        if let Ok(output) = result {
+            self.recorded.push(Recorded { path: self.graph.scope(), kind: module.kind(), input: x, output });
+        }
         parts.for_each(|_| self.graph.pop_scope());
         result
     }
@@ -257,6 +264,12 @@ impl<'g> Context<'g> {
     pub fn finish(self) -> Result<Declarations> {
         self.running.assign(self.graph, None)?;
         Ok(self.placed)
+    }
+
+    /// The same with what each layer took and gave.
+    pub(crate) fn finish_telling(mut self) -> Result<(Declarations, Vec<Recorded>)> {
+        let recorded = std::mem::take(&mut self.recorded);
+        Ok((self.finish()?, recorded))
     }
 
     /// Ends recording, but leaves the running statistics to be updated.

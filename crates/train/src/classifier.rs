@@ -1,30 +1,41 @@
-//! What a trained model says of image files.
+//! What a trained model says of pictures.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use chiaro_data::{Normalize, Resize, decode_file};
-use chiaro_graph::{Backend, PlanId, Tensor};
-use chiaro_nn::{EvalStep, ImageInput, Model, Views};
+use chiaro_data::pictures::Picture;
+use chiaro_graph::{Backend, Tensor};
+use chiaro_nn::{EvalStep, Model, Views};
 
-use crate::data::resize_of;
 use crate::error::{Result, TrainError};
-use crate::lease::Lease;
+use crate::network::{Answers, Network, Pixels};
 use crate::saved::Saved;
 use crate::task::{Guess, Task};
 
-/// A trained model on a device, ready for one image after the other.
+/// A trained model on a device, ready for pictures.
 pub struct Classifier {
-    backend: Lease,
+    network: Network,
     step: EvalStep,
-    plan: PlanId,
-    shape: [usize; 3],
-    resize: Resize,
-    normalize: Normalize,
     classes: Vec<String>,
     task: Arc<dyn Task>,
-    /// Stands in the place of a target.
+    /// Stands in the place of the targets.
     nothing: Tensor,
+}
+
+/// How a classifier is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassifierOptions {
+    /// The views of each picture whose outputs are averaged.
+    pub views: Views,
+    /// Pictures that it looks at in one step: one alone takes the time of all.
+    pub batch: usize,
+}
+
+impl Default for ClassifierOptions {
+    /// One picture at a time, as it is.
+    fn default() -> Self {
+        ClassifierOptions { views: Views::One, batch: 1 }
+    }
 }
 
 impl Classifier {
@@ -36,15 +47,15 @@ impl Classifier {
     /// # Errors
     /// If the weights do not fit the model, it was trained for a task that is not known here, or the device fails.
     pub fn new(backend: impl Backend + 'static, saved: &Saved) -> Result<Classifier> {
-        Classifier::of_model(backend, saved, &saved.model()?, saved.task()?)
+        Classifier::with(backend, saved, ClassifierOptions::default())
     }
 
-    /// The same by the averaged outputs of several views of each image.
+    /// The same for many pictures at a time, or several views of each.
     ///
     /// # Errors
     /// Those of [`Classifier::new`].
-    pub fn with_views(backend: impl Backend + 'static, saved: &Saved, views: Views) -> Result<Classifier> {
-        Classifier::made(backend, saved, &saved.model()?, saved.task()?, views)
+    pub fn with(backend: impl Backend + 'static, saved: &Saved, options: ClassifierOptions) -> Result<Classifier> {
+        Classifier::made(backend, saved, &saved.model()?, saved.task()?, options)
     }
 
     /// The same for a model or a task of one's own.
@@ -57,7 +68,7 @@ impl Classifier {
         model: &Model,
         task: Arc<dyn Task>,
     ) -> Result<Classifier> {
-        Classifier::made(backend, saved, model, task, Views::One)
+        Classifier::made(backend, saved, model, task, ClassifierOptions::default())
     }
 
     fn made(
@@ -65,31 +76,16 @@ impl Classifier {
         saved: &Saved,
         model: &Model,
         task: Arc<dyn Task>,
-        views: Views,
+        ClassifierOptions { views, batch }: ClassifierOptions,
     ) -> Result<Classifier> {
-        let step = EvalStep::with_views(model, 1, &ImageInput::Normalized, &*task, views)?;
+        let step = EvalStep::with_views(model, batch, &Network::input(saved)?, &*task, views)?;
         let spec = task.target(model.classes);
-        let width = spec.shape.iter().product();
-        let filler = vec![spec.filler; width];
-        let nothing = Tensor::from_f64([&[1], &spec.shape[..]].concat(), spec.dtype, &filler);
+        let shape = [&[batch], &spec.shape[..]].concat();
+        let filler = vec![spec.filler; shape.iter().product()];
+        let nothing = Tensor::from_f64(shape, spec.dtype, &filler);
         let nothing = nothing.ok_or_else(|| TrainError::setting(format!("a target of shape {:?}", spec.shape)))?;
-        let mut backend = Lease::new(backend);
-        let plan = backend.compile(&step.graph)?;
-        backend.hold(plan, &step.graph);
-        saved.load_into(&mut *backend, &step.graph)?;
-        let info = saved.info();
-        let normalize = Normalize::new(info.mean.clone(), info.std.clone())?;
-        Ok(Classifier {
-            backend,
-            step,
-            plan,
-            shape: info.image,
-            resize: resize_of(info)?,
-            normalize,
-            classes: info.classes.clone(),
-            task,
-            nothing,
-        })
+        let network = Network::new(backend, saved, &step.graph, batch)?;
+        Ok(Classifier { network, step, classes: saved.info().classes.clone(), task, nothing })
     }
 
     /// What the model says of an image file of any size, resized as those it was trained on: of a classification its classes, the most probable first.
@@ -97,8 +93,7 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be decoded or the device fails.
     pub fn classify(&mut self, file: &Path) -> Result<Vec<Guess>> {
-        let mut pixels = vec![0; self.shape.iter().product()];
-        decode_file(file, self.shape, self.resize, &mut pixels)?;
+        let pixels = self.network.prepared(&Picture::file(file.to_path_buf()))?;
         self.classify_pixels(&pixels)
     }
 
@@ -107,25 +102,36 @@ impl Classifier {
     /// # Errors
     /// If they are more or fewer, or the device fails.
     pub fn classify_pixels(&mut self, pixels: &[u8]) -> Result<Vec<Guess>> {
-        let wanted: usize = self.shape.iter().product();
-        if pixels.len() != wanted {
-            let (found, shape) = (pixels.len(), self.shape);
-            return Err(TrainError::setting(format!("{found} bytes are no image of {shape:?}, which has {wanted}")));
-        }
-        let mut values = vec![0.0; pixels.len()];
-        self.normalize.apply(pixels, &mut values);
-        let [h, w, c] = self.shape;
-        let image = Tensor::f32([1, h, w, c], values);
-        let inputs = image
-            .map(|image| [image, self.nothing.clone()])
-            .ok_or_else(|| TrainError::setting(format!("an image of shape {:?}", self.shape)))?;
-        self.backend.run(self.plan, &inputs)?;
-        let logits = self.backend.read(self.plan, 0)?;
-        Ok(self.task.predict(&logits.to_f64(), &self.classes))
+        let mut asked = asking(&self.task, &self.classes, &self.nothing);
+        let answers = asked(&mut self.network, &[pixels.to_vec()])?;
+        answers.into_iter().next().ok_or_else(|| TrainError::setting("no answer"))
+    }
+
+    /// What the model says of many pictures, batch by batch, while the next are decoded.
+    ///
+    /// # Errors
+    /// If the system refuses threads to decode in.
+    pub fn over(&mut self, pictures: &[Picture]) -> Result<Answers<'_, Vec<Guess>>> {
+        let asked = asking(&self.task, &self.classes, &self.nothing);
+        Answers::new(&mut self.network, pictures, asked)
     }
 
     /// The step's graph and declarations.
     pub fn step(&self) -> &EvalStep {
         &self.step
+    }
+}
+
+/// Asks about a batch of pictures.
+fn asking<'c>(
+    task: &'c Arc<dyn Task>,
+    classes: &'c [String],
+    nothing: &'c Tensor,
+) -> impl FnMut(&mut Network, &[Pixels]) -> Result<Vec<Vec<Guess>>> + 'c {
+    move |network, pictures| {
+        let [outputs] = network.run(pictures, std::slice::from_ref(nothing))?;
+        let width = outputs.shape().last().copied().unwrap_or(1);
+        let rows = outputs.to_f64();
+        Ok(rows.chunks_exact(width).take(pictures.len()).map(|row| task.predict(row, classes)).collect())
     }
 }

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chiaro_data::Resize;
 use chiaro_graph::{Backend, Graph};
 use chiaro_io::{ModelInfo, Weights, load_weights};
 use chiaro_nn::{Model, models};
 
+use crate::data::resize_of;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
 use crate::run_config::RunConfig;
@@ -54,6 +56,14 @@ impl Saved {
     pub fn note(&self) -> Option<String> {
         let unseen = "holds no checksum, as this program writes it; damage would not be seen";
         (!self.weights.checked).then(|| format!("{} {unseen}", self.path.display()))
+    }
+
+    /// How pictures are brought to the model's shape.
+    ///
+    /// # Errors
+    /// If the weights name a way that is not known.
+    pub fn resize(&self) -> Result<Resize> {
+        resize_of(self.info())
     }
 
     /// The model, without its weights.

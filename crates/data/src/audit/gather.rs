@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::picture::{Place, Source};
+use super::picture::Place;
 use crate::layout::Layout;
 use crate::layouts::{Piece, Share};
+use crate::source::Source;
 use crate::{DataError, OpenOptions, Split};
 
 /// An image: its place, where it comes from, and the numbers of its classes.

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::layout::Layout;
+use crate::source::Source;
 use crate::{DataError, Progress, Split, threads};
 
 use gather::Gathered;
+use picture::Facts;
 pub use picture::Place;
-use picture::{Facts, Source};
 
 /// The shape in which the channels are measured, as training's is where nothing else is asked for.
 const MEASURED: [usize; 3] = [64, 64, 3];

@@ -2,22 +2,16 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use image::metadata::Orientation;
 
 use super::MEASURED;
-use crate::decode::{Decoded, decode};
-use crate::memory::{take_for_decoding, zeroed};
-use crate::{DataError, Dataset, Resize, Split, regular};
+use crate::memory::zeroed;
+use crate::source::Source;
+use crate::{DataError, Resize, Split};
 
 /// The longest side at which sharpness is measured: a large photo is never sharp to the pixel.
 const SHARP_SIDE: usize = 256;
 /// Images with a shorter side than this are not compared by their looks, which at that size is chance.
 const SMALLEST_COMPARED: usize = 48;
-/// The largest file that is compared.
-const MOST_BYTES: u64 = 512 << 20;
 
 /// Where an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,46 +38,6 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
-    }
-}
-
-/// Where an image comes from.
-#[derive(Clone)]
-pub(super) enum Source {
-    File(PathBuf),
-    Memory(Arc<dyn Dataset>, usize),
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::File(path) => write!(f, "{}", path.display()),
-            Source::Memory(_, index) => write!(f, "image {index}"),
-        }
-    }
-}
-
-impl Source {
-    pub fn decoded(&self) -> Result<Decoded<'static>, DataError> {
-        match self {
-            Source::File(path) => decode(path),
-            Source::Memory(set, index) => {
-                let shape = set.image_shape();
-                let mut pixels = zeroed("an image", &shape)?;
-                set.write_image(*index, &mut pixels)?;
-                let taken = take_for_decoding(pixels.len() as u64);
-                let (size, orientation) = ([shape[0], shape[1]], Orientation::NoTransforms);
-                Ok(Decoded { pixels, size, channels: shape[2], orientation, _taken: taken })
-            }
-        }
-    }
-
-    /// The bytes by which it is the same as another.
-    pub fn bytes(&self) -> Result<Vec<u8>, DataError> {
-        match self {
-            Source::File(path) => regular::read(path, MOST_BYTES),
-            Source::Memory(..) => Ok(self.decoded()?.pixels),
-        }
     }
 }
 

@@ -6,7 +6,8 @@ use chiaro_check::golden::{Golden, GoldenCase};
 use chiaro_graph::{Backend, Graph, Tensor};
 use chiaro_nn::models::{alexnet_of, by_name, wide_resnet};
 use chiaro_nn::{
-    BUFFERS, DeclaredState, EvalStep, Model, PARAMS, Sgd, StateKind, TrainOptions, TrainStep, pack_arena, unpack_arena,
+    BUFFERS, DeclaredState, EvalStep, FeatureStep, GradCamStep, ImageInput, Model, PARAMS, Sgd, StateKind,
+    TrainOptions, TrainStep, pack_arena, unpack_arena,
 };
 use std::collections::BTreeMap;
 
@@ -165,6 +166,24 @@ impl<'g> Run<'g> {
         }
         backend.run(plan, &[self.images(), self.labels()]).expect("a step");
         relative_error(&backend.read(plan, 0).expect("logits").to_f64(), &self.want(what))
+    }
+
+    /// Relative errors of the features before the last layer, and of the maps of the classes 0, 3, 6, ...
+    pub fn inner(&self, backend: &mut dyn Backend) -> [f64; 2] {
+        let step = FeatureStep::build(&self.model, self.batch, &ImageInput::Normalized, None).expect("recorded");
+        let plan = backend.compile(&step.graph).expect("the step compiles");
+        self.write_states(backend, &step.graph);
+        backend.run(plan, &[self.images()]).expect("a step");
+        let features = backend.read(plan, 0).expect("features");
+        assert_eq!(features.shape(), [self.batch, step.features]);
+        let step = GradCamStep::build(&self.model, self.batch, &ImageInput::Normalized, None).expect("recorded");
+        let plan = backend.compile(&step.graph).expect("the step compiles");
+        self.write_states(backend, &step.graph);
+        let classes = (0..self.batch).map(|i| (i * 3 % CLASSES) as i32).collect();
+        backend.run(plan, &[self.images(), Tensor::i32([self.batch], classes).expect("one each")]).expect("a step");
+        let map = backend.read(plan, 1).expect("a map");
+        assert_eq!(map.shape(), [self.batch, step.size[0], step.size[1]]);
+        [("features", features), ("map", map)].map(|(what, got)| relative_error(&got.to_f64(), &self.want(what)))
     }
 
     /// Trains so many of the golden steps; what hangs on all of them is compared if these are all.
