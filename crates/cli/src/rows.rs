@@ -1,4 +1,4 @@
-//! What `chiaro predict` writes of each picture: a line of text, a row of CSV, or a line of JSON.
+//! What is said of pictures, written as lines of text, rows of CSV, or lines of JSON.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -47,7 +47,7 @@ pub struct Rows {
 
 enum To {
     Text(Box<dyn Write>),
-    Csv(csv::Writer<Box<dyn Write>>),
+    Csv(Box<csv::Writer<Box<dyn Write>>>),
     Jsonl(Box<dyn Write>),
 }
 
@@ -69,7 +69,7 @@ impl Rows {
                     |name: &str, i: usize| if i == 0 { name.to_string() } else { format!("{name}_{}", i + 1) };
                 let columns = (0..top).flat_map(|i| ["class", "probability"].map(|name| numbered(name, i)));
                 table.write_record(["file".to_string()].into_iter().chain(columns)).map_err(as_io)?;
-                To::Csv(table)
+                To::Csv(Box::new(table))
             }
             Format::Jsonl => To::Jsonl(target),
         };

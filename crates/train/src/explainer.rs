@@ -65,11 +65,12 @@ impl Explainer {
             let chosen: Vec<i32> = best.iter().map(|&best| class.unwrap_or(best) as i32).collect();
             let [_, maps] = network.run(pixels, &[labels(&chosen)?])?;
             let maps = maps.as_f32().unwrap_or(&[]).chunks_exact(size[0] * size[1]);
-            let explained = maps.zip(logits.chunks_exact(outputs)).take(pixels.len()).enumerate().map(|(i, (map, row))| {
-                let row: Vec<f64> = row.iter().map(|&logit| f64::from(logit)).collect();
-                let guesses = task.predict(&row, names);
-                Explanation { class: chosen[i] as usize, guesses, map: scaled(map), size }
-            });
+            let explained =
+                maps.zip(logits.chunks_exact(outputs)).take(pixels.len()).enumerate().map(|(i, (map, row))| {
+                    let row: Vec<f64> = row.iter().map(|&logit| f64::from(logit)).collect();
+                    let guesses = task.predict(&row, names);
+                    Explanation { class: chosen[i] as usize, guesses, map: scaled(map), size }
+                });
             Ok(explained.collect())
         })
     }

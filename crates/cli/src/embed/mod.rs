@@ -86,7 +86,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         (None, None) => match (&args.out, kind) {
             (Some(path), Kind::Safetensors) => table::safetensors(&features, embedder.features(), path)?,
-            (out, Kind::Csv | Kind::Safetensors | Kind::Text) => table::csv(&features, embedder.features(), out.as_deref())?,
+            (out, Kind::Csv | Kind::Safetensors | Kind::Text) => {
+                table::csv(&features, embedder.features(), out.as_deref())?
+            }
         },
     }
     Ok(tally.ended(args.out.as_deref()))
@@ -100,9 +102,10 @@ fn kind(out: Option<&Path>, alike: bool) -> anyhow::Result<Kind> {
         (Some("safetensors"), false) => Ok(Kind::Safetensors),
         (Some("txt") | None, true) => Ok(Kind::Text),
         (None, false) if out.is_none() => Ok(Kind::Csv),
-        (Some("safetensors"), true) => {
-            Err(Usage("--out: which pictures are alike is written as .csv or .txt; .safetensors is for features".into()).into())
-        }
+        (Some("safetensors"), true) => Err(Usage(
+            "--out: which pictures are alike is written as .csv or .txt; .safetensors is for features".into(),
+        )
+        .into()),
         (Some(_) | None, _) => Err(Usage(format!(
             "--out: {} ends neither with .csv nor with {}",
             out.unwrap_or(Path::new("")).display(),

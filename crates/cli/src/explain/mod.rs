@@ -100,7 +100,8 @@ impl Files {
     /// The file for a picture: of its name, with a number behind where others have the same.
     fn of(&mut self, picture: &Picture, folder: &Path) -> PathBuf {
         let stem = picture.path().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-        let stem = stem.unwrap_or_else(|| picture.name().rsplit(['/', '\\']).next().unwrap_or("picture").replace('#', "-"));
+        let stem =
+            stem.unwrap_or_else(|| picture.name().rsplit(['/', '\\']).next().unwrap_or("picture").replace('#', "-"));
         let count = self.0.entry(stem.clone()).or_insert(0);
         *count += 1;
         let end = if *count == 1 { String::new() } else { format!("-{count}") };
