@@ -2,6 +2,7 @@
 
 use crate::arena::vector;
 use crate::context::Declaration;
+use crate::whitening::ExampleImages;
 use chiaro_graph::shape::count;
 use chiaro_graph::{Graph, Tensor, philox4x32};
 
@@ -56,6 +57,9 @@ pub enum Init {
     /// Of a convolution: the first outputs, as many as there are inputs, pass their input's middle pixel on; the others start as
     /// [`Init::torch_weight`] (arXiv:2404.00498, there called the Dirac initialisation).
     Passing,
+    /// Of a convolution with fixed filters: made of the training images, so that they whiten patches (arXiv:2404.00498); where no
+    /// images are at hand, as [`Init::torch_weight`].
+    Whitening,
 }
 
 enum Draw {
@@ -93,7 +97,7 @@ impl Init {
             Init::KaimingNormal { gain, fan } => Draw::Normal(gain / of(fan).sqrt()),
             Init::XavierUniform { gain } => Draw::Uniform(to_bound * gain * (2.0 / (fan_in + fan_out)).sqrt()),
             Init::XavierNormal { gain } => Draw::Normal(gain * (2.0 / (fan_in + fan_out)).sqrt()),
-            Init::Passing => Init::torch_weight().draw(shape),
+            Init::Passing | Init::Whitening => Init::torch_weight().draw(shape),
         }
     }
 
@@ -147,11 +151,21 @@ fn box_muller([a, b, c, d]: [f64; 4]) -> [f64; 4] {
 
 /// The flat initial vector of an arena from its declared states; padding is zero.
 pub fn initial_arena(graph: &Graph, declared: &[Declaration], seed: u64) -> Tensor {
+    initial_arena_from(graph, declared, seed, None)
+}
+
+/// The same, with images for the initial values that are made of some.
+pub(crate) fn initial_arena_from(
+    graph: &Graph,
+    declared: &[Declaration],
+    seed: u64,
+    examples: Option<&ExampleImages>,
+) -> Tensor {
     let len = declared.first().map_or(0, |d| graph.arenas()[graph.states()[d.state.index()].arena.index()].len);
     let mut flat = vec![0.0; len];
     for (index, declaration) in declared.iter().enumerate() {
         let state = &graph.states()[declaration.state.index()];
-        let values = declaration.init.values(&state.shape, seed, index as u32);
+        let values = declaration.init.values_from(&state.shape, seed, index as u32, examples);
         flat[state.offset..state.offset + values.len()].copy_from_slice(&values);
     }
     vector(flat)

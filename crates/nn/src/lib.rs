@@ -32,6 +32,7 @@ mod summary;
 mod torch;
 mod train_step;
 mod views;
+mod whitening;
 
 pub use arena::{BUFFERS, METRICS, PARAMS, arena_id, arenas_saved, pack_arena, unpack_arena};
 pub use augment::{Augment, Flip, Policy, StepKey};
@@ -57,3 +58,4 @@ pub use schedule::{Plateau, Schedule, Threshold};
 pub use summary::{Summary, SummaryRow};
 pub use train_step::{TrainOptions, TrainStep};
 pub use views::Views;
+pub use whitening::ExampleImages;

@@ -8,13 +8,14 @@ use crate::classification::Classification;
 use crate::context::{Context, Declarations, Mode};
 use crate::dropping::Dropping;
 use crate::error::{NnError, Result};
-use crate::init::initial_arena;
+use crate::init::{Init, initial_arena_from};
 use crate::input::ImageInput;
 use crate::metrics;
 use crate::models::Model;
 use crate::objective::Objective;
 use crate::optim::{GradientChange, Optimizers, record_average};
 use crate::precision::{self, Precision};
+use crate::whitening::ExampleImages;
 use chiaro_graph::{ArenaId, ArenaInfo, ArenaRole, DType, Data, Graph, Initial, StateId, Tensor, Var};
 
 /// What a training step does beside the model.
@@ -140,11 +141,22 @@ impl TrainStep {
 
     /// Every arena but the data set's with its values before the first step, to be written to the backend.
     pub fn initial_arenas(&self, seed: u64) -> Vec<(String, Tensor)> {
+        self.initial_arenas_from(seed, None)
+    }
+
+    /// Whether some initial values are made of training images.
+    pub fn wants_examples(&self) -> bool {
+        let Declarations { parameters, buffers, .. } = &self.declarations;
+        parameters.iter().chain(buffers).any(|declared| declared.init == Init::Whitening)
+    }
+
+    /// [`TrainStep::initial_arenas`] with training images for the values that are made of some.
+    pub fn initial_arenas_from(&self, seed: u64, examples: Option<&ExampleImages>) -> Vec<(String, Tensor)> {
         let Declarations { parameters, buffers, .. } = &self.declarations;
         let drawn = |role| match role {
-            ArenaRole::Parameters => initial_arena(&self.graph, parameters, seed),
+            ArenaRole::Parameters => initial_arena_from(&self.graph, parameters, seed, examples),
             ArenaRole::Statistics | ArenaRole::Slot | ArenaRole::Metrics | ArenaRole::Data | ArenaRole::Other => {
-                initial_arena(&self.graph, buffers, seed)
+                initial_arena_from(&self.graph, buffers, seed, examples)
             }
         };
         let value = |arena: &ArenaInfo| match &arena.initial {

@@ -15,6 +15,7 @@ mod embedder;
 mod epoch;
 mod error;
 mod evaluate;
+mod examples;
 mod explainer;
 mod feed;
 mod folder;

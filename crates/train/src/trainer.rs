@@ -11,6 +11,7 @@ use crate::compile::{Compiled, compile};
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::evaluate::{EvalOptions, Evaluator};
+use crate::examples::examples;
 use crate::feed::Feed;
 use crate::folder::RunFolder;
 use crate::lease::Lease;
@@ -114,7 +115,7 @@ impl Trainer {
         let evaluator = Evaluator::new(backend, &task, model, &data.eval, &data.normalize, options)?;
         evaluator.held_by(&mut lease);
         let backend = &mut *lease;
-        for (name, values) in step.initial_arenas(config.seed) {
+        for (name, values) in step.initial_arenas_from(config.seed, examples(&step, data)?.as_ref()) {
             backend.write_arena(&name, &values)?;
         }
         let schedule = recipe::schedule(config, feed.batches());

@@ -42,7 +42,7 @@ impl Module for Whitening {
         let weight = [inputs.saturating_mul(2), self.kernel, self.kernel, channels];
         let spec = ConvSpec::default();
         let geometry = spec.geometry(x, &weight).map_err(|detail| declare.error("whitening", &[x, &weight], detail))?;
-        declare.statistic("weight", &weight, Init::torch_weight())?;
+        declare.statistic("weight", &weight, Init::Whitening)?;
         declare.parameter("bias", &weight[..1], Init::torch_bias(inputs))?;
         declare.product(geometry.forward_product());
         Ok(geometry.y.to_vec())
