@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chiaro::data::Split;
 use chiaro::train::{EpochRecord, Event, Observer, Stop, Task};
@@ -14,6 +14,10 @@ use crate::waiting::Waiting;
 
 /// Columns of a terminal that does not tell.
 const USUAL_WIDTH: usize = 80;
+/// Steps after which is told how long a run will take.
+const FORETELLING: u64 = 4;
+/// Seconds of a run that are told.
+const WORTH_TELLING: f64 = 20.0;
 
 /// Shows a run's events on the standard output.
 pub struct Bars {
@@ -74,6 +78,10 @@ impl Observer for Bars {
             Event::Step(progress) => {
                 self.draw(|width| progress_line::training(progress, &self.task.measures(), width));
                 self.steps += 1;
+                let left = progress.seconds_left.filter(|&left| self.steps == FORETELLING && left >= WORTH_TELLING);
+                if let Some(left) = left {
+                    self.say(&format!("the run takes about {} more", duration(Duration::from_secs_f64(left))));
+                }
                 if self.interrupt_after == Some(self.steps) {
                     self.stop.request();
                 }

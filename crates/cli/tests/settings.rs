@@ -51,7 +51,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         "folds": 4, "fold": 2, "val_share": null, "group_by": null, "gamma": 0.5, "decay_epochs": 0.5, "layer_decay": 0.75,
         "bias_lr": 2.0, "freeze": "conv1", "thaw": 0.5, "accumulate": 2, "ema": 0.5, "patience": 3, "time_limit": 60.0,
         "loss": "focal", "focal_gamma": 1.5, "class_weights": "balanced", "milestones": null, "power": 2.0, "lr_patience": 3,
-        "swa": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null}"#,
+        "swa": null, "lookahead": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null}"#,
     )
     .expect("JSON");
     for options in [own, &others] {

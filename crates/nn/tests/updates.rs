@@ -165,6 +165,28 @@ fn averages_follow_the_weights_by_their_shares() {
 }
 
 #[test]
+fn with_lookahead_the_weights_go_back_to_their_average_every_few_updates() {
+    let average = Average::Lookahead { keep: 0.5, every: 2, over: 6 };
+    let mut run = Run::new(Optimizers::new(Sgd::default()).average(average));
+    let (mut want, mut slow) = (start(), [vec![0.0; 6], vec![0.0; 2]]);
+    for t in 0..8 {
+        run.step(t);
+        for (part, gradient) in gradients(t).iter().enumerate() {
+            want[part].iter_mut().zip(gradient).for_each(|(w, g)| *w -= 0.1 * g);
+        }
+        let keep = average.kept(t as u64);
+        if keep < 1.0 {
+            for (old, new) in slow.iter_mut().flatten().zip(want.iter_mut().flatten()) {
+                *old = keep * *old + (1.0 - keep) * *new;
+                *new = *old;
+            }
+        }
+        close(&run.values(), &want);
+        close(&run.arena(&average_of(PARAMS)), &slow);
+    }
+}
+
+#[test]
 fn with_gathered_gradients_averages_move_at_updates_alone() {
     let average = Average::Exponential { keep: 0.75 };
     let mut run = Run::new(Optimizers::new(Sgd::default()).gather(2).average(average));

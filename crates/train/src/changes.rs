@@ -67,7 +67,7 @@ mod tests {
 
     fn config() -> TrainConfig {
         let set = InMemory::new(vec![0; 4], vec![0], [2, 2, 1], vec!["a".into()]).expect("a data set");
-        TrainConfig::suited_to("photos", &set)
+        TrainConfig::suited_to("photos", &set, None)
     }
 
     #[test]

@@ -119,6 +119,10 @@ fn an_average_is_evaluated_and_saved_while_training_goes_on_with_the_weights() {
         assert_eq!(saved(folder, raw), saved(&fourth, raw), "the weights themselves are as without");
         assert_ne!(saved(folder, last), saved(&fourth, last));
     }
+    let lookahead = TrainConfig { lr: 0.02, batch_size: 8, lookahead: Some(0.8), ..descent(4) };
+    let (_e, drawn_back, _) = in_folder(&lookahead);
+    assert_ne!(saved(&drawn_back, raw), saved(&fourth, raw), "lookahead moves the weights themselves");
+    assert_ne!(saved(&drawn_back, last), saved(&drawn_back, raw), "between two looks back they go on");
     let (one, other, mean) = (saved(&third, last), saved(&fourth, last), saved(&swa, last));
     for (name, mean) in &mean {
         for ((a, b), m) in one[name].iter().zip(&other[name]).zip(mean) {

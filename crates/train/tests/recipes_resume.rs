@@ -46,6 +46,7 @@ fn recipes() -> Vec<(&'static str, TrainConfig)> {
                 ..plain.clone()
             },
         ),
+        ("lookahead with accumulation", TrainConfig { lookahead: Some(0.7), accumulate: 2, ..plain.clone() }),
         (
             "swa with accumulation, lamb, dropout, bce",
             TrainConfig {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chiaro::data::OpenOptions;
-use chiaro::train::{Augmentation, Data, LikeOptions, RunFolder, TrainConfig};
+use chiaro::train::{Data, LikeOptions, RunFolder, TrainConfig};
 
 use crate::find_data;
 use crate::output::note;
@@ -42,8 +42,7 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     let progress = Some(opening.progress());
     let data = Data::open(&folder, &OpenOptions { progress, ..options })?;
     drop(opening);
-    let mut config = TrainConfig::suited_to("", &*data.train);
-    config.augment = Augmentation::usual(data.layout);
+    let mut config = TrainConfig::suited_to("", &*data.train, data.layout);
     given.apply(&mut config)?;
     config.data = absolute(folder);
     config.check()?;

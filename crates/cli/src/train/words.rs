@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chiaro::nn::Summary;
-use chiaro::train::settings::TaskName;
+use chiaro::train::settings::{SettingValue, TaskName};
 use chiaro::train::{Data, DataPlace, Ending, Measure, PrecisionName, RunFolder, TrainError, Trainer, short};
 use chiaro::{Device, data::Split};
 
@@ -28,6 +28,14 @@ pub fn before(
     }
     line(&notes::classes(&**trainer.task(), &*data.train))?;
     line(&steps_line(trainer))?;
+    line(&format!(
+        "recipe: {} epochs, {} at a rate of up to {}, schedule {}; random changes of images: {}",
+        config.epochs,
+        config.optimizer.show(),
+        short(config.lr),
+        config.schedule.show(),
+        config.augment.show()
+    ))?;
     line(&format!("device: {} ({})", device.name(), device.why()))?;
     if config.precision == PrecisionName::F16 {
         line("precision: f16, weights and sums in f32")?;

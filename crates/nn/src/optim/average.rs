@@ -20,6 +20,16 @@ pub enum Average {
         /// Updates from one that counts to the next.
         every: u64,
     },
+    /// Lookahead (arXiv:1907.08610): exponential, after every `every` updates alone, and the weights go back to it. What it keeps
+    /// rises with the cube of the share of the run that is done (arXiv:2404.00498), so that the start is free.
+    Lookahead {
+        /// The share that the old average keeps at the end, below 1.
+        keep: f64,
+        /// Updates from one to the next.
+        every: u64,
+        /// Updates of the run.
+        over: u64,
+    },
 }
 
 impl Average {
@@ -29,11 +39,13 @@ impl Average {
     /// [`NnError::Option`] says which is out of range.
     pub fn check(self) -> Result<()> {
         match self {
-            Average::Exponential { keep } if !(0.0..1.0).contains(&keep) => {
+            Average::Exponential { keep } | Average::Lookahead { keep, .. } if !(0.0..1.0).contains(&keep) => {
                 Err(NnError::Option(format!("an average must keep at least 0 and less than 1 of itself, not {keep}")))
             }
-            Average::Equal { every: 0, .. } => Err(NnError::Option("weights are averaged every 0 updates".into())),
-            Average::Exponential { .. } | Average::Equal { .. } => Ok(()),
+            Average::Equal { every: 0, .. } | Average::Lookahead { every: 0, .. } => {
+                Err(NnError::Option("weights are averaged every 0 updates".into()))
+            }
+            Average::Exponential { .. } | Average::Equal { .. } | Average::Lookahead { .. } => Ok(()),
         }
     }
 
@@ -48,6 +60,8 @@ impl Average {
                 }
                 Some(_) | None => 1.0,
             },
+            Average::Lookahead { every, .. } if !(t + 1).is_multiple_of(every) => 1.0,
+            Average::Lookahead { keep, over, .. } => keep * ((t + 1) as f64 / over.max(1) as f64).min(1.0).powi(3),
         }
     }
 
@@ -56,6 +70,15 @@ impl Average {
         match self {
             Average::Exponential { .. } => updates > 0,
             Average::Equal { from, every } => updates >= from.saturating_add(every),
+            Average::Lookahead { every, .. } => updates >= every,
+        }
+    }
+
+    /// Whether the weights go back to the average whenever it moves.
+    pub(crate) fn draws_back(self) -> bool {
+        match self {
+            Average::Exponential { .. } | Average::Equal { .. } => false,
+            Average::Lookahead { .. } => true,
         }
     }
 }
@@ -65,8 +88,9 @@ pub fn average_of(arena: &str) -> String {
     format!("average.{arena}")
 }
 
-/// Records the average of an arena whose values after the step are `new`; `kept`, one element, is the share of the old one.
-pub(crate) fn record(graph: &mut Graph, of: ArenaId, new: Var, kept: Var) -> Result<()> {
+/// Records the average of an arena whose values after the step are `new`, and gives it; `kept`, one element, is the share of the
+/// old one.
+pub(crate) fn record(graph: &mut Graph, of: ArenaId, new: Var, kept: Var) -> Result<Var> {
     let name = average_of(&graph.arenas()[of.index()].name);
     let arena = graph.arena_like(of, &name)?;
     graph.describe_arena(arena, ArenaRole::Other, Initial::Drawn)?;
@@ -75,7 +99,8 @@ pub(crate) fn record(graph: &mut Graph, of: ArenaId, new: Var, kept: Var) -> Res
     let difference = graph.sub(old, new)?;
     let part = graph.mul(difference, kept)?;
     let sum = graph.add(new, part)?;
-    Ok(graph.assign(Target::Arena(arena), sum)?)
+    graph.assign(Target::Arena(arena), sum)?;
+    Ok(sum)
 }
 
 #[cfg(test)]
@@ -96,6 +121,16 @@ mod tests {
             assert_eq!(average.exists(t + 1), !counted.is_empty());
         }
         assert_eq!(counted, [36.0, 81.0, 144.0], "after updates 7, 10 and 13");
+    }
+
+    #[test]
+    fn lookahead_keeps_more_and_more_every_few_updates() {
+        let average = Average::Lookahead { keep: 0.8, every: 5, over: 20 };
+        let kept: Vec<f64> = (0..22).map(|t| average.kept(t)).filter(|kept| *kept < 1.0).collect();
+        assert_eq!(kept, [0.8 / 64.0, 0.8 / 8.0, 0.8 * 0.75f64.powi(3), 0.8]);
+        assert_eq!((average.kept(24), average.exists(4), average.exists(5)), (0.8, false, true));
+        assert!(Average::Lookahead { keep: 1.0, every: 5, over: 1 }.check().is_err() && average.check().is_ok());
+        assert!(Average::Lookahead { keep: 0.5, every: 0, over: 1 }.check().is_err());
     }
 
     #[test]

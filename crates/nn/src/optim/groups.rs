@@ -222,7 +222,11 @@ impl Optimizers {
             new = graph.where_(condition, new, old)?;
         }
         if let Some(kept) = kept {
-            super::record_average(graph, params, new, kept)?;
+            let average = super::record_average(graph, params, new, kept)?;
+            if self.average.is_some_and(Average::draws_back) {
+                let moved = graph.map_scalars(Elementwise::Less, kept, &[1.0])?;
+                new = graph.where_(moved, average, new)?;
+            }
         }
         Ok(graph.assign(Target::Arena(params), new)?)
     }

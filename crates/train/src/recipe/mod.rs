@@ -36,7 +36,7 @@ mod tests {
             weight_decay: 0.02,
             clip: Some(2.0),
             batch_size: 3,
-            ..TrainConfig::suited_to("", &set)
+            ..TrainConfig::suited_to("", &set, None)
         };
         let model = chiaro_nn::models::by_name("mlp", 2, [2, 2, 1]).expect("fits");
         let options = train_options(&settings, &model, 10).expect("known");

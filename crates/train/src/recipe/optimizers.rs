@@ -7,6 +7,9 @@ use chiaro_nn::{Average, Decay, Frozen, Model, OptimizerSettings, Optimizers, St
 use crate::error::{Result, TrainError};
 use crate::settings::TrainConfig;
 
+/// Updates from one look back to the next, as in arXiv:1907.08610 and arXiv:2404.00498.
+const LOOKAHEAD_EVERY: u64 = 5;
+
 /// The optimizers of these settings for a model, in epochs of so many steps.
 pub(crate) fn optimizers(config: &TrainConfig, model: &Model, steps: usize) -> Result<Optimizers> {
     let TrainConfig { momentum, weight_decay, .. } = *config;
@@ -21,13 +24,16 @@ pub(crate) fn optimizers(config: &TrainConfig, model: &Model, steps: usize) -> R
         let takes = move |state: &chiaro_graph::StateInfo| frozen.iter().any(|part| part == part_of(&state.name));
         all = all.freeze(Frozen::new(takes, config.thaw.map(updates)));
     }
-    let average = match (config.ema, config.swa) {
-        (Some(keep), _) => Some(Average::Exponential { keep }),
-        (None, Some(epochs)) => {
+    let average = match (config.ema, config.swa, config.lookahead) {
+        (Some(keep), _, _) => Some(Average::Exponential { keep }),
+        (None, None, Some(keep)) => {
+            Some(Average::Lookahead { keep, every: LOOKAHEAD_EVERY, over: updates(config.epochs as f64) })
+        }
+        (None, Some(epochs), _) => {
             let from = updates(config.epochs.saturating_sub(epochs) as f64);
             Some(Average::Equal { from, every: updates(1.0).max(1) })
         }
-        (None, None) => None,
+        (None, None, None) => None,
     };
     Ok(average.map_or(all.clone(), |average| all.average(average)))
 }

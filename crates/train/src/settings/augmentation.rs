@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chiaro_data::Layout;
 use chiaro_graph::Edge;
 use chiaro_nn::{Augment, Flip, Policy};
 use serde_json::Value;
@@ -110,6 +109,23 @@ const LEVELS: &[(Choice, &[(&str, f64)])] = &[
     ),
     (
         Choice {
+            name: "photos",
+            help: "For few photos and many epochs, with smooth changes alone: \
+                   scale=0.25,flip=0.5,rotate=20,brightness=0.3,contrast=0.3,saturation=0.3,erase=0.25,cutmix=1",
+        },
+        &[
+            ("scale", 0.25),
+            ("flip", 0.5),
+            ("rotate", 20.0),
+            ("brightness", 0.3),
+            ("contrast", 0.3),
+            ("saturation", 0.3),
+            ("erase", 0.25),
+            ("cutmix", 1.0),
+        ],
+    ),
+    (
+        Choice {
             name: "digits",
             help: "For characters, which are not to be mirrored: rotate=10,shear=8,translate=0.08",
         },
@@ -126,13 +142,6 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// What suits a data set: crops and mirror images for CIFAR's own files, whose usual recipe has them; nothing for
-    /// others, since who knows whether a mirrored image is still of its class.
-    pub fn usual(layout: Option<Layout>) -> Augmentation {
-        let light = layout.is_some_and(Layout::crops_and_mirrors);
-        Augmentation { level: light.then_some("light"), own: BTreeMap::new() }
-    }
-
     /// What is done to images of this height and width.
     pub fn of_images(&self, size: [usize; 2]) -> Augment {
         let mut augment = Augment::default();

@@ -23,8 +23,9 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
     within("warmup", config.warmup_epochs)?;
     within("thaw", config.thaw.unwrap_or(0.0))?;
     within("swa", config.swa.unwrap_or(0) as f64)?;
-    let wrong = if config.ema.is_some() && config.swa.is_some() {
-        "--ema and --swa are two averages of the weights: give one of them"
+    let averages = [config.ema.is_some(), config.swa.is_some(), config.lookahead.is_some()];
+    let wrong = if averages.iter().filter(|&&is| is).count() > 1 {
+        "--ema, --swa and --lookahead are different averages of the weights: give one of them"
     } else if config.thaw.is_some() && config.freeze.is_none() {
         "--thaw means nothing without --freeze"
     } else {

@@ -113,13 +113,13 @@ settings! {
 
     /// The model, one of `chiaro models`
     model: String = "small-cnn".to_string(),
-        Row { value: "NAME", usual: "by the size of the images", ..Row::PLAIN };
+        Row { value: "NAME", usual: "by size and number of the images", suits: TrainConfig::suit_model, ..Row::PLAIN };
 
     /// Times to go through the training images
     epochs: usize = 3,
         Row {
             range: Range::at_least(1.0),
-            usual: "by the size of the images",
+            usual: "3 to 100, by size and number of the images",
             on_resume: Told,
             // A run of a fraction of an epoch's length has no room for the usual warm-up.
             suits: |config| config.warmup_epochs = config.warmup_epochs.min(config.epochs as f64 / 4.0),
@@ -132,7 +132,8 @@ settings! {
             flag: "batch-size",
             aliases: &["batch"],
             range: Range::at_least(1.0),
-            usual: "8 to 128, by the number of images",
+            usual: "8 to 1024, by number and size of the images",
+            suits: TrainConfig::suit_batch,
             ..Row::PLAIN
         };
 
@@ -145,6 +146,7 @@ settings! {
                 if let Ok(known) = config.optimizer.known() {
                     config.lr = known.usual_lr;
                     config.weight_decay = known.usual_weight_decay;
+                    (config.bias_lr, config.lookahead) = (1.0, None);
                 }
             },
             ..Row::PLAIN
@@ -253,6 +255,10 @@ settings! {
     swa: Option<usize> = None,
         Row { value: "EPOCHS", range: Range::at_least(1.0), usual: "no average", ..Row::PLAIN };
 
+    /// Draw the weights back to an average of them every 5 updates, of which it keeps a share that rises over the run to this
+    lookahead: Option<f64> = None,
+        Row { value: "SHARE", range: Range::SHARE, usual: "not drawn back", ..Row::PLAIN };
+
     /// End the run after so many epochs without a better one
     patience: Option<usize> = None,
         Row { value: "EPOCHS", range: Range::at_least(1.0), usual: "all epochs", on_resume: Told, ..Row::PLAIN };
@@ -346,7 +352,7 @@ settings! {
 
     /// Random changes of training images: a level, or changes with their numbers, as medium,mixup=0.2
     augment: Augmentation = Augmentation::default(),
-        Row { value: "CHANGES", aliases: &["aug"], usual: "light for CIFAR's files, else none", ..Row::PLAIN };
+        Row { value: "CHANGES", aliases: &["aug"], usual: "by what the images are; told before training", ..Row::PLAIN };
 
     /// Where the images are while training
     resident: Residency = Residency::Auto,
