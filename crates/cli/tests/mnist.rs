@@ -1,4 +1,4 @@
-//! End to end: the command of the README. With no arguments but the device and the folder, MNIST is learnt to at least 99.0 %.
+//! End to end: the command of the README. With no arguments but the device, the folder and a few epochs, MNIST is learnt to at least 99.0 %.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::{arg, expect};
 fn three_epochs_on_the_cpu_reach_99_percent_on_mnist() {
     let root = tempfile::tempdir().expect("a folder");
     let run = root.path().join("run");
-    let (out, _) = expect(0, &["train", "--device", "cpu", "--out", arg(&run)]);
+    let (out, _) = expect(0, &["train", "--device", "cpu", "--epochs", "3", "--out", arg(&run)]);
     let config: serde_json::Value =
         serde_json::from_slice(&std::fs::read(run.join("config.json")).expect("read")).expect("JSON");
     assert_eq!(config["settings"]["epochs"], 3);

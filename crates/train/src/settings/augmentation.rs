@@ -127,9 +127,9 @@ const LEVELS: &[(Choice, &[(&str, f64)])] = &[
     (
         Choice {
             name: "digits",
-            help: "For characters, which are not to be mirrored: rotate=10,shear=8,translate=0.08",
+            help: "For characters, which are not to be mirrored: rotate=8,shear=5,translate=0.06",
         },
-        &[("rotate", 10.0), ("shear", 8.0), ("translate", 0.08)],
+        &[("rotate", 8.0), ("shear", 5.0), ("translate", 0.06)],
     ),
 ];
 
