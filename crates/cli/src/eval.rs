@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chiaro::data::Split;
-use chiaro::train::{EvalData, EvalOptions, Evaluator, LikeOptions, Saved, TrainConfig};
+use chiaro::train::{Classifier, ClassifierOptions, EvalData, EvalOptions, Evaluator, LikeOptions, Saved, TrainConfig};
 
 use crate::device::{DeviceArgs, limit_threads};
 use crate::find_data;
 use crate::notes;
 use crate::output::{line, note};
+use crate::predictions;
 use crate::tta::Tta;
 use crate::usage::Usage;
 use crate::waiting::Waiting;
@@ -38,6 +39,9 @@ pub struct Args {
     /// Use only so many images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// Write what the model says of each image to this CSV file, and show the worst mistakes
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
     #[command(flatten)]
     tta: Tta,
     #[command(flatten)]
@@ -93,6 +97,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     line(&format!("device: {name} ({why})"))?;
     line(&evaluation.scores.shown(&task.eval_measures(), ""))?;
     line(&format!("\n{}", tally.report()))?;
+    if let Some(path) = &args.predictions {
+        let options = ClassifierOptions { views: args.tta.views(), batch };
+        let mut classifier = Classifier::with(device.share(), &saved, options)?;
+        predictions::write(&mut classifier, &*task, &data.set, path)?.iter().try_for_each(|text| line(text))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,6 +3,7 @@
 mod bars;
 mod bench;
 mod check_model;
+mod compare;
 mod data;
 mod device;
 mod devices;
@@ -21,9 +22,11 @@ mod output;
 mod overrides;
 mod paths;
 mod predict;
+mod predictions;
 mod profile;
 mod progress_line;
 mod rows;
+mod runs;
 mod settings;
 mod summary;
 mod train;
@@ -54,6 +57,8 @@ enum Command {
     Predict(predict::Args),
     Embed(embed::Args),
     Explain(explain::Args),
+    Compare(compare::Args),
+    Runs(runs::Args),
     Data(data::Args),
     Devices(devices::Args),
     Verify(verify::Args),
@@ -83,6 +88,8 @@ fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&args),
         Command::Embed(args) => embed::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -22,10 +22,17 @@ pub fn report(task: &dyn Task, data: &Data) {
 
 /// Tells which files were left out and why, the first of many by their names.
 pub fn left_out(notes: &FolderNotes) {
-    let FolderNotes { skipped, on_white, ignored, stray } = notes;
+    let FolderNotes { skipped, on_white, ignored, stray, ungrouped } = notes;
     if *on_white > 0 {
         let images = count(*on_white, "image");
         note(&format!("note: {images} with transparent parts, which are shown on white (--channels 4 keeps them)"));
+    }
+    if !ungrouped.is_empty() {
+        let images = count(ungrouped.len(), "training image");
+        note(&format!(
+            "warning: the names of {images} lack the part of --group-by, so that each is a group by itself:"
+        ));
+        list(ungrouped);
     }
     if !skipped.is_empty() {
         let files = count(skipped.len(), "unreadable image");

@@ -1,12 +1,15 @@
 //! `chiaro summary`: the layers of a model.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use chiaro::nn::models;
+use chiaro::nn::{Summary, models};
+use chiaro::train::Saved;
 
 use crate::models::fitting;
-use crate::output::line;
+use crate::output::{bytes, line};
 use crate::overrides::parse_size;
+use crate::usage::Usage;
 
 /// Labels are 32-bit numbers.
 const MOST_CLASSES: i64 = i32::MAX as i64;
@@ -14,7 +17,7 @@ const MOST_CLASSES: i64 = i32::MAX as i64;
 /// Show a model's layers, output shapes, parameters and FLOPs
 #[derive(clap::Args)]
 pub struct Args {
-    /// One of `chiaro models`
+    /// One of `chiaro models`, or a run folder, or weights in one
     model: String,
     /// Height and width of the images: 32 or 32x48; the model's usual size if absent
     #[arg(long, value_parser = parse_size, value_name = "SIZE")]
@@ -22,16 +25,35 @@ pub struct Args {
     /// Channels of the images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     channels: Option<u16>,
-    /// Number of classes
-    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_CLASSES))]
-    classes: u32,
+    /// Number of classes; 10 if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_CLASSES))]
+    classes: Option<u32>,
 }
+
+/// Classes where nothing tells how many.
+const USUAL_CLASSES: u32 = 10;
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let usual = models::named(&args.model)?.image;
-    let [h, w] = args.size.unwrap_or([usual[0], usual[1]]);
-    let (_, layers) = fitting(&args.model, args.classes as usize, [h, w, args.channels.map_or(usual[2], usize::from)])?;
+    let layers = match Path::new(&args.model) {
+        path if path.exists() && models::named(&args.model).is_err() => of_run(args, path)?,
+        _ => {
+            let usual = models::named(&args.model)?.image;
+            let [h, w] = args.size.unwrap_or([usual[0], usual[1]]);
+            let image = [h, w, args.channels.map_or(usual[2], usize::from)];
+            fitting(&args.model, args.classes.unwrap_or(USUAL_CLASSES) as usize, image)?.1
+        }
+    };
     line(layers.to_string().trim_end())?;
+    let [weights, results] = [4.0 * layers.parameters() as f64, 4.0 * layers.results() as f64].map(bytes);
+    line(&format!("memory in 32 bits: weights {weights}, results of all layers {results} an image"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The layers of a run's model.
+fn of_run(args: &Args, path: &Path) -> anyhow::Result<Summary> {
+    if args.size.is_some() || args.channels.is_some() || args.classes.is_some() {
+        return Err(Usage("--size, --channels and --classes are for models by name: a run has its own".into()).into());
+    }
+    Ok(Summary::of(&Saved::load(path)?.model()?))
 }

@@ -32,6 +32,53 @@ fn eval_repeats_the_accuracy_of_the_best_epoch_class_by_class() {
 }
 
 #[test]
+fn eval_of_one_split_opens_no_other_and_writes_what_it_says_of_each_image() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run, table) = (root.path().join("data"), root.path().join("run"), root.path().join("p.csv"));
+    image_folders(&data);
+    fs::rename(data.join("val"), data.join("test")).expect("moved");
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--size", "8", "--epochs", "1", "--batch-size", "6"];
+    expect(0, &[&args[..], &["--model", "small-cnn", "--out", arg(&run)]].concat());
+    fs::write(data.join("train/rows/broken.png"), "no picture").expect("written");
+    let eval = ["eval", arg(&run), "--device", "cpu", "--strict", "--split"];
+    let (out, _) = expect(0, &[&eval[..], &["test", "--predictions", arg(&table)]].concat());
+    common::expect_error(1, &[&eval[..], &["train"]].concat(), &["broken.png"]);
+    let text = fs::read_to_string(&table).expect("a table");
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 12);
+    assert!(
+        rows.iter().all(|row| row[0].contains(&format!("/test/{}/", row[1])) && (row[1] == row[2]) == (row[5] == "1"))
+    );
+    let right = rows.iter().filter(|row| row[5] == "1").count();
+    assert!(out.contains(&format!("accuracy {:.2} %", right as f64 / 0.12)), "{right} {out}");
+    let wrong = 12 - right;
+    assert!(wrong == 0 || out.contains(&format!("worst of {wrong} mistakes:")), "{out}");
+}
+
+#[test]
+fn runs_are_listed_and_compared_by_the_settings_that_differ() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, one) = trained(root.path());
+    let two = root.path().join("two");
+    let args =
+        ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "3", "--batch-size", "8", "--lr", "0.003"];
+    expect(0, &[&args[..], &["--out", arg(&two)]].concat());
+    let (out, _) = expect(0, &["compare", arg(&one), arg(&two)]);
+    let row = |name: &str| -> Vec<String> {
+        let line = out.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {out}"));
+        line[name.len()..].split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_string).collect()
+    };
+    assert_eq!(row("learning_rate")[1], "0.003");
+    assert_eq!(row("epochs done"), ["2 of 2", "3 of 3"]);
+    assert!(row("best")[1].starts_with("accuracy "), "{out}");
+    assert!(!out.contains("batch_size"), "{out}");
+    let (out, _) = expect(0, &["runs", arg(root.path())]);
+    assert!(out.lines().count() == 3 && out.contains("small-cnn"), "{out}");
+    common::expect_error(2, &["runs", arg(&data)], &["there is no run in "]);
+    common::expect_error(2, &["compare", arg(&one), arg(&data)], &["config.json"]);
+}
+
+#[test]
 fn weights_alone_are_enough_to_predict_and_to_evaluate_on_named_data() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, run) = trained(root.path());
@@ -89,9 +136,14 @@ fn models_and_their_summaries_are_listed() {
     let (out, _) = expect(0, &["models"]);
     assert!(out.lines().any(|line| line.starts_with("resnet20 ")), "{out}");
     let (out, _) = expect(0, &["summary", "resnet20"]);
-    assert!(out.lines().last().expect("a line").contains("272,474"), "{out}");
+    assert!(out.lines().any(|line| line.starts_with("total") && line.contains("272,474")), "{out}");
     let (out, _) = expect(0, &["summary", "tutorial-cnn", "--size", "64x64", "--channels", "3"]);
     assert!(out.contains("12544"), "{out}");
+    let root = tempfile::tempdir().expect("a folder");
+    let (_, run) = trained(root.path());
+    let (out, _) = expect(0, &["summary", arg(&run)]);
+    assert!(out.starts_with("small-cnn on 8x8x1") && out.contains("memory in 32 bits: weights "), "{out}");
+    common::expect_error(2, &["summary", arg(&run), "--classes", "7"], &["a run has its own"]);
 }
 
 #[cfg(unix)]

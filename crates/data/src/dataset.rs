@@ -27,6 +27,11 @@ pub trait Dataset: Send + Sync {
     /// Where `index` is not below `len()`.
     fn label(&self, index: usize) -> u32;
 
+    /// What image `index` is called in reports: its file, by default its number.
+    fn name(&self, index: usize) -> String {
+        format!("#{index}")
+    }
+
     /// What else image `index` has for tasks that learn more than its class: as many numbers for each image, such as 1 for each
     /// class that is in it and 0 for the others. None by default.
     ///

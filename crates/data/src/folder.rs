@@ -19,6 +19,8 @@ pub struct FolderNotes {
     pub ignored: Vec<PathBuf>,
     /// Images that lie beside the class folders.
     pub stray: Vec<PathBuf>,
+    /// Images that are groups by themselves, since their names lack the part that images are grouped by.
+    pub ungrouped: Vec<String>,
 }
 
 impl FolderNotes {
@@ -27,6 +29,7 @@ impl FolderNotes {
         self.skipped.extend(other.skipped);
         self.ignored.extend(other.ignored);
         self.stray.extend(other.stray);
+        self.ungrouped.extend(other.ungrouped);
     }
 }
 
@@ -148,6 +151,10 @@ impl Dataset for ImageFolder {
 
     fn label(&self, index: usize) -> u32 {
         self.labels[index]
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.files.get(index).map_or_else(|| format!("#{index}"), |file| file.display().to_string())
     }
 
     fn values(&self, index: usize) -> &[f32] {

@@ -98,15 +98,24 @@ impl Holdout {
         Ok(Divided { kept, held_out })
     }
 
-    /// Refuses a part to group by that some files lack: each of them would be a group by itself, which nobody can have meant.
+    /// Refuses a part to group by that no file has: each would be a group by itself, which nobody can have meant.
     fn check_names(&self, names: &[String]) -> Result<(), DataError> {
         let Some(by) = &self.group_by else { return Ok(()) };
-        let mut lacking = names.iter().filter(|name| by.of(within_class(name)).is_none());
-        let Some(first) = lacking.next() else { return Ok(()) };
-        let (count, of) = (1 + lacking.count(), names.len());
+        if self.ungrouped(names).len() < names.len() {
+            return Ok(());
+        }
+        let (count, some) = (names.len(), names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", "));
         Err(DataError::invalid(format!(
-            "--group-by '{by}': {count} of {of} training images have no such part in their names, the first of them {first}"
+            "--group-by '{by}': none of {count} training images has such a part in its name ({some}, ...); give what separates the parts and which of them counts, as _:2, or / for \
+             folders within a class"
         )))
+    }
+
+    /// Those of these files whose names lack the part to group by, so that each is a group by itself.
+    pub(crate) fn ungrouped<'n>(&self, names: &'n [String]) -> Vec<&'n str> {
+        let lacks = |by: &GroupBy, name: &str| by.of(within_class(name)).is_none();
+        let lacking = names.iter().filter(|name| self.group_by.as_ref().is_some_and(|by| lacks(by, name)));
+        lacking.map(String::as_str).collect()
     }
 
     /// The groups in the order in which they are drawn: large ones first, while there is room for them, else by seed and name.

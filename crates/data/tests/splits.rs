@@ -193,3 +193,38 @@ fn a_limit_opens_no_more_than_it_says() {
     assert_eq!(pixels(&*sets.train, 1), pixels(&*whole.train, 1));
     assert!(open(folder.path(), &OpenOptions { limit: Some(0), ..OpenOptions::default() }).is_err());
 }
+
+#[test]
+fn a_class_that_is_called_as_a_split_is_one_beside_other_classes() {
+    let data = Folder::new();
+    for class in ["train", "bus", "test"] {
+        for i in 0..6 {
+            data.write(&format!("{class}/{i}.png"), &png());
+        }
+    }
+    let opened = open(data.path(), &OpenOptions::default()).unwrap();
+    assert_eq!(opened.train.classes(), ["bus", "test", "train"]);
+    assert_eq!(opened.layout.name(), "class folders without splits");
+    // Without another class nobody can tell; with class folders they are splits.
+    let alone = Folder::new();
+    alone.write("train/1.png", &png());
+    alone.write("test/1.png", &png());
+    let error = open(alone.path(), &OpenOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("is a class and not the training images, give it another name"), "{error}");
+}
+
+#[test]
+fn images_whose_names_lack_the_part_to_group_by_are_told() {
+    let data = Folder::new();
+    for (class, i) in [("a", 0), ("a", 1), ("a", 2), ("b", 3), ("b", 4), ("b", 5)] {
+        let name = if i == 2 { "alone".to_string() } else { format!("p{i}_1") };
+        data.write(&format!("{class}/{name}.png"), &png());
+    }
+    let holdout = Some(Holdout { group_by: Some("_".parse().unwrap()), ..Holdout::default() });
+    let opened = open(data.path(), &OpenOptions { holdout, ..OpenOptions::default() }).unwrap();
+    assert_eq!(opened.notes.ungrouped, ["a/alone.png"]);
+}
+
+fn png() -> Vec<u8> {
+    encode(flat_rgb(3, 3, [9; 3]), ImageFormat::Png)
+}

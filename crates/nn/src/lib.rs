@@ -44,7 +44,7 @@ pub use error::{NnError, Result};
 pub use eval_step::EvalStep;
 pub use image_step::ImageStep;
 pub use init::{Fan, Init, initial_arena};
-pub use inner::{FeatureStep, GradCamStep};
+pub use inner::{FeatureStep, GradCamStep, MapOf};
 pub use input::{ImageInput, PixelInput, Resident, data_arena};
 pub use layers::*;
 pub use loss_scale::{LOSS_SCALE, LossScale, LossScaleState};

@@ -66,6 +66,11 @@ impl Summary {
         self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.parameters))
     }
 
+    /// Numbers in the results of all layers for one image.
+    pub fn results(&self) -> usize {
+        self.rows.iter().fold(0, |sum, row| sum.saturating_add(count(&row.output)))
+    }
+
     /// FLOPs of the forward pass of one image.
     pub fn flops(&self) -> u64 {
         self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.flops))

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use chiaro_data::pictures::Picture;
 use chiaro_graph::{Backend, Data, Tensor};
-use chiaro_nn::GradCamStep;
+use chiaro_nn::{GradCamStep, MapOf};
 
 use crate::error::{Result, TrainError};
 use crate::network::{Answers, Network, Pixels};
 use crate::saved::Saved;
 use crate::task::{Guess, Task};
+
+/// Places a side that a map must have to be chosen: fewer point at nothing.
+const LEAST_SIDE: usize = 4;
 
 /// A trained model with the step of Grad-CAM (arXiv:1610.02391) on a device.
 pub struct Explainer {
@@ -20,6 +23,7 @@ pub struct Explainer {
     /// Of the model.
     outputs: usize,
     size: [usize; 2],
+    layer: String,
 }
 
 /// What speaks for a class in a picture.
@@ -37,16 +41,22 @@ pub struct Explanation {
 
 impl Explainer {
     /// Compiles the model with its gradient for batches of so many pictures and loads its weights. `layer` names the layer whose
-    /// map is shown; absent, it is the last that has places. Whose the backend is: see [`Classifier::new`](crate::Classifier::new).
+    /// map is shown; absent, it is the last of 4 places a side at least, or the last of all. Whose the backend is: see [`Classifier::new`](crate::Classifier::new).
     ///
     /// # Errors
     /// If the model has no map of features or no such layer, the weights do not fit, or the device fails.
     pub fn new(backend: impl Backend + 'static, saved: &Saved, batch: usize, layer: Option<&str>) -> Result<Explainer> {
         let model = saved.model()?;
-        let step = GradCamStep::build(&model, batch, &Network::input(saved)?, layer)?;
+        let map = layer.map_or(MapOf::Side(LEAST_SIDE), MapOf::Layer);
+        let step = GradCamStep::build(&model, batch, &Network::input(saved)?, map)?;
         let network = Network::new(backend, saved, &step.graph, batch)?;
         let (task, names) = (saved.task()?, saved.info().classes.clone());
-        Ok(Explainer { network, batch, task, names, outputs: model.classes, size: step.size })
+        Ok(Explainer { network, batch, task, names, outputs: model.classes, size: step.size, layer: step.layer })
+    }
+
+    /// The layer whose map is shown, and the map's height and width.
+    pub fn map(&self) -> (&str, [usize; 2]) {
+        (&self.layer, self.size)
     }
 
     /// What speaks in each picture for this class, or for the one with the highest output.

@@ -51,6 +51,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         waiting.says(format!("preparing {} for {}", saved.info().model, device.name()));
         let mut explainer = Explainer::new(device.share(), &saved, batch(pictures.len()), args.layer.as_deref())?;
         drop(waiting);
+        let (layer, [height, width]) = explainer.map();
+        note(&format!("the map of {layer} has {height}x{width} places (--layer chooses another)"));
         let (shape, resize, mut files) = (saved.info().image, saved.resize()?, Files::default());
         for answer in explainer.over(&pictures, class)? {
             let (number, answer) = answer?;

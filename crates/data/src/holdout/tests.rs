@@ -114,15 +114,18 @@ fn more_folds_than_there_are_images_or_groups_are_refused() {
 }
 
 #[test]
-fn a_part_to_group_by_that_files_lack_is_refused() {
+fn a_part_to_group_by_that_no_file_has_is_refused_and_a_file_without_it_is_a_group_by_itself() {
     let (mut names, labels) = images(&[4, 4]);
-    let told = |names: &[String], by: &str| {
-        let holdout = Holdout { group_by: Some(by.parse().expect("a part")), ..Holdout::default() };
-        holdout.divide(names, &labels).err().map(|error| error.to_string())
-    };
-    let none = "--group-by '_:99': 8 of 8 training images have no such part in their names, the first of them c0/0.jpg";
-    assert_eq!(told(&names, "_:99").as_deref(), Some(none));
-    names[..7].iter_mut().for_each(|name| *name = name.replace(".jpg", "_x.jpg"));
-    let one = "--group-by '_': 1 of 8 training images have no such part in their names, the first of them c1/3.jpg";
-    assert_eq!(told(&names, "_").as_deref(), Some(one));
+    let by = |by: &str| Holdout { group_by: Some(by.parse().expect("a part")), ..Holdout::default() };
+    let error = by("_:99").divide(&names, &labels).err().expect("refused").to_string();
+    assert!(error.starts_with("--group-by '_:99': none of 8 training images has such a part in its name (c0/0.jpg, "));
+    names[..6].iter_mut().enumerate().for_each(|(i, name)| *name = format!("c{}/g{}_{i}.jpg", i / 4, i % 2));
+    assert_eq!(by("_").ungrouped(&names), [&names[6], &names[7]]);
+    // Images of g0 and g1 are of both classes; only the two others can be held out of the second without them.
+    let divided = by("_").divide(&names, &labels).expect("divided");
+    for group in ["/g0_", "/g1_"] {
+        let held: Vec<bool> =
+            (0..8).filter(|&i| names[i].contains(group)).map(|i| divided.held_out.contains(&i)).collect();
+        assert!(held.iter().all(|is| *is == held[0]), "{group}: {held:?}");
+    }
 }

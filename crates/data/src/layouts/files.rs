@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Part, Piece, Share};
 use crate::listing::Listing;
-use crate::{DataError, ImageFolder, OpenOptions, Split};
+use crate::{DataError, FolderNotes, ImageFolder, OpenOptions, Split};
 
 /// Opens pieces of what `list` gives for their splits. With the training images others must have the same classes.
 pub(super) fn open(
@@ -37,7 +37,8 @@ pub(super) fn open(
         // What was left out of a listing that is opened in two parts is told once.
         let places: Vec<(Vec<usize>, bool)> = of.iter().map(|&i| (wanted[i].clone(), i == of[0])).collect();
         for (i, (set, notes)) in of.iter().zip(ImageFolder::load(listing, &places, options, &mut cache)?) {
-            parts[*i] = Some((Arc::new(set) as _, notes));
+            let ungrouped = if *i == of[0] { ungrouped(listing, pieces[*i].share, options) } else { vec![] };
+            parts[*i] = Some((Arc::new(set) as _, FolderNotes { ungrouped, ..notes }));
         }
     }
     Ok(parts.into_iter().flatten().collect())
@@ -47,6 +48,16 @@ fn check(lists: &[(Split, Listing)]) -> Result<(), DataError> {
     let Some((_, train)) = lists.iter().find(|(split, _)| *split == Split::Train) else { return Ok(()) };
     train.check_for_training()?;
     lists.iter().try_for_each(|(_, listing)| listing.check_same_classes(train))
+}
+
+/// Files that are groups by themselves, of a listing of which groups are held out.
+fn ungrouped(listing: &Listing, share: Share, options: &OpenOptions) -> Vec<String> {
+    match (share, &options.holdout) {
+        (Share::Whole, _) | (Share::Kept | Share::HeldOut, None) => vec![],
+        (Share::Kept | Share::HeldOut, Some(holdout)) => {
+            holdout.ungrouped(&listing.names()).into_iter().map(str::to_string).collect()
+        }
+    }
 }
 
 /// The places of a part of a listing, thinned to the limit.

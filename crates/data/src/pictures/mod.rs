@@ -28,9 +28,10 @@ impl Picture {
         Picture { name: path.display().to_string(), source: Source::File(path) }
     }
 
-    /// All images of a data set, named by this name, their split's and their numbers.
-    pub fn of_set(set: &Arc<dyn Dataset>, name: &str) -> Vec<Picture> {
-        let picture = |i| Picture { name: format!("{name}#{i}"), source: Source::Memory(Arc::clone(set), i) };
+    /// All images of a data set, with this before their own names.
+    pub fn of_set(set: &Arc<dyn Dataset>, prefix: &str) -> Vec<Picture> {
+        let name = |i| format!("{prefix}{}", set.name(i));
+        let picture = |i| Picture { name: name(i), source: Source::Memory(Arc::clone(set), i) };
         (0..set.len()).map(picture).collect()
     }
 

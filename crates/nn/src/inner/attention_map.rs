@@ -19,14 +19,27 @@ pub struct GradCamStep {
     pub batch: usize,
     /// Height and width of the map.
     pub size: [usize; 2],
+    /// The layer that gives the map.
+    pub layer: String,
+}
+
+/// Which map of features is weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOf<'a> {
+    /// The last, as the paper has it.
+    Last,
+    /// The last of so many places a side at least: of small images the last map has hardly any places. The last of all where none has.
+    Side(usize),
+    /// That of a layer (`layer3.1`).
+    Layer(&'a str),
 }
 
 impl GradCamStep {
-    /// Records the model and the gradient. `layer` names the layer whose map is used (`layer3.1`); absent, it is the last.
+    /// Records the model and the gradient with respect to one of its maps.
     ///
     /// # Errors
     /// If the model has no such layer or no map, or the input does not fit its images.
-    pub fn build(model: &Model, batch: usize, input: &ImageInput, layer: Option<&str>) -> Result<GradCamStep> {
+    pub fn build(model: &Model, batch: usize, input: &ImageInput, map: MapOf<'_>) -> Result<GradCamStep> {
         if batch == 0 {
             return Err(NnError::Option("the batch size must be at least 1".into()));
         }
@@ -38,16 +51,18 @@ impl GradCamStep {
         let logits = model.record(&mut ctx, images)?;
         let (_, layers) = ctx.finish_telling()?;
         let inner = Inner { layers: &layers, images };
-        let map = match layer {
-            Some(name) => inner.map_of(name, &graph)?,
-            None => inner.last_map(&graph)?,
+        let map = match map {
+            MapOf::Last => inner.last_map(&graph, 1)?,
+            MapOf::Side(side) => inner.last_map(&graph, side).or_else(|_| inner.last_map(&graph, 1))?,
+            MapOf::Layer(name) => inner.map_of(name, &graph)?,
         };
+        let layer = inner.origin(map.value);
         let chosen = graph.one_hot(class, model.classes, DType::F32)?;
         let gradient = graph.grad(logits, Some(chosen), &[map.value])?[0];
         let heat = weighted(&mut graph, map, gradient)?;
         graph.output("logits", logits)?;
         graph.output("map", heat)?;
-        Ok(GradCamStep { graph, batch, size: map.size })
+        Ok(GradCamStep { graph, batch, size: map.size, layer })
     }
 }
 

@@ -3,7 +3,7 @@
 mod attention_map;
 mod features;
 
-pub use attention_map::GradCamStep;
+pub use attention_map::{GradCamStep, MapOf};
 pub use features::FeatureStep;
 
 use crate::error::{NnError, Result};
@@ -54,12 +54,12 @@ impl Inner<'_> {
         })
     }
 
-    /// The last map of features `[N,H,W,C]` of more than one place, before it is pooled: where the last pooling or the classifier begins.
-    /// Of a transformer what the last attention sees, `[N,1+HW,D]` for a map of H times W.
-    fn last_map(&self, graph: &Graph) -> Result<FeatureMap> {
+    /// The last map of features `[N,H,W,C]` of more than one place and of so many a side at least, before it is pooled: where the last
+    /// pooling or the classifier begins. Of a transformer what the last attention sees, `[N,1+HW,D]` for a map of H times W.
+    fn last_map(&self, graph: &Graph, side: usize) -> Result<FeatureMap> {
         let pooled: Vec<Var> = self.layers.iter().filter(|l| l.kind.contains("Pool")).map(|l| l.output).collect();
         let places = |v: Var| match *graph.shape(v) {
-            [_, h, w, _] if h * w > 1 && v != self.images && !pooled.contains(&v) => Some([h, w]),
+            [_, h, w, _] if h * w > 1 && h.min(w) >= side && v != self.images && !pooled.contains(&v) => Some([h, w]),
             _ => None,
         };
         let values = self.layers.iter().flat_map(|layer| [layer.input, layer.output]);
@@ -78,10 +78,19 @@ impl Inner<'_> {
         }
     }
 
+    /// Where a value comes from, in words: the layer that gives it, or the one that takes it.
+    fn origin(&self, value: Var) -> String {
+        let name = |layer: &Recorded| layer.path.replace('/', ".");
+        let gives = self.layers.iter().rev().find(|layer| layer.output == value).map(name);
+        let takes =
+            || self.layers.iter().find(|layer| layer.input == value).map(|layer| format!("what {} takes", name(layer)));
+        gives.or_else(takes).unwrap_or_default()
+    }
+
     /// The same of a layer that is named.
     fn map_of(&self, name: &str, graph: &Graph) -> Result<FeatureMap> {
         let value = self.named(name)?;
-        let grid = self.last_map(graph).ok().map(|map| map.size);
+        let grid = self.last_map(graph, 1).ok().map(|map| map.size);
         match (graph.shape(value), grid) {
             (&[_, h, w, _], _) => Ok(FeatureMap { value, size: [h, w], tokens: false }),
             (&[_, tokens, _], Some(size)) if tokens == 1 + size[0] * size[1] => {

@@ -6,7 +6,7 @@ use chiaro_check::golden::{Golden, GoldenCase};
 use chiaro_graph::{Backend, Graph, Tensor};
 use chiaro_nn::models::{alexnet_of, by_name, wide_resnet};
 use chiaro_nn::{
-    BUFFERS, DeclaredState, EvalStep, FeatureStep, GradCamStep, ImageInput, Model, PARAMS, Sgd, StateKind,
+    BUFFERS, DeclaredState, EvalStep, FeatureStep, GradCamStep, ImageInput, MapOf, Model, PARAMS, Sgd, StateKind,
     TrainOptions, TrainStep, pack_arena, unpack_arena,
 };
 use std::collections::BTreeMap;
@@ -176,7 +176,7 @@ impl<'g> Run<'g> {
         backend.run(plan, &[self.images()]).expect("a step");
         let features = backend.read(plan, 0).expect("features");
         assert_eq!(features.shape(), [self.batch, step.features]);
-        let step = GradCamStep::build(&self.model, self.batch, &ImageInput::Normalized, None).expect("recorded");
+        let step = GradCamStep::build(&self.model, self.batch, &ImageInput::Normalized, MapOf::Last).expect("recorded");
         let plan = backend.compile(&step.graph).expect("the step compiles");
         self.write_states(backend, &step.graph);
         let classes = (0..self.batch).map(|i| (i * 3 % CLASSES) as i32).collect();

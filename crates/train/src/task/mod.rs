@@ -63,6 +63,16 @@ pub trait Task: Objective {
         class_counts(set)
     }
 
+    /// The classes that an image of a set shows.
+    fn shown(&self, set: &dyn Dataset, image: usize) -> Vec<usize> {
+        vec![set.label(image) as usize]
+    }
+
+    /// The classes that guesses say an image shows: the most probable.
+    fn said(&self, guesses: &[Guess]) -> Vec<usize> {
+        guesses.first().map(|guess| guess.class).into_iter().collect()
+    }
+
     /// What is measured while training, beside the loss.
     fn measures(&self) -> Vec<Measure>;
 

@@ -91,6 +91,17 @@ impl Task for MultiLabel {
         (0..set.classes().len()).map(shows).collect()
     }
 
+    fn shown(&self, set: &dyn Dataset, image: usize) -> Vec<usize> {
+        let values = set.values(image).iter().enumerate();
+        values.filter(|(_, value)| **value > 0.5).map(|(class, _)| class).collect()
+    }
+
+    fn said(&self, guesses: &[Guess]) -> Vec<usize> {
+        let mut said: Vec<usize> = guesses.iter().filter(|guess| guess.value > 0.5).map(|guess| guess.class).collect();
+        said.sort_unstable();
+        said
+    }
+
     fn measures(&self) -> Vec<Measure> {
         vec![Measure::share("accuracy")]
     }

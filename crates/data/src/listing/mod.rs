@@ -1,16 +1,15 @@
 //! The image files of a split with their classes, before anything is decoded.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod entries;
+mod links;
+
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, names};
+pub(crate) use entries::{has_image_below, has_image_name, sorted_entries};
+use links::Visited;
+pub(crate) use links::leads_nowhere;
 
-/// How the names of image files end.
-const EXTENSIONS: [&str; 11] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff"];
-/// The most folders that are looked into to know a class's folder: a link may lead to a whole disk.
-const MOST_LOOKED_INTO: usize = 10_000;
-/// Files and folders that systems leave beside images.
-const SYSTEM_FILES: [&str; 3] = ["Thumbs.db", "desktop.ini", "__MACOSX"];
+use crate::{DataError, names};
 
 /// What a split's folder holds.
 #[derive(Debug, Default)]
@@ -141,76 +140,6 @@ impl Listing {
     }
 }
 
-/// The real places of the folders that were found, since links may lead to one of them again.
-struct Visited {
-    root: PathBuf,
-    /// Each with its class and the path by which it was found.
-    places: HashMap<PathBuf, (u32, PathBuf)>,
-}
-
-impl Visited {
-    /// Classes come first: no link in one of them may take what is another's.
-    fn new(root: &Path, classes: &[PathBuf]) -> Result<Self, DataError> {
-        let mut visited = Self { root: place(root)?, places: HashMap::new() };
-        for (label, folder) in classes.iter().enumerate() {
-            if !visited.is_new(folder, label as u32)? {
-                let folder = folder.display();
-                return Err(DataError::invalid(format!(
-                    "{folder} is a link to a folder above it, not a class: remove it"
-                )));
-            }
-        }
-        Ok(visited)
-    }
-
-    /// Whether a folder was not found before, and holds none of those it lies in.
-    fn is_new(&mut self, folder: &Path, label: u32) -> Result<bool, DataError> {
-        let place = place(folder)?;
-        if self.root.starts_with(&place) {
-            return Ok(false);
-        }
-        match self.places.get(&place) {
-            Some((class, _)) if *class == label => Ok(false),
-            Some((_, other)) => Err(DataError::invalid(format!(
-                "{} and {} are one folder, by a link, so that its images would be of two classes",
-                other.display(),
-                folder.display()
-            ))),
-            None => {
-                self.places.insert(place, (label, folder.to_path_buf()));
-                Ok(true)
-            }
-        }
-    }
-}
-
-fn place(folder: &Path) -> Result<PathBuf, DataError> {
-    folder.canonicalize().map_err(|e| DataError::io(folder, e))
-}
-
-/// Whether it is a link to nothing.
-pub(crate) fn leads_nowhere(path: &Path) -> bool {
-    path.is_symlink() && !path.exists()
-}
-
-/// Whether there is an image in a folder, at any depth.
-pub(crate) fn has_image_below(folder: &Path) -> bool {
-    let (mut seen, mut left) = (HashSet::new(), VecDeque::from([folder.to_path_buf()]));
-    while let Some(folder) = left.pop_front().filter(|_| seen.len() < MOST_LOOKED_INTO) {
-        if !place(&folder).is_ok_and(|place| seen.insert(place)) {
-            continue;
-        }
-        for path in sorted_entries(&folder).unwrap_or_default() {
-            if path.is_dir() {
-                left.push_back(path);
-            } else if has_image_name(&path) {
-                return true;
-            }
-        }
-    }
-    false
-}
-
 /// Folders with the names of their classes, by these names.
 fn class_folders(entries: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, DataError> {
     let folders = entries.iter().filter(|path| path.is_dir());
@@ -219,26 +148,4 @@ fn class_folders(entries: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, DataErro
     // By name and not by path: the two spellings of a letter stand in different places.
     named.sort();
     Ok(named)
-}
-
-/// Everything in a folder but hidden files, by path.
-pub(crate) fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let failed = |e| DataError::io(folder, e);
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        paths.push(entry.map_err(failed)?.path());
-    }
-    paths.retain(|path| !is_hidden(path));
-    paths.sort();
-    Ok(paths)
-}
-
-fn is_hidden(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    name.as_encoded_bytes().starts_with(b".") || SYSTEM_FILES.iter().any(|file| name.eq_ignore_ascii_case(file))
-}
-
-/// Whether a file is an image by its name.
-pub(crate) fn has_image_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
