@@ -11,7 +11,7 @@ use common::{CLASSES, arg, expect, expect_error, image_file, image_folders};
 fn run_of(model: &str, root: &Path) -> (PathBuf, PathBuf) {
     let (data, run, pictures) = (root.join("data"), root.join("run"), root.join("pictures"));
     image_folders(&data);
-    let args = ["train", "--device", "cpu", "--data", arg(&data), "--size", "8", "--epochs", "8", "--batch-size", "6"];
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--size", "8", "--epochs", "1", "--batch-size", "6"];
     expect(0, &[&args[..], &["--model", model, "--out", arg(&run)]].concat());
     fs::create_dir_all(&pictures).expect("made");
     for (class, name) in CLASSES.iter().enumerate() {

@@ -60,15 +60,14 @@ fn runs_are_listed_and_compared_by_the_settings_that_differ() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, one) = trained(root.path());
     let two = root.path().join("two");
-    let args =
-        ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "3", "--batch-size", "8", "--lr", "0.003"];
+    let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "3", "--batch-size", "8", "--lr", "0.01"];
     expect(0, &[&args[..], &["--out", arg(&two)]].concat());
     let (out, _) = expect(0, &["compare", arg(&one), arg(&two)]);
     let row = |name: &str| -> Vec<String> {
         let line = out.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {out}"));
         line[name.len()..].split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_string).collect()
     };
-    assert_eq!(row("learning_rate")[1], "0.003");
+    assert_eq!(row("lr")[1], "0.01");
     assert_eq!(row("epochs done"), ["2 of 2", "3 of 3"]);
     assert!(row("best")[1].starts_with("accuracy "), "{out}");
     assert!(!out.contains("batch_size"), "{out}");
