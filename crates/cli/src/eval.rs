@@ -18,8 +18,8 @@ use crate::waiting::Waiting;
 /// Images a step where no settings tell.
 const BATCH: usize = 64;
 
-/// Loss and measures of a trained model, and what its task tells of them: of a classification the accuracy of each class and the
-/// confusion matrix
+/// Loss and measures of a trained model, and what its task tells of them: of a classification top-5 accuracy and calibration error,
+/// precision, recall, F1, AUROC and average precision of each class and their means, and the confusion matrix
 #[derive(clap::Args)]
 pub struct Args {
     /// A run folder, or weights in one
@@ -82,9 +82,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let evaluator = Evaluator::new(backend, &task, &model, &data.set, &data.normalize, options)?;
     saved.load_into(backend, &evaluator.step().graph)?;
     let batches = evaluator.batches();
-    let (evaluation, tally) =
+    let (evaluation, mut tally) =
         evaluator.tally(backend, |batch| waiting.says(format!("evaluating: {batch} of {batches} batches")))?;
     drop(waiting);
+    tally.set_temperature(saved.calibration().temperature);
 
     let (model, samples, word) =
         (&saved.info().model, evaluation.samples, if data.undivided { "" } else { data.split.word() });

@@ -16,6 +16,8 @@ mod fuzz;
 #[cfg(unix)]
 mod ignored;
 mod interrupt;
+mod lr_find;
+mod memory;
 mod models;
 mod notes;
 mod output;
@@ -32,6 +34,7 @@ mod summary;
 mod train;
 mod tta;
 mod tune;
+mod unknown;
 mod usage;
 mod verify;
 mod verify_extras;
@@ -59,6 +62,8 @@ enum Command {
     Explain(explain::Args),
     Compare(compare::Args),
     Runs(runs::Args),
+    #[command(name = "lr-find")]
+    LrFind(Box<lr_find::Args>),
     Data(data::Args),
     Devices(devices::Args),
     Verify(verify::Args),
@@ -90,6 +95,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::LrFind(args) => lr_find::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -5,10 +5,17 @@ use chiaro::train::settings::{Choice, Given, SETTINGS, Setting, SettingValue};
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::train::words::shell;
+
+/// The setting that the command line can leave to the memory, by this word.
+const BATCH: &str = "batch_size";
+const AUTO: &str = "auto";
+
 /// Settings that were given, as texts.
 #[derive(Clone)]
 pub struct Overrides {
     given: Vec<Given>,
+    auto_batch: bool,
 }
 
 impl Overrides {
@@ -31,8 +38,31 @@ impl Overrides {
     /// The same with a setting that was given otherwise, if it was.
     pub fn with(&self, name: &str, text: Option<&String>) -> Overrides {
         let mut given = self.given.clone();
+        if text.is_some() {
+            given.retain(|(setting, _)| setting.name != name);
+        }
         given.extend(chiaro::train::settings::setting(name).zip(text.cloned()));
-        Overrides { given }
+        Overrides { given, ..*self }
+    }
+
+    /// The text that was given for a setting.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.given.iter().rev().find(|(setting, _)| setting.name == name).map(|(_, text)| text.as_str())
+    }
+
+    /// Whether the batch size is to be found.
+    pub fn auto_batch(&self) -> bool {
+        self.auto_batch
+    }
+
+    /// What was given as a command line has it, each with a blank before it, but for some settings.
+    pub fn shown(&self, without: &[&str]) -> String {
+        let others = self.given.iter().filter(|(setting, _)| !without.contains(&setting.name));
+        let words = |(setting, text): &Given| match setting.switch {
+            true => format!(" --{}", setting.flag),
+            false => format!(" --{} {}", setting.flag, shell(text.as_ref())),
+        };
+        others.map(words).collect()
     }
 
     /// Whether a setting was given.
@@ -58,7 +88,10 @@ impl clap::FromArgMatches for Overrides {
             // Of a list that was given piece by piece all pieces count.
             false => matches.get_many::<String>(setting.name).map(|all| all.cloned().collect::<Vec<_>>().join(",")),
         };
-        Ok(Overrides { given: SETTINGS.iter().filter_map(|setting| Some((setting, text(setting)?))).collect() })
+        let is_auto = |(setting, text): &Given| setting.name == BATCH && text == AUTO;
+        let all: Vec<Given> = SETTINGS.iter().filter_map(|setting| Some((setting, text(setting)?))).collect();
+        let auto_batch = all.iter().any(is_auto);
+        Ok(Overrides { given: all.into_iter().filter(|given| !is_auto(given)).collect(), auto_batch })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -85,7 +118,9 @@ fn parser(setting: &'static Setting) -> ValueParser {
     let choices = setting.choices();
     // Of a list each word is one of the choices, not the whole text.
     if choices.is_empty() || setting.kind == "list" {
-        return ValueParser::new(move |text: &str| setting.accepts(text).map(|()| text.to_string()));
+        let is_auto = move |text: &str| setting.name == BATCH && text == AUTO;
+        let checked = move |text: &str| if is_auto(text) { Ok(()) } else { setting.accepts(text) };
+        return ValueParser::new(move |text: &str| checked(text).map(|()| text.to_string()));
     }
     let value = |choice: &Choice| match choice.help {
         "" => PossibleValue::new(choice.name),

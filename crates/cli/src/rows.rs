@@ -38,6 +38,9 @@ impl Format {
     }
 }
 
+/// What is said of a picture of no known class.
+const UNKNOWN: &str = "unknown";
+
 /// Where rows go.
 pub struct Rows {
     to: To,
@@ -76,22 +79,28 @@ impl Rows {
         Ok(Rows { to, top })
     }
 
-    /// Writes what is said of a picture.
-    pub fn row(&mut self, name: &str, guesses: &[Guess]) -> anyhow::Result<()> {
+    /// Writes what is said of a picture; of one of no known class "unknown" stands before, in a table in the first class's place.
+    pub fn row(&mut self, name: &str, guesses: &[Guess], known: bool) -> anyhow::Result<()> {
         let guesses = guesses.iter().take(self.top);
         match &mut self.to {
             To::Text(to) => {
-                let shown: Vec<String> = guesses.map(ToString::to_string).collect();
+                let unknown = (!known).then(|| UNKNOWN.to_string());
+                let shown: Vec<String> = unknown.into_iter().chain(guesses.map(ToString::to_string)).collect();
                 writeln!(to, "{}", printable(&format!("{name}: {}", shown.join(", "))))?;
             }
             To::Csv(table) => {
-                let cells = guesses.flat_map(|guess| [guess.name.clone(), format!("{:.6}", guess.value)]);
+                let class = |i: usize, guess: &Guess| if i == 0 && !known { UNKNOWN.to_string() } else { guess.name.clone() };
+                let cells = guesses.enumerate().flat_map(|(i, guess)| [class(i, guess), format!("{:.6}", guess.value)]);
                 table.write_record([name.to_string()].into_iter().chain(cells)).map_err(as_io)?;
             }
             To::Jsonl(to) => {
                 let said: Vec<_> =
                     guesses.map(|guess| json!({"class": guess.name, "probability": guess.value})).collect();
-                writeln!(to, "{}", json!({"file": name, "predictions": said}))?;
+                let mut object = json!({"file": name, "predictions": said});
+                if !known {
+                    object[UNKNOWN] = json!(true);
+                }
+                writeln!(to, "{object}")?;
             }
         }
         Ok(())

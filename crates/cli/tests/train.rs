@@ -5,10 +5,10 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{arg, expect, expect_error, idx_data, names, rows, trained};
+use common::{arg, expect, expect_error, idx_data, image_folders, names, rows, trained};
 
 /// The files of a run of two epochs or more.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     ".lock",
     "best.safetensors",
     "checkpoint.previous.safetensors",
@@ -16,6 +16,7 @@ const FILES: [&str; 7] = [
     "config.json",
     "last.safetensors",
     "metrics.csv",
+    "results.json",
 ];
 
 #[test]
@@ -79,7 +80,7 @@ fn a_run_that_goes_on_ends_like_one_that_was_never_interrupted() {
         assert!(out.contains(&format!("--resume {}", run.display())), "{out}");
         expect(0, &["train", "--resume", arg(&run)]);
         assert_eq!(names(&run), FILES);
-        for file in ["best.safetensors", "last.safetensors"] {
+        for file in ["best.safetensors", "last.safetensors", "results.json"] {
             let read = |folder: &Path| fs::read(folder.join(file)).expect("read");
             assert!(read(&run) == read(&whole), "{file} differs after an interruption at step {steps}");
         }
@@ -226,4 +227,46 @@ fn a_loss_that_is_not_finite_ends_the_run_with_a_hint() {
     let (out, err) = expect(0, &["train", "--resume", arg(&run), "--lr", "0.01", "--clip", "1"]);
     assert!(err.contains("it starts over") && out.contains("epoch 1: "), "{out}{err}");
     assert_eq!(rows(&run).len(), 2);
+}
+
+#[test]
+fn several_seeds_are_runs_of_their_own_with_their_mean_and_deviation() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, runs) = (root.path().join("data"), root.path().join("runs"));
+    image_folders(&data);
+    let args = ["train", arg(&data), "--size", "8", "--epochs", "2", "--batch-size", "6", "--device", "cpu"];
+    let (out, _) = expect(0, &[&args[..], &["--seeds", "2", "--seed", "5", "--out", arg(&runs)]].concat());
+    assert_eq!(names(&runs), ["seed-5", "seed-6"]);
+    let score = |seed: &str| -> f64 {
+        let text = fs::read_to_string(runs.join(seed).join("results.json")).expect("results");
+        let results: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        results["scores"]["accuracy"].as_f64().expect("a number")
+    };
+    let (a, b) = (score("seed-5"), score("seed-6"));
+    let (mean, off) = ((a + b) / 2.0, (a - b).abs() / 2f64.sqrt());
+    let told = format!("accuracy {:.2} ± {:.2} %", mean * 100.0, off * 100.0);
+    assert!(
+        out.lines().last().is_some_and(|line| line.starts_with("2 seeds: loss ") && line.contains(&told)),
+        "{told} {out}"
+    );
+    // A seed alone is the same run.
+    let alone = root.path().join("alone");
+    expect(0, &[&args[..], &["--seed", "6", "--out", arg(&alone)]].concat());
+    let best = |run: &Path| fs::read(run.join("best.safetensors")).expect("weights");
+    assert!(best(&alone) == best(&runs.join("seed-6")) && best(&alone) != best(&runs.join("seed-5")));
+}
+
+#[test]
+fn a_batch_size_that_is_left_to_the_memory_is_told_and_kept() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = (root.path().join("data"), root.path().join("run"));
+    image_folders(&data);
+    let args = ["train", arg(&data), "--size", "8", "--epochs", "1", "--device", "cpu", "--out", arg(&run)];
+    let (out, _) = expect(0, &[&args[..], &["--batch-size", "auto"]].concat());
+    // 48 images make 20 steps of 2.
+    assert!(out.contains("batch size: 2, whose step takes "), "{out}");
+    let config: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+    assert_eq!(config["settings"]["batch_size"], 2);
+    expect(0, &["train", "--resume", arg(&run), "--epochs", "2"]);
 }

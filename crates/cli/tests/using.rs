@@ -29,6 +29,9 @@ fn eval_repeats_the_accuracy_of_the_best_epoch_class_by_class() {
     assert_eq!(matrix.iter().sum::<u64>(), 18);
     let right = matrix[0] + matrix[4] + matrix[8];
     assert_eq!(right, (best * 18.0).round() as u64);
+    for part in ["calibration error ", "precision", "recall", "AUROC", "\nmean ", "\nweighted "] {
+        assert!(out.contains(part), "{part} is not in {out}");
+    }
 }
 
 #[test]
@@ -116,6 +119,24 @@ fn predict_gives_the_classes_of_files_with_probabilities() {
         right += usize::from(guesses[0].0 == *name);
     }
     assert!(right >= 2, "{right} of 3 classes were told");
+}
+
+#[test]
+fn an_image_below_the_threshold_is_unknown() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (_, run) = trained(root.path());
+    let image = root.path().join("a.png");
+    image_file(&image, 0, 5);
+    let predict = |below: &str| {
+        let (out, _) = expect(0, &["predict", arg(&run), arg(&image), "--unknown-below", below, "--device", "cpu"]);
+        out.contains(": unknown, ")
+    };
+    assert!(predict("1") && !predict("0"));
+    // The weights of the end of a run without a best tell none.
+    let last = run.join("last.safetensors");
+    let auto = ["predict", arg(&last), arg(&image), "--unknown-below", "auto", "--device", "cpu"];
+    common::expect_error(1, &auto, &["last.safetensors tells no probability", "give a number"]);
+    expect(2, &["predict", arg(&run), arg(&image), "--unknown-below", "50"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@
 //! ```
 
 mod audit;
+mod balanced;
 mod batch;
 mod canvas;
 mod channels;

@@ -21,6 +21,8 @@ pub struct LoaderOptions {
     pub batch_size: usize,
     /// Shuffle every epoch by this seed; `None` keeps the data set's order.
     pub shuffle: Option<u64>,
+    /// Let each class come equally often in a shuffled epoch, of as many images as there are: the class of each image.
+    pub balance: Option<Arc<[u32]>>,
     /// Leave out a last batch that is not full, where otherwise it is filled up.
     pub drop_last: bool,
     /// Background threads. `None`: one for a set in memory, else half the cores (or half of
@@ -38,7 +40,7 @@ impl LoaderOptions {
 
     /// In order, every image once, the last batch filled up.
     pub fn evaluation(batch_size: usize) -> Self {
-        Self { batch_size, shuffle: None, drop_last: false, threads: None, queue: 3 }
+        Self { batch_size, shuffle: None, balance: None, drop_last: false, threads: None, queue: 3 }
     }
 }
 

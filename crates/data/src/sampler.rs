@@ -1,5 +1,8 @@
 //! Which images make each batch of an epoch.
 
+use std::sync::Arc;
+
+use crate::balanced::balanced;
 use crate::{DataError, LoaderOptions, shuffled};
 
 /// Orders a data set's images and cuts them into batches, epoch by epoch.
@@ -9,6 +12,8 @@ pub struct Sampler {
     batch_size: usize,
     shuffle: Option<u64>,
     drop_last: bool,
+    /// Where each class is to come equally often: the class of each image.
+    balance: Option<Arc<[u32]>>,
 }
 
 impl Sampler {
@@ -17,15 +22,17 @@ impl Sampler {
     /// # Errors
     /// A batch size of 0, no image, or fewer than a batch where a last partial batch is left out.
     pub fn new(len: usize, options: &LoaderOptions) -> Result<Self, DataError> {
-        let &LoaderOptions { batch_size, shuffle, drop_last, .. } = options;
+        let LoaderOptions { batch_size, shuffle, drop_last, ref balance, .. } = *options;
         let cause = if batch_size == 0 {
             "the batch size must be at least 1".to_string()
         } else if len == 0 {
             "the data set has no image".to_string()
         } else if drop_last && len < batch_size {
             format!("{len} images do not fill a batch of {batch_size}")
+        } else if let Some(labels) = balance.as_ref().filter(|labels| labels.len() != len) {
+            format!("{} labels are not one for each of {len} images", labels.len())
         } else {
-            return Ok(Self { len, batch_size, shuffle, drop_last });
+            return Ok(Self { len, batch_size, shuffle, drop_last, balance: balance.clone() });
         };
         Err(DataError::invalid(cause))
     }
@@ -42,9 +49,10 @@ impl Sampler {
 
     /// The images of an epoch in their order; the chunks of the batch size are the batches, of which the last may be shorter.
     pub fn epoch(&self, epoch: u64) -> Vec<usize> {
-        let mut order = match self.shuffle {
-            Some(seed) => shuffled(self.len, seed, epoch),
-            None => (0..self.len).collect(),
+        let mut order = match (self.shuffle, &self.balance) {
+            (Some(seed), Some(labels)) => balanced(labels, seed, epoch),
+            (Some(seed), None) => shuffled(self.len, seed, epoch),
+            (None, _) => (0..self.len).collect(),
         };
         order.truncate(self.batches() * self.batch_size);
         order

@@ -101,14 +101,21 @@ pub struct Context<'g> {
     inside: bool,
     running: Running,
     dropping: Dropping,
+    places: Places,
 }
 
 impl<'g> Context<'g> {
     /// Starts recording. `key` is the random key `u32 [3]` that dropout needs in training.
     pub fn new(graph: &'g mut Graph, mode: Mode, key: Option<Var>) -> Context<'g> {
         let (placed, layers, recorded, running) = (Declarations::default(), vec![], vec![], Running::default());
-        let (half, inside, dropping) = (None, false, Dropping::default());
-        Context { graph, mode, key, half, placed, layers, recorded, inside, running, dropping }
+        let (half, inside, dropping, places) = (None, false, Dropping::default(), Places::default());
+        Context { graph, mode, key, half, placed, layers, recorded, inside, running, dropping, places }
+    }
+
+    /// Puts parameters and statistics into arenas of these names, which are neither trained nor saved.
+    pub(crate) fn of_arenas(self, names: &[String; 2]) -> Self {
+        let [parameters, statistics] = names.clone().map(|name| (name, ArenaRole::Data, Initial::Fill(0.0)));
+        Context { places: Places { parameters, statistics }, ..self }
     }
 
     /// Sets rates that dropout layers and residual branches take instead of their own.
@@ -189,12 +196,12 @@ impl<'g> Context<'g> {
         declared: &Declared,
         forward: impl FnOnce(&mut Self) -> Result<Var>,
     ) -> Result<Var> {
-        for Declaration { state, init } in place(self.graph, declared, StateKind::Parameter)? {
+        for Declaration { state, init } in self.places.put(self.graph, declared, StateKind::Parameter)? {
             if self.placed.parameters.iter().all(|d| d.state != state) {
                 self.placed.parameters.push(Declaration { state, init });
             }
         }
-        for Declaration { state, init } in place(self.graph, declared, StateKind::Statistic)? {
+        for Declaration { state, init } in self.places.put(self.graph, declared, StateKind::Statistic)? {
             if self.placed.buffers.iter().all(|d| d.state != state) {
                 self.placed.buffers.push(Declaration { state, init });
             }
@@ -279,26 +286,44 @@ impl<'g> Context<'g> {
     }
 }
 
-/// The declared states of one kind in a graph: made there, or found if they are there already.
-pub(crate) fn place(graph: &mut Graph, declared: &Declared, kind: StateKind) -> Result<Vec<Declaration>> {
-    let (name, role) = match kind {
-        StateKind::Parameter => (PARAMS, ArenaRole::Parameters),
-        StateKind::Statistic => (BUFFERS, ArenaRole::Statistics),
-    };
-    let mut placed = vec![];
-    for known in declared.states.iter().filter(|s| s.kind == kind) {
-        let arena = graph.arena(name, DType::F32)?;
-        graph.describe_arena(arena, role, Initial::Drawn)?;
-        let state = match graph.find_state(&known.name) {
-            Some(id)
-                if graph.states()[id.index()].shape == known.shape && graph.states()[id.index()].arena == arena =>
-            {
-                id
-            }
-            Some(_) => return Err(GraphError::DuplicateName(known.name.clone())),
-            None => graph.state(arena, &known.name, &known.shape)?,
-        };
-        placed.push(Declaration { state, init: known.init });
+/// Where states are put: arenas with their roles, and how they start.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    parameters: (String, ArenaRole, Initial),
+    statistics: (String, ArenaRole, Initial),
+}
+
+impl Default for Places {
+    fn default() -> Places {
+        Places {
+            parameters: (PARAMS.to_string(), ArenaRole::Parameters, Initial::Drawn),
+            statistics: (BUFFERS.to_string(), ArenaRole::Statistics, Initial::Drawn),
+        }
     }
-    Ok(placed)
+}
+
+impl Places {
+    /// The declared states of one kind in a graph: made there, or found if they are there already.
+    pub(crate) fn put(&self, graph: &mut Graph, declared: &Declared, kind: StateKind) -> Result<Vec<Declaration>> {
+        let (name, role, initial) = match kind {
+            StateKind::Parameter => &self.parameters,
+            StateKind::Statistic => &self.statistics,
+        };
+        let mut placed = vec![];
+        for known in declared.states.iter().filter(|s| s.kind == kind) {
+            let arena = graph.arena(name, DType::F32)?;
+            graph.describe_arena(arena, *role, initial.clone())?;
+            let state = match graph.find_state(&known.name) {
+                Some(id)
+                    if graph.states()[id.index()].shape == known.shape && graph.states()[id.index()].arena == arena =>
+                {
+                    id
+                }
+                Some(_) => return Err(GraphError::DuplicateName(known.name.clone())),
+                None => graph.state(arena, &known.name, &known.shape)?,
+            };
+            placed.push(Declaration { state, init: known.init });
+        }
+        Ok(placed)
+    }
 }

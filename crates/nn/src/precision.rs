@@ -5,7 +5,7 @@
 //! logits, the loss and the optimizer: there updates would be lost that are small beside their weight (arXiv:1710.03740).
 
 use crate::arena::PARAMS;
-use crate::context::{Context, Declarations, place};
+use crate::context::{Context, Declarations, Places};
 use crate::declare::StateKind;
 use crate::loss_scale::{LossScale, Scaling};
 use crate::models::Model;
@@ -69,7 +69,7 @@ pub(crate) struct HalfWeights {
 impl HalfWeights {
     /// Declares a model's parameters and rounds their arena, all in one call.
     pub fn declare(graph: &mut Graph, model: &Model) -> Result<HalfWeights> {
-        place(graph, model.declared(), StateKind::Parameter)?;
+        Places::default().put(graph, model.declared(), StateKind::Parameter)?;
         let params = graph.arena(PARAMS, DType::F32)?;
         let copy = graph.scoped("weights", |g| {
             let all = g.arena_values(params)?;

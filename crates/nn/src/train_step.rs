@@ -15,6 +15,7 @@ use crate::models::Model;
 use crate::objective::Objective;
 use crate::optim::{GradientChange, Optimizers, record_average};
 use crate::precision::{self, Precision};
+use crate::teacher::Teacher;
 use crate::whitening::ExampleImages;
 use chiaro_graph::{ArenaId, ArenaInfo, ArenaRole, DType, Data, Graph, Initial, StateId, Tensor, Var};
 
@@ -37,6 +38,12 @@ pub struct TrainOptions {
     pub dropout: Option<f64>,
     /// Probability at which the model's last residual branch is dropped, in the place of its own; those before take their share.
     pub drop_path: Option<f64>,
+    /// A trained model whose outputs are learnt beside the targets.
+    pub teacher: Option<Teacher>,
+    /// Height and width to which images are made smaller, by the mean of what falls together, before the model takes them.
+    pub size: Option<[usize; 2]>,
+    /// Whether the step is of the time in which [`Optimizers::freezes`]'s parameters stay: then no gradient of theirs is computed.
+    pub is_frozen: bool,
     /// Also give `logits` `[N,classes]`.
     pub output_logits: bool,
     /// Also give `gradients`, laid out as the parameters' arena, before clipping.
@@ -55,6 +62,9 @@ impl TrainOptions {
             precision: Precision::F32,
             dropout: None,
             drop_path: None,
+            teacher: None,
+            size: None,
+            is_frozen: false,
             output_logits: false,
             output_gradients: false,
         }
@@ -93,11 +103,17 @@ impl TrainStep {
         graph.push_scope("images");
         let images = options.images.record(&mut graph, given, model.image)?;
         let shares = options.images.record_shares(&mut graph)?;
+        let smaller = options.size.map(|size| model.of_size(size)).transpose()?;
+        let seen = match options.size {
+            Some(size) => graph.adaptive_avg_pool2d(images, size)?,
+            None => images,
+        };
         graph.pop_scope();
+        let taught = options.teacher.as_ref().map(|teacher| teacher.record(&mut graph, images)).transpose()?;
         let (half, scaling) = precision::declare(&mut graph, model, options.precision)?;
         let mut ctx = Context::new(&mut graph, Mode::Train, Some(key)).with_half(half);
         ctx = ctx.with_dropping(Dropping::new(options.dropout, options.drop_path));
-        let logits = model.record(&mut ctx, images)?;
+        let logits = smaller.as_ref().unwrap_or(model).record(&mut ctx, seen)?;
         ctx.dropping().check(&model.name)?;
         let (declarations, running) = ctx.close();
         let mut statistics = if scaling.is_none() { running.assign(&mut graph, None)? } else { None };
@@ -106,12 +122,15 @@ impl TrainStep {
         };
 
         graph.push_scope("loss");
-        let loss = loss(&mut graph, &*options.objective, logits, targets, shares)?;
+        let mut loss = loss(&mut graph, &*options.objective, logits, targets, shares)?;
+        if let (Some(teacher), Some(taught)) = (&options.teacher, taught) {
+            loss = teacher.with_loss(&mut graph, loss, logits, taught)?;
+        }
         graph.output("loss", loss)?;
         graph.pop_scope();
         graph.push_scope("gradient");
         let start = scaling.as_ref().map(|s| s.scale);
-        let mut gradient = packed_gradient(&mut graph, loss, start, params, &declarations)?;
+        let mut gradient = packed_gradient(&mut graph, loss, start, params, &declarations, &options)?;
         graph.pop_scope();
         let mut good = None;
         if let Some(scaling) = &scaling {
@@ -219,18 +238,23 @@ fn check(model: &Model, options: &TrainOptions) -> Result<()> {
         return Err(NnError::Option("the batch size must be at least 1".into()));
     }
     options.optimizers.averaging().map_or(Ok(()), |average| average.check())?;
+    options.teacher.as_ref().map_or(Ok(()), |teacher| teacher.check(model))?;
     options.objective.check(model.classes)
 }
 
-/// The gradients of all parameters; `start`, a single number, stands in the place of d loss / d loss = 1.
+/// The gradients of all parameters, zero of those that are frozen; `start`, a single number, stands in the place of d loss / d loss = 1.
 fn packed_gradient(
     graph: &mut Graph,
     loss: Var,
     start: Option<Var>,
     params: ArenaId,
     declarations: &Declarations,
+    options: &TrainOptions,
 ) -> Result<Var> {
-    let taken = precision::parameters_as_taken(graph, declarations)?;
+    let mut taken = precision::parameters_as_taken(graph, declarations)?;
+    if options.is_frozen {
+        taken.retain(|(state, _)| !options.optimizers.freezes(&graph.states()[state.index()]));
+    }
     let values: Vec<Var> = taken.iter().map(|(_, value)| *value).collect();
     let gradients = graph.grad(loss, start, &values)?;
     let mut pairs: Vec<(StateId, Var)> = vec![];

@@ -18,6 +18,10 @@ pub struct Classifier {
     step: EvalStep,
     classes: Vec<String>,
     task: Arc<dyn Task>,
+    /// What outputs are divided by before they are read as probabilities.
+    temperature: f64,
+    /// The probability of the first guess below which an image is of no known class.
+    unknown_below: Option<f64>,
     /// Stands in the place of the targets.
     nothing: Tensor,
 }
@@ -85,7 +89,18 @@ impl Classifier {
         let nothing = Tensor::from_f64(shape, spec.dtype, &filler);
         let nothing = nothing.ok_or_else(|| TrainError::setting(format!("a target of shape {:?}", spec.shape)))?;
         let network = Network::new(backend, saved, &step.graph, batch)?;
-        Ok(Classifier { network, step, classes: saved.info().classes.clone(), task, nothing })
+        let (classes, temperature) = (saved.info().classes.clone(), saved.calibration().temperature);
+        Ok(Classifier { network, step, classes, task, temperature, unknown_below: None, nothing })
+    }
+
+    /// Says from here on that an image is unknown ([`Classifier::is_unknown`]) where its first guess has a lower probability than this.
+    pub fn unknown_below(&mut self, probability: Option<f64>) {
+        self.unknown_below = probability;
+    }
+
+    /// Whether guesses, the most probable first, are of an image of no known class.
+    pub fn is_unknown(&self, guesses: &[Guess]) -> bool {
+        self.unknown_below.is_some_and(|below| Guess::are_unknown(guesses, below))
     }
 
     /// What the model says of an image file of any size, resized as those it was trained on: of a classification its classes, the most probable first.
@@ -102,7 +117,7 @@ impl Classifier {
     /// # Errors
     /// If they are more or fewer, or the device fails.
     pub fn classify_pixels(&mut self, pixels: &[u8]) -> Result<Vec<Guess>> {
-        let mut asked = asking(&self.task, &self.classes, &self.nothing);
+        let mut asked = asking(&self.task, self.temperature, &self.classes, &self.nothing);
         let answers = asked(&mut self.network, &[pixels.to_vec()])?;
         answers.into_iter().next().ok_or_else(|| TrainError::setting("no answer"))
     }
@@ -112,7 +127,7 @@ impl Classifier {
     /// # Errors
     /// If the system refuses threads to decode in.
     pub fn over(&mut self, pictures: &[Picture]) -> Result<Answers<'_, Vec<Guess>>> {
-        let asked = asking(&self.task, &self.classes, &self.nothing);
+        let asked = asking(&self.task, self.temperature, &self.classes, &self.nothing);
         Answers::new(&mut self.network, pictures, asked)
     }
 
@@ -125,13 +140,14 @@ impl Classifier {
 /// Asks about a batch of pictures.
 fn asking<'c>(
     task: &'c Arc<dyn Task>,
+    temperature: f64,
     classes: &'c [String],
     nothing: &'c Tensor,
 ) -> impl FnMut(&mut Network, &[Pixels]) -> Result<Vec<Vec<Guess>>> + 'c {
     move |network, pictures| {
         let [outputs] = network.run(pictures, std::slice::from_ref(nothing))?;
         let width = outputs.shape().last().copied().unwrap_or(1);
-        let rows = outputs.to_f64();
+        let rows: Vec<f64> = outputs.to_f64().into_iter().map(|output| output / temperature).collect();
         Ok(rows.chunks_exact(width).take(pictures.len()).map(|row| task.predict(row, classes)).collect())
     }
 }

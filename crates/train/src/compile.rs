@@ -7,10 +7,13 @@ use chiaro_nn::{Model, Resident, TrainOptions, TrainStep};
 
 use crate::data::Data;
 use crate::error::{Result, TrainError};
+use crate::lease;
+use crate::phases::{CompiledPhase, phases};
 use crate::place::{DataPlace, pixels};
 use crate::recipe;
 use crate::settings::{Residency, TrainConfig};
 use crate::task::Task;
+use crate::teacher;
 
 /// The training set's name on the device.
 const TRAIN: &str = "train";
@@ -21,6 +24,8 @@ pub(crate) struct Compiled {
     pub step: TrainStep,
     /// Its plan.
     pub plan: PlanId,
+    /// The phases before the last, whose step this is.
+    pub earlier: Vec<CompiledPhase>,
     /// Where the training set is to be.
     pub place: DataPlace,
     /// Its arena, where that is on the device.
@@ -35,18 +40,32 @@ pub(crate) fn compile(
     config: &TrainConfig,
     task: &Arc<dyn Task>,
 ) -> Result<Compiled> {
-    let augment = config.augment.of_images([model.image[0], model.image[1]]);
-    // As many as the loader makes: images that fill no batch are left out.
     let steps = data.train.len() / config.batch_size;
+    let opened = teacher::Opened::of(config, model, &data.normalize, data.train.classes())?;
+    let opened = opened.as_ref();
     let attempt = |backend: &mut dyn Backend, place: DataPlace| {
         let resident = place.resident(&*data.train, TRAIN);
-        let images = pixels(&data.normalize, augment, resident.clone());
-        let step = TrainStep::build(
-            model,
-            TrainOptions { images, objective: Arc::clone(task) as _, ..recipe::train_options(config, model, steps)? },
-        )?;
-        let plan = backend.compile(&step.graph)?;
-        Ok(Compiled { step, plan, place, resident })
+        let options = options(model, data, config, task, resident.clone())?;
+        let mut made = vec![];
+        for phase in phases(config, &options.optimizers, steps, [model.image[0], model.image[1]]) {
+            let (size, is_frozen) = (phase.size, phase.is_frozen);
+            let teacher = opened.map(|opened| opened.teacher.clone());
+            let step = TrainStep::build(model, TrainOptions { teacher, size, is_frozen, ..options.clone() })?;
+            let plan = match backend.compile(&step.graph) {
+                Ok(plan) => plan,
+                Err(error) => {
+                    made.into_iter()
+                        .for_each(|CompiledPhase { plan, step, .. }| lease::release(backend, plan, &step.graph));
+                    return Err(error.into());
+                }
+            };
+            made.push(CompiledPhase { phase, step, plan });
+        }
+        let last = made.pop().ok_or_else(|| TrainError::setting("a run has one phase at least"))?;
+        if let Some(opened) = opened {
+            opened.load_into(backend, &last.step.graph)?;
+        }
+        Ok(Compiled { step: last.step, plan: last.plan, earlier: made, place, resident })
     };
     let room = backend.room();
     let place = DataPlace::of(&*data.train, backend, config.resident == Residency::Auto);
@@ -58,6 +77,21 @@ pub(crate) fn compile(
         }
         made => made,
     }
+}
+
+/// The options of a training step for this data, which is on the device where `resident` says so.
+pub(crate) fn options(
+    model: &Model,
+    data: &Data,
+    config: &TrainConfig,
+    task: &Arc<dyn Task>,
+    resident: Option<Resident>,
+) -> Result<TrainOptions> {
+    let augment = config.augment.of_images([model.image[0], model.image[1]]);
+    let images = pixels(&data.normalize, augment, resident);
+    // As many as the loader makes: images that fill no batch are left out.
+    let steps = data.train.len() / config.batch_size;
+    Ok(TrainOptions { images, objective: Arc::clone(task) as _, ..recipe::train_options(config, model, steps)? })
 }
 
 /// The model of a run by its name.

@@ -66,14 +66,15 @@ impl Trainer {
 
     /// Runs a step, with its kernels timed where that was asked for.
     fn run_step(&mut self, inputs: &[Tensor], observer: &mut dyn Observer) -> Result<()> {
+        let plan = self.present().0;
         match self.profile_in.take() {
-            None => self.backend.run(self.plan, inputs)?,
+            None => self.backend.run(plan, inputs)?,
             Some(0) => {
-                let profile = self.backend.profile(self.plan, inputs)?;
+                let profile = self.backend.profile(plan, inputs)?;
                 observer.event(&Event::Profiled(&profile));
             }
             Some(before) => {
-                self.backend.run(self.plan, inputs)?;
+                self.backend.run(plan, inputs)?;
                 self.profile_in = Some(before - 1);
             }
         }

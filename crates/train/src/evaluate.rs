@@ -134,14 +134,24 @@ impl Evaluator {
         backend: &mut dyn Backend,
         mut progress: impl FnMut(usize),
     ) -> Result<(Evaluation, Box<dyn Tally>)> {
-        let mut tally = self.task.tally(&self.classes);
         let told = |batch| {
             progress(batch);
             true
         };
-        let metrics = self.over_batches(backend, Some(&mut *tally), told)?.unwrap_or_default();
+        let stopped = || TrainError::setting("an evaluation that nobody stops has ended before its end");
+        self.tally_while(backend, told)?.ok_or_else(stopped)
+    }
+
+    /// The same as long as it is to go on; `None` where it was not.
+    pub(crate) fn tally_while(
+        &self,
+        backend: &mut dyn Backend,
+        go_on: impl FnMut(usize) -> bool,
+    ) -> Result<Option<(Evaluation, Box<dyn Tally>)>> {
+        let mut tally = self.task.tally(&self.classes);
+        let Some(metrics) = self.over_batches(backend, Some(&mut *tally), go_on)? else { return Ok(None) };
         let counted = self.task.judges_outputs().then_some(&*tally);
-        Ok((self.evaluation(&metrics, counted), tally))
+        Ok(Some((self.evaluation(&metrics, counted), tally)))
     }
 
     /// What the device added up; `None` where it was not to go on. A tally is shown the outputs. Sums that a trainer on the same

@@ -14,7 +14,7 @@ use crate::run_config::RunConfig;
 use crate::table;
 
 /// A folder with `config.json`, `metrics.csv`, `best.safetensors`, `last.safetensors`, `checkpoint.safetensors` and the checkpoint
-/// before it. Clones are the same folder: what one has claimed, all have.
+/// before it, and at the end `results.json`. Clones are the same folder: what one has claimed, all have.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -122,6 +122,11 @@ impl RunFolder {
     /// The weights of the last epoch.
     pub fn last_path(&self) -> PathBuf {
         self.path.join("last.safetensors")
+    }
+
+    /// What came of the run, once it has ended.
+    pub fn results_path(&self) -> PathBuf {
+        self.path.join("results.json")
     }
 
     /// Everything that is needed to go on.

@@ -4,7 +4,9 @@
 //! and a checkpoint in a [`RunFolder`]. A [`Classifier`] uses what was saved.
 
 mod averaged;
+mod batch;
 mod begin;
+mod calibration;
 mod changes;
 mod classifier;
 mod compile;
@@ -18,17 +20,23 @@ mod evaluate;
 mod examples;
 mod explainer;
 mod feed;
+mod finish;
 mod folder;
 mod lease;
 mod lock;
+pub mod lr_find;
+pub mod metrics;
 mod network;
 mod number;
 mod observer;
 mod pace;
+mod phases;
 mod place;
+pub mod plot;
 mod position;
 mod precision;
 mod recipe;
+mod results;
 mod resume;
 mod run_config;
 mod save;
@@ -39,9 +47,11 @@ mod state;
 mod stop;
 mod table;
 pub mod task;
+mod teacher;
 mod trainer;
 mod weights;
 
+pub use batch::{FittingBatch, fitting_batch};
 pub use classifier::{Classifier, ClassifierOptions};
 pub use compile::model_for;
 pub use confusion::Confusion;
@@ -56,13 +66,14 @@ pub use number::short;
 pub use observer::{EpochRecord, Event, Observer, Progress};
 pub use place::DataPlace;
 pub use position::Best;
+pub use results::Results;
 pub use run_config::{DataInfo, RunConfig};
 pub use saved::Saved;
 pub use scores::Scores;
 pub use settings::{
-    Augmentation, ClassWeights, Freeze, LossName, Numbers, OptimizerName, PrecisionName, Residency, ScheduleName,
-    TrainConfig,
+    Augmentation, ClassWeights, Freeze, LossName, Numbers, OptimizerName, PrecisionName, Progressive, Residency,
+    SamplingName, ScheduleName, TrainConfig,
 };
 pub use stop::Stop;
-pub use task::{Guess, Measure, Tally, Targets, Task};
+pub use task::{Calibration, ClassTally, Guess, Measure, Tally, Targets, Task};
 pub use trainer::{Ending, Trainer};

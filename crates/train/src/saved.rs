@@ -1,19 +1,21 @@
 //! A trained model on disk: its weights, what they tell about themselves, and the settings beside them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chiaro_data::Resize;
-use chiaro_graph::{Backend, Graph};
+use chiaro_graph::{Backend, Graph, Tensor};
 use chiaro_io::{ModelInfo, Weights, load_weights};
 use chiaro_nn::{Model, models};
 
+use crate::calibration;
 use crate::data::resize_of;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
 use crate::run_config::RunConfig;
 use crate::settings::TrainConfig;
-use crate::task::Task;
+use crate::task::{Calibration, Task};
 use crate::weights;
 
 /// Weights with the settings of the run that made them, where these lie beside.
@@ -24,6 +26,7 @@ pub struct Saved {
     /// The settings; absent for weights that lie alone.
     pub config: Option<RunConfig>,
     weights: Weights,
+    calibration: Calibration,
 }
 
 impl Saved {
@@ -38,13 +41,29 @@ impl Saved {
             // The parent of a bare file name is the empty path, which is no folder to the system.
             let parent = run_or_weights.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let config = RunFolder::open(parent).ok().map(|folder| folder.config()).transpose()?;
-            return Ok(Saved { path: run_or_weights.to_path_buf(), config, weights: load_weights(run_or_weights)? });
+            return Saved::of(run_or_weights.to_path_buf(), config);
         }
         let folder = RunFolder::open(run_or_weights)?;
         let found = [folder.best_path(), folder.last_path()].into_iter().find(|path| path.is_file());
         let path = found.ok_or_else(|| TrainError::NoWeights { path: run_or_weights.to_path_buf() })?;
+        Saved::of(path, Some(folder.config()?))
+    }
+
+    fn of(path: PathBuf, config: Option<RunConfig>) -> Result<Saved> {
         let weights = load_weights(&path)?;
-        Ok(Saved { path, config: Some(folder.config()?), weights })
+        let calibration = calibration::told(&path, &weights.extra)?;
+        Ok(Saved { path, config, weights, calibration })
+    }
+
+    /// How outputs are read as probabilities: the temperature that was found at the end of training (1 where none was), and the
+    /// probability below which an image is rather of no class.
+    pub fn calibration(&self) -> Calibration {
+        self.calibration
+    }
+
+    /// The tensors by name.
+    pub(crate) fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        self.weights.tensors()
     }
 
     /// What the weights tell about their model and its data.

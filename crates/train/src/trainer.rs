@@ -17,10 +17,11 @@ use crate::folder::RunFolder;
 use crate::lease::Lease;
 use crate::observer::{EpochRecord, Observer};
 use crate::pace::Pace;
+use crate::phases::CompiledPhase;
 use crate::place::DataPlace;
 use crate::position::{Best, Position};
 use crate::run_config::{DataInfo, RunConfig};
-use crate::settings::TrainConfig;
+use crate::settings::{SamplingName, TrainConfig};
 use crate::stop::Stop;
 use crate::task::{self, Task};
 use crate::{recipe, weights};
@@ -46,6 +47,8 @@ pub struct Trainer {
     pub(crate) data: DataInfo,
     pub(crate) step: TrainStep,
     pub(crate) plan: PlanId,
+    /// The phases before that of `step` and `plan`.
+    earlier: Vec<CompiledPhase>,
     pub(crate) task: Arc<dyn Task>,
     pub(crate) evaluator: Evaluator,
     pub(crate) feed: Feed,
@@ -104,11 +107,14 @@ impl Trainer {
         }
         let (batch, threads) = (config.batch_size, config.data_threads);
         let config = &TrainConfig { precision: config.precision.on(backend)?, ..config.clone() };
-        let options = LoaderOptions { threads, ..LoaderOptions::training(batch, config.seed) };
+        let labels = || (0..data.train.len()).map(|image| data.train.label(image)).collect();
+        let balance = (config.sampling == SamplingName::Balanced).then(labels);
+        let options = LoaderOptions { threads, balance, ..LoaderOptions::training(batch, config.seed) };
         // A batch that the data cannot fill is said to be one before it is found to fit no memory.
         Sampler::new(data.train.len(), &options)?;
-        let Compiled { step, plan, place, resident } = compile(backend, model, data, config, &task)?;
+        let Compiled { step, plan, earlier, place, resident } = compile(backend, model, data, config, &task)?;
         lease.hold(plan, &step.graph);
+        earlier.iter().for_each(|phase| lease.hold(phase.plan, &phase.step.graph));
         let backend = &mut *lease;
         let feed = Feed::new(backend, &data.train, task.targets(&*data.train)?, options, resident.as_ref())?;
         let options = EvalOptions { batch, threads, resident: resident.is_some(), views: Views::One };
@@ -128,6 +134,7 @@ impl Trainer {
             task,
             step,
             plan,
+            earlier,
             place: place.with(evaluator.data_place()),
             evaluator,
             feed,
@@ -162,9 +169,20 @@ impl Trainer {
         self.profile_in = Some(before);
     }
 
-    /// The training step.
+    /// The training step of the run's last phase, which is all of it where nothing thaws or grows.
     pub fn step(&self) -> &TrainStep {
         &self.step
+    }
+
+    /// The plan of the present step, with its graph.
+    pub(crate) fn present(&self) -> (PlanId, &TrainStep) {
+        let is_present = |phase: &&CompiledPhase| phase.phase.until.is_none_or(|until| self.at.step < until);
+        self.earlier.iter().find(is_present).map_or((self.plan, &self.step), |phase| (phase.plan, &phase.step))
+    }
+
+    /// The training step of the run's present phase: with frozen parts until they thaw, and of smaller images where they grow.
+    pub fn present_step(&self) -> &TrainStep {
+        self.present().1
     }
 
     /// Bytes of all buffers on the device, those of evaluation included.
@@ -215,7 +233,8 @@ impl Trainer {
         weights::read(&mut *self.backend, &self.step.graph)
     }
 
-    /// Trains to the last epoch, evaluating after each. With a folder, every epoch is saved in it. After an error the folder's
+    /// Trains to the last epoch, evaluating after each. With a folder, every epoch is saved in it, and in the end the temperature of
+    /// the best weights and `results.json`. After an error the folder's
     /// files are those of the last epoch that was saved.
     ///
     /// # Errors
@@ -225,9 +244,12 @@ impl Trainer {
         if let Some(folder) = folder {
             folder.claim()?;
         }
+        let before = self.at.epoch;
+        let mut ending = Ending::Finished;
         while self.at.epoch < self.config.epochs {
             if let Some(early) = self.ends_early() {
-                return Ok(early);
+                ending = early;
+                break;
             }
             let trained = self.train_epoch(observer, stop)?;
             let evaluated = if trained { self.evaluate(observer, stop)? } else { None };
@@ -239,6 +261,8 @@ impl Trainer {
             };
             self.end_epoch(folder, observer, evaluation)?;
         }
-        Ok(Ending::Finished)
+        let trained = self.at.epoch > before;
+        let ended = folder.map_or(Ok(true), |folder| self.finish(folder, observer, stop, trained))?;
+        Ok(if ended { ending } else { Ending::Interrupted })
     }
 }

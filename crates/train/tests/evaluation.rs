@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chiaro_data::{Dataset, InMemory};
 use chiaro_graph::{Backend, Tensor};
 use chiaro_nn::{PARAMS, TrainOptions, TrainStep, Views};
-use chiaro_train::{Confusion, EvalOptions, Evaluation, Evaluator};
+use chiaro_train::{ClassTally, Confusion, EvalOptions, Evaluation, Evaluator};
 use common::{config, cpu, data, model, noisy};
 
 /// Loss and accuracy of a freshly initialised model by both ways of evaluating; the weights go through `change` first.
@@ -39,7 +39,7 @@ fn evaluated(
     }
     let run = evaluator.run(&mut backend, |_| true).expect("evaluated").expect("to the end");
     let (with_confusion, tally) = evaluator.tally(&mut backend, |_| ()).expect("evaluated");
-    (run, with_confusion, tally.downcast_ref::<Confusion>().expect("a classification's").clone())
+    (run, with_confusion, tally.downcast_ref::<ClassTally>().expect("a classification's").confusion().clone())
 }
 
 /// One image of a set as a set.

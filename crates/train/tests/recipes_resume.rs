@@ -7,7 +7,7 @@ use std::path::Path;
 
 use chiaro_train::settings::SettingValue;
 use chiaro_train::{
-    ClassWeights, Ending, Event, Freeze, LossName, RunFolder, ScheduleName, Stop, TrainConfig, Trainer,
+    ClassWeights, Ending, Event, Freeze, LossName, RunFolder, SamplingName, ScheduleName, Stop, TrainConfig, Trainer,
 };
 use common::{config, cpu, data, model};
 
@@ -58,6 +58,18 @@ fn recipes() -> Vec<(&'static str, TrainConfig)> {
                 loss: LossName::Bce,
                 schedule: ScheduleName::Exponential,
                 patience: Some(EPOCHS),
+                ..plain.clone()
+            },
+        ),
+        (
+            "balanced sampling, growing images, thawing within an epoch, accumulation",
+            TrainConfig {
+                sampling: SamplingName::Balanced,
+                progressive: Some(SettingValue::parse("4:0.3,6:0.8").expect("sizes")),
+                model: "resnet20".into(),
+                accumulate: 2,
+                freeze: Some(Freeze::First(1)),
+                thaw: Some(1.4),
                 ..plain
             },
         ),

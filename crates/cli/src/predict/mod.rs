@@ -15,6 +15,7 @@ use crate::output::note;
 use crate::paths::{Paths, Tally};
 use crate::rows::{Format, Rows};
 use crate::tta::Tta;
+use crate::unknown::{self, UnknownBelow};
 use crate::waiting::Waiting;
 use sheet::Sheet;
 
@@ -28,6 +29,10 @@ pub struct Args {
     /// How many classes to show
     #[arg(long, default_value_t = 3, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     top: u64,
+    /// Say "unknown" of a picture whose most probable class is less probable than this, a share as 0.5; auto: than 95 of 100
+    /// validation images that were right
+    #[arg(long, value_name = "P", value_parser = unknown::parse)]
+    unknown_below: Option<UnknownBelow>,
     /// What to write; if absent what the ending of --out says, else text
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -49,6 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let saved = Saved::load(&args.run)?;
     saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let (pictures, mut tally) = args.paths.find(&saved)?;
+    let below = args.unknown_below.map(|below| below.of(&saved)).transpose()?;
     let top = (args.top as usize).min(saved.info().classes.len());
     let format = Format::chosen(args.format, args.out.as_deref())?;
     let mut rows = Rows::open(format, args.out.as_deref(), top)?;
@@ -62,7 +68,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // On one terminal a line that changes and lines that stay would be mixed.
         let waiting = (args.out.is_some() || !std::io::stdout().is_terminal()).then_some(waiting);
         classified(&mut classifier, &pictures, waiting.as_ref(), &mut tally, |picture, guesses| {
-            rows.row(picture.name(), guesses)?;
+            let known = below.is_none_or(|below| !Guess::are_unknown(guesses, below));
+            rows.row(picture.name(), guesses, known)?;
             sheet.iter_mut().for_each(|sheet| sheet.add(picture, guesses));
             Ok(())
         })?;

@@ -3,12 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use chiaro::data::OpenOptions;
-use chiaro::train::{Data, LikeOptions, RunFolder, TrainConfig};
+use chiaro::graph::Backend;
+use chiaro::nn::Model;
+use chiaro::train::{self, Data, LikeOptions, RunFolder, TrainConfig};
+use chiaro::{Device, DeviceKind};
 
 use crate::find_data;
-use crate::output::note;
+use crate::memory;
+use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
 use crate::waiting::Waiting;
+
+/// What the memory is taken for where the system does not tell.
+const UNKNOWN_MEMORY: u64 = 4 << 30;
 
 /// Settings and data of a run, new or to go on with.
 pub struct Run {
@@ -47,6 +54,19 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     config.data = absolute(folder);
     config.check()?;
     Ok(Run { config, data, resumed: None })
+}
+
+/// The batch size for which the device has the memory, which is told.
+pub fn fitting_batch(device: &Device, model: &Model, data: &Data, config: &TrainConfig) -> anyhow::Result<usize> {
+    let backend = device.share();
+    let memory = match device.kind() {
+        DeviceKind::Gpu => backend.room(),
+        DeviceKind::Cpu | DeviceKind::Reference => memory::available().unwrap_or(UNKNOWN_MEMORY),
+    };
+    let found = train::fitting_batch(&backend, memory, model, data, config)?;
+    let (step, all) = (bytes(found.bytes as f64), bytes(memory as f64));
+    line(&format!("batch size: {}, whose step takes {step} of {all} (--batch-size auto)", found.images))?;
+    Ok(found.images)
 }
 
 /// A run that goes on.

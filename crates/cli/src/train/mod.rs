@@ -1,7 +1,8 @@
 //! `chiaro train`: trains a model, or goes on with a run.
 
-mod begin;
-mod words;
+pub mod begin;
+mod seeds;
+pub mod words;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,11 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use chiaro::graph::Shared;
-use chiaro::train::{Ending, RunFolder, Stop, TrainError, Trainer};
+use chiaro::train::{Ending, Measure, Results, RunFolder, Stop, TrainError, Trainer};
 
 use crate::bars::Bars;
 use crate::dump::Dump;
-use crate::interrupt::stop_on_signals;
+use crate::interrupt::{Interrupt, stop_on_signals};
 use crate::output::{line, note};
 use crate::overrides::Overrides;
 use crate::profile::{Profiled, Subject};
@@ -45,6 +46,9 @@ pub struct Args {
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// Train so many times, by this seed and those after it, and tell mean and deviation; with --out into DIR/seed-N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["resume", "profile", "dump_kernels"])]
+    seeds: Option<u16>,
     /// Write a trace of one step, for Perfetto or chrome://tracing, and show where its time goes
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
@@ -57,16 +61,42 @@ pub struct Args {
     interrupt_after: Option<u64>,
 }
 
+/// How a run has ended.
+pub struct Ended {
+    /// What came of it, where it came to its end.
+    results: Option<Results>,
+    /// The measures of its task.
+    measures: Vec<Measure>,
+    /// The exit code, where it was interrupted.
+    code: Option<ExitCode>,
+}
+
 /// Runs the subcommand.
 pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     device::limit_threads(args.threads)?;
     let given = args.overrides.with("data", args.folder.as_ref());
-    let run = match &args.resume {
-        Some(folder) => begin::resumed(&given, folder)?,
-        None => begin::new(&given, args.offline)?,
+    if let Some(count) = args.seeds {
+        return seeds::run(args, &given, count.into(), started);
+    }
+    let ended = one(args, &given, args.out.as_deref(), &mut None, started)?;
+    Ok(ended.code.unwrap_or(ExitCode::SUCCESS))
+}
+
+/// One run, in the folder `out` or one named by the date.
+fn one(
+    args: &Args,
+    given: &Overrides,
+    out: Option<&Path>,
+    interrupt: &mut Option<Interrupt>,
+    started: Instant,
+) -> anyhow::Result<Ended> {
+    let Run { mut config, data, resumed } = match &args.resume {
+        Some(folder) => begin::resumed(given, folder)?,
+        None => begin::new(given, args.offline)?,
     };
-    let Run { config, data, resumed } = run;
     let task = config.named_task()?;
+    let measures = task.eval_measures();
+    let done = |results, code| Ok(Ended { results, measures, code });
     task.check_data(&*data.train, &*data.eval)?;
     notes::report(&*task, &data);
     let outputs = task.outputs(data.classes());
@@ -76,32 +106,37 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         let dump = Rc::new(RefCell::new(Dump::new(path, &config.device, &options, &["train", "eval"])?));
         Trainer::new(Shared::from(Rc::clone(&dump)), &model, &data, &config)?;
         dump.borrow().finish()?;
-        return Ok(ExitCode::SUCCESS);
+        return done(None, None);
     }
     let preparing = Waiting::new("opening the device");
     let device = device::open(&config.device, args.threads, args.no_tune)?;
     let name = device.name();
+    if given.auto_batch() {
+        config.batch_size = begin::fitting_batch(&device, &model, &data, &config)?;
+    }
     preparing.says(format!("preparing {} for {name}", config.model));
     let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     drop(preparing);
     device.notes().take().iter().for_each(|text| note(&format!("note: {text}")));
-    let folder = match (resumed, &args.out) {
+    let folder = match (resumed, out) {
         (Some(folder), _) => {
             trainer.resume(&folder)?.iter().for_each(|text| note(&format!("note: {text}")));
             folder
         }
         (None, out) => {
             trainer.begin()?.iter().for_each(|text| note(&format!("note: {text}")));
-            out.as_ref().map_or_else(|| RunFolder::create_in(Path::new("runs")), |path| RunFolder::create(path))?
+            out.map_or_else(|| RunFolder::create_in(Path::new("runs")), RunFolder::create)?
         }
     };
-    // Where the precision was left to the device, the run goes on in what it chose.
-    let config = trainer.config().clone();
-    if trainer.epochs_done() >= config.epochs {
+    let epochs = trainer.config().epochs;
+    if trainer.epochs_done() >= epochs {
         line(&format!("all {} epochs are done; --epochs with a larger number adds more", trainer.epochs_done()))?;
+        // A run that was killed before its very end has not measured its best weights yet.
+        trainer.fit(Some(&folder), &mut (), &Stop::default())?;
         words::after(&trainer, data.split, &folder)?;
-        return Ok(ExitCode::SUCCESS);
+        return done(folder.results()?, None);
     }
+    // Where the precision was left to the device, the run goes on in what it chose.
     folder.write_config(&trainer.record(&name))?;
 
     words::before(&trainer, &layers, &data, &device, &folder)?;
@@ -109,7 +144,10 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     // Images that are on the device need not be here too.
     drop(data);
 
-    let interrupt = stop_on_signals()?;
+    let interrupt = match interrupt {
+        Some(interrupt) => interrupt,
+        None => interrupt.insert(stop_on_signals()?),
+    };
     let stop = interrupt.stop.clone();
     let mut bars = Bars::new(started, split, task, args.interrupt_after, stop.clone());
     let ending = fit(&mut trainer, &folder, args.profile.as_deref(), &name, &mut bars, &stop)?;
@@ -126,10 +164,10 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
                 "interrupted and saved; go on with: chiaro train --resume {}",
                 words::shell(folder.path())
             ));
-            return Ok(interrupt.exit_code());
+            return done(None, Some(interrupt.exit_code()));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    done(folder.results()?, None)
 }
 
 /// Trains to the end, with a trace of one step where there is a file for it.

@@ -45,8 +45,9 @@ pub use named::{NamedModel, by_name, named, names, register};
 
 use crate::context::{Context, Module};
 use crate::declare::Declared;
-use crate::error::Result;
+use crate::error::{NnError, Result};
 use chiaro_graph::{DType, GraphError, Var};
+use std::sync::Arc;
 
 /// This project's own models: name, the images it was made for, and its layers for a number of classes and an image's height,
 /// width and channels.
@@ -105,7 +106,7 @@ pub struct Model {
     /// Number of classes.
     pub classes: usize,
     /// The layers: `[N,H,W,C]` to `[N,classes]`.
-    pub module: Box<dyn Module>,
+    pub module: Arc<dyn Module>,
     declared: Declared,
 }
 
@@ -123,7 +124,25 @@ impl Model {
             let shapes = vec![x.to_vec(), logits];
             return Err(GraphError::Shape { op: name.into(), shapes, detail, path: String::new() }.into());
         }
-        Ok(Model { name: name.to_string(), image, classes, module: Box::new(module), declared })
+        Ok(Model { name: name.to_string(), image, classes, module: Arc::new(module), declared })
+    }
+
+    /// The same layers, with the same parameters, for images of another height and width.
+    ///
+    /// # Errors
+    /// If a layer does not fit them, or has other parameters for them.
+    pub fn of_size(&self, size: [usize; 2]) -> Result<Model> {
+        let image = [size[0], size[1], self.image[2]];
+        let (declared, _) = Declared::of(&*self.module, &[1, image[0], image[1], image[2]])?;
+        if declared.states != self.declared.states {
+            let [h, w, _] = self.image;
+            return Err(NnError::Option(format!(
+                "{} has other parameters for images of {}x{} than for {h}x{w}, so that both cannot be trained as one",
+                self.name, size[0], size[1]
+            )));
+        }
+        let (name, classes, module) = (self.name.clone(), self.classes, Arc::clone(&self.module));
+        Ok(Model { name, image, classes, module, declared })
     }
 
     /// What its layers declare for one image: parameters, statistics, shapes and work.

@@ -22,6 +22,16 @@ impl Frozen {
         Frozen { takes: Arc::new(takes), thaw }
     }
 
+    /// Whether a parameter is one of them.
+    pub(super) fn takes(&self, state: &StateInfo) -> bool {
+        (self.takes)(state)
+    }
+
+    /// Updates after which they are trained as all others; `None`: never.
+    pub(super) fn thaw(&self) -> Option<u64> {
+        self.thaw
+    }
+
     /// 1 once they have thawed, else 0.
     pub(super) fn number(&self, update: u64) -> f64 {
         f64::from(self.thaw.is_some_and(|thaw| update >= thaw))

@@ -114,6 +114,16 @@ impl Optimizers {
         Optimizers { frozen: Some(frozen), ..self }
     }
 
+    /// Whether a parameter is one of those that stay as they are, for some time at least.
+    pub fn freezes(&self, state: &StateInfo) -> bool {
+        self.frozen.as_ref().is_some_and(|frozen| frozen.takes(state))
+    }
+
+    /// The first step in which they are trained as all others: 0 where there are none, `None` where that never comes.
+    pub fn thawed_from(&self) -> Option<u64> {
+        self.frozen.as_ref().map_or(Some(0), |frozen| frozen.thaw().map(|update| update * self.gather))
+    }
+
     /// One update of so many steps' gradients, of their mean; 0 counts as 1.
     pub fn gather(self, steps: u64) -> Optimizers {
         Optimizers { gather: steps.max(1), ..self }

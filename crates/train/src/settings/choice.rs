@@ -69,6 +69,12 @@ choices! {
         Huber = "huber", "The Huber loss of the outputs beside 1 for the class and 0 for all others";
     }
 
+    /// Which training images make an epoch.
+    SamplingName {
+        Shuffled = "shuffled", "Each image once";
+        Balanced = "balanced", "Each class equally often: images of rare classes several times, of common ones not all";
+    }
+
     /// Where the images are while a model is trained.
     Residency {
         Auto = "auto", "On the device, if it has the room";

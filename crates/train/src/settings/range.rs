@@ -36,6 +36,11 @@ impl Range {
         Range { low: self.low, high: Some(Bound { at, included: false }) }
     }
 
+    /// Of these, this number and those below.
+    pub const fn and_at_most(self, at: f64) -> Range {
+        Range { low: self.low, high: Some(Bound { at, included: true }) }
+    }
+
     /// Whether a number is one of them.
     pub fn holds(&self, number: f64) -> bool {
         let above = |bound: Bound| number > bound.at || (bound.included && number == bound.at);

@@ -70,6 +70,8 @@ pub(crate) fn check_given(config: &TrainConfig, given: &[Given]) -> Result<()> {
         format!("--{flag} means nothing with --task {task}")
     } else if is_given("fold") && config.folds.is_none() {
         "--fold means nothing without --folds, which says how many there are".to_string()
+    } else if config.teacher.is_none() && (is_given("distill_weight") || is_given("distill_temperature")) {
+        "--distill-weight and --distill-temperature mean nothing without --teacher".to_string()
     } else if let Some(wrong) = self::idle(config, is_given) {
         wrong
     } else if is_given("momentum") && config.optimizer.known().is_ok_and(|known| !known.has_momentum) {

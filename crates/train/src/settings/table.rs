@@ -7,8 +7,8 @@ use chiaro_nn::{GradientChange, clip_by_norm};
 
 use super::OnResume::{Silent, Told};
 use super::{
-    Augmentation, ClassWeights, Freeze, GroupName, LossName, Numbers, OptimizerName, PrecisionName, Range, Residency,
-    Row, ScheduleName, Setting, SettingValue, TaskName,
+    Augmentation, ClassWeights, Freeze, GroupName, LossName, Numbers, OptimizerName, PrecisionName, Progressive, Range,
+    Residency, Row, SamplingName, ScheduleName, Setting, SettingValue, TaskName,
 };
 
 /// Makes [`TrainConfig`] and [`SETTINGS`] of rows.
@@ -126,7 +126,7 @@ settings! {
             ..Row::PLAIN
         };
 
-    /// Images a step
+    /// Images a step; auto, on the command line: as many as memory has the room for, and an epoch makes 20 steps of
     batch_size: usize = 128,
         Row {
             flag: "batch-size",
@@ -305,6 +305,10 @@ settings! {
     class_weights: Option<ClassWeights> = None,
         Row { flag: "class-weights", value: "WEIGHTS", usual: "all the same", ..Row::PLAIN };
 
+    /// Which training images make an epoch
+    sampling: SamplingName = SamplingName::Shuffled,
+        Row { value: "HOW", ..Row::PLAIN };
+
     /// Share of the target spread evenly over the classes
     label_smoothing: f64 = 0.0,
         Row {
@@ -314,6 +318,22 @@ settings! {
             range: Range::SHARE,
             ..Row::PLAIN
         };
+
+    /// A trained run, or weights, whose outputs are learnt beside the labels (distillation)
+    teacher: Option<PathBuf> = None,
+        Row { value: "RUN", usual: "none", ..Row::PLAIN };
+
+    /// The teacher's part of the loss
+    distill_weight: f64 = 0.5,
+        Row { flag: "distill-weight", value: "SHARE", range: Range::at_least(0.0).and_at_most(1.0), ..Row::PLAIN };
+
+    /// What outputs are divided by before they are compared with the teacher's
+    distill_temperature: f64 = 2.0,
+        Row { flag: "distill-temperature", value: "T", range: Range::above(0.0), ..Row::PLAIN };
+
+    /// Train on smaller images at first: sizes with the share of the run up to which each is used, as 64:0.5,96:1
+    progressive: Option<Progressive> = None,
+        Row { value: "SIZES", usual: "as large as they are", ..Row::PLAIN };
 
     /// Scale gradients so that the norm of all together is at most this
     clip: Option<f64> = None,

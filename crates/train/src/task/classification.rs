@@ -5,20 +5,28 @@ use std::sync::Arc;
 use chiaro_data::{DataError, Dataset, class_counts};
 use chiaro_nn::{ClassLoss, Classification};
 
+use super::class_tally::{ClassTally, softmax};
 use super::{Guess, MULTI_LABEL, Measure, NamedTask, Tally, Targets, Task};
-use crate::confusion::Confusion;
 use crate::error::{Result, TrainError};
 use crate::settings::{LossName, TrainConfig, shows_several};
 
 const NAME: &str = "classification";
 const ACCURACY: Measure = Measure::share("accuracy");
-/// The most classes whose confusion matrix is reported.
-const MATRIX_CLASSES: usize = 20;
 
 pub(super) const NAMED: NamedTask = NamedTask {
     name: NAME,
     help: "Each image is of one of the classes",
-    settings: &["label_smoothing", "loss", "focal_gamma", "huber_delta", "class_weights"],
+    settings: &[
+        "label_smoothing",
+        "loss",
+        "focal_gamma",
+        "huber_delta",
+        "class_weights",
+        "sampling",
+        "teacher",
+        "distill_weight",
+        "distill_temperature",
+    ],
     make: |config| {
         let (label_smoothing, loss) = (config.label_smoothing, loss(config));
         Arc::new(Classification { label_smoothing, loss, class_weights: None })
@@ -66,54 +74,12 @@ impl Task for Classification {
     }
 
     fn tally(&self, classes: &[String]) -> Box<dyn Tally> {
-        Box::new(Confusion::new(classes.to_vec()))
+        Box::new(ClassTally::new(classes))
     }
 
     fn predict(&self, outputs: &[f64], classes: &[String]) -> Vec<Guess> {
         Guess::ranked(classes, &softmax(outputs))
     }
-}
-
-impl Tally for Confusion {
-    fn add(&mut self, outputs: &[f32], target: &[f64]) {
-        self.count(target[0] as usize, largest(outputs));
-    }
-
-    fn measures(&self) -> Vec<f64> {
-        vec![self.accuracy()]
-    }
-
-    /// Images and accuracy of each class, and the matrix where it is not too large.
-    fn report(&self) -> String {
-        let width = self.classes().iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
-        let mut text = format!("{:<width$}  {:>8}  {:>8}", "class", "images", "accuracy");
-        for (name, (samples, accuracy)) in self.classes().iter().zip(self.per_class()) {
-            let accuracy = accuracy.map_or("-".to_string(), |share| format!("{:.2} %", share * 100.0));
-            text += &format!("\n{name:<width$}  {samples:>8}  {accuracy:>8}");
-        }
-        if self.classes().len() <= MATRIX_CLASSES {
-            text += &format!("\n\nconfusion (rows: label, columns: prediction)\n{self}");
-        }
-        text
-    }
-}
-
-/// Place of the first largest value; 0 where none is.
-fn largest(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = i;
-        }
-    }
-    best
-}
-
-fn softmax(logits: &[f64]) -> Vec<f64> {
-    let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = logits.iter().map(|logit| (logit - most).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
 }
 
 /// Refuses a training set of one class alone: nothing could be learnt, and everything would be right.
@@ -142,19 +108,6 @@ fn check_labels(split: &str, set: &dyn Dataset) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn softmax_of_large_logits_is_finite_and_sums_to_one() {
-        let p = softmax(&[1000.0, 1000.0 + 2f64.ln(), -1000.0]);
-        assert!((p[0] - 1.0 / 3.0).abs() < 1e-12 && (p[1] - 2.0 / 3.0).abs() < 1e-12 && p[2] == 0.0, "{p:?}");
-    }
-
-    #[test]
-    fn of_equal_logits_the_first_is_the_class() {
-        assert_eq!(largest(&[1.0, 1.0]), 0);
-        assert_eq!(largest(&[-3.0, 2.0, 1.0, 2.0]), 1);
-        assert_eq!(largest(&[f32::NAN, f32::NAN]), 0);
-    }
 
     /// Two images of which the second has this label.
     struct Labelled(u32, Vec<String>);

@@ -2,6 +2,7 @@
 //! the loop, the run folder, resuming and reports ask it and know none by name.
 
 mod check;
+mod class_tally;
 mod classification;
 mod measure;
 mod multi_label;
@@ -10,11 +11,12 @@ mod tally;
 mod targets;
 
 pub(crate) use check::check;
+pub use class_tally::ClassTally;
 pub use measure::Measure;
 pub(crate) use multi_label::NAME as MULTI_LABEL;
 pub use multi_label::{MultiLabel, Precisions};
 pub use prediction::Guess;
-pub use tally::Tally;
+pub use tally::{Calibration, Tally};
 pub use targets::Targets;
 
 use std::sync::{Arc, RwLock};

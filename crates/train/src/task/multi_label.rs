@@ -6,8 +6,10 @@ use chiaro_data::Dataset;
 use chiaro_graph::{DType, Elementwise, Graph, Reduction, Var};
 use chiaro_nn::{Objective, TargetSpec};
 
-use super::{Guess, Measure, NamedTask, Tally, Targets, Task};
+use super::class_tally::KEPT;
+use super::{Calibration, Guess, Measure, NamedTask, Tally, Targets, Task};
 use crate::error::{Result, TrainError};
+use crate::metrics::{self, ClassMetrics, average_precision, fit_temperature_of_several, threshold_that_keeps};
 
 /// The name of the task.
 pub(crate) const NAME: &str = "multi-label";
@@ -115,98 +117,79 @@ impl Task for MultiLabel {
     }
 
     fn tally(&self, classes: &[String]) -> Box<dyn Tally> {
-        Box::new(Precisions { classes: classes.to_vec(), seen: vec![vec![]; classes.len()] })
+        Box::new(Precisions { classes: classes.to_vec(), logits: vec![], shown: vec![], temperature: 1.0 })
     }
 
     fn predict(&self, outputs: &[f64], classes: &[String]) -> Vec<Guess> {
-        let probabilities: Vec<f64> = outputs.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect();
+        let probabilities: Vec<f64> = outputs.iter().map(|logit| sigmoid(*logit)).collect();
         Guess::ranked(classes, &probabilities)
     }
 }
 
-/// The logits of every image with whether it shows the class, class by class.
+fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// The logits of every image with whether it shows the class, image by image.
 #[derive(Clone, Debug)]
 pub struct Precisions {
     classes: Vec<String>,
-    seen: Vec<Vec<(f32, bool)>>,
+    logits: Vec<f32>,
+    shown: Vec<bool>,
+    temperature: f64,
 }
 
 impl Precisions {
     /// The average precision of each class; `None` for a class that no image shows.
     pub fn of_classes(&self) -> Vec<Option<f64>> {
-        self.seen.iter().map(|seen| average_precision(seen)).collect()
+        let classes = self.classes.len();
+        let of = |class: usize| {
+            let scores = self.logits.iter().skip(class).step_by(classes).map(|logit| f64::from(*logit));
+            let shown: Vec<bool> = self.shown.iter().skip(class).step_by(classes).copied().collect();
+            average_precision(&scores.collect::<Vec<f64>>(), &shown)
+        };
+        (0..classes).map(of).collect()
+    }
+
+    fn probabilities(&self, temperature: f64) -> Vec<f64> {
+        self.logits.iter().map(|logit| sigmoid(f64::from(*logit) / temperature)).collect()
     }
 }
 
 impl Tally for Precisions {
     fn add(&mut self, outputs: &[f32], target: &[f64]) {
-        for ((seen, output), target) in self.seen.iter_mut().zip(outputs).zip(target) {
-            seen.push((*output, *target > 0.5));
-        }
+        self.logits.extend_from_slice(outputs);
+        self.shown.extend(target.iter().map(|target| *target > 0.5));
     }
 
     fn measures(&self) -> Vec<f64> {
         let known: Vec<f64> = self.of_classes().into_iter().flatten().collect();
-        let decisions = self.seen.iter().flatten();
-        let right = decisions.clone().filter(|(output, shown)| (*output > 0.0) == *shown).count();
-        vec![known.iter().sum::<f64>() / known.len() as f64, right as f64 / decisions.count() as f64]
+        let decisions = self.logits.iter().zip(&self.shown);
+        let right = decisions.filter(|(output, shown)| (**output > 0.0) == **shown).count();
+        vec![known.iter().sum::<f64>() / known.len() as f64, right as f64 / self.shown.len() as f64]
     }
 
     fn report(&self) -> String {
-        let width = self.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
-        let mut text = format!("{:<width$}  {:>8}  {:>17}", "class", "shown in", "average precision");
-        for ((name, seen), precision) in self.classes.iter().zip(&self.seen).zip(self.of_classes()) {
-            let shown = seen.iter().filter(|(_, shown)| *shown).count();
-            let precision = precision.map_or("-".to_string(), |share| format!("{:.2} %", share * 100.0));
-            text += &format!("\n{name:<width$}  {shown:>8}  {precision:>17}");
-        }
-        text
+        self.metrics().map_or(String::new(), |metrics| metrics::table(&metrics, &self.classes))
     }
-}
 
-/// Average precision of a ranking, the sum over its thresholds of precision times what recall gains there, as scikit-learn has it:
-/// equal scores are one threshold. `None` without a positive; NaN where a score is none, since nothing can be ranked then.
-fn average_precision(seen: &[(f32, bool)]) -> Option<f64> {
-    let positives = seen.iter().filter(|(_, shown)| *shown).count();
-    if positives == 0 {
-        return None;
+    /// The threshold is that of the most probable class of images that show it.
+    fn calibration(&self) -> Option<Calibration> {
+        let temperature = fit_temperature_of_several(&self.logits, &self.shown)?;
+        let (p, classes) = (self.probabilities(temperature), self.classes.len());
+        let images = p.chunks_exact(classes).zip(self.shown.chunks_exact(classes));
+        let sure = images.filter_map(|(row, shown)| {
+            let first = metrics::largest(row);
+            shown[first].then_some(row[first])
+        });
+        Some(Calibration { temperature, unknown_below: threshold_that_keeps(KEPT, &sure.collect::<Vec<f64>>()) })
     }
-    if seen.iter().any(|(score, _)| score.is_nan()) {
-        return Some(f64::NAN);
-    }
-    let mut ranked = seen.to_vec();
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let (mut taken, mut found, mut area) = (0, 0, 0.0);
-    for equal in ranked.chunk_by(|a, b| a.0 == b.0) {
-        let gained = equal.iter().filter(|(_, shown)| *shown).count();
-        taken += equal.len();
-        found += gained;
-        area += found as f64 / taken as f64 * gained as f64 / positives as f64;
-    }
-    Some(area)
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn set_temperature(&mut self, temperature: f64) {
+        self.temperature = temperature;
+    }
 
-    #[test]
-    fn average_precision_is_that_of_the_ranking_by_hand() {
-        let ap = |list: &[(f32, i32)]| average_precision(&list.iter().map(|(s, t)| (*s, *t == 1)).collect::<Vec<_>>());
-        // Hits at places 1, 3 and 4 of 5: (1/1 + 2/3 + 3/4) / 3.
-        let mixed = [(0.3, 1), (0.9, 1), (0.8, 0), (0.5, 1), (0.1, 0)];
-        assert!((ap(&mixed).expect("positives") - (1.0 + 2.0 / 3.0 + 0.75) / 3.0).abs() < 1e-12);
-        // Two of three with one score, one of them a hit, are one threshold of precision 2/3 that gains half of the recall.
-        let tied = [(0.9, 1), (0.4, 0), (0.4, 1), (0.1, 0)];
-        assert!((ap(&tied).expect("positives") - (0.5 * 1.0 + 0.5 * 2.0 / 3.0)).abs() < 1e-12);
-        // Whichever of the two comes first.
-        let turned = [(0.9, 1), (0.4, 1), (0.4, 0), (0.1, 0)];
-        assert_eq!(ap(&turned), ap(&tied));
-        // Scores that are none rank nothing, whichever image comes first.
-        assert!(ap(&[(f32::NAN, 1), (f32::NAN, 0)]).expect("positives").is_nan());
-        // All equal: the share of positives.
-        assert_eq!(ap(&[(0.5, 1), (0.5, 0), (0.5, 0), (0.5, 0)]), Some(0.25));
-        assert_eq!(ap(&[(1.0, 1), (0.5, 1), (0.0, 0)]), Some(1.0));
-        assert_eq!(ap(&[(1.0, 0)]), None);
+    fn metrics(&self) -> Option<ClassMetrics> {
+        ClassMetrics::of_several(&self.probabilities(self.temperature), &self.shown, self.classes.len()).ok()
     }
 }

@@ -29,6 +29,11 @@ impl Guess {
         guesses.sort_by(|a, b| b.value.total_cmp(&a.value));
         guesses
     }
+
+    /// Whether guesses, the most probable first, are of an image of no known class: the first has a lower probability than this.
+    pub fn are_unknown(guesses: &[Guess], below: f64) -> bool {
+        guesses.first().is_some_and(|first| first.value < below)
+    }
 }
 
 impl fmt::Display for Guess {

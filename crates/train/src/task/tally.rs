@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+use crate::metrics::ClassMetrics;
+
 /// Is shown the outputs of an evaluation, image by image, with their targets.
 pub trait Tally: Any {
     /// Looks at one image: the model's outputs and its target.
@@ -12,6 +14,29 @@ pub trait Tally: Any {
 
     /// What is to be told of an evaluation beside the measures, in lines.
     fn report(&self) -> String;
+
+    /// What outputs are best divided by before they are read as probabilities, and what goes with it; `None` where the outputs
+    /// are none, or no such number can be found.
+    fn calibration(&self) -> Option<Calibration> {
+        None
+    }
+
+    /// Reads outputs from here on as divided by this.
+    fn set_temperature(&mut self, _temperature: f64) {}
+
+    /// All measures of classes, where there are classes.
+    fn metrics(&self) -> Option<ClassMetrics> {
+        None
+    }
+}
+
+/// How a trained model's outputs are read as probabilities.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// What outputs are divided by.
+    pub temperature: f64,
+    /// The probability below which an image is rather of no class: 95 of 100 images that were right reach it.
+    pub unknown_below: Option<f64>,
 }
 
 impl dyn Tally {

@@ -99,7 +99,8 @@ impl Backend for Scripted {
         if name != METRICS || !evaluated {
             return Ok(real);
         }
-        let told = self.evaluations.pop_front().expect("an evaluation that the test did not expect");
+        // The best weights are measured once more at the end.
+        let Some(told) = self.evaluations.pop_front() else { return Ok(real) };
         let mut values = real.as_f32().expect("floats").to_vec();
         values[..4].copy_from_slice(&told);
         Ok(Tensor::f32(real.shape().to_vec(), values).expect("as many"))

@@ -1,0 +1,69 @@
+//! The same run by several seeds, and what came of all of them.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use chiaro::train::{Measure, Results, TrainConfig};
+
+use super::{Args, Ended, one};
+use crate::interrupt::Interrupt;
+use crate::output::line;
+use crate::overrides::Overrides;
+
+/// Runs so many seeds one after the other, from the one that is given on.
+pub fn run(args: &Args, given: &Overrides, count: u64, started: Instant) -> anyhow::Result<ExitCode> {
+    let first = given.text("seed").map_or(Ok(TrainConfig::default().seed), str::parse)?;
+    let mut interrupt: Option<Interrupt> = None;
+    let mut results: Vec<Results> = vec![];
+    let mut task = None;
+    for seed in first..first + count {
+        line(&format!("seed {seed}"))?;
+        let given = given.with("seed", Some(&seed.to_string()));
+        let out = args.out.as_ref().map(|out| out.join(format!("seed-{seed}")));
+        let Ended { results: found, measures, code } = one(args, &given, out.as_deref(), &mut interrupt, started)?;
+        if let Some(code) = code {
+            return Ok(code);
+        }
+        results.extend(found);
+        task = Some(measures);
+        line("")?;
+    }
+    line(&format!("{} seeds: {}", results.len(), summary(&results, &task.unwrap_or_default())))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Mean and standard deviation of loss and measures, `accuracy 93.51 ± 0.12 %`.
+fn summary(results: &[Results], measures: &[Measure]) -> String {
+    let all = [&[Measure::LOSS], measures].concat();
+    let shown = |measure: &Measure| {
+        let of = |scores: &BTreeMap<String, f64>| scores.get(measure.name).copied();
+        let values: Vec<f64> = results.iter().filter_map(|found| of(&found.scores)).collect();
+        let (mean, off) = mean_and_deviation(&values);
+        match measure.percent {
+            true => format!("{} {:.2} ± {:.2} %", measure.name, mean * 100.0, off * 100.0),
+            false => format!("{} {mean:.4} ± {off:.4}", measure.name),
+        }
+    };
+    all.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// Of a sample: the deviation is by one less than their number, and 0 of one.
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deviation_is_that_of_a_sample() {
+        let (mean, off) = mean_and_deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+        assert!((mean - 5.0).abs() < 1e-12 && (off - (32.0f64 / 7.0).sqrt()).abs() < 1e-12);
+        assert_eq!(mean_and_deviation(&[3.0]), (3.0, 0.0));
+    }
+}

@@ -1,0 +1,71 @@
+//! The batch size that the memory has room for.
+
+use chiaro_graph::Backend;
+use chiaro_graph::plan::{Plan, PlanOptions};
+use chiaro_nn::{Model, TrainStep};
+
+use crate::compile;
+use crate::data::Data;
+use crate::error::{Result, TrainError};
+use crate::place::DataPlace;
+use crate::settings::{Residency, TrainConfig};
+
+/// A batch of as many images as there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FittingBatch {
+    /// Images a step.
+    pub images: usize,
+    /// Bytes of the training step at this size, the data set left out.
+    pub bytes: u64,
+}
+
+/// Larger batches gain no speed.
+const MOST: usize = 1024;
+/// Steps that an epoch should have at least.
+const STEPS: usize = 20;
+/// Share of the memory that a step may take: the rest is for evaluating, and for what else runs.
+const SHARE: [u64; 2] = [3, 4];
+
+/// The largest power of two of images whose training step, as it is planned, takes at most three quarters of `memory` bytes less the
+/// data set, where that is on the device; at most 1024, and so that an epoch has 20 steps.
+///
+/// # Errors
+/// If not even one image has room, or the model does not fit the data.
+pub fn fitting_batch(
+    backend: &dyn Backend,
+    memory: u64,
+    model: &Model,
+    data: &Data,
+    config: &TrainConfig,
+) -> Result<FittingBatch> {
+    let place = DataPlace::of(&*data.train, backend, config.resident == Residency::Auto);
+    let resident = if let DataPlace::Device { bytes } = place { bytes } else { 0 };
+    let room = memory.saturating_sub(resident) / SHARE[1] * SHARE[0];
+    let task = config.named_task()?;
+    let task = task.fitted(config, &*data.train)?.unwrap_or(task);
+    let planned = |images: usize| {
+        let config = TrainConfig { batch_size: images, ..config.clone() };
+        let options = compile::options(model, data, &config, &task, None)?;
+        let step = TrainStep::build(model, options)?;
+        Ok::<u64, TrainError>(Plan::new(&step.graph, &PlanOptions::default())?.peak_bytes() as u64)
+    };
+    let mut images = power_below((data.train.len() / STEPS).clamp(1, MOST));
+    loop {
+        let bytes = planned(images)?;
+        if bytes <= room {
+            return Ok(FittingBatch { images, bytes });
+        }
+        if images == 1 {
+            return Err(TrainError::Setting(format!(
+                "a training step of {} needs {bytes} bytes for one image, but there is room for {room}: take a smaller model or --size",
+                model.name
+            )));
+        }
+        images /= 2;
+    }
+}
+
+/// The largest power of two that is at most this.
+fn power_below(n: usize) -> usize {
+    1 << n.ilog2()
+}

@@ -1,0 +1,120 @@
+//! Runs in phases: what is frozen costs no gradient, images grow, and a teacher is learnt from.
+
+mod common;
+
+use std::path::Path;
+
+use chiaro_graph::plan::{Plan, PlanOptions};
+use chiaro_graph::{Graph, Tensor};
+use chiaro_nn::TrainStep;
+use chiaro_train::settings::{Given, SettingValue, setting};
+use chiaro_train::{Freeze, RunFolder, Stop, TrainConfig, Trainer};
+use common::{config, cpu, data, model};
+
+fn trainer(config: &TrainConfig) -> Trainer {
+    let data = data();
+    Trainer::new(cpu(), &model(config, &data), &data, config).expect("built")
+}
+
+fn trained(config: &TrainConfig) -> Vec<(String, Tensor)> {
+    let mut trainer = trainer(config);
+    trainer.fit(None, &mut (), &Stop::default()).expect("trained");
+    trainer.weights().expect("weights")
+}
+
+fn flops(step: &TrainStep) -> u64 {
+    Plan::new(&step.graph, &PlanOptions::default()).expect("planned").flops()
+}
+
+#[test]
+fn frozen_parts_cost_no_gradient_until_they_thaw() {
+    let plain = TrainConfig { model: "resnet20".into(), ..config(2) };
+    let whole = flops(trainer(&plain).step());
+    // All but the head: what is left backward is the head's own gradient.
+    let parts = ["conv1", "bn1", "layer1", "layer2", "layer3"].map(String::from).to_vec();
+    let frozen = TrainConfig { freeze: Some(Freeze::Named(parts)), ..plain };
+    let idle = flops(trainer(&frozen).step());
+    assert!(idle * 28 < whole * 10, "{idle} of {whole}: forward is a third");
+    let thawing = trainer(&TrainConfig { thaw: Some(1.0), ..frozen });
+    assert_eq!((flops(thawing.present_step()), flops(thawing.step())), (idle, whole));
+}
+
+#[test]
+fn frozen_parts_stay_and_the_others_move_as_with_all_gradients() {
+    let plain = TrainConfig { optimizer: "sgd".parse().expect("known"), lr: 0.05, ..config(1) };
+    let frozen = TrainConfig { freeze: Some(Freeze::First(2)), ..plain.clone() };
+    let before = trainer(&frozen).weights().expect("weights");
+    let after = trained(&frozen);
+    for ((name, old), (_, new)) in before.iter().zip(&after).filter(|((name, _), _)| !name.contains("running")) {
+        assert_eq!(old == new, name.starts_with("conv1") || name.starts_with("bn1"), "{name}");
+    }
+    // A run that thaws before its first step is one that never froze.
+    let thawed = TrainConfig { freeze: Some(Freeze::First(2)), thaw: Some(0.0), ..plain.clone() };
+    assert!(trained(&thawed) == trained(&plain));
+}
+
+#[test]
+fn smaller_images_cost_less_and_come_first() {
+    let plain = TrainConfig { model: "resnet20".into(), ..config(2) };
+    let growing = TrainConfig { progressive: Some(SettingValue::parse("4:0.5").expect("sizes")), ..plain.clone() };
+    let mut trainer = trainer(&growing);
+    let (small, large) = (flops(trainer.present_step()), flops(trainer.step()));
+    assert!(small * 3 < large, "{small} {large}");
+    trainer.fit(None, &mut (), &Stop::default()).expect("trained");
+    assert_eq!(flops(trainer.present_step()), large);
+    assert!(trainer.weights().expect("weights") != trained(&plain));
+    // Parameters that hang on the size cannot be trained at two.
+    let data = data();
+    let mlp = TrainConfig { model: "mlp".into(), ..growing };
+    let error = Trainer::new(cpu(), &model(&mlp, &data), &data, &mlp).err().expect("refused").to_string();
+    assert!(error.contains("mlp has other parameters for images of 4x4"), "{error}");
+}
+
+fn teacher(folder: &Path) {
+    let mut trainer = trainer(&TrainConfig { model: "resnet20".into(), ..config(4) });
+    let folder = RunFolder::create(folder).expect("new");
+    folder.write_config(&trainer.record("cpu")).expect("written");
+    trainer.fit(Some(&folder), &mut (), &Stop::default()).expect("trained");
+}
+
+fn norm(graph: &Graph) -> usize {
+    graph.arenas().iter().filter(|arena| arena.name.contains("teacher")).count()
+}
+
+#[test]
+fn a_teachers_part_of_the_loss_is_what_it_says_and_its_weights_stay() {
+    let root = tempfile::tempdir().expect("a folder");
+    teacher(&root.path().join("teacher"));
+    let path = Some(root.path().join("teacher"));
+    let plain = config(2);
+    let weights = trained(&plain);
+    // A teacher of weight 0 changes nothing but for rounding; one of weight 1 teaches without labels.
+    let none = trained(&TrainConfig { teacher: path.clone(), distill_weight: 0.0, ..plain.clone() });
+    let off = |a: &[(String, Tensor)], b: &[(String, Tensor)]| {
+        let pairs = a.iter().zip(b).flat_map(|((_, a), (_, b))| a.to_f64().into_iter().zip(b.to_f64()));
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    assert!(off(&weights, &none) < 1e-5, "{}", off(&weights, &none));
+    let taught = TrainConfig { teacher: path.clone(), distill_weight: 1.0, ..plain.clone() };
+    assert!(off(&weights, &trained(&taught)) > 1e-3);
+    let warmer = TrainConfig { distill_temperature: 8.0, ..taught.clone() };
+    assert!(off(&trained(&warmer), &trained(&taught)) > 1e-3);
+    // The student agrees with its teacher: the loss is the divergence alone, which falls towards 0.
+    let mut long = trainer(&TrainConfig { epochs: 30, ..taught });
+    assert_eq!(norm(&long.step().graph), 2);
+    long.fit(None, &mut (), &Stop::default()).expect("trained");
+    let (first, last) = (&long.records()[0], &long.records()[29]);
+    assert!(last.train.loss < first.train.loss / 4.0 && last.train.loss >= 0.0, "{first:?} {last:?}");
+}
+
+#[test]
+fn teachers_that_do_not_fit_are_refused_and_their_numbers_mean_nothing_without_one() {
+    let root = tempfile::tempdir().expect("a folder");
+    let missing = TrainConfig { teacher: Some(root.path().join("none")), ..config(1) };
+    let data = data();
+    let error = Trainer::new(cpu(), &model(&missing, &data), &data, &missing).err().expect("refused").to_string();
+    assert!(error.contains("none"), "{error}");
+    let given: Vec<Given> = vec![(setting("distill_weight").expect("known"), "0.3".to_string())];
+    let error = TrainConfig::default().give(&given).expect_err("refused").to_string();
+    assert!(error.contains("mean nothing without --teacher"), "{error}");
+}

@@ -1,0 +1,58 @@
+//! Which images make an epoch, and how many a step takes.
+
+mod common;
+
+use std::sync::Arc;
+
+use chiaro_data::{Dataset, InMemory, LoaderOptions, Sampler};
+use chiaro_train::{Data, FittingBatch, SamplingName, Stop, TrainConfig, Trainer, fitting_batch};
+use common::{config, cpu, data, model};
+
+/// 45 dark images of class 0 and 5 bright ones of class 1.
+fn uneven() -> Data {
+    let label = |image: usize| u32::from(image % 10 == 9);
+    let pixels = (0..50)
+        .flat_map(|image| (0..64).map(move |i| (100 + 4 * label(image) + (i * 37 + image * 11) as u32 % 60) as u8));
+    let labels = (0..50).map(label).collect();
+    let set = InMemory::new(pixels.collect(), labels, [8, 8, 1], ["dark", "bright"].map(String::from).to_vec());
+    let set: Arc<dyn Dataset> = Arc::new(set.expect("a data set"));
+    Data::new(Arc::clone(&set), set).expect("the same")
+}
+
+#[test]
+fn balanced_sampling_makes_a_model_say_the_rare_class_more_often() {
+    let said = |sampling| {
+        let config = TrainConfig { sampling, lr: 0.01, ..config(2) };
+        let data = uneven();
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = chiaro_train::RunFolder::create(root.path()).expect("new");
+        let mut trainer = Trainer::new(cpu(), &model(&config, &data), &data, &config).expect("built");
+        trainer.fit(Some(&folder), &mut (), &Stop::default()).expect("trained");
+        folder.results().expect("read").expect("ended").metrics.expect("classes").classes[1].predicted
+    };
+    let [shuffled, balanced] = [SamplingName::Shuffled, SamplingName::Balanced].map(said);
+    assert!(balanced > shuffled, "{balanced} {shuffled}");
+}
+
+#[test]
+fn labels_that_are_not_one_for_each_image_balance_nothing() {
+    let options = LoaderOptions { balance: Some(vec![0, 1].into()), ..LoaderOptions::training(1, 0) };
+    assert!(Sampler::new(3, &options).is_err_and(|error| error.to_string().contains("2 labels")));
+}
+
+#[test]
+fn the_batch_is_the_largest_that_memory_holds_and_an_epoch_has_twenty_steps_of() {
+    let (data, config) = (data(), config(1));
+    let model = model(&config, &data);
+    let fitting = |memory: u64| fitting_batch(&cpu(), memory, &model, &data, &config);
+    // 50 images: two a step at the most.
+    let two = fitting(1 << 40).expect("room");
+    assert_eq!(two.images, 2);
+    let resident = 50 * 64;
+    let needs = |found: FittingBatch| found.bytes.div_ceil(3) * 4 + 8 + resident;
+    assert_eq!(fitting(needs(two)).expect("room"), two);
+    let one = fitting(needs(two) - 64).expect("room for one");
+    assert!(one.images == 1 && one.bytes < two.bytes, "{one:?} {two:?}");
+    let error = fitting(needs(one) - 64).expect_err("no room").to_string();
+    assert!(error.contains("for one image") && error.contains("--size"), "{error}");
+}
