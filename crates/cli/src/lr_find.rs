@@ -53,11 +53,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let range = RateRange { low: args.from, high: args.to, steps: args.steps };
     range.check()?;
     let given = args.overrides.with("data", args.folder.as_ref());
-    let Run { config, data, .. } = begin::new(&given, args.offline)?;
+    let Run { config, data, model, .. } = begin::new(&given, args.offline)?;
     let task = config.named_task()?;
     task.check_data(&*data.train, &*data.eval)?;
     notes::report(&*task, &data);
-    let (model, _) = models::fitting(&config.model, task.outputs(data.classes()), data.train.image_shape())?;
+    let (model, _) = models::fitting(&model, task.outputs(data.classes()), data.train.image_shape())?;
     let waiting = Waiting::new("opening the device");
     let device = device::open(&config.device, args.threads, args.no_tune)?;
     waiting.says(format!("preparing {} for {}", config.model, device.name()));

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use chiaro::nn::{Summary, models};
-use chiaro::train::Saved;
+use chiaro::nn::Summary;
+use chiaro::nn::models::DESCRIBED;
+use chiaro::train::{Saved, named_model};
 
 use crate::models::fitting;
 use crate::output::{bytes, line};
@@ -17,7 +18,7 @@ const MOST_CLASSES: i64 = i32::MAX as i64;
 /// Show a model's layers, output shapes, parameters and FLOPs
 #[derive(clap::Args)]
 pub struct Args {
-    /// One of `chiaro models`, or a run folder, or weights in one
+    /// One of `chiaro models`, a TOML file that describes one, a run folder, or weights in one
     model: String,
     /// Height and width of the images: 32 or 32x48; the model's usual size if absent
     #[arg(long, value_parser = parse_size, value_name = "SIZE")]
@@ -35,13 +36,15 @@ const USUAL_CLASSES: u32 = 10;
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let layers = match Path::new(&args.model) {
-        path if path.exists() && models::named(&args.model).is_err() => of_run(args, path)?,
-        _ => {
-            let usual = models::named(&args.model)?.image;
-            let [h, w] = args.size.unwrap_or([usual[0], usual[1]]);
-            let image = [h, w, args.channels.map_or(usual[2], usize::from)];
-            fitting(&args.model, args.classes.unwrap_or(USUAL_CLASSES) as usize, image)?.1
+    let named = named_model(&args.model, None);
+    let path = Path::new(&args.model);
+    let layers = match named {
+        Err(_) if path.exists() && !args.model.ends_with(DESCRIBED) => of_run(args, path)?,
+        named => {
+            let named = named?;
+            let [h, w] = args.size.unwrap_or([named.image[0], named.image[1]]);
+            let image = [h, w, args.channels.map_or(named.image[2], usize::from)];
+            fitting(&named, args.classes.unwrap_or(USUAL_CLASSES) as usize, image)?.1
         }
     };
     line(layers.to_string().trim_end())?;

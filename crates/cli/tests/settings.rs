@@ -28,7 +28,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
                --label-smoothing 0.125 --clip 3 --clip-value 0.5 --precision f32 --seed 9 --augment flip --resident off \
                --data-threads 2 --data-cache off --report-every 2 --folds 4 --fold 2 --gamma 0.5 --decay-epochs 0.5 --layer-decay 0.75 --bias-lr 2 \
                --freeze conv1 --thaw 0.5 --accumulate 2 --ema 0.5 --patience 3 --time-limit 60 --loss focal --focal-gamma 1.5 \
-               --class-weights balanced";
+               --class-weights balanced --sampling balanced";
     let others = own
         .replace("--size", "--imgsz")
         .replace("--batch-size", "--batch")
@@ -51,7 +51,8 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         "folds": 4, "fold": 2, "val_share": null, "group_by": null, "gamma": 0.5, "decay_epochs": 0.5, "layer_decay": 0.75,
         "bias_lr": 2.0, "freeze": "conv1", "thaw": 0.5, "accumulate": 2, "ema": 0.5, "patience": 3, "time_limit": 60.0,
         "loss": "focal", "focal_gamma": 1.5, "class_weights": "balanced", "milestones": null, "power": 2.0, "lr_patience": 3,
-        "swa": null, "lookahead": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null}"#,
+        "swa": null, "lookahead": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null, "sampling": "balanced", "teacher": null, "distill_weight": 0.5, "distill_temperature": 2.0,
+        "progressive": null}"#,
     )
     .expect("JSON");
     for options in [own, &others] {
@@ -76,6 +77,7 @@ fn options_that_exclude_those_reach_the_record_too() {
             "--sched multistep --decay-milestones 1 --model mlp --drop 0 --loss huber --huber-delta 0.5",
             json!([[1.0], 0.0, null, 0.5]),
         ),
+        ("--progressive 6:0.5,8:1 --model resnet20", json!([null, null, null, 1.0])),
     ];
     for (options, wanted) in runs {
         let options: Vec<&str> =
@@ -83,6 +85,8 @@ fn options_that_exclude_those_reach_the_record_too() {
         let settings = recorded(root.path(), &data, &options);
         let some = ["milestones", "dropout", "swa", "huber_delta"].map(|name| settings[name].clone());
         assert_eq!(json!(some), wanted, "{options:?}");
+        let sizes = if options.contains(&"--progressive") { json!("6x6:0.5,8x8:1") } else { json!(null) };
+        assert_eq!(settings["progressive"], sizes);
     }
 }
 
@@ -100,6 +104,8 @@ fn settings_of_other_schedules_losses_and_models_are_refused_with_what_takes_the
         (["--drop-path", "0.1"], "no residual branch that can be dropped"),
         (["--swa", "9"], "--swa must be from 0 to 1 epochs"),
         (["--class-weights", "1,2"], "2 numbers, but there are"),
+        (["--distill-weight", "0.5"], "mean nothing without --teacher"),
+        (["--progressive", "14:0.5"], "14x14"),
         (["--init", "nonesuch.safetensors"], "nonesuch.safetensors"),
     ] {
         let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--out", arg(&run)];

@@ -263,10 +263,41 @@ fn a_batch_size_that_is_left_to_the_memory_is_told_and_kept() {
     image_folders(&data);
     let args = ["train", arg(&data), "--size", "8", "--epochs", "1", "--device", "cpu", "--out", arg(&run)];
     let (out, _) = expect(0, &[&args[..], &["--batch-size", "auto"]].concat());
-    // 48 images make 20 steps of 2.
-    assert!(out.contains("batch size: 2, whose step takes "), "{out}");
+    assert!(out.contains("batch size: 8, whose step takes "), "{out}");
     let config: serde_json::Value =
         serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
-    assert_eq!(config["settings"]["batch_size"], 2);
+    assert_eq!(config["settings"]["batch_size"], 8);
     expect(0, &["train", "--resume", arg(&run), "--epochs", "2"]);
+}
+
+#[test]
+fn a_model_from_a_file_is_kept_with_its_weights() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run, net) = (root.path().join("data"), root.path().join("run"), root.path().join("net.toml"));
+    image_folders(&data);
+    let layers = "[[layers]]\nname = \"conv\"\ntype = \"conv\"\nchannels = 8\n[[layers]]\ntype = \"relu\"\n\
+                  [[layers]]\ntype = \"global-avg-pool\"\n[[layers]]\nname = \"fc\"\ntype = \"dense\"\nunits = \"classes\"\n";
+    fs::write(&net, layers).expect("written");
+    let args = ["train", arg(&data), "--size", "8", "--epochs", "1", "--batch-size", "6", "--device", "cpu"];
+    let (out, _) = expect(0, &[&args[..], &["--model", arg(&net), "--out", arg(&run)]].concat());
+    assert!(out.contains("fc ") && out.contains("8x8x8"), "{out}");
+    let (out, _) = expect(0, &["summary", arg(&net)]);
+    assert!(out.contains("32x32x8"), "{out}");
+    // What the file says later is of no matter to the run.
+    fs::remove_file(&net).expect("removed");
+    expect(0, &["train", "--resume", arg(&run), "--epochs", "2"]);
+    expect(0, &["eval", arg(&run), "--device", "cpu"]);
+    fs::write(&net, "[[layers]]\ntype = \"conf\"").expect("written");
+    expect_error(2, &[&args[..], &["--model", arg(&net)]].concat(), &["net.toml, line 2", "\"conf\""]);
+    expect_error(1, &[&args[..], &["--model", "none.toml"]].concat(), &["none.toml"]);
+}
+
+#[test]
+fn models_are_measured_on_request() {
+    let (out, _) = expect(0, &["models", "lenet5", "--measure", "--device", "cpu", "--batch", "2"]);
+    let row = out.lines().find(|line| line.starts_with("lenet5")).expect("a row");
+    let fields: Vec<f64> = row.split_whitespace().skip(4).map(|field| field.parse().expect("a number")).collect();
+    assert!(fields.len() == 2 && fields.iter().all(|speed| *speed > 0.0), "{out}");
+    let (plain, _) = expect(0, &["models", "lenet5"]);
+    assert!(!plain.contains("trains/s") && plain.lines().count() == 3, "{plain}");
 }

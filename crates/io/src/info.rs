@@ -11,6 +11,8 @@ use std::path::Path;
 pub struct ModelInfo {
     /// Name that `chiaro_nn::models::by_name` knows.
     pub model: String,
+    /// The text that describes the model, where it is none that the name finds.
+    pub described: Option<String>,
     /// Name of what it was trained for.
     pub task: String,
     /// Height, width and channels of an image.
@@ -52,7 +54,8 @@ impl ModelInfo {
             ("mean", json!(self.mean).to_string()),
             ("std", json!(self.std).to_string()),
         ];
-        let own = own.into_iter().map(|(key, value)| (key.to_string(), value));
+        let described = self.described.iter().map(|text| ("described", text.clone()));
+        let own = own.into_iter().chain(described).map(|(key, value)| (key.to_string(), value));
         own.chain(extra.iter().map(|(key, value)| (format!("{EXTRA}{key}"), value.clone()))).collect()
     }
 
@@ -63,6 +66,7 @@ impl ModelInfo {
         }
         let info = ModelInfo {
             model: text(path, metadata, "model")?.to_string(),
+            described: metadata.get("described").cloned(),
             task: metadata.get("task").map_or(FIRST_TASK, String::as_str).to_string(),
             image: list(path, metadata, "image", |v| v.as_u64().map(|n| n as usize))?
                 .try_into()
@@ -135,10 +139,12 @@ mod tests {
         let info =
             ModelInfo { task: "own".into(), image: [4, 4, 1], classes: vec!["a".into()], ..ModelInfo::default() };
         let info = ModelInfo { model: "m".into(), resize: "crop".into(), mean: vec![0.5], std: vec![0.25], ..info };
+        let described = ModelInfo { described: Some("[[layers]]".into()), ..info.clone() };
         let mut metadata = info.to_metadata(&BTreeMap::new());
         let read =
             |metadata: &BTreeMap<String, String>| ModelInfo::from_metadata(Path::new("file"), metadata).expect("whole");
         assert_eq!(read(&metadata), info);
+        assert_eq!(read(&described.to_metadata(&BTreeMap::new())), described);
         metadata.remove("task");
         metadata.remove("resize");
         assert_eq!(read(&metadata), ModelInfo { task: "classification".into(), resize: "squash".into(), ..info });

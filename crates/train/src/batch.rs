@@ -21,13 +21,15 @@ pub struct FittingBatch {
 
 /// Larger batches gain no speed.
 const MOST: usize = 1024;
-/// Steps that an epoch should have at least.
+/// Steps that an epoch should have at least, as far as batches of a few images give it so many.
 const STEPS: usize = 20;
+const FEW: usize = 8;
 /// Share of the memory that a step may take: the rest is for evaluating, and for what else runs.
 const SHARE: [u64; 2] = [3, 4];
 
 /// The largest power of two of images whose training step, as it is planned, takes at most three quarters of `memory` bytes less the
-/// data set, where that is on the device; at most 1024, and so that an epoch has 20 steps.
+/// data set, where that is on the device; at most 1024, and so that an epoch has 20 steps or
+/// a batch 8 images.
 ///
 /// # Errors
 /// If not even one image has room, or the model does not fit the data.
@@ -49,7 +51,7 @@ pub fn fitting_batch(
         let step = TrainStep::build(model, options)?;
         Ok::<u64, TrainError>(Plan::new(&step.graph, &PlanOptions::default())?.peak_bytes() as u64)
     };
-    let mut images = power_below((data.train.len() / STEPS).clamp(1, MOST));
+    let mut images = power_below((data.train.len() / STEPS).clamp(FEW, MOST).min(data.train.len()));
     loop {
         let bytes = planned(images)?;
         if bytes <= room {

@@ -8,6 +8,7 @@ use chiaro_nn::{Model, Resident, TrainOptions, TrainStep};
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::lease;
+use crate::named_model::named_model;
 use crate::phases::{CompiledPhase, phases};
 use crate::place::{DataPlace, pixels};
 use crate::recipe;
@@ -100,5 +101,5 @@ pub(crate) fn options(
 /// If the model's name or the task's is unknown or the model does not fit the images.
 pub fn model_for(config: &TrainConfig, data: &Data) -> Result<Model> {
     let outputs = config.named_task()?.outputs(data.classes());
-    Ok(chiaro_nn::models::by_name(&config.model, outputs, data.train.image_shape())?)
+    Ok(named_model(&config.model, None)?.build(outputs, data.train.image_shape())?)
 }

@@ -8,6 +8,7 @@ use chiaro_data::{
     Split, open, open_split,
 };
 use chiaro_io::ModelInfo;
+use chiaro_nn::Model;
 
 use crate::error::{Result, TrainError};
 use crate::run_config::DataInfo;
@@ -104,9 +105,10 @@ impl Data {
     }
 
     /// What weights of a model trained on this data tell about themselves.
-    pub(crate) fn model_info(&self, model: &str, task: &str) -> ModelInfo {
+    pub(crate) fn model_info(&self, model: &Model, task: &str) -> ModelInfo {
         ModelInfo {
-            model: model.to_string(),
+            model: model.name.clone(),
+            described: model.text.as_deref().map(str::to_string),
             task: task.to_string(),
             image: self.train.image_shape(),
             resize: self.resize.name().to_string(),

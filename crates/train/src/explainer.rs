@@ -7,6 +7,7 @@ use chiaro_graph::{Backend, Data, Tensor};
 use chiaro_nn::{GradCamStep, MapOf};
 
 use crate::error::{Result, TrainError};
+use crate::metrics::largest;
 use crate::network::{Answers, Network, Pixels};
 use crate::saved::Saved;
 use crate::task::{Guess, Task};
@@ -19,6 +20,8 @@ pub struct Explainer {
     network: Network,
     batch: usize,
     task: Arc<dyn Task>,
+    /// What outputs are divided by before they are read as probabilities.
+    temperature: f64,
     names: Vec<String>,
     /// Of the model.
     outputs: usize,
@@ -51,7 +54,9 @@ impl Explainer {
         let step = GradCamStep::build(&model, batch, &Network::input(saved)?, map)?;
         let network = Network::new(backend, saved, &step.graph, batch)?;
         let (task, names) = (saved.task()?, saved.info().classes.clone());
-        Ok(Explainer { network, batch, task, names, outputs: model.classes, size: step.size, layer: step.layer })
+        let temperature = saved.calibration().temperature;
+        let (outputs, size, layer) = (model.classes, step.size, step.layer);
+        Ok(Explainer { network, batch, task, temperature, names, outputs, size, layer })
     }
 
     /// The layer whose map is shown, and the map's height and width.
@@ -68,7 +73,7 @@ impl Explainer {
             return Err(TrainError::setting(format!("class {class} of a model of {}", self.outputs)));
         }
         let (batch, outputs, size) = (self.batch, self.outputs, self.size);
-        let (task, names) = (&self.task, &self.names);
+        let (task, names, temperature) = (&self.task, &self.names, self.temperature);
         Answers::new(&mut self.network, pictures, move |network, pixels| {
             let logits = logits(network, pixels, &vec![0; batch])?;
             let best: Vec<usize> = logits.chunks_exact(outputs).map(largest).collect();
@@ -77,7 +82,7 @@ impl Explainer {
             let maps = maps.as_f32().unwrap_or(&[]).chunks_exact(size[0] * size[1]);
             let explained =
                 maps.zip(logits.chunks_exact(outputs)).take(pixels.len()).enumerate().map(|(i, (map, row))| {
-                    let row: Vec<f64> = row.iter().map(|&logit| f64::from(logit)).collect();
+                    let row: Vec<f64> = row.iter().map(|&logit| f64::from(logit) / temperature).collect();
                     let guesses = task.predict(&row, names);
                     Explanation { class: chosen[i] as usize, guesses, map: scaled(map), size }
                 });
@@ -100,9 +105,4 @@ fn labels(classes: &[i32]) -> Result<Tensor> {
 fn scaled(map: &[f32]) -> Vec<f32> {
     let most = map.iter().copied().fold(0.0, f32::max);
     map.iter().map(|value| if most > 0.0 { value / most } else { 0.0 }).collect()
-}
-
-/// Place of the first largest value.
-fn largest(row: &[f32]) -> usize {
-    (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }

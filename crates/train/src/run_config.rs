@@ -43,17 +43,21 @@ pub struct RunConfig {
     pub device: String,
     /// The settings.
     pub settings: TrainConfig,
+    /// The text that describes the model, where the settings name a file of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described: Option<String>,
     /// The data.
     pub data: DataInfo,
 }
 
 impl RunConfig {
     /// The record of a run that starts.
-    pub(crate) fn new(settings: &TrainConfig, data: &DataInfo, device: &str) -> RunConfig {
+    pub(crate) fn new(settings: &TrainConfig, described: Option<&str>, data: &DataInfo, device: &str) -> RunConfig {
         RunConfig {
             chiaro: env!("CARGO_PKG_VERSION").to_string(),
             device: device.to_string(),
             settings: settings.clone(),
+            described: described.map(str::to_string),
             data: data.clone(),
         }
     }
@@ -79,6 +83,7 @@ impl RunConfig {
         let data = self.data.clone();
         ModelInfo {
             model: self.settings.model.clone(),
+            described: self.described.clone(),
             task: self.settings.task.as_str().to_string(),
             image: data.image_shape,
             resize: self.settings.resize.name().to_string(),

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use chiaro_data::Resize;
 use chiaro_graph::{Backend, Graph, Tensor};
 use chiaro_io::{ModelInfo, Weights, load_weights};
-use chiaro_nn::{Model, models};
+use chiaro_nn::Model;
 
 use crate::calibration;
 use crate::data::resize_of;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
+use crate::named_model::named_model;
 use crate::run_config::RunConfig;
 use crate::settings::TrainConfig;
 use crate::task::{Calibration, Task};
@@ -91,7 +92,7 @@ impl Saved {
     /// If there is no such model or task, or it does not fit the images.
     pub fn model(&self) -> Result<Model> {
         let info = self.info();
-        Ok(models::by_name(&info.model, self.task()?.outputs(info.classes.len()), info.image)?)
+        Ok(named_model(&info.model, info.described.as_deref())?.build(self.task()?.outputs(info.classes.len()), info.image)?)
     }
 
     /// What it was trained for.

@@ -128,7 +128,7 @@ impl Trainer {
         Ok(Trainer {
             backend: lease,
             config: config.clone(),
-            info: data.model_info(&model.name, task.name()),
+            info: data.model_info(model, task.name()),
             data: data.info(feed.targets(), evaluator.targets()),
             filler: task.target(outputs).filler,
             task,
@@ -160,7 +160,7 @@ impl Trainer {
 
     /// The record of settings and data, for [`RunFolder::write_config`]; `device` is the name of the device that is used.
     pub fn record(&self, device: &str) -> RunConfig {
-        RunConfig::new(&self.config, &self.data, device)
+        RunConfig::new(&self.config, self.info.described.as_deref(), &self.data, device)
     }
 
     /// Times the kernels of one step, after `before` others that warm the device up; the observer hears of it. The step

@@ -41,18 +41,18 @@ fn labels_that_are_not_one_for_each_image_balance_nothing() {
 }
 
 #[test]
-fn the_batch_is_the_largest_that_memory_holds_and_an_epoch_has_twenty_steps_of() {
+fn the_batch_is_the_largest_that_memory_holds() {
     let (data, config) = (data(), config(1));
     let model = model(&config, &data);
     let fitting = |memory: u64| fitting_batch(&cpu(), memory, &model, &data, &config);
-    // 50 images: two a step at the most.
-    let two = fitting(1 << 40).expect("room");
-    assert_eq!(two.images, 2);
+    // 50 images make few steps: eight a step at the most.
+    let eight = fitting(1 << 40).expect("room");
+    assert_eq!(eight.images, 8);
     let resident = 50 * 64;
     let needs = |found: FittingBatch| found.bytes.div_ceil(3) * 4 + 8 + resident;
-    assert_eq!(fitting(needs(two)).expect("room"), two);
-    let one = fitting(needs(two) - 64).expect("room for one");
-    assert!(one.images == 1 && one.bytes < two.bytes, "{one:?} {two:?}");
-    let error = fitting(needs(one) - 64).expect_err("no room").to_string();
+    assert_eq!(fitting(needs(eight)).expect("room"), eight);
+    let four = fitting(needs(eight) - 64).expect("room for four");
+    assert!(four.images == 4 && four.bytes < eight.bytes, "{four:?} {eight:?}");
+    let error = fitting(resident + 1000).expect_err("no room").to_string();
     assert!(error.contains("for one image") && error.contains("--size"), "{error}");
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chiaro::data::OpenOptions;
 use chiaro::graph::Backend;
 use chiaro::nn::Model;
+use chiaro::nn::models::NamedModel;
 use chiaro::train::{self, Data, LikeOptions, RunFolder, TrainConfig};
 use chiaro::{Device, DeviceKind};
 
@@ -21,6 +22,7 @@ const UNKNOWN_MEMORY: u64 = 4 << 30;
 pub struct Run {
     pub config: TrainConfig,
     pub data: Data,
+    pub model: NamedModel,
     pub resumed: Option<RunFolder>,
 }
 
@@ -31,7 +33,7 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     given.apply(&mut asked)?;
     if given.is_given("model") {
         // Before minutes are spent on opening data.
-        chiaro::nn::models::named(&asked.model)?;
+        train::named_model(&asked.model, None)?;
     }
     let options = OpenOptions {
         size: asked.size,
@@ -53,7 +55,8 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     given.apply(&mut config)?;
     config.data = absolute(folder);
     config.check()?;
-    Ok(Run { config, data, resumed: None })
+    let model = train::named_model(&config.model, None)?;
+    Ok(Run { config, data, model, resumed: None })
 }
 
 /// The batch size for which the device has the memory, which is told.
@@ -76,6 +79,7 @@ pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
     let folder = RunFolder::open(path)?;
     folder.claim()?.iter().for_each(|text| note(&format!("note: {text}")));
     let recorded = folder.config()?;
+    let model = train::named_model(&recorded.settings.model, recorded.described.as_deref())?;
     let (info, mut config) = (recorded.model_info(), recorded.settings);
     given.apply_on_resume(&mut config)?;
     config.data = absolute(config.data);
@@ -87,7 +91,7 @@ pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
     let options = LikeOptions { strict: config.strict, limit: config.limit, holdout, pack_dir, progress };
     let data = Data::open_like(&config.data, &options, &info)?;
     drop(opening);
-    Ok(Run { config, data, resumed: Some(folder) })
+    Ok(Run { config, data, model, resumed: Some(folder) })
 }
 
 /// Whoever goes on with the run may be in another folder.

@@ -90,7 +90,7 @@ fn one(
     interrupt: &mut Option<Interrupt>,
     started: Instant,
 ) -> anyhow::Result<Ended> {
-    let Run { mut config, data, resumed } = match &args.resume {
+    let Run { mut config, data, model, resumed } = match &args.resume {
         Some(folder) => begin::resumed(given, folder)?,
         None => begin::new(given, args.offline)?,
     };
@@ -100,7 +100,7 @@ fn one(
     task.check_data(&*data.train, &*data.eval)?;
     notes::report(&*task, &data);
     let outputs = task.outputs(data.classes());
-    let (model, layers) = models::fitting(&config.model, outputs, data.train.image_shape())?;
+    let (model, layers) = models::fitting(&model, outputs, data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
         let options = device::options(args.threads, args.no_tune);
         let dump = Rc::new(RefCell::new(Dump::new(path, &config.device, &options, &["train", "eval"])?));

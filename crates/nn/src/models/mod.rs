@@ -5,6 +5,7 @@ mod alexnet;
 mod blocks;
 mod convnext;
 mod densenet;
+mod described;
 mod efficientnet;
 mod inverted;
 mod lenet;
@@ -25,6 +26,7 @@ mod wide_resnet;
 pub use airbench::airbench94;
 pub use alexnet::{alexnet, alexnet_of};
 pub use convnext::{convnext, convnext_tiny};
+pub use described::DESCRIBED;
 pub use densenet::densenet121;
 pub use efficientnet::{efficientnet_b0, efficientnet_lite0};
 pub use lenet::LeNet;
@@ -107,6 +109,8 @@ pub struct Model {
     pub classes: usize,
     /// The layers: `[N,H,W,C]` to `[N,classes]`.
     pub module: Arc<dyn Module>,
+    /// The text that describes it, where it has no other name ([`NamedModel::described`]).
+    pub text: Option<Arc<str>>,
     declared: Declared,
 }
 
@@ -124,7 +128,7 @@ impl Model {
             let shapes = vec![x.to_vec(), logits];
             return Err(GraphError::Shape { op: name.into(), shapes, detail, path: String::new() }.into());
         }
-        Ok(Model { name: name.to_string(), image, classes, module: Arc::new(module), declared })
+        Ok(Model { name: name.to_string(), image, classes, module: Arc::new(module), text: None, declared })
     }
 
     /// The same layers, with the same parameters, for images of another height and width.
@@ -142,7 +146,7 @@ impl Model {
             )));
         }
         let (name, classes, module) = (self.name.clone(), self.classes, Arc::clone(&self.module));
-        Ok(Model { name, image, classes, module, declared })
+        Ok(Model { name, image, classes, module, text: self.text.clone(), declared })
     }
 
     /// What its layers declare for one image: parameters, statistics, shapes and work.

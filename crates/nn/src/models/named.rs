@@ -18,6 +18,8 @@ pub struct NamedModel {
     pub image: [usize; 3],
     /// Other names by which it is found, as torchvision and timm have them.
     pub aliases: &'static [&'static str],
+    /// The text that describes it, where it is no model of the registry.
+    pub text: Option<Arc<str>>,
     make: Make,
 }
 
@@ -36,7 +38,7 @@ impl NamedModel {
         make: impl Fn(usize, [usize; 3]) -> Result<M> + Send + Sync + 'static,
     ) -> NamedModel {
         let make: Make = Arc::new(move |classes, image| Ok(Box::new(make(classes, image)?) as Box<dyn Module>));
-        NamedModel { name: name.to_string(), image, aliases: &[], make }
+        NamedModel { name: name.to_string(), image, aliases: &[], text: None, make }
     }
 
     /// The same, found by other names too.
@@ -53,7 +55,8 @@ impl NamedModel {
             let name = &self.name;
             return Err(NnError::Option(format!("{name} cannot have {classes} classes and images of {image:?}")));
         }
-        Model::new(&self.name, image, classes, (self.make)(classes, image)?)
+        let model = Model::new(&self.name, image, classes, (self.make)(classes, image)?)?;
+        Ok(Model { text: self.text.clone(), ..model })
     }
 
     /// The model for the images that it was made for.
