@@ -89,7 +89,8 @@ impl Rows {
                 writeln!(to, "{}", printable(&format!("{name}: {}", shown.join(", "))))?;
             }
             To::Csv(table) => {
-                let class = |i: usize, guess: &Guess| if i == 0 && !known { UNKNOWN.to_string() } else { guess.name.clone() };
+                let class =
+                    |i: usize, guess: &Guess| if i == 0 && !known { UNKNOWN.to_string() } else { guess.name.clone() };
                 let cells = guesses.enumerate().flat_map(|(i, guess)| [class(i, guess), format!("{:.6}", guess.value)]);
                 table.write_record([name.to_string()].into_iter().chain(cells)).map_err(as_io)?;
             }

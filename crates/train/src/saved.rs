@@ -92,7 +92,8 @@ impl Saved {
     /// If there is no such model or task, or it does not fit the images.
     pub fn model(&self) -> Result<Model> {
         let info = self.info();
-        Ok(named_model(&info.model, info.described.as_deref())?.build(self.task()?.outputs(info.classes.len()), info.image)?)
+        Ok(named_model(&info.model, info.described.as_deref())?
+            .build(self.task()?.outputs(info.classes.len()), info.image)?)
     }
 
     /// What it was trained for.

@@ -135,6 +135,7 @@ fn whole(value: &DeValue<'_>) -> Option<usize> {
 }
 
 fn real(value: &DeValue<'_>) -> Option<f64> {
-    let text = value.as_float().map(|float| float.as_str()).or_else(|| value.as_integer().map(|whole| whole.as_str()))?;
+    let text =
+        value.as_float().map(|float| float.as_str()).or_else(|| value.as_integer().map(|whole| whole.as_str()))?;
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }

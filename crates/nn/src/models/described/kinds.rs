@@ -16,12 +16,12 @@ type Make = fn(&mut Fields<'_>, usize) -> Read<Box<dyn Module>>;
 const KINDS: &[(&str, Make)] = &[
     ("conv", conv),
     ("batch-norm", |_, _| Ok(Box::new(BatchNorm2d::new()))),
-    ("layer-norm", |_, _| Ok(Box::new(LayerNorm::default()))),
+    ("layer-norm", |_, _| Ok(Box::new(LayerNorm { eps: 1e-5 }))),
     ("max-pool", |fields, _| {
         let size = fields.needed_number("size")?;
         let mut pool = MaxPool2d::new(size);
         pool.0.stride = [fields.number("stride")?.unwrap_or(size); 2];
-        pool.0.padding = [fields.number_or_zero("padding")?.unwrap_or(0); 4];
+        pool.0.padding = [fields.number_or_zero("padding")?.unwrap_or(0); 2];
         Ok(Box::new(pool))
     }),
     ("avg-pool", |fields, _| {

@@ -23,12 +23,13 @@ impl NamedModel {
         let image = with_layers(name, text, 2, |top, _| top.numbers("image"))?;
         let image = match image {
             None => [32, 32, 3],
-            Some(image) => image.try_into().map_err(|_| {
-                NnError::Option(format!("{name}: image has three numbers, height, width and channels"))
-            })?,
+            Some(image) => image
+                .try_into()
+                .map_err(|_| NnError::Option(format!("{name}: image has three numbers, height, width and channels")))?,
         };
         let (path, own) = (name.to_string(), text.to_string());
-        let model = NamedModel::new(name, image, move |classes, _| with_layers(&path, &own, classes, |_, layers| Ok(layers)));
+        let model =
+            NamedModel::new(name, image, move |classes, _| with_layers(&path, &own, classes, |_, layers| Ok(layers)));
         Ok(NamedModel { text: Some(text.into()), ..model })
     }
 }
@@ -83,7 +84,10 @@ fn chain(tables: &[&Spanned<DeValue<'_>>], classes: usize) -> std::result::Resul
                 (Some(name), _) => format!("{name}{number}"),
             };
             if names.contains(&own) || own.contains('/') || own.is_empty() {
-                return Err(Wrong { at, what: format!("{own:?} cannot be the name of a layer here: it is taken, empty, or has a slash") });
+                return Err(Wrong {
+                    at,
+                    what: format!("{own:?} cannot be the name of a layer here: it is taken, empty, or has a slash"),
+                });
             }
             layers = layers.named(&own, kinds::layer(&kind, &mut fields.again(&kind), classes)?);
             names.push(own);
@@ -172,7 +176,10 @@ units = "classes"
             (error("image = [8, 8"), &["net.toml, line 1: "]),
             (layer("type = \"conf\""), &["line 4: \"conf\" is no type of layer; there are conv, ", "relu"]),
             (layer("type = \"conv\""), &["line 3: conv needs channels"]),
-            (layer("type = \"conv\"\nchanels = 3\nchannels = 3"), &["line 5: conv has no \"chanels\"; it takes channels, kernel"]),
+            (
+                layer("type = \"conv\"\nchanels = 3\nchannels = 3"),
+                &["line 5: conv has no \"chanels\"; it takes channels, kernel"],
+            ),
             (layer("type = \"conv\"\nchannels = \"many\""), &["line 5: channels is a whole number from 1 on"]),
             (layer("type = \"conv\"\nchannels = 0"), &["line 5: channels is a whole number from 1 on"]),
             (layer("type = \"dropout\"\np = 1.5"), &["line 5: p is a share"]),
@@ -183,7 +190,8 @@ units = "classes"
             assert!(parts.iter().all(|part| found.contains(part)), "{parts:?}: {found}");
         }
         // Layers that do not fit each other are told by their path.
-        let named = NamedModel::described("net.toml", "[[layers]]\nname = \"fc\"\ntype = \"dense\"\nunits = 3").expect("read");
+        let named =
+            NamedModel::described("net.toml", "[[layers]]\nname = \"fc\"\ntype = \"dense\"\nunits = 3").expect("read");
         assert!(named.build(10, [8, 8, 1]).is_err());
     }
 }
