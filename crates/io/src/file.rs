@@ -126,6 +126,7 @@ mod tests {
     fn every_flipped_bit_is_seen() {
         let info = ModelInfo {
             model: "lenet5".into(),
+            described: None,
             task: "classification".into(),
             image: [8, 8, 1],
             resize: "letterbox".into(),

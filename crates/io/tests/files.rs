@@ -33,6 +33,7 @@ fn info() -> ModelInfo {
     ModelInfo {
         task: "classification".into(),
         model: "small-cnn".into(),
+        described: None,
         image: [8, 8, 1],
         resize: "letterbox".into(),
         classes: ["zero", "ein\"s", "zwei, drei"].map(String::from).to_vec(),
