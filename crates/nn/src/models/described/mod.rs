@@ -28,7 +28,7 @@ impl NamedModel {
                 .map_err(|_| NnError::Option(format!("{name}: image has three numbers, height, width and channels")))?,
         };
         let (path, own) = (name.to_string(), text.to_string());
-        let model =
+        let mut model =
             NamedModel::new(name, image, move |classes, _| with_layers(&path, &own, classes, |_, layers| Ok(layers)));
         model.text = Some(text.into());
         Ok(model)
