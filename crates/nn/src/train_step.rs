@@ -237,6 +237,10 @@ fn check(model: &Model, options: &TrainOptions) -> Result<()> {
     if options.batch == 0 {
         return Err(NnError::Option("the batch size must be at least 1".into()));
     }
+    let [h, w, _] = model.image;
+    if let Some([height, width]) = options.size.filter(|size| size[0] > h || size[1] > w) {
+        return Err(NnError::Option(format!("images of {h}x{w} cannot be made smaller to {height}x{width}")));
+    }
     options.optimizers.averaging().map_or(Ok(()), |average| average.check())?;
     options.teacher.as_ref().map_or(Ok(()), |teacher| teacher.check(model))?;
     options.objective.check(model.classes)
