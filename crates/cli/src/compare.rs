@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chiaro::train::plot::{Curve, Plot};
 use chiaro::train::{EpochRecord, Measure, RunConfig, RunFolder, short};
 use serde_json::{Map, Value};
 
-use crate::output::{duration, line};
+use crate::output::{duration, line, note, save};
 
 /// Compare runs: the settings that differ, the best epoch, time and speed, and curves
 #[derive(clap::Args)]
@@ -16,6 +17,9 @@ pub struct Args {
     /// Run folders
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
+    /// Draw the curves into this SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
 }
 
 /// A run that is on disk.
@@ -71,7 +75,33 @@ impl Told {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runs = args.runs.iter().map(|path| Told::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     table(&rows(&runs)).iter().try_for_each(|text| line(text))?;
+    if let Some(plot) = curves(&runs) {
+        let letters =
+            runs.iter().zip(Plot::LETTERS.chars().cycle()).map(|(run, letter)| format!("{letter} {}", run.name));
+        line(&format!("\n{}: {}\n{}", plot.title, letters.collect::<Vec<_>>().join("  "), plot.to_text()))?;
+        if let Some(path) = &args.plot {
+            save(path, &plot.to_svg())?;
+            note(&format!("curves: {}", path.display()));
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The curves of what the runs are judged by; `None` where they are judged by different measures, or there is nothing to draw.
+fn curves(runs: &[Told]) -> Option<Plot> {
+    let measure = runs.first()?.measure;
+    let drawable = runs.iter().all(|run| run.measure == measure) && runs.iter().any(|run| !run.records.is_empty());
+    let curve = |run: &Told| {
+        let factor = if measure.percent { 100.0 } else { 1.0 };
+        let point = |record: &EpochRecord| (record.epoch as f64, run.judged(record) * factor);
+        Curve { name: run.name.clone(), points: run.records.iter().map(point).collect() }
+    };
+    drawable.then(|| Plot {
+        title: format!("{} by epoch", measure.name),
+        axes: ["epoch".to_string(), format!("{}{}", measure.name, if measure.percent { " %" } else { "" })],
+        curves: runs.iter().map(curve).collect(),
+        ..Plot::default()
+    })
 }
 
 /// The table: a row for each setting that differs and for what came out, a column for each run.

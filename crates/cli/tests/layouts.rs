@@ -69,6 +69,13 @@ fn what_is_held_out_is_a_share_a_fold_or_whole_groups() {
     ] {
         expect_error(2, &[&["train", arg(&data)], more].concat(), &[part]);
     }
+    // Without --fold each is held out in turn.
+    let all = root.path().join("all");
+    let args = ["train", arg(&data), "--device", "cpu", "--model", "small-cnn", "--size", "8", "--epochs", "1"];
+    let (out, _) = expect(0, &[&args[..], &["--batch-size", "6", "--folds", "3", "--out", arg(&all)]].concat());
+    assert!(out.contains("held out: fold 3 of 3") && out.contains("\n3 folds: loss "), "{out}");
+    assert!((1..=3).all(|fold| all.join(format!("fold-{fold}/last.safetensors")).exists()));
+    expect_error(2, &[&args[..], &["--folds", "3", "--seeds", "2"]].concat(), &["choose one fold with --fold"]);
     let split = root.path().join("split");
     image_folders(&split);
     expect_error(1, &["train", arg(&split), "--folds", "3"], &["has validation images of its own"]);

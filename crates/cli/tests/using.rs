@@ -74,6 +74,10 @@ fn runs_are_listed_and_compared_by_the_settings_that_differ() {
     assert_eq!(row("epochs done"), ["2 of 2", "3 of 3"]);
     assert!(row("best")[1].starts_with("accuracy "), "{out}");
     assert!(!out.contains("batch_size"), "{out}");
+    assert!(out.contains("accuracy by epoch: * ") && out.lines().count() > 20, "{out}");
+    let plot = root.path().join("curves.svg");
+    expect(0, &["compare", arg(&one), arg(&two), "--plot", arg(&plot)]);
+    assert_eq!(fs::read_to_string(&plot).expect("a picture").matches("<polyline").count(), 2);
     let (out, _) = expect(0, &["runs", arg(root.path())]);
     assert!(out.lines().count() == 3 && out.contains("small-cnn"), "{out}");
     common::expect_error(2, &["runs", arg(&data)], &["there is no run in "]);

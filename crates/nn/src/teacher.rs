@@ -39,7 +39,7 @@ impl Teacher {
     pub(crate) fn check(&self, student: &Model) -> Result<()> {
         let Teacher { model, weight, temperature, .. } = self;
         let wrong = |text: String| Err(NnError::Option(text));
-        if !(0.0..=1.0).contains(weight) || !(*temperature > 0.0 && temperature.is_finite()) {
+        if !((0.0..=1.0).contains(weight) && *temperature > 0.0 && temperature.is_finite()) {
             return wrong(format!("a teacher of weight {weight} at temperature {temperature}"));
         }
         if (model.image, model.classes) != (student.image, student.classes) {

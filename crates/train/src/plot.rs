@@ -42,6 +42,9 @@ struct Span {
 }
 
 impl Plot {
+    /// The letters that curves have in text, one after the other.
+    pub const LETTERS: &'static str = "*o+x";
+
     fn place(&self, x: f64) -> f64 {
         if self.log_x { x.log10() } else { x }
     }
@@ -121,7 +124,7 @@ impl Plot {
         if let Some((x, _)) = &self.mark {
             grid.iter_mut().for_each(|row| row[cell(self.place(*x), span.x, columns)] = '|');
         }
-        for (curve, letter) in self.curves.iter().zip("*o+x".chars().cycle()) {
+        for (curve, letter) in self.curves.iter().zip(Plot::LETTERS.chars().cycle()) {
             for (x, y) in self.drawn(curve) {
                 grid[rows - 1 - cell(y, span.y, rows)][cell(x, span.x, columns)] = letter;
             }

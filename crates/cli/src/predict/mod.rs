@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         classified(&mut classifier, &pictures, waiting.as_ref(), &mut tally, |picture, guesses| {
             let known = below.is_none_or(|below| !Guess::are_unknown(guesses, below));
             rows.row(picture.name(), guesses, known)?;
-            sheet.iter_mut().for_each(|sheet| sheet.add(picture, guesses));
+            sheet.iter_mut().for_each(|sheet| sheet.add(picture, guesses, known));
             Ok(())
         })?;
     }

@@ -37,18 +37,19 @@ impl Sheet {
     }
 
     /// Adds a picture.
-    pub fn add(&mut self, picture: &Picture, guesses: &[Guess]) {
+    pub fn add(&mut self, picture: &Picture, guesses: &[Guess], known: bool) {
         if self.pictures.len() == MOST {
             self.left_out += 1;
             return;
         }
         let best = guesses.first();
         let said = best.map_or(String::new(), |best| match best.percent {
+            _ if !known => format!("unknown ({})", best.name),
             true => format!("{:.0}% {}", best.value * 100.0, best.name),
             false => best.to_string(),
         });
         self.pictures.push(picture.clone());
-        self.said.push((said, best.is_some_and(|best| !best.percent || best.value >= SURE)));
+        self.said.push((said, known && best.is_some_and(|best| !best.percent || best.value >= SURE)));
     }
 
     /// Draws and writes it; what is to be told of it comes back.

@@ -19,6 +19,7 @@ use crate::interrupt::{Interrupt, stop_on_signals};
 use crate::output::{line, note};
 use crate::overrides::Overrides;
 use crate::profile::{Profiled, Subject};
+use crate::usage::Usage;
 use crate::waiting::Waiting;
 use crate::{device, models, notes};
 use begin::Run;
@@ -40,7 +41,7 @@ pub struct Args {
     /// Download nothing
     #[arg(long)]
     offline: bool,
-    /// The run folder to make; runs/ with the date and a number if absent
+    /// The run folder to make; runs/ with the date and a number if absent. Of --folds each has a folder in it
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Go on with the run in this folder
@@ -75,11 +76,20 @@ pub struct Ended {
 pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     device::limit_threads(args.threads)?;
     let given = args.overrides.with("data", args.folder.as_ref());
-    if let Some(count) = args.seeds {
-        return seeds::run(args, &given, count.into(), started);
+    // What looks at one step looks at that of the first fold.
+    let each_fold = given.is_given("folds") && !given.is_given("fold") && args.resume.is_none();
+    let each_fold = each_fold && args.profile.is_none() && args.dump_kernels.is_none();
+    match (args.seeds, given.text("folds").and_then(|text| text.parse().ok()).filter(|&count| each_fold && count > 1)) {
+        (Some(_), Some(_)) => {
+            Err(Usage("--seeds and --folds: choose one fold with --fold, or leave out one of both".into()).into())
+        }
+        (Some(count), None) => seeds::run(args, &given, count.into(), started),
+        (None, Some(count)) => seeds::folds(args, &given, count, started),
+        (None, None) => {
+            let ended = one(args, &given, args.out.as_deref(), &mut None, started)?;
+            Ok(ended.code.unwrap_or(ExitCode::SUCCESS))
+        }
     }
-    let ended = one(args, &given, args.out.as_deref(), &mut None, started)?;
-    Ok(ended.code.unwrap_or(ExitCode::SUCCESS))
 }
 
 /// One run, in the folder `out` or one named by the date.

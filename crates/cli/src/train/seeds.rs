@@ -1,6 +1,7 @@
-//! The same run by several seeds, and what came of all of them.
+//! The same run by several seeds or with each fold held out, and what came of all of them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -13,14 +14,30 @@ use crate::overrides::Overrides;
 
 /// Runs so many seeds one after the other, from the one that is given on.
 pub fn run(args: &Args, given: &Overrides, count: u64, started: Instant) -> anyhow::Result<ExitCode> {
-    let first = given.text("seed").map_or(Ok(TrainConfig::default().seed), str::parse)?;
+    let first: u64 = given.text("seed").map_or(Ok(TrainConfig::default().seed), str::parse)?;
+    each(args, given, "seed", first..first + count, started)
+}
+
+/// Holds out each of so many folds in turn.
+pub fn folds(args: &Args, given: &Overrides, count: u64, started: Instant) -> anyhow::Result<ExitCode> {
+    each(args, given, "fold", 1..count + 1, started)
+}
+
+/// A run for each value of a setting.
+fn each(
+    args: &Args,
+    given: &Overrides,
+    setting: &str,
+    values: Range<u64>,
+    started: Instant,
+) -> anyhow::Result<ExitCode> {
     let mut interrupt: Option<Interrupt> = None;
     let mut results: Vec<Results> = vec![];
     let mut task = None;
-    for seed in first..first + count {
-        line(&format!("seed {seed}"))?;
-        let given = given.with("seed", Some(&seed.to_string()));
-        let out = args.out.as_ref().map(|out| out.join(format!("seed-{seed}")));
+    for value in values {
+        line(&format!("{setting} {value}"))?;
+        let given = given.with(setting, Some(&value.to_string()));
+        let out = args.out.as_ref().map(|out| out.join(format!("{setting}-{value}")));
         let Ended { results: found, measures, code } = one(args, &given, out.as_deref(), &mut interrupt, started)?;
         if let Some(code) = code {
             return Ok(code);
@@ -29,7 +46,7 @@ pub fn run(args: &Args, given: &Overrides, count: u64, started: Instant) -> anyh
         task = Some(measures);
         line("")?;
     }
-    line(&format!("{} seeds: {}", results.len(), summary(&results, &task.unwrap_or_default())))?;
+    line(&format!("{} {setting}s: {}", results.len(), summary(&results, &task.unwrap_or_default())))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -79,7 +79,7 @@ settings! {
     folds: Option<usize> = None,
         Row { range: Range::at_least(2.0), usual: "not cut", ..Row::PLAIN };
 
-    /// Which of the folds is held out, counted from 1
+    /// Which of the folds is held out, counted from 1; without it `chiaro train` holds out each in turn and tells mean and deviation
     fold: usize = 1,
         Row { range: Range::at_least(1.0), ..Row::PLAIN };
 
