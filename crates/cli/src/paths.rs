@@ -15,7 +15,7 @@ use chiaro::train::Saved;
 use crate::output::note;
 use crate::usage::Usage;
 
-/// Pictures a step, where there are so many. measured: `chiaro predict` over 5,000 photos, of 1 to 128
+/// Pictures a step, where there are so many: enough that a device is busy, and few enough that the next are decoded meanwhile.
 const BATCH: usize = 32;
 /// The most pictures that are told one by one why they cannot be read.
 const TOLD: usize = 20;

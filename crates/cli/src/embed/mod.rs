@@ -65,7 +65,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let (mut pictures, mut tally) = args.paths.find(&saved)?;
     let query = args.query.as_ref().map(|path| Picture::file(path.clone()));
-    // The picture that others are compared with comes first.
+    // The picture that others are compared with comes first, and is not among them.
+    pictures.retain(|picture| query.is_none() || picture.path() != args.query.as_deref());
     pictures.splice(0..0, query.clone());
     let mut features = Features::default();
     let waiting = Waiting::new("opening the device");
