@@ -7,16 +7,16 @@ pub enum ShaderError {
     /// No shader of this name is in the registry.
     #[error("there is no shader called {0:?}")]
     UnknownShader(String),
-    /// A rewrite must match exactly one place of the source.
+    /// What is named must be declared exactly once.
     #[error("shader {shader}: {what} {name:?} was found {found} times, not once")]
     NotOnce {
         /// The shader being composed.
         shader: String,
-        /// `const`, `alias`, `fn` or `region`.
+        /// `const`, `alias`, `fn`, `buffer` or `declaration`.
         what: &'static str,
         /// The name that was looked for.
         name: String,
-        /// How many lines matched.
+        /// How many there are.
         found: usize,
     },
     /// Generated code put in place of a function does not define that function.
@@ -25,6 +25,26 @@ pub enum ShaderError {
         /// The shader being composed.
         shader: String,
         /// The function that was to be replaced.
+        name: String,
+    },
+    /// A constant is given a value of another type.
+    #[error("shader {shader}: const {name:?} is {declared}, not {given}")]
+    ConstType {
+        /// The shader being composed.
+        shader: String,
+        /// The constant.
+        name: String,
+        /// The type that the template declares.
+        declared: String,
+        /// That of the value.
+        given: &'static str,
+    },
+    /// The template leaves open what nobody gave.
+    #[error("shader {shader}: {name:?} was not given")]
+    NotGiven {
+        /// The shader being composed.
+        shader: String,
+        /// The constant or alias.
         name: String,
     },
     /// A constant has no WGSL literal (an infinity or a NaN).

@@ -1,21 +1,27 @@
 //! The WGSL compute shaders of Chiaro, their composition and validation.
 //!
-//! Every file of `wgsl/` parses and validates alone. A kernel specification ([`kernels`]) takes the file, puts the
-//! shape in as constants, and says how many workgroups to dispatch; the caller may then swap in generated code and
-//! calls [`Source::build`].
+//! A kernel is a file of `wgsl/` with the parts that it names. A kernel specification ([`kernels`]) takes its declarations, puts
+//! the shape in as constants, and says how many workgroups to dispatch; the caller may then put generated code into its
+//! [hooks](Hook) and calls [`Source::build`].
 
+mod declaration;
 pub mod dispatch;
 mod elem;
 mod error;
 pub mod gemm;
+mod hook;
 pub mod kernels;
+mod parse;
 mod registry;
 mod source;
 pub mod validate;
 
+pub use declaration::{Access, Buffer};
 pub use elem::Elem;
 pub use error::ShaderError;
-pub use gemm::{COLUMN_PARTS, Columns, Memory, Tile};
+pub use gemm::{Columns, Memory, Tile};
+pub use hook::Hook;
 pub use kernels::Kernel;
-pub use registry::{SHADERS, Shader, shader};
+pub use parse::with_prefix;
+pub use registry::{Shader, shader};
 pub use source::{ConstValue, Source};

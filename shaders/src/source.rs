@@ -1,9 +1,11 @@
-//! Composition: a `.wgsl` file with named constants, aliases, functions and regions put in its place.
-//! Every rewrite must match exactly once, so that a renamed constant is an error and not a silent default.
+//! Composition: the declarations of a kernel's template, with constants, types, buffers and functions put in their place.
+//! What is named must be declared once, and what a template leaves open must be given: a mistake is an error, not a silent default.
 
-use crate::{ShaderError, registry};
+use crate::declaration::{Access, Alias, Buffer, Constant, Declaration, Declared, Function, Origin};
+use crate::parse::{declarations, in_word, without_comments};
+use crate::{Hook, ShaderError, registry};
 
-/// The value of a `const` line.
+/// The value of a constant.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ConstValue {
@@ -18,6 +20,16 @@ pub enum ConstValue {
 }
 
 impl ConstValue {
+    /// The type that a constant of this value is declared with.
+    fn ty(&self) -> &'static str {
+        match self {
+            Self::U32(_) => "u32",
+            Self::I32(_) => "i32",
+            Self::F32(_) => "f32",
+            Self::Bool(_) => "bool",
+        }
+    }
+
     /// The WGSL literal, if the value has one.
     fn literal(&self) -> Option<String> {
         Some(match self {
@@ -45,22 +57,66 @@ const_value_from!(u32 => U32, i32 => I32, f32 => F32, bool => Bool);
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
-    text: String,
+    declarations: Vec<Declaration>,
+    buffers: Vec<Buffer>,
     error: Option<ShaderError>,
 }
 
 impl Source {
-    /// Starts from the registered shader `name` (a file name without `.wgsl`).
+    /// Starts from the registered kernel `name` (a file name without `.wgsl`) and the parts that it is made of.
     pub fn new(name: &str) -> Self {
+        let empty = Self { name: name.to_owned(), declarations: vec![], buffers: vec![], error: None };
         match registry::shader(name) {
-            Some(shader) => Self::from_text(name, shader.source),
-            None => Self { error: Some(ShaderError::UnknownShader(name.to_owned())), ..Self::from_text(name, "") },
+            Some(shader) => shader.parts.iter().fold(empty.with(shader.source), |source, part| source.include(part)),
+            None => empty.fail(ShaderError::UnknownShader(name.to_owned())),
         }
     }
 
-    /// Starts from any WGSL text; `name` is used in messages.
-    pub fn from_text(name: &str, text: &str) -> Self {
-        Self { name: name.to_owned(), text: text.to_owned(), error: None }
+    /// Starts from these buffers and any code. Nothing of it is left open; `name` is used in messages.
+    pub fn of_code(name: &str, buffers: Vec<Buffer>, code: &str) -> Self {
+        let mut source = Self { name: name.to_owned(), declarations: vec![], buffers, error: None }.with(code);
+        for declaration in &mut source.declarations {
+            match &mut declaration.declared {
+                Declared::Constant(Constant { origin, .. }) | Declared::Alias(Alias { origin, .. }) => {
+                    *origin = Origin::Derived
+                }
+                Declared::Enable(_) | Declared::Buffer(_) | Declared::Function(_) | Declared::Other { .. } => {}
+            }
+        }
+        source
+    }
+
+    /// Adds a part: declarations that several kernels have.
+    pub fn include(self, part: &str) -> Self {
+        match registry::part(part) {
+            Some(shader) => self.with(shader.source),
+            None => self.fail(ShaderError::UnknownShader(part.to_owned())),
+        }
+    }
+
+    /// Adds declarations. Their buffers come behind those that are there.
+    pub fn with(mut self, code: &str) -> Self {
+        let found = match declarations(code) {
+            Ok(found) => found,
+            Err(reason) => {
+                let error = ShaderError::Invalid(format!("shader {}: {reason}", self.name));
+                return self.fail(error);
+            }
+        };
+        for declaration in found {
+            if let Some(name) = declaration.name()
+                && self.declares(name)
+            {
+                let name = name.to_owned();
+                return self.fail_not_once("declaration", &name, 2);
+            }
+            if let Declared::Buffer(buffer) = declaration.declared {
+                self.push_buffer(buffer);
+            } else {
+                self.declarations.push(declaration);
+            }
+        }
+        self
     }
 
     /// The name used in messages and for pipeline labels.
@@ -68,71 +124,152 @@ impl Source {
         &self.name
     }
 
-    /// The text so far.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// The buffers in the order of bindings.
+    pub fn buffers(&self) -> &[Buffer] {
+        &self.buffers
     }
 
-    /// Gives the one line `const NAME[: type] = ..;` another value.
-    pub fn set_const(self, name: &str, value: impl Into<ConstValue>) -> Self {
+    /// Elements that one access of a buffer moves: 4 if its array is of vectors, 1 otherwise.
+    pub fn width(&self, buffer: &Buffer) -> u32 {
+        let alias = self.declarations.iter().filter_map(Declaration::alias).find(|alias| alias.name == buffer.element);
+        if alias.map(|alias| &alias.ty).unwrap_or(&buffer.element).starts_with("vec4<") { 4 } else { 1 }
+    }
+
+    /// Whether the template has this hook.
+    pub fn has(&self, hook: Hook) -> bool {
+        self.function(hook.name()).is_some()
+    }
+
+    /// Adds a buffer behind all others, but before scratch, unless it is that.
+    pub fn push_buffer(&mut self, buffer: Buffer) {
+        let operands = self.buffers.iter().take_while(|b| !b.scratch).count();
+        let at = if buffer.scratch { self.buffers.len() } else { operands };
+        self.buffers.insert(at, buffer);
+    }
+
+    /// Adds a buffer at this binding; those from there on move up.
+    pub fn insert_buffer(mut self, at: usize, buffer: Buffer) -> Self {
+        self.buffers.insert(at.min(self.buffers.len()), buffer);
+        self
+    }
+
+    /// Takes a buffer away that no code uses any more.
+    pub fn remove_buffer(mut self, name: &str) -> Self {
+        self.buffers.retain(|buffer| buffer.name != name);
+        self
+    }
+
+    /// Makes a buffer scratch: it is bound behind all others.
+    pub fn scratch(mut self, name: &str) -> Self {
+        let Some(at) = self.buffers.iter().position(|buffer| buffer.name == name) else {
+            return self.fail_not_once("buffer", name, 0);
+        };
+        let buffer = self.buffers.remove(at);
+        self.push_buffer(Buffer { scratch: true, ..buffer });
+        self
+    }
+
+    /// Lets the code write to the buffer at this binding.
+    pub fn allow_writes(mut self, binding: usize) -> Self {
+        if let Some(buffer) = self.buffers.get_mut(binding) {
+            buffer.access = Access::ReadWrite;
+        }
+        self
+    }
+
+    /// Gives a constant that the template leaves open its value, which must be of its type.
+    pub fn set_const(mut self, name: &str, value: impl Into<ConstValue>) -> Self {
         let value = value.into();
         let Some(literal) = value.literal() else {
-            let error = ShaderError::NoLiteral {
-                shader: self.name.clone(),
-                name: name.to_owned(),
-                value: format!("{value:?}"),
-            };
-            return self.fail(error);
+            let (shader, name, value) = (self.name.clone(), name.to_owned(), format!("{value:?}"));
+            return self.fail(ShaderError::NoLiteral { shader, name, value });
         };
-        self.rewrite_line("const", name, &literal)
+        let mut constants = self.declarations.iter_mut().filter_map(Declaration::constant_mut);
+        match constants.find(|constant| constant.name == name && constant.origin != Origin::Derived) {
+            Some(constant) if constant.ty == value.ty() => {
+                (constant.value, constant.origin) = (literal, Origin::Given);
+                self
+            }
+            Some(constant) => {
+                let (declared, given) = (constant.ty.clone(), value.ty());
+                let (shader, name) = (self.name.clone(), name.to_owned());
+                self.fail(ShaderError::ConstType { shader, name, declared, given })
+            }
+            None => self.fail_not_once("const", name, 0),
+        }
     }
 
-    /// Gives the one line `alias NAME = ..;` another type.
-    pub fn set_alias(self, name: &str, ty: &str) -> Self {
-        self.rewrite_line("alias", name, ty)
+    /// Gives an alias its type.
+    pub fn set_alias(mut self, name: &str, ty: &str) -> Self {
+        let mut aliases = self.declarations.iter_mut().filter_map(Declaration::alias_mut);
+        match aliases.find(|alias| alias.name == name) {
+            Some(alias) => {
+                (alias.ty, alias.origin) = (ty.to_owned(), Origin::Given);
+                self
+            }
+            None => self.fail_not_once("alias", name, 0),
+        }
+    }
+
+    /// Puts statements in place of the body of a hook.
+    pub fn set_hook(self, hook: Hook, body: &str) -> Self {
+        self.change_function(hook.name(), |function| function.body = format!("\n{}\n", body.trim_end()))
+    }
+
+    /// Puts statements behind those of a function.
+    pub fn append(self, function: &str, statements: &str) -> Self {
+        self.change_function(function, |function| {
+            function.body = format!("{}\n{}\n", function.body.trim_end(), statements.trim_end());
+        })
+    }
+
+    /// Gives a function more parameters, one a line.
+    pub fn add_parameters(self, function: &str, parameters: &[&str]) -> Self {
+        self.change_function(function, |function| {
+            function.parameters.extend(parameters.iter().map(|parameter| format!("    {parameter},\n")));
+        })
     }
 
     /// Puts `code` in place of the one function `name`. The code must define that function, and may declare
-    /// anything else at module scope beside it: helper functions, constants, more storage buffers.
+    /// anything else beside it: helper functions, constants, more buffers.
     pub fn replace_fn(mut self, name: &str, code: &str) -> Self {
-        if find_fns(code, name).is_empty() {
-            let error = ShaderError::MissingFn { shader: self.name.clone(), name: name.to_owned() };
-            return self.fail(error);
+        if self.function(name).is_none() {
+            return self.fail_not_once("fn", name, 0);
         }
-        let found = find_fns(&self.text, name);
-        match found.as_slice() {
-            [range] => {
-                self.text.replace_range(range.clone(), code.trim_end());
-                self
-            }
-            _ => self.fail_not_once("fn", name, found.len()),
+        self.declarations.retain(|declaration| declaration.function().is_none_or(|f| f.name != name));
+        let source = self.with(code);
+        if source.error.is_none() && source.function(name).is_none() {
+            let (shader, name) = (source.name.clone(), name.to_owned());
+            return source.fail(ShaderError::MissingFn { shader, name });
         }
+        source
     }
 
-    /// Puts `code` between the lines `// region NAME` and `// end NAME`, which stay.
-    pub fn replace_region(mut self, name: &str, code: &str) -> Self {
-        match region_range(&self.text, name) {
-            Ok(range) => {
-                let mut code = code.trim_end().to_owned();
-                code.push('\n');
-                self.text.replace_range(range, &code);
-                self
-            }
-            Err(found) => self.fail_not_once("region", name, found),
-        }
+    /// The WGSL, with `enable f16;` first when `f16` occurs in it, whatever is left open.
+    pub fn text(&self) -> String {
+        let (enables, others): (Vec<_>, Vec<_>) =
+            self.declarations.iter().partition(|d| matches!(d.declared, Declared::Enable(_)));
+        let mut text: String = enables.iter().map(ToString::to_string).collect();
+        text.extend(self.buffers.iter().enumerate().map(|(binding, buffer)| buffer.declaration(binding)));
+        text.extend(others.iter().map(ToString::to_string));
+        let code = without_comments(&text);
+        let uses_f16 = code.split(|c| !in_word(c)).any(|word| word == "f16");
+        if uses_f16 && !code.contains("enable f16;") { format!("enable f16;\n{text}") } else { text }
     }
 
-    /// The composed WGSL, with `enable f16;` first when `f16` occurs in it, or the first error met on the way.
+    /// The composed WGSL, or the first error met on the way.
+    ///
+    /// # Errors
+    /// Also a constant or an alias that the template leaves open and nobody gave.
     pub fn build(&self) -> Result<String, ShaderError> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        let code = strip_comments(&self.text);
-        let uses_f16 = code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "f16");
-        if uses_f16 && !code.contains("enable f16;") {
-            return Ok(format!("enable f16;\n{}", self.text));
+        let wanted = |d: &&Declaration| d.origin() == Some(Origin::Wanted);
+        if let Some(name) = self.declarations.iter().find(wanted).and_then(Declaration::name) {
+            return Err(ShaderError::NotGiven { shader: self.name.clone(), name: name.to_owned() });
         }
-        Ok(self.text.clone())
+        Ok(self.text())
     }
 
     /// Makes `build` fail with this error, unless an earlier one is there.
@@ -146,92 +283,22 @@ impl Source {
         self.fail(error)
     }
 
-    fn rewrite_line(mut self, keyword: &'static str, name: &str, value: &str) -> Self {
-        let matches: Vec<usize> =
-            self.text.lines().enumerate().filter(|(_, line)| declares(line, keyword, name)).map(|(i, _)| i).collect();
-        let [at] = matches[..] else {
-            return self.fail_not_once(keyword, name, matches.len());
-        };
-        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
-        if let Some((head, _)) = lines[at].split_once('=') {
-            lines[at] = format!("{head}= {value};");
-        }
-        self.text = lines.join("\n");
-        self.text.push('\n');
-        self
+    fn declares(&self, name: &str) -> bool {
+        self.declarations.iter().any(|d| d.name() == Some(name)) || self.buffers.iter().any(|b| b.name == name)
     }
-}
 
-/// Whether the line is `keyword name[: type] = value;` at module scope, on one line.
-fn declares(line: &str, keyword: &str, name: &str) -> bool {
-    let Some(rest) = line.strip_prefix(keyword) else {
-        return false;
-    };
-    let Some(rest) = rest.strip_prefix(' ').and_then(|r| r.strip_prefix(name)) else {
-        return false;
-    };
-    rest.trim_start().starts_with([':', '=']) && rest.contains('=') && line.contains(';')
-}
+    fn function(&self, name: &str) -> Option<&Function> {
+        self.declarations.iter().filter_map(Declaration::function).find(|function| function.name == name)
+    }
 
-/// The same text with `//` comments blanked out, byte for byte, so that positions still agree.
-fn strip_comments(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        match line.find("//") {
-            Some(at) => {
-                out.push_str(&line[..at]);
-                out.extend(line[at..].bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+    fn change_function(mut self, name: &str, change: impl FnOnce(&mut Function)) -> Self {
+        let mut functions = self.declarations.iter_mut().filter_map(Declaration::function_mut);
+        match functions.find(|function| function.name == name) {
+            Some(function) => {
+                change(function);
+                self
             }
-            None => out.push_str(line),
+            None => self.fail_not_once("fn", name, 0),
         }
     }
-    out
-}
-
-/// Where the functions of this name stand, from `fn` to the closing brace.
-fn find_fns(text: &str, name: &str) -> Vec<std::ops::Range<usize>> {
-    let code = strip_comments(text);
-    let head = format!("fn {name}(");
-    let mut found = Vec::new();
-    for (start, _) in code.match_indices(&head) {
-        let at_line_start = start == 0 || code.as_bytes()[start - 1] == b'\n';
-        let mut depth = 0usize;
-        let end = code[start..].char_indices().find_map(|(i, c)| {
-            match c {
-                '{' => depth += 1,
-                '}' => depth = depth.saturating_sub(1),
-                _ => return None,
-            }
-            (c == '}' && depth == 0).then_some(start + i + 1)
-        });
-        if let (true, Some(end)) = (at_line_start, end) {
-            found.push(start..end);
-        }
-    }
-    found
-}
-
-/// The text between the marks of a region, or how often the pair of marks was found.
-fn region_range(text: &str, name: &str) -> Result<std::ops::Range<usize>, usize> {
-    let (open, close) = (format!("// region {name}"), format!("// end {name}"));
-    let (mut opens, mut closes) = (Vec::new(), Vec::new());
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        if line.trim() == open {
-            opens.push(at + line.len());
-        } else if line.trim() == close {
-            closes.push(at);
-        }
-        at += line.len();
-    }
-    match (&opens[..], &closes[..]) {
-        ([start], [end]) if start <= end => Ok(*start..*end),
-        _ => Err(opens.len().max(closes.len())),
-    }
-}
-
-/// The text between the marks of a region of a WGSL source, or `None` unless it stands there exactly once.
-#[cfg(test)]
-pub(crate) fn region<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    region_range(text, name).ok().map(|range| &text[range])
 }

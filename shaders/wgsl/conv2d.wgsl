@@ -2,27 +2,8 @@
 // y[n, oh, ow, o] = sum over (kh, kw, i) of x[n, oh * stride + kh * dilation - pad, .., i] * w[o, kh, kw, i].
 // m = (n, oh, ow), n = o, k = (kh, kw, i). Images are [N, H, W, C], weights [O, KH, KW, I / groups].
 
-const BATCH: u32 = 1u;
-const IN_H: u32 = 4u;
-const IN_W: u32 = 4u;
-const IN_C: u32 = 1u;
-const OUT_H: u32 = 4u;
-const OUT_W: u32 = 4u;
-const OUT_C: u32 = 1u;
-const KERNEL_H: u32 = 3u;
-const KERNEL_W: u32 = 3u;
-const STRIDE_H: u32 = 1u;
-const STRIDE_W: u32 = 1u;
-const PAD_TOP: u32 = 1u;
-const PAD_LEFT: u32 = 1u;
-const DILATION_H: u32 = 1u;
-const DILATION_W: u32 = 1u;
-const GROUPS: u32 = 1u;
-const GROUP_IN: u32 = IN_C / GROUPS;
-const GROUP_OUT: u32 = OUT_C / GROUPS;
 // Whether any window reaches outside of the image.
 const PADDED: bool = true;
-const K_MASKED: bool = true;
 // Whether a step of TILE_K stays within one (kh, kw), so that the divisions are the same for a whole workgroup.
 const TAP_UNIFORM: bool = false;
 
@@ -31,14 +12,6 @@ const GEMM_N: u32 = GROUP_OUT;
 const GEMM_K: u32 = KERNEL_H * KERNEL_W * GROUP_IN;
 const GEMM_Z: u32 = GROUPS;
 
-const A_WIDTH: u32 = 1u;
-const B_WIDTH: u32 = 1u;
-alias AWord = f32;
-alias AVal = f32;
-alias BWord = f32;
-alias BVal = f32;
-alias CWord = f32;
-
 @group(0) @binding(0) var<storage, read> a: array<AWord>; // x
 @group(0) @binding(1) var<storage, read> b: array<BWord>; // w
 @group(0) @binding(2) var<storage, read_write> c: array<CWord>; // y
@@ -46,13 +19,6 @@ alias CWord = f32;
 fn k_range(z: u32) -> vec2<u32> {
     return vec2<u32>(0u, GEMM_K);
 }
-
-// The window's first pixel, which may lie outside of the image; base counts words.
-struct ARow { base: i32, h: i32, w: i32 }
-struct AStep { offset: i32, h: i32, w: i32, valid: bool }
-struct BColumn { base: u32 }
-struct BStep { offset: u32, valid: bool }
-struct CRow { base: u32, valid: bool }
 
 fn a_row(z: u32, m: u32) -> ARow {
     let pixel = min(m, GEMM_M - 1u);
@@ -77,11 +43,6 @@ fn a_step(z: u32, k0: u32, dk: u32) -> AStep {
     return AStep(offset, h, w, !K_MASKED | (k < GEMM_K));
 }
 
-// What lies at a word of `a`; an input that is computed as it is read has other code here.
-fn a_load(word: u32) -> AVal {
-    return AVal(a[word]);
-}
-
 fn a_fetch(row: ARow, step: AStep) -> AVal {
     let inside = (u32(row.h + step.h) < IN_H) & (u32(row.w + step.w) < IN_W);
     let valid = step.valid & (!PADDED | inside);
@@ -95,10 +56,6 @@ fn b_column(z: u32, n: u32) -> BColumn {
 fn b_step(z: u32, k0: u32, dk: u32) -> BStep {
     let k = k0 + dk;
     return BStep(k / B_WIDTH, !K_MASKED | (k < GEMM_K));
-}
-
-fn b_fetch(column: BColumn, step: BStep) -> BVal {
-    return select(BVal(), BVal(b[select(0u, column.base + step.offset, step.valid)]), step.valid);
 }
 
 fn c_row(z: u32, m: u32) -> CRow {

@@ -4,24 +4,6 @@
 // stride), each a product of its own over just the taps that reach it: z = (group, phase), m = (n, ih / stride,
 // iw / stride), n = i, k = (the phase's taps, o).
 
-const BATCH: u32 = 1u;
-const IN_H: u32 = 4u;
-const IN_W: u32 = 4u;
-const IN_C: u32 = 1u;
-const OUT_H: u32 = 4u;
-const OUT_W: u32 = 4u;
-const OUT_C: u32 = 1u;
-const KERNEL_H: u32 = 3u;
-const KERNEL_W: u32 = 3u;
-const STRIDE_H: u32 = 1u;
-const STRIDE_W: u32 = 1u;
-const PAD_TOP: u32 = 1u;
-const PAD_LEFT: u32 = 1u;
-const DILATION_H: u32 = 1u;
-const DILATION_W: u32 = 1u;
-const GROUPS: u32 = 1u;
-const GROUP_IN: u32 = IN_C / GROUPS;
-const GROUP_OUT: u32 = OUT_C / GROUPS;
 const PHASES: u32 = STRIDE_H * STRIDE_W;
 const PHASE_H: u32 = (IN_H + STRIDE_H - 1u) / STRIDE_H;
 const PHASE_W: u32 = (IN_W + STRIDE_W - 1u) / STRIDE_W;
@@ -30,20 +12,11 @@ const TAP_STEP_H: u32 = 1u;
 const TAP_STEP_W: u32 = 1u;
 const OUT_STEP_H: u32 = 1u;
 const OUT_STEP_W: u32 = 1u;
-const K_MASKED: bool = true;
 const TAP_UNIFORM: bool = false;
 
 const GEMM_M: u32 = BATCH * PHASE_H * PHASE_W;
 const GEMM_N: u32 = GROUP_IN;
 const GEMM_Z: u32 = GROUPS * PHASES;
-
-const A_WIDTH: u32 = 1u;
-const B_WIDTH: u32 = 1u;
-alias AWord = f32;
-alias AVal = f32;
-alias BWord = f32;
-alias BVal = f32;
-alias CWord = f32;
 
 @group(0) @binding(0) var<storage, read> a: array<AWord>; // dy
 @group(0) @binding(1) var<storage, read> b: array<BWord>; // w
@@ -80,13 +53,6 @@ fn k_range(z: u32) -> vec2<u32> {
     return vec2<u32>(0u, count_h(phase_h(z)) * count_w(phase_w(z)) * GROUP_OUT);
 }
 
-// The output pixel that the phase's first tap joins to this input pixel; it may lie outside.
-struct ARow { base: i32, h: i32, w: i32 }
-struct AStep { offset: i32, h: i32, w: i32, valid: bool }
-struct BColumn { base: u32 }
-struct BStep { offset: u32, valid: bool }
-struct CRow { base: u32, valid: bool }
-
 // Where the k-th term lies: the how-manieth tap of the phase, and the output channel within the group.
 struct Term { tap_h: u32, tap_w: u32, channel: u32 }
 
@@ -105,6 +71,7 @@ fn term(z: u32, k0: u32, dk: u32) -> Term {
     return Term(tap_h, tap_w, channel);
 }
 
+// The output pixel that the phase's first tap joins to this input pixel; it may lie outside.
 fn a_row(z: u32, m: u32) -> ARow {
     let pixel = min(m, GEMM_M - 1u);
     let ph = phase_h(z);
@@ -126,11 +93,6 @@ fn a_step(z: u32, k0: u32, dk: u32) -> AStep {
     return AStep(offset, h, w, !K_MASKED | (k0 + dk < k_range(z).y));
 }
 
-// What lies at a word of `a`; an input that is computed as it is read has other code here.
-fn a_load(word: u32) -> AVal {
-    return AVal(a[word]);
-}
-
 fn a_fetch(row: ARow, step: AStep) -> AVal {
     let inside = (u32(row.h + step.h) < OUT_H) & (u32(row.w + step.w) < OUT_W);
     let valid = step.valid & inside;
@@ -148,10 +110,6 @@ fn b_step(z: u32, k0: u32, dk: u32) -> BStep {
     let kw = first_w(phase_w(z)) + t.tap_w * TAP_STEP_W;
     let offset = ((t.channel * KERNEL_H + kh) * KERNEL_W + kw) * (GROUP_IN / B_WIDTH);
     return BStep(offset, !K_MASKED | (k0 + dk < k_range(z).y));
-}
-
-fn b_fetch(column: BColumn, step: BStep) -> BVal {
-    return select(BVal(), BVal(b[select(0u, column.base + step.offset, step.valid)]), step.valid);
 }
 
 fn c_row(z: u32, m: u32) -> CRow {

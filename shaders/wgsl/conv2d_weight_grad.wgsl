@@ -3,59 +3,21 @@
 // m = o, n = (kh, kw, i), k = (n, oh, ow). k is long and the result small, so k is cut into PARTS of CHUNK terms:
 // z = (group, part), the result is [PARTS, O, KH, KW, I / groups], and sum_parts adds the parts in order.
 
-const BATCH: u32 = 1u;
-const IN_H: u32 = 4u;
-const IN_W: u32 = 4u;
-const IN_C: u32 = 1u;
-const OUT_H: u32 = 4u;
-const OUT_W: u32 = 4u;
-const OUT_C: u32 = 1u;
-const KERNEL_H: u32 = 3u;
-const KERNEL_W: u32 = 3u;
-const STRIDE_H: u32 = 1u;
-const STRIDE_W: u32 = 1u;
-const PAD_TOP: u32 = 1u;
-const PAD_LEFT: u32 = 1u;
-const DILATION_H: u32 = 1u;
-const DILATION_W: u32 = 1u;
-const GROUPS: u32 = 1u;
-const GROUP_IN: u32 = IN_C / GROUPS;
-const GROUP_OUT: u32 = OUT_C / GROUPS;
 const PADDED: bool = true;
-const K_MASKED: bool = true;
-const PARTS: u32 = 1u;
-// A multiple of TILE_K.
-const CHUNK: u32 = 16u;
 
 const GEMM_M: u32 = GROUP_OUT;
 const GEMM_N: u32 = KERNEL_H * KERNEL_W * GROUP_IN;
 const GEMM_K: u32 = BATCH * OUT_H * OUT_W;
 const GEMM_Z: u32 = GROUPS * PARTS;
 
-const A_WIDTH: u32 = 1u;
-const B_WIDTH: u32 = 1u;
-alias AWord = f32;
-alias AVal = f32;
-alias BWord = f32;
-alias BVal = f32;
-alias CWord = f32;
-
 @group(0) @binding(0) var<storage, read> b: array<BWord>; // x
 @group(0) @binding(1) var<storage, read> a: array<AWord>; // dy
 @group(0) @binding(2) var<storage, read_write> c: array<CWord>; // the parts of dw
 
-fn k_range(z: u32) -> vec2<u32> {
-    let first = z % PARTS * CHUNK;
-    return vec2<u32>(first, min(first + CHUNK, GEMM_K));
-}
-
-struct ARow { base: u32 }
-struct AStep { offset: u32, valid: bool }
 // The tap's distance from the window's first pixel.
 struct BColumn { base: i32, h: i32, w: i32 }
 // The window's first pixel, which may lie outside of the image.
 struct BStep { offset: i32, h: i32, w: i32, valid: bool }
-struct CRow { base: u32, valid: bool }
 
 fn a_row(z: u32, m: u32) -> ARow {
     return ARow((z / PARTS * GROUP_OUT + min(m, GROUP_OUT - A_WIDTH)) / A_WIDTH);
@@ -64,15 +26,6 @@ fn a_row(z: u32, m: u32) -> ARow {
 fn a_step(z: u32, k0: u32, dk: u32) -> AStep {
     let k = k0 + dk;
     return AStep(k * (OUT_C / A_WIDTH), !K_MASKED | (k < GEMM_K));
-}
-
-// What lies at a word of `a`; an input that is computed as it is read has other code here.
-fn a_load(word: u32) -> AVal {
-    return AVal(a[word]);
-}
-
-fn a_fetch(row: ARow, step: AStep) -> AVal {
-    return select(AVal(), a_load(select(0u, row.base + step.offset, step.valid)), step.valid);
 }
 
 fn b_column(z: u32, n: u32) -> BColumn {

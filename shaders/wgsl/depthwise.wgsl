@@ -3,42 +3,19 @@
 alias XElem = f32;
 alias WElem = f32;
 alias OutElem = f32;
-const BATCH: u32 = 1u;
-const IN_H: u32 = 4u;
-const IN_W: u32 = 4u;
-const IN_C: u32 = 4u;
-const OUT_H: u32 = 4u;
-const OUT_W: u32 = 4u;
-const OUT_C: u32 = 4u;
-const KERNEL_H: u32 = 3u;
-const KERNEL_W: u32 = 3u;
-const STRIDE_H: u32 = 1u;
-const STRIDE_W: u32 = 1u;
-const PAD_TOP: u32 = 1u;
-const PAD_LEFT: u32 = 1u;
-const DILATION_H: u32 = 1u;
-const DILATION_W: u32 = 1u;
-const MULTIPLIER: u32 = OUT_C / IN_C;
 
 @group(0) @binding(0) var<storage, read> x: array<XElem>; // [N, H, W, C]
 @group(0) @binding(1) var<storage, read> w: array<WElem>; // [O, KH, KW, 1]
 @group(0) @binding(2) var<storage, read_write> y: array<OutElem>; // [N, OH, OW, O]
 
-// Called once for each output element; index is the element's index in the output tensor.
-fn epilogue(value: f32, index: u32) -> f32 {
-    return value;
+// Called once for each element of the result; index is its place there.
+fn put(value: f32, index: u32) {
+    y[index] = OutElem(value);
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let i = (group.x + group.y * groups.x) * 64u + thread;
-    if (i >= BATCH * OUT_H * OUT_W * OUT_C) {
-        return;
-    }
+const ELEMENTS: u32 = BATCH * OUT_H * OUT_W * OUT_C;
+
+fn element(i: u32) {
     let o = i % OUT_C;
     let ow = i / OUT_C % OUT_W;
     let oh = i / (OUT_C * OUT_W) % OUT_H;
@@ -55,5 +32,5 @@ fn main(
             sum = fma(select(0.0, f32(x[at]), inside), weight, sum);
         }
     }
-    y[i] = OutElem(epilogue(sum, i));
+    put(sum, i);
 }

@@ -3,22 +3,6 @@
 
 alias XElem = f32;
 alias GradElem = f32;
-const BATCH: u32 = 1u;
-const IN_H: u32 = 4u;
-const IN_W: u32 = 4u;
-const IN_C: u32 = 4u;
-const OUT_H: u32 = 4u;
-const OUT_W: u32 = 4u;
-const OUT_C: u32 = 4u;
-const KERNEL_H: u32 = 3u;
-const KERNEL_W: u32 = 3u;
-const STRIDE_H: u32 = 1u;
-const STRIDE_W: u32 = 1u;
-const PAD_TOP: u32 = 1u;
-const PAD_LEFT: u32 = 1u;
-const DILATION_H: u32 = 1u;
-const DILATION_W: u32 = 1u;
-const MULTIPLIER: u32 = OUT_C / IN_C;
 const PARTS: u32 = 1u;
 // Output pixels of a part.
 const CHUNK: u32 = 16u;
@@ -29,16 +13,9 @@ const PIXELS: u32 = BATCH * OUT_H * OUT_W;
 @group(0) @binding(1) var<storage, read> dy: array<GradElem>; // [N, OH, OW, O]
 @group(0) @binding(2) var<storage, read_write> parts: array<f32>; // [PARTS, O, KH, KW, 1]
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let i = (group.x + group.y * groups.x) * 64u + thread;
-    if (i >= PARTS * TAPS * OUT_C) {
-        return;
-    }
+const ELEMENTS: u32 = PARTS * TAPS * OUT_C;
+
+fn element(i: u32) {
     let o = i % OUT_C;
     let tap = i / OUT_C % TAPS;
     let part = i / (OUT_C * TAPS);

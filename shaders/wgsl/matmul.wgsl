@@ -7,45 +7,22 @@ const GEMM_N: u32 = 16u;
 const GEMM_K: u32 = 16u;
 const BATCH_0: u32 = 1u;
 const BATCH_1: u32 = 1u;
-const PARTS: u32 = 1u;
-// A multiple of TILE_K.
-const CHUNK: u32 = 16u;
 const GEMM_Z: u32 = BATCH_0 * BATCH_1 * PARTS;
-const K_MASKED: bool = true;
 
 const A_BATCH_0: u32 = 0u;
 const A_BATCH_1: u32 = 0u;
 const A_M: u32 = 16u;
 const A_K: u32 = 1u;
 const A_LAST: u32 = 15u;
-const A_WIDTH: u32 = 1u;
 const B_BATCH_0: u32 = 0u;
 const B_BATCH_1: u32 = 0u;
 const B_K: u32 = 16u;
 const B_N: u32 = 1u;
 const B_LAST: u32 = 15u;
-const B_WIDTH: u32 = 1u;
-
-alias AWord = f32;
-alias AVal = f32;
-alias BWord = f32;
-alias BVal = f32;
-alias CWord = f32;
 
 @group(0) @binding(0) var<storage, read> a: array<AWord>;
 @group(0) @binding(1) var<storage, read> b: array<BWord>;
 @group(0) @binding(2) var<storage, read_write> c: array<CWord>;
-
-fn k_range(z: u32) -> vec2<u32> {
-    let first = z % PARTS * CHUNK;
-    return vec2<u32>(first, min(first + CHUNK, GEMM_K));
-}
-
-struct ARow { base: u32 }
-struct AStep { offset: u32, valid: bool }
-struct BColumn { base: u32 }
-struct BStep { offset: u32, valid: bool }
-struct CRow { base: u32, valid: bool }
 
 // Rows past the last are clamped: their products are never stored.
 fn a_row(z: u32, m: u32) -> ARow {
@@ -59,10 +36,6 @@ fn a_step(z: u32, k0: u32, dk: u32) -> AStep {
     return AStep(k * A_K / A_WIDTH, !K_MASKED | (k < GEMM_K));
 }
 
-fn a_fetch(row: ARow, step: AStep) -> AVal {
-    return select(AVal(), AVal(a[select(0u, row.base + step.offset, step.valid)]), step.valid);
-}
-
 fn b_column(z: u32, n: u32) -> BColumn {
     let matrix = z / PARTS;
     let batch = matrix / BATCH_1 * B_BATCH_0 + matrix % BATCH_1 * B_BATCH_1;
@@ -72,10 +45,6 @@ fn b_column(z: u32, n: u32) -> BColumn {
 fn b_step(z: u32, k0: u32, dk: u32) -> BStep {
     let k = k0 + dk;
     return BStep(k * B_K / B_WIDTH, !K_MASKED | (k < GEMM_K));
-}
-
-fn b_fetch(column: BColumn, step: BStep) -> BVal {
-    return select(BVal(), BVal(b[select(0u, column.base + step.offset, step.valid)]), step.valid);
 }
 
 fn c_row(z: u32, m: u32) -> CRow {

@@ -1,33 +1,13 @@
 // The gradient of max_pool2d: the whole gradient of a window goes to its first largest element in row-major order.
 // Each invocation gathers for one input element, so windows may overlap and nothing is added atomically.
 
-alias Elem = f32;
 alias GradElem = f32;
 alias OutElem = f32;
-const BATCH: u32 = 1u;
-const IN_H: u32 = 4u;
-const IN_W: u32 = 4u;
-const CHANNELS: u32 = 1u;
-const OUT_H: u32 = 2u;
-const OUT_W: u32 = 2u;
-const KERNEL_H: u32 = 2u;
-const KERNEL_W: u32 = 2u;
-const STRIDE_H: u32 = 2u;
-const STRIDE_W: u32 = 2u;
-const PAD_H: u32 = 0u;
-const PAD_W: u32 = 0u;
-const DILATION_H: u32 = 1u;
-const DILATION_W: u32 = 1u;
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>; // [N, H, W, C]
 @group(0) @binding(1) var<storage, read> y: array<Elem>; // [N, OH, OW, C]
 @group(0) @binding(2) var<storage, read> dy: array<GradElem>; // [N, OH, OW, C]
 @group(0) @binding(3) var<storage, read_write> dx: array<OutElem>; // [N, H, W, C]
-
-// Looks at the bits: compilers may assume that no value is a NaN.
-fn is_nan(v: f32) -> bool {
-    return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
 
 fn same(a: f32, b: f32) -> bool {
     return (a == b) | (is_nan(a) & is_nan(b));
@@ -47,16 +27,9 @@ fn earlier(n: u32, h: u32, w: u32, c: u32, taps: u32, largest: f32) -> bool {
     return false;
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let i = (group.x + group.y * groups.x) * 64u + thread;
-    if (i >= BATCH * IN_H * IN_W * CHANNELS) {
-        return;
-    }
+const ELEMENTS: u32 = BATCH * IN_H * IN_W * CHANNELS;
+
+fn element(i: u32) {
     let c = i % CHANNELS;
     let iw = i / CHANNELS % IN_W;
     let ih = i / (CHANNELS * IN_W) % IN_H;

@@ -8,27 +8,9 @@ const CHUNK: u32 = 32u;
 @group(0) @binding(0) var<storage, read> parts: array<f32>; // [PARTS, 2, COLUMNS]
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [2, COLUMNS]
 
-// Number, mean and sum of squared deviations of some values.
-struct Moments { count: f32, mean: f32, squares: f32 }
+const ELEMENTS: u32 = COLUMNS;
 
-// Of two sets together (Chan, Golub, LeVeque 1979): exact where the mean is many times the spread.
-fn merged(a: Moments, b: Moments) -> Moments {
-    let count = a.count + b.count;
-    let share = select(0.0, b.count / count, b.count > 0.0);
-    let delta = b.mean - a.mean;
-    return Moments(count, a.mean + delta * share, a.squares + b.squares + delta * delta * a.count * share);
-}
-
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let i = (group.x + group.y * groups.x) * 64u + thread;
-    if (i >= COLUMNS) {
-        return;
-    }
+fn element(i: u32) {
     var sum = Moments(f32(min(CHUNK, ROWS)), parts[i], parts[COLUMNS + i]);
     for (var p = 1u; p < PARTS; p++) {
         let at = p * 2u * COLUMNS + i;

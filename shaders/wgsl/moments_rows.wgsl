@@ -16,17 +16,6 @@ const BLOCKS: u32 = (COLUMNS + SIDE - 1u) / SIDE;
 @group(0) @binding(0) var<storage, read> x: array<Elem>; // [ROWS, COLUMNS]
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [PARTS, 2, COLUMNS]
 
-// Number, mean and sum of squared deviations of some values.
-struct Moments { count: f32, mean: f32, squares: f32 }
-
-// Of two sets together (Chan, Golub, LeVeque 1979): exact where the mean is many times the spread.
-fn merged(a: Moments, b: Moments) -> Moments {
-    let count = a.count + b.count;
-    let share = select(0.0, b.count / count, b.count > 0.0);
-    let delta = b.mean - a.mean;
-    return Moments(count, a.mean + delta * share, a.squares + b.squares + delta * delta * a.count * share);
-}
-
 var<workgroup> means: array<f32, THREADS>;
 var<workgroup> squares: array<f32, THREADS>;
 var<workgroup> counts: array<f32, THREADS>;

@@ -5,6 +5,8 @@ use crate::dtype::DType;
 use crate::error::{GraphError, Result};
 use crate::graph::{Graph, Var};
 use crate::op::Op;
+use crate::ops::{Backward, Cotangents, Place, Role, Rules};
+use crate::plan::{CustomCall, Kernel};
 use std::any::Any;
 use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
@@ -111,12 +113,12 @@ pub trait CustomOp: Any + Debug + Send + Sync {
 
     /// WGSL with a function `fn element(index: u32) -> T` that gives one element of the result in row-major order: `T` is f32
     /// for floats, and u32 for truth values. The operands are storage arrays with their names, of f32, f16, i32 or u32. The names
-    /// `index`, `result`, `main` and `epilogue` are taken, and so is what begins with `chiaro_`.
+    /// `index`, `result`, `main` and `put` are taken, and so is what begins with `chiaro_`.
     fn wgsl(&self, operands: &[TensorType], result: &TensorType) -> String;
 }
 
 /// Names that the code around an op's own has.
-const TAKEN: [&str; 5] = ["index", "result", "main", "epilogue", "element"];
+const TAKEN: [&str; 5] = ["index", "result", "main", "put", "element"];
 
 /// Whether an operand can have this name.
 fn is_free(name: &str) -> bool {
@@ -235,5 +237,21 @@ impl Graph {
     /// Shape and element type of a value.
     pub(crate) fn tensor_type(&self, v: Var) -> TensorType {
         TensorType { shape: self.shape(v).to_vec(), dtype: self.dtype(v) }
+    }
+}
+
+impl Rules for Custom {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        let Place { graph, node } = *place;
+        let operands = graph.node(node).inputs.iter().map(|&x| graph.tensor_type(x)).collect();
+        Some(Kernel::Custom(CustomCall { op: self.clone(), operands, result: graph.tensor_type(node) }))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        self.checked_gradient(at.graph, &at.inputs, at.node, at.d, at.needed)
     }
 }

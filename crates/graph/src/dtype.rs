@@ -34,8 +34,10 @@ impl DType {
     /// The type in which kernels compute with stored values of this type.
     pub fn compute(self) -> DType {
         match self {
-            DType::F16 => DType::F32,
-            other => other,
+            DType::F32 | DType::F16 => DType::F32,
+            DType::I32 => DType::I32,
+            DType::U32 => DType::U32,
+            DType::Bool => DType::Bool,
         }
     }
 }

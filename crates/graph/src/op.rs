@@ -278,15 +278,19 @@ impl CrossEntropySpec {
 impl Op {
     /// The op's name for messages and reports.
     pub fn name(&self) -> String {
-        match self {
-            Op::Map(e) => e.name().to_string(),
-            Op::Custom(op) => op.name().to_string(),
-            Op::Reduce(kind, _) => format!("Reduce{kind:?}"),
-            Op::ArgReduce(kind, _) => format!("Arg{kind:?}"),
-            other => {
-                let text = format!("{other:?}");
-                text.split(['(', '{', ' ']).next().unwrap_or_default().to_string()
-            }
+        if let Op::Map(op) = self {
+            return op.name().to_string();
         }
+        if let Op::Custom(op) = self {
+            return op.name().to_string();
+        }
+        if let Op::Reduce(kind, _) = self {
+            return format!("Reduce{kind:?}");
+        }
+        if let Op::ArgReduce(kind, _) = self {
+            return format!("Arg{kind:?}");
+        }
+        let text = format!("{self:?}");
+        text.split(['(', '{', ' ']).next().unwrap_or_default().to_string()
     }
 }

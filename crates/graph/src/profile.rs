@@ -1,6 +1,7 @@
 //! What a backend tells about the kernel calls of a plan: their work, the time of one run of them, and how fast the device is.
 
-use crate::plan::{ConvShape, Kernel, PoolShape, Step};
+use crate::plan::{Kernel, Step};
+use crate::shape::by;
 
 /// One kernel call of a compiled plan, with its work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,39 +146,28 @@ impl Peaks {
     }
 }
 
-/// The extents of a step as text.
+/// The extents of a step in words, most of which stand with their families.
 fn shape(step: &Step) -> String {
-    let by = |extents: &[usize]| extents.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-    let conv = |c: &ConvShape| {
-        let groups = if c.spec.groups == 1 { String::new() } else { format!(" groups {}", c.spec.groups) };
-        format!("{} * {} / {}{groups}", by(&c.x), by(&c.w), by(&c.spec.stride))
-    };
-    let pool = |p: &PoolShape| format!("{} window {} / {}", by(&p.x), by(&p.spec.kernel), by(&p.spec.stride));
     match &step.kernel {
         Kernel::Pointwise => by(&step.program.domain),
         Kernel::Reduce { prologue, kept, .. } => {
             let (kept, reduced) = prologue.domain.split_at((*kept).min(prologue.domain.len()));
             format!("{} over {}", if kept.is_empty() { "1".to_string() } else { by(kept) }, by(reduced))
         }
-        Kernel::MatMul(s) => {
-            let batch = s.batch.iter().product::<usize>();
-            let product = format!("{}x{}x{}", s.m, s.n, s.k);
-            if batch == 1 { product } else { format!("{batch} of {product}") }
-        }
-        Kernel::Conv2d(c) | Kernel::Conv2dInputGrad(c) | Kernel::Conv2dWeightGrad(c) => conv(c),
-        Kernel::MaxPool2d(p) | Kernel::MaxPool2dIndex(p) | Kernel::MaxPool2dGrad(p) => pool(p),
-        Kernel::AvgPool2d(p, _) | Kernel::AvgPool2dGrad(p, _) => pool(p),
-        Kernel::Softmax { rows, n, .. } => by(&[*rows, *n]),
-        Kernel::CrossEntropy { rows, classes, .. } | Kernel::CrossEntropyGrad { rows, classes, .. } => {
-            by(&[*rows, *classes])
-        }
-        Kernel::Moments { rows, columns, .. } => by(&[*rows, *columns]),
-        Kernel::Custom(c) => by(&c.result.shape),
-        Kernel::ArgReduce(_, a)
-        | Kernel::Gather(a)
-        | Kernel::ScatterAdd(a)
-        | Kernel::IndexSelect(a)
-        | Kernel::IndexAdd(a) => format!("{}x{}x{} at {}", a.outer, a.n, a.inner, a.m),
+        Kernel::MatMul(shape) => shape.words(),
+        Kernel::Conv2d(shape) | Kernel::Conv2dInputGrad(shape) | Kernel::Conv2dWeightGrad(shape) => shape.words(),
+        Kernel::MaxPool2d(shape) | Kernel::MaxPool2dIndex(shape) | Kernel::MaxPool2dGrad(shape) => shape.words(),
+        Kernel::AvgPool2d(shape, _) | Kernel::AvgPool2dGrad(shape, _) => shape.words(),
+        Kernel::Softmax { rows, n: columns, .. }
+        | Kernel::CrossEntropy { rows, classes: columns, .. }
+        | Kernel::CrossEntropyGrad { rows, classes: columns, .. }
+        | Kernel::Moments { rows, columns, .. } => by(&[*rows, *columns]),
+        Kernel::Custom(call) => by(&call.result.shape),
+        Kernel::ArgReduce(_, shape)
+        | Kernel::Gather(shape)
+        | Kernel::ScatterAdd(shape)
+        | Kernel::IndexSelect(shape)
+        | Kernel::IndexAdd(shape) => shape.words(),
     }
 }
 

@@ -51,6 +51,18 @@ pub fn with_rank(shape: &[usize], rank: usize) -> Shape {
     out
 }
 
+/// Extents in reports.
+pub(crate) fn by(extents: &[usize]) -> String {
+    extents.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")
+}
+
+/// The extents of four axes; those that are missing are 1.
+pub(crate) fn four(shape: &[usize]) -> [usize; 4] {
+    let mut out = [1; 4];
+    shape.iter().zip(&mut out).for_each(|(s, o)| *o = *s);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -105,18 +105,12 @@ impl Tensor {
 
     /// The elements as f32, or `None` for another type.
     pub fn as_f32(&self) -> Option<&[f32]> {
-        match &self.data {
-            Data::F32(v) => Some(v),
-            _ => None,
-        }
+        if let Data::F32(v) = &self.data { Some(v) } else { None }
     }
 
     /// The elements as i32, or `None` for another type.
     pub fn as_i32(&self) -> Option<&[i32]> {
-        match &self.data {
-            Data::I32(v) => Some(v),
-            _ => None,
-        }
+        if let Data::I32(v) = &self.data { Some(v) } else { None }
     }
 
     /// Every element as a 64-bit float (exact for all element types).

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::unroll::segment;
 use super::{Memory, Product, Tile};
-use crate::{ShaderError, Source};
+use crate::{Access, Buffer, Hook, ShaderError, Source};
 
 /// What a kernel also gives of its results, for each column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -13,14 +13,14 @@ pub enum Columns {
     /// Nothing.
     #[default]
     None,
-    /// As many sums, of what the epilogue puts in `tails.t0`, `tails.t1`, ...
+    /// As many sums, of what is put in `tails.t0`, `tails.t1`, ...
     Sums(u32),
     /// Mean and sum of squared deviations of `tails.t0`.
     Moments,
 }
 
 impl Columns {
-    /// Values that the epilogue leaves in `tails`.
+    /// Values that `put` leaves in `tails`.
     pub(super) fn tails(self) -> u32 {
         match self {
             Columns::None => 0,
@@ -35,9 +35,6 @@ impl Columns {
     }
 }
 
-/// The line that declares the parts' buffer; whoever puts more bindings before it replaces the number.
-pub const COLUMN_PARTS: &str = "@group(0) @binding(3) var<storage, read_write> column_parts: array<f32>;";
-
 /// Where the threads of a workgroup put what they add up: the tile of `b`, which is done with, if it is large enough.
 fn shared(tile: &Tile) -> &'static str {
     if sides(tile) <= tile.depth { "b_tile" } else { "column_tile" }
@@ -49,8 +46,10 @@ pub(super) const PORTABLE_BYTES: u32 = 32 << 10;
 impl Tile {
     /// Can this tile reduce columns of its results, on any device?
     pub fn reduces(&self, columns: Columns) -> bool {
+        if columns == Columns::None {
+            return true;
+        }
         let more = match self.memory {
-            _ if columns == Columns::None => 0,
             Memory::Direct => return false,
             Memory::Workgroup if shared(self) == "b_tile" => 0,
             Memory::Workgroup => sides(self) * self.columns,
@@ -74,7 +73,7 @@ pub(super) fn declare(source: Source, product: &Product, tile: &Tile) -> Result<
     let tails = product.columns.tails();
     let names = || (0..tails).map(|r| format!("t{r}"));
     let fields: String = names().map(|t| format!("{t}: vec4<f32>, ")).collect();
-    let mut code = format!("{COLUMN_PARTS}\n\nstruct Tails {{ {fields}}}\nvar<private> tails: Tails;\n");
+    let mut code = format!("struct Tails {{ {fields}}}\nvar<private> tails: Tails;\n");
     if matches!(tile.memory, Memory::Cooperative { .. }) {
         let sums = product.columns.values() * sides(tile) * tile.columns;
         let _ = writeln!(code, "var<workgroup> column_tile: array<f32, {sums}>;");
@@ -98,7 +97,7 @@ fn store4(row: CRow, n: u32, value: vec4<f32>) -> Tails {{
     );
     if product.c.width == 4 {
         code += "    if (row.valid & (n < GEMM_N)) {
-        c[(row.base + n) / 4u] = CWord(epilogue4(value, row.base + n));
+        put4(value, row.base + n);
         return tails;
     }
     return Tails();
@@ -110,21 +109,23 @@ fn store4(row: CRow, n: u32, value: vec4<f32>) -> Tails {{
             "    var all = Tails();
     for (var i = 0u; i < 4u; i++) {{
         if (row.valid & (n + i < GEMM_N)) {{
-            c[row.base + n + i] = CWord(epilogue(value[i], row.base + n + i));
+            put(value[i], row.base + n + i);
 {lanes}        }}
     }}
     return all;
 }}"
         );
     }
-    let set = |value: &str| names().map(|t| format!("    tails.{t} = {value};\n")).collect::<String>();
-    let one = format!(
-        "fn epilogue(value: f32, index: u32) -> f32 {{\n{}    return value;\n}}",
-        set("vec4<f32>(value, 0.0, 0.0, 0.0)")
-    );
-    let four =
-        format!("fn epilogue4(value: vec4<f32>, index: u32) -> vec4<f32> {{\n{}    return value;\n}}", set("value"));
-    Ok(source.replace_fn("store4", &code).replace_fn("epilogue", &one).replace_fn("epilogue4", &four))
+    let mut parts = Buffer::new("column_parts", Access::ReadWrite, "f32");
+    parts.scratch = true;
+    let mut source = source.replace_fn("store4", &code);
+    source.push_buffer(parts);
+    let (hook, value) = match product.c.width {
+        4 => (Hook::Put4, "value"),
+        _ => (Hook::Put, "vec4<f32>(value, 0.0, 0.0, 0.0)"),
+    };
+    let tails: String = names().map(|t| format!("    tails.{t} = {value};\n")).collect();
+    Ok(source.append(hook.name(), &tails))
 }
 
 /// Stores the results of a thread and reduces them down the tile's columns, in words of four.

@@ -1,4 +1,4 @@
-//! Writes the body of the cooperative skeleton for one tile: matrices of 8x8 or 16x16 that a subgroup multiplies.
+//! Writes the body of a cooperative tile: matrices of 8x8 or 16x16 that a subgroup multiplies.
 
 use std::ops::Range;
 
@@ -8,9 +8,17 @@ use super::side::{Side, over};
 use super::{Columns, Tile};
 use crate::Source;
 
-/// The matrix types and the number of parts of this tile.
-pub(super) fn set_types(source: Source, size: u32, tile: &Tile) -> Source {
+/// The memory of a tile, its matrix types and the number of its parts, and what `main` has to know of subgroups.
+pub(super) fn skeleton(source: Source, size: u32, tile: &Tile) -> Source {
+    let subgroups = [
+        "@builtin(subgroup_id) subgroup: u32",
+        "@builtin(num_subgroups) subgroups: u32",
+        "@builtin(subgroup_invocation_id) lane: u32",
+        "@builtin(subgroup_size) lanes: u32",
+    ];
     source
+        .include("gemm_cooperative")
+        .add_parameters("main", &subgroups)
         .set_alias("MatrixA", &format!("coop_mat{size}x{size}<f16, A>"))
         .set_alias("MatrixB", &format!("coop_mat{size}x{size}<f16, B>"))
         .set_alias("MatrixC", &format!("coop_mat{size}x{size}<f32, C>"))

@@ -24,7 +24,7 @@ pub(super) fn see(lines: &mut Vec<String>, group: u32, reduced: Columns) {
     }
 }
 
-/// Adds the four that the epilogue left in `tails{j}` (Welford 1962 for moments).
+/// Adds the four that `put4` left in `tails{j}` (Welford 1962 for moments).
 pub(super) fn add(lines: &mut Vec<String>, j: u32, group: u32, reduced: Columns) {
     if reduced != Columns::Moments {
         lines.extend((0..reduced.tails()).map(|r| format!("down{r}_{j} += tails{j}.t{r};")));

@@ -1,4 +1,5 @@
-//! The matrix-product family: one skeleton with workgroup memory, one without, and operands for matmul and convolution.
+//! The matrix-product family: operands of products and convolutions, multiplied in tiles with workgroup memory, without, or by
+//! cooperative matrices.
 
 mod columns;
 mod cooperative;
@@ -8,11 +9,11 @@ mod side;
 mod tile;
 mod unroll;
 
-pub use columns::{COLUMN_PARTS, Columns};
+pub use columns::Columns;
 pub use tile::{Memory, Tile};
 
 use crate::elem::{Elem, word};
-use crate::{Kernel, ShaderError, Source, dispatch, registry};
+use crate::{Kernel, ShaderError, Source, dispatch};
 
 /// How the elements of an operand follow one another in memory, and how many are loaded at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub(crate) struct Product {
 }
 
 impl Product {
-    /// Puts operands, aliases and the unrolled body into the skeleton for this tile.
+    /// The operands with what a tile needs around them and its unrolled body.
     pub fn kernel(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
         tile.check()?;
         let groups = [self.m.div_ceil(tile.rows), self.n.div_ceil(tile.columns), self.z];
@@ -65,34 +66,27 @@ impl Product {
                 reason: format!("{groups} tiles are more than 32 bits count"),
             });
         }
-        let operands =
-            registry::shader(self.operands).ok_or_else(|| ShaderError::UnknownShader(self.operands.to_owned()))?;
-        let skeleton = match tile.memory {
-            Memory::Workgroup => "gemm",
-            Memory::Direct => "gemm_direct",
-            Memory::Cooperative { .. } => "gemm_cooperative",
-        };
         let cooperative = matches!(tile.memory, Memory::Cooperative { .. });
         if cooperative && (self.a.elem != Elem::F16 || self.b.elem != Elem::F16) {
             return Err(ShaderError::Tile { tile: tile.to_string(), reason: "cooperative matrices take f16 operands" });
         }
         let (a, b) = (self.a.for_tile(tile), self.b.for_tile(tile));
-        let mut text = Source::new(skeleton)
-            .replace_region("operands", operands.source)
+        let mut text = Source::new(self.operands)
+            .include("gemm")
             .set_const("TILE_M", tile.rows)
             .set_const("TILE_N", tile.columns)
             .set_const("THREADS", tile.threads())
-            .replace_region("body", &unroll::body(tile, &a, &b, self.columns));
-        if tile.memory != Memory::Direct {
-            text = text.set_const("TILE_K", tile.depth);
-        }
-        if let Memory::Cooperative { size } = tile.memory {
-            text = cooperative::set_types(text, size, tile);
-        }
+            .append("main", &unroll::body(tile, &a, &b, self.columns));
+        text = match tile.memory {
+            Memory::Direct => text,
+            Memory::Workgroup => text.include("gemm_workgroup"),
+            Memory::Cooperative { size } => cooperative::skeleton(text, size, tile),
+        };
         let element = if cooperative { "f16" } else { "f32" };
         if tile.memory != Memory::Direct {
             let [a_lanes, b_lanes] = unroll::lanes(tile, &a, &b);
             text = text
+                .set_const("TILE_K", tile.depth)
                 .set_alias("ATile", &shared::word_type(a_lanes, element))
                 .set_alias("BTile", &shared::word_type(b_lanes, element))
                 .set_const("A_LANES", a_lanes)
@@ -105,34 +99,14 @@ impl Product {
                 .set_const(&format!("{name}_WIDTH"), operand.width);
         }
         text = text.set_alias("CWord", &self.c.elem.word(self.c.width));
+        text = text.include(match (self.c.width, tile.memory) {
+            (4, _) => "gemm_put4",
+            (_, Memory::Direct) => "gemm_put_in_a_loop",
+            (_, Memory::Workgroup | Memory::Cooperative { .. }) => "gemm_put",
+        });
         if self.columns != Columns::None {
             text = columns::declare(text, self, tile)?;
-        } else if self.c.width == 4 {
-            text = text.replace_fn("store4", unroll::STORE_VECTOR);
         }
         Ok(Kernel::new(self.operands, text, dispatch::spread(self.operands, groups)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source;
-
-    #[test]
-    fn the_bodies_in_the_files_are_those_the_generator_writes() {
-        let a = Operand { along_k: true, width: 1, elem: Elem::F32 };
-        let b = Operand { along_k: false, width: 1, elem: Elem::F32 };
-        let cases = [
-            ("gemm", Tile::new(Memory::Workgroup, [16, 16, 8], [2, 4])),
-            ("gemm_direct", Tile::new(Memory::Direct, [16, 16, 4], [4, 4])),
-            ("gemm_cooperative", Tile::new(Memory::Cooperative { size: 16 }, [32, 32, 16], [16, 16])),
-        ];
-        for (name, tile) in cases {
-            let expected = unroll::body(&tile, &a, &b, Columns::None);
-            let file = registry::shader(name).map_or("", |s| s.source);
-            let found = source::region(file, "body").unwrap_or("no region");
-            assert_eq!(found, expected, "wgsl/{name}.wgsl, region body: should be\n{expected}");
-        }
     }
 }

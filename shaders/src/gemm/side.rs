@@ -55,7 +55,7 @@ impl Side<'_> {
         match tile.memory {
             Memory::Cooperative { .. } if self.operand.along_k => tile.depth + 8,
             Memory::Cooperative { .. } => self.extent + 8,
-            _ => self.extent,
+            Memory::Workgroup | Memory::Direct => self.extent,
         }
     }
 

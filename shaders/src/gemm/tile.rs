@@ -108,7 +108,7 @@ impl Tile {
         let parts = self.parts();
         match self.memory {
             Memory::Cooperative { .. } => parts * SUBGROUP,
-            _ => parts,
+            Memory::Workgroup | Memory::Direct => parts,
         }
     }
 

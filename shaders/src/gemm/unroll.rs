@@ -5,13 +5,6 @@ use std::fmt::Write;
 use super::side::Side;
 use super::{Columns, Memory, Operand, Tile, columns, cooperative, shared};
 
-/// `store4` for a result whose rows are a multiple of four elements long.
-pub(super) const STORE_VECTOR: &str = "fn store4(row: CRow, n: u32, value: vec4<f32>) {
-    if (row.valid & (n < GEMM_N)) {
-        c[(row.base + n) / 4u] = CWord(epilogue4(value, row.base + n));
-    }
-}";
-
 fn sides<'a>(tile: &Tile, a: &'a Operand, b: &'a Operand) -> [Side<'a>; 2] {
     [
         Side { name: "a", locate: "a_row", origin: "m0", extent: tile.rows, operand: a },
@@ -24,7 +17,7 @@ pub(super) fn lanes(tile: &Tile, a: &Operand, b: &Operand) -> [u32; 2] {
     sides(tile, a, b).map(|side| side.lanes(tile))
 }
 
-/// The statements between the marks of `region body`.
+/// The statements of a tile, which follow those of the skeleton's `main`.
 pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> String {
     let [a, b] = sides(tile, a, b);
     if let Memory::Cooperative { size } = tile.memory {

@@ -41,7 +41,7 @@ impl Axis {
     pub fn arg_reduce(&self, smallest: bool, ty: &str) -> Result<Kernel, ShaderError> {
         let kernel = self.compose("arg_reduce", 1, ty)?.map_source(|s| s.set_const("SMALLEST", smallest));
         if ty == "f32" || ty == "f16" {
-            return Ok(kernel);
+            return Ok(kernel.map_source(|s| s.set_alias("Value", "f32")));
         }
         let no_nan = "fn is_nan(v: Value) -> bool {\n    return false;\n}\n";
         Ok(kernel.map_source(|s| s.set_alias("Value", ty).replace_fn("is_nan", no_nan)))

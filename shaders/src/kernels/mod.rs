@@ -13,7 +13,7 @@ pub use conv2d::Conv2d;
 pub use matmul::{MatMul, MatOperand};
 pub use pool2d::{Divisor, Pool2d};
 pub use rows::{CrossEntropy, Rows};
-pub use sum_parts::{SUMMED_PARTS, SumParts};
+pub use sum_parts::SumParts;
 
 use crate::Source;
 
@@ -22,7 +22,7 @@ use crate::Source;
 pub struct Kernel {
     /// The kernel's name, for labels and profiles.
     pub name: &'static str,
-    /// The shader. Swap in generated code, then [`Source::build`].
+    /// The shader. Put generated code into its hooks, then [`Source::build`].
     pub source: Source,
     /// Workgroups to dispatch in x, y and z.
     pub workgroups: [u32; 3],

@@ -3,7 +3,7 @@
 //! (f32), [weights,] dlogits; moments x, y (f32).
 
 use crate::dispatch::{elements, spread};
-use crate::{Elem, Kernel, ShaderError, Source};
+use crate::{Access, Buffer, Elem, Kernel, ShaderError, Source};
 
 /// Invocations of a workgroup that takes whole rows.
 const ROW_THREADS: u32 = 64;
@@ -69,7 +69,7 @@ impl Rows {
     /// As [`Rows::softmax`].
     pub fn cross_entropy(&self, options: CrossEntropy) -> Result<Kernel, ShaderError> {
         let kernel = self.compose("cross_entropy", ROW_THREADS)?;
-        Ok(kernel.map_source(|s| self.options(s, options, 2, "loss")))
+        Ok(kernel.map_source(|s| self.options(s, options, 2)))
     }
 
     /// The gradient of the logits.
@@ -78,29 +78,20 @@ impl Rows {
     /// As [`Rows::softmax`].
     pub fn cross_entropy_grad(&self, options: CrossEntropy) -> Result<Kernel, ShaderError> {
         let kernel = self.compose("cross_entropy_grad", ROW_THREADS)?;
-        Ok(kernel.map_source(|s| self.options(s, options, 3, "dlogits")))
+        Ok(kernel.map_source(|s| self.options(s, options, 3)))
     }
 
-    fn options(&self, source: Source, options: CrossEntropy, binding: u32, output: &str) -> Source {
+    fn options(&self, source: Source, options: CrossEntropy, output: usize) -> Source {
         let source = source
             .set_const("SMOOTHING", options.smoothing)
             .set_const("IGNORE_INDEX", options.ignore_index)
             .set_alias("OutElem", self.out.wgsl());
-        if !options.weighted {
-            return source;
+        match options.weighted {
+            false => source.include("equal_classes"),
+            true => {
+                source.include("weighted_classes").insert_buffer(output, Buffer::new("weights", Access::Read, "f32"))
+            }
         }
-        let next = binding + 1;
-        source.replace_region(
-            "weights",
-            &format!(
-                "@group(0) @binding({binding}) var<storage, read> weights: array<f32>;
-@group(0) @binding({next}) var<storage, read_write> {output}: array<OutElem>;
-
-fn class_weight(c: u32) -> f32 {{
-    return weights[c];
-}}"
-            ),
-        )
     }
 
     /// Mean and biased variance of each row: `[2, rows]` of f32.

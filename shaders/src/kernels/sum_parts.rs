@@ -3,9 +3,6 @@
 use crate::dispatch::{elements, spread_elements};
 use crate::{Elem, Kernel, ShaderError, Source};
 
-/// The line that declares the parts; whoever puts more bindings before it replaces the number.
-pub const SUMMED_PARTS: &str = "@group(0) @binding(1) var<storage, read> parts: array<f32>;";
-
 /// `y[i] = sum over p of parts[p, i]`, parts in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SumParts {
@@ -28,7 +25,8 @@ impl SumParts {
         let source = Source::new(name)
             .set_alias("OutElem", self.out.wgsl())
             .set_const("PARTS", self.parts)
-            .set_const("COUNT", self.count);
+            .set_const("ELEMENTS", self.count)
+            .scratch("parts");
         Ok(Kernel::new(name, source, spread_elements(name, self.count.into())?))
     }
 }

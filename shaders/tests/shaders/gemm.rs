@@ -1,7 +1,7 @@
 //! The matrix-product family on a device, every tile, against naive loops in float64.
 
 use chiaro_shaders::kernels::{Conv2d, MatMul, SumParts};
-use chiaro_shaders::{Elem, Memory, Tile};
+use chiaro_shaders::{Access, Buffer, Elem, Hook, Memory, Tile};
 
 use crate::device::{Data, Device, blank, random, relative_error, tolerance};
 use crate::variants;
@@ -211,20 +211,19 @@ fn a_corrupted_kernel_is_noticed() {
 }
 
 #[test]
-fn an_epilogue_sees_each_output_element_once_with_its_index() {
+fn every_element_of_a_result_is_put_once_at_its_index() {
     let Some(device) = Device::open() else { return };
     for shape in [MatMul::new(9, 8, 4), MatMul::new(9, 7, 5)] {
         for tile in some_tiles(shape.n as usize, Elem::F32) {
             let count = (shape.m * shape.n) as usize;
             let kernel = shape.kernel(tile, 1).expect("a kernel").map_source(|s| {
-                s.replace_fn(
-                    "epilogue",
-                    "@group(0) @binding(3) var<storage, read_write> seen: array<f32>;
-fn epilogue(value: f32, index: u32) -> f32 {
-    seen[index] += 1.0;
-    return value + f32(index);
-}",
-                )
+                let mut s = if s.has(Hook::Put) {
+                    s.append("put", "    seen[index] += 1.0;")
+                } else {
+                    s.append("put4", "    for (var i = 0u; i < 4u; i++) {\n        seen[index + i] += 1.0;\n    }")
+                };
+                s.push_buffer(Buffer::new("seen", Access::ReadWrite, "f32"));
+                s
             });
             let zeros = |n| Data::F32(vec![0.0; n as usize]);
             let inputs = [zeros(shape.m * shape.k), zeros(shape.k * shape.n), zeros(shape.m * shape.n)];

@@ -1,9 +1,9 @@
 //! Every file and every variant parses, validates and translates to SPIR-V, MSL and HLSL; no device is needed.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 
-use chiaro_shaders::{SHADERS, Source, validate};
+use chiaro_shaders::kernels::SumParts;
+use chiaro_shaders::{Elem, Hook, ShaderError, Source, validate};
 
 use crate::variants;
 
@@ -11,27 +11,6 @@ use crate::variants;
 const PORTABLE_BINDINGS: usize = 8;
 /// Workgroup memory of the largest tile, which every adapter seen so far has.
 const WORKGROUP_BYTES: u32 = 16 * 1024;
-
-#[test]
-fn every_file_validates_alone() {
-    for shader in SHADERS {
-        let source = Source::new(shader.name).build().expect(shader.name);
-        if let Err(e) = validate::check_module(&source) {
-            panic!("{}.wgsl: {e}", shader.name);
-        }
-    }
-}
-
-#[test]
-fn the_registry_holds_every_file_of_the_folder() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/wgsl");
-    let files: BTreeSet<String> = std::fs::read_dir(folder)
-        .expect("the folder of the shaders")
-        .map(|f| f.expect("a file").file_name().to_string_lossy().replace(".wgsl", ""))
-        .collect();
-    let names: BTreeSet<String> = SHADERS.iter().map(|s| s.name.to_owned()).collect();
-    assert_eq!(files, names);
-}
 
 #[test]
 fn every_variant_translates_and_stays_within_portable_limits() {
@@ -78,10 +57,32 @@ fn spirv_val_accepts_every_variant() {
     }
 }
 
+fn sum() -> Source {
+    SumParts { parts: 2, count: 3, out: Elem::F32 }.kernel().expect("a kernel").source
+}
+
 #[test]
 fn a_broken_shader_is_rejected() {
-    let source =
-        Source::new("sum_parts").replace_fn("epilogue", "fn epilogue(value: f32, index: u32) -> f32 { return valeu; }");
-    let error = validate::check(&source.build().expect("composes"), &[]).expect_err("must fail");
+    let source = sum().set_hook(Hook::Put, "    y[index] = valeu;").build().expect("composes");
+    let error = validate::check(&source, &[]).expect_err("must fail");
     assert!(error.to_string().contains("valeu"), "{error}");
+}
+
+#[test]
+fn what_a_template_leaves_open_must_be_given_as_what_it_is() {
+    let error = |source: Source| source.build().expect_err("must fail").to_string();
+    let open = Source::new("sum_parts").set_alias("OutElem", "f32").set_const("PARTS", 2u32);
+    assert_eq!(error(open.clone()), "shader sum_parts: \"ELEMENTS\" was not given");
+    assert_eq!(error(open.set_const("ELEMENTS", 3i32)), "shader sum_parts: const \"ELEMENTS\" is u32, not i32");
+    assert_eq!(error(sum().set_const("PART", 2u32)), "shader sum_parts: const \"PART\" was found 0 times, not once");
+    assert_eq!(error(sum().set_alias("Elem", "f16")), "shader sum_parts: alias \"Elem\" was found 0 times, not once");
+    assert_eq!(
+        error(sum().set_const("PARTS", f32::NAN)),
+        "shader sum_parts: F32(NaN) cannot be the value of const \"PARTS\""
+    );
+    assert_eq!(error(sum().set_hook(Hook::Put4, "")), "shader sum_parts: fn \"put4\" was found 0 times, not once");
+    assert_eq!(error(sum().with("fn put() {}")), "shader sum_parts: declaration \"put\" was found 2 times, not once");
+    let other = ShaderError::MissingFn { shader: "sum_parts".into(), name: "put".into() };
+    assert_eq!(error(sum().replace_fn("put", "fn element2() {}")), other.to_string());
+    assert!(error(sum().with("fn f() {")).contains("has no end"));
 }

@@ -54,18 +54,20 @@ impl Lanes {
     /// The value of a node, given those before it and the inputs of the run; none if the reference cannot tell.
     pub fn node(&self, g: &Graph, i: usize, before: &[Value], inputs: &[Tensor], run: usize) -> Option<Value> {
         let node = &g.nodes()[i];
-        match &node.op {
-            Op::Input(id) => Some(Value::exact(inputs[id.index()].to_f64())),
-            Op::Arena(id) => self.arenas.get(&g.arenas()[id.index()].name).cloned(),
-            Op::State(id) => {
-                let info = &g.states()[id.index()];
-                let end = info.offset + info.shape.iter().product::<usize>();
-                let arena = self.arenas.get(&g.arenas()[info.arena.index()].name)?;
-                let part = |v: &Vec<f64>| v[info.offset..end].to_vec();
-                Some(Value { base: part(&arena.base), lanes: arena.lanes.iter().map(part).collect() })
-            }
-            _ => self.computed(g, i, before, run),
+        if let Op::Input(id) = &node.op {
+            return Some(Value::exact(inputs[id.index()].to_f64()));
         }
+        if let Op::Arena(id) = &node.op {
+            return self.arenas.get(&g.arenas()[id.index()].name).cloned();
+        }
+        if let Op::State(id) = &node.op {
+            let info = &g.states()[id.index()];
+            let end = info.offset + info.shape.iter().product::<usize>();
+            let arena = self.arenas.get(&g.arenas()[info.arena.index()].name)?;
+            let part = |v: &Vec<f64>| v[info.offset..end].to_vec();
+            return Some(Value { base: part(&arena.base), lanes: arena.lanes.iter().map(part).collect() });
+        }
+        self.computed(g, i, before, run)
     }
 
     fn computed(&self, g: &Graph, i: usize, before: &[Value], run: usize) -> Option<Value> {

@@ -17,11 +17,13 @@ pub(super) fn is_discontinuous(op: &Op) -> bool {
                 | E::Sign | E::Floor | E::Ceil | E::Round
         )
     };
-    match op {
-        Op::Map(e) => map(e),
-        Op::Cast(to) => !to.is_float(),
-        other => matches!(other, Op::ArgReduce(..) | Op::MaxPool2dIndex(_) | Op::MaxPool2dGrad(_)),
+    if let Op::Map(e) = op {
+        return map(e);
     }
+    if let Op::Cast(to) = op {
+        return !to.is_float();
+    }
+    matches!(op, Op::ArgReduce(..) | Op::MaxPool2dIndex(_) | Op::MaxPool2dGrad(_))
 }
 
 /// The size of each element's rounding, `EPSILON` times which it may be wrong by; none for what is copied or counted.

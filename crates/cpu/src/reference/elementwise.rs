@@ -18,13 +18,12 @@ pub(super) fn map(op: Elementwise, operands: &[Value<'_>]) -> Vec<f64> {
 /// Sums and products of 32-bit integers wrap around.
 fn integer(op: Elementwise, dtype: DType, [x, y, _]: [f64; 3]) -> Option<f64> {
     let (x, y) = (x as i64, y as i64);
-    let exact = match op {
-        Elementwise::Add => x.wrapping_add(y),
-        Elementwise::Sub => x.wrapping_sub(y),
-        Elementwise::Mul => x.wrapping_mul(y),
-        _ => return None,
-    };
-    wrap(exact, dtype)
+    let exact = [
+        (Elementwise::Add, x.wrapping_add(y)),
+        (Elementwise::Sub, x.wrapping_sub(y)),
+        (Elementwise::Mul, x.wrapping_mul(y)),
+    ];
+    exact.into_iter().find(|(of, _)| *of == op).and_then(|(_, value)| wrap(value, dtype))
 }
 
 /// Converts elements: float to integer truncates (and saturates), integer to integer keeps the bits, anything to bool tests

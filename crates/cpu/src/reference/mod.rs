@@ -246,16 +246,18 @@ fn step(
             continue;
         }
         let operands: Vec<Value<'_>> = node.inputs.iter().map(|&v| operand(graph, &values, v)).collect();
-        let computed = match &node.op {
-            Op::Input(id) => Some(inputs[id.index()].clone()),
-            Op::Arena(id) => Some(arena(*id)?.clone()),
-            Op::State(id) => {
-                let info = &graph.states()[id.index()];
-                let count: usize = info.shape.iter().product();
-                Some(arena(info.arena)?[info.offset..info.offset + count].to_vec())
-            }
-            Op::Cast(DType::F16) if rounding == Rounding::Nothing => Some(operands[0].data.to_vec()),
-            _ => node::compute(graph, node, &operands),
+        let computed = if let Op::Input(id) = &node.op {
+            Some(inputs[id.index()].clone())
+        } else if let Op::Arena(id) = &node.op {
+            Some(arena(*id)?.clone())
+        } else if let Op::State(id) = &node.op {
+            let info = &graph.states()[id.index()];
+            let count: usize = info.shape.iter().product();
+            Some(arena(info.arena)?[info.offset..info.offset + count].to_vec())
+        } else if node.op == Op::Cast(DType::F16) && rounding == Rounding::Nothing {
+            Some(operands[0].data.to_vec())
+        } else {
+            node::compute(graph, node, &operands)
         };
         values[i] = computed.ok_or_else(|| BackendError::Unknown(format!("op {}", node.op.name())))?;
         if rounding == Rounding::Halves && node.dtype == DType::F16 {

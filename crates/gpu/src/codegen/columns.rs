@@ -4,10 +4,11 @@
 use std::fmt::Write;
 
 use chiaro_graph::plan::{ColumnKind, Columns, Operand, Program};
+use chiaro_shaders::{Access, Buffer};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
-use super::{ReducePass, Slot, enabled, slots, used, writable};
+use super::{ReducePass, Slot, enabled, slots, used};
 
 /// Neighbouring columns of a workgroup: few, so that many threads share the parts of each.
 const SIDE: usize = 8;
@@ -47,9 +48,9 @@ pub(crate) fn merge_columns(columns: &Columns, parts: &ColumnParts, operands: &[
     let body = body(columns, parts, count, &slots, &mut functions);
     let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
-        text += &slots[i].declaration(binding, writable(&operands[i]));
+        text += &slots[i].buffer(&operands[i]).declaration(binding);
     }
-    let _ = writeln!(text, "@group(0) @binding({}) var<storage, read> parts: array<f32>;", binds.len());
+    text += &Buffer::new("parts", Access::Read, "f32").declaration(binds.len());
     let _ = writeln!(text, "var<workgroup> shared_sums: array<f32, {THREADS}>;");
     text += &functions.text();
     text += SUM_OF_THREADS;

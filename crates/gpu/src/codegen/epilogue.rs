@@ -1,142 +1,160 @@
-//! Epilogues: the code that finishes the results of a kernel from a `.wgsl` file, and the bindings that it brings along.
+//! Epilogues: the code that finishes the results of a kernel of a template, and the buffers that it brings along.
 
 use std::fmt::Write;
 
-use chiaro_graph::plan::{Kernel, Operand, Program, Reg, Step, Store};
-use chiaro_shaders::kernels::SUMMED_PARTS;
-use chiaro_shaders::{COLUMN_PARTS, ShaderError, Source};
+use chiaro_graph::plan::{Kernel, Program, Reg, Step, Store};
+use chiaro_shaders::{Buffer, Hook, ShaderError, Source};
 
-use super::binding::{Composed, DeclaredBuffer, declare_access};
+use super::binding::Composed;
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
 use super::loads::InputCode;
-use super::{Slot, slots, used, writable};
+use super::{Slot, slots, used};
 
-/// Composes a shader whose bindings are the kernel's `inputs` and then one output, which it assigns on lines of the form
-/// `name[..] = T(epilogue(value, index));` (or `epilogue4` for four neighbours). The program stores the results; its first
-/// store that is row-major and of floats becomes the shader's own output. A shader made to reduce `columns` gets their registers.
+/// Composes a shader whose buffers are the kernel's `inputs` and then one output, and whose results go through [`Hook::Put`] or
+/// [`Hook::Put4`]. The step's program stores them; its first store that is row-major and of floats goes to the shader's own
+/// output. A shader made to reduce `columns` gets their registers.
 ///
 /// # Errors
 /// Those of the composition, and [`ShaderError::Invalid`] for a shader that does not keep to this form.
 pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, ShaderError> {
     let Step { program, inputs, operands, .. } = step;
-    let mut binds = inputs.clone();
     let tails: Vec<Reg> = step.columns.iter().flat_map(|c| &c.results).map(|r| r.0).collect();
     let computed = step.loads.iter().any(Option::is_some);
     if program.is_plain() && tails.len() <= 1 && !computed {
-        binds.push(program.stores[0].operand);
-        let text = declare_access(&source.build()?, &binds, operands)?;
-        return Ok(Composed { text, binds });
+        let binds = [&inputs[..], &[program.stores[0].operand]].concat();
+        return Composed::new(source, binds, operands);
     }
-    let own = own_store(program);
-    let output = DeclaredBuffer::find(source.text(), inputs.len())?;
-    let vector = output.is_vector(source.text());
+    let Some(output) = source.buffers().get(inputs.len()).cloned() else {
+        return Err(ShaderError::Invalid(format!("{}: a shader that writes nothing", step.label)));
+    };
+    let vector = source.has(Hook::Put4);
     let axis = program.domain.len().checked_sub(1).filter(|&a| vector && program.domain[a].is_multiple_of(4));
-    let inputs_read = InputCode::of(step, source.text())?;
-    let mut uses = vec![(program, axis)];
-    uses.extend(inputs_read.iter().map(|i| (&i.load.program, i.lanes)));
-    let mut slots = slots(operands, &uses);
-    let shared = slots.clone();
-    if let Some(own) = own {
-        let slot = &mut slots[program.stores[own].operand];
-        slot.name = output.name.clone();
-        slot.width = if vector { 4 } else { 1 };
-        binds.push(program.stores[own].operand);
-    }
-    let first_extra = binds.len();
-    let own_operand = own.map(|o| program.stores[o].operand);
-    let in_inputs = |i: usize| inputs_read.iter().any(|input| input.needs(i));
-    let extra = |&i: &usize| used(&[program], i) && Some(i) != own_operand || in_inputs(i);
-    binds.extend((0..operands.len()).filter(extra));
     if vector && axis.is_none() && !tails.is_empty() {
         return Err(ShaderError::Invalid("columns of a program whose last axis is not the output's".into()));
     }
-    let mut functions = Functions::default();
-    let ending = Ending { program, own, tails: &tails, slots: &slots };
-    let scalar = ending.function(None, &mut functions);
-    let four = axis.map(|_| ending.function(axis, &mut functions));
-    let mut code = String::new();
-    for (binding, &i) in binds.iter().enumerate().skip(first_extra) {
-        code += &slots[i].declaration(binding, writable(&operands[i]));
+    let loaded = InputCode::of(step, &source)?;
+    let mut uses = vec![(program, axis)];
+    uses.extend(loaded.iter().map(|i| (&i.load.program, i.lanes)));
+    let mut slots = slots(operands, &uses);
+    let shared = slots.clone();
+    let own = own_store(program);
+    let own_operand = own.map(|own| program.stores[own].operand);
+    if let Some(operand) = own_operand {
+        let width = if vector { 4 } else { 1 };
+        slots[operand] = Slot { name: output.name.clone(), width, ..slots[operand].clone() };
     }
-    let mut source = source;
-    for input in &inputs_read {
+    let extra = |&i: &usize| used(&[program], i) && Some(i) != own_operand || loaded.iter().any(|input| input.needs(i));
+    let extra: Vec<usize> = (0..operands.len()).filter(extra).collect();
+    let mut functions = Functions::default();
+    let results = Results { program, own, output: &output, tails: &tails, slots: &slots };
+    let put = match (vector, axis) {
+        (false, _) => results.one(&mut functions),
+        (true, None) => results.four_times_one(&mut functions),
+        (true, Some(axis)) => results.four(axis, &mut functions),
+    };
+    let mut source = match own {
+        Some(_) => source,
+        None => source.remove_buffer(&output.name),
+    };
+    for input in &loaded {
         source = input.put(source, &shared, &mut functions);
     }
-    let mut generated = code + &functions.text() + &scalar;
-    if matches!(step.kernel, Kernel::Custom(_)) {
-        generated = apart(&generated);
-    }
-    let mut source = source.replace_fn("epilogue", &generated);
-    if let Some(four) = four {
-        source = source.replace_fn("epilogue4", &four);
-    }
-    let mut text = source.build()?;
-    if own.is_none() {
-        text = without_output(&text, &output);
-    }
-    // Scratch is bound behind all operands.
-    for (line, number) in [(COLUMN_PARTS, "binding(3)"), (SUMMED_PARTS, "binding(1)")] {
-        text = text.replace(line, &line.replace(number, &format!("binding({})", binds.len())));
-    }
-    let text = declare_access(&text, &binds[..first_extra], operands)?;
-    Ok(Composed { text, binds })
+    let buffers = extra.iter().map(|&i| slots[i].buffer(&operands[i]));
+    let outside = matches!(step.kernel, Kernel::Custom(_));
+    let source = put_in(source, if vector { Hook::Put4 } else { Hook::Put }, buffers, &functions, &put, outside)?;
+    let binds = [&inputs[..], own_operand.as_slice(), &extra].concat();
+    Composed::new(source, binds, operands)
 }
 
-/// The text of a shader that needs no epilogue, its first buffers declared with the access that these operands ask for.
-///
-/// # Errors
-/// As [`with_epilogue`].
-pub(crate) fn with_access(source: Source, binds: &[usize], operands: &[Operand]) -> Result<String, ShaderError> {
-    declare_access(&source.build()?, binds, operands)
+/// The body of a hook, and functions that it calls.
+struct Body {
+    helpers: String,
+    statements: String,
 }
 
-/// Generated code whose functions and buffers have names that no code from outside has.
-fn apart(code: &str) -> String {
-    let declared = |line: &str| {
-        let name = match line.split_once("var<") {
-            Some((_, rest)) => rest.split_once("> ").map(|(_, name)| name),
-            None => ["fn ", "const ", "alias ", "struct "].iter().find_map(|word| line.strip_prefix(word)),
-        };
-        name.map(|name| name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_string())
-    };
-    let names: Vec<String> = code.lines().filter_map(declared).filter(|name| name != "epilogue").collect();
-    let mut out = String::with_capacity(code.len());
-    let mut rest = code;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic()) {
-        let end = rest[start..].find(|c: char| !c.is_alphanumeric() && c != '_').map_or(rest.len(), |end| start + end);
-        out.push_str(&rest[..start]);
-        if names.iter().any(|name| *name == rest[start..end]) {
-            out.push_str("chiaro_");
-        }
-        out.push_str(&rest[start..end]);
-        rest = &rest[end..];
+/// Adds buffers and functions, and the code of the hook. Beside code from `outside` all of them get names that it has not.
+fn put_in(
+    mut source: Source,
+    hook: Hook,
+    buffers: impl Iterator<Item = Buffer>,
+    functions: &Functions,
+    body: &Body,
+    outside: bool,
+) -> Result<Source, ShaderError> {
+    let buffers: Vec<Buffer> = buffers.collect();
+    let helpers = functions.text() + &body.helpers;
+    if !outside {
+        buffers.into_iter().for_each(|buffer| source.push_buffer(buffer));
+        return Ok(source.set_hook(hook, &body.statements).with(&helpers));
     }
-    out + rest
+    let declared: String = buffers.iter().enumerate().map(|(number, buffer)| buffer.declaration(number)).collect();
+    let code = format!("{declared}{helpers}fn put(value: f32, index: u32) {{\n{}}}\n", body.statements);
+    Ok(source.replace_fn(Hook::Put.name(), &chiaro_shaders::with_prefix(&code, "chiaro_", &[Hook::Put.name()])?))
 }
 
-/// The store that the shader itself does: the first that is row-major and of floats.
+/// The store that goes to the shader's own output: the first that is row-major and of floats.
 pub(crate) fn own_store(program: &Program) -> Option<usize> {
     let own = |s: &Store| s.dtype.is_float() && s.view.is_identity(&program.domain);
     program.stores.iter().position(own)
 }
 
-/// What the functions of an epilogue do.
-struct Ending<'a> {
+/// What is done with the results of a kernel.
+struct Results<'a> {
     program: &'a Program,
-    /// The store that the shader itself does.
+    /// The store that goes to the shader's own output.
     own: Option<usize>,
+    output: &'a Buffer,
     /// Registers that the shader reduces.
     tails: &'a [Reg],
     slots: &'a [Slot],
 }
 
-impl Ending<'_> {
-    /// `epilogue`, or with lanes `epilogue4`: all stores but the shader's own, whose value is returned.
-    fn function(&self, lanes: Option<usize>, functions: &mut Functions) -> String {
+impl Results<'_> {
+    /// The code for one result `value` at `index`.
+    fn one(&self, functions: &mut Functions) -> Body {
+        let (mut statements, own) =
+            self.run(None, functions, |lanes| format!("vec4<f32>({}, 0.0, 0.0, 0.0)", lanes.lane(0)));
+        if let Some(own) = own {
+            let Buffer { name, element, .. } = self.output;
+            let _ = writeln!(statements, "    {name}[index] = {element}({});", own.lane(0));
+        }
+        Body { helpers: String::new(), statements }
+    }
+
+    /// The code for four neighbours along an axis of the program.
+    fn four(&self, axis: usize, functions: &mut Functions) -> Body {
+        let (mut statements, own) = self.run(Some(axis), functions, four);
+        if let Some(own) = own {
+            let Buffer { name, element, .. } = self.output;
+            let _ = writeln!(statements, "    {name}[index / 4u] = {element}({});", four(&own));
+        }
+        Body { helpers: String::new(), statements }
+    }
+
+    /// The code for four that are no neighbours in the program's domain.
+    fn four_times_one(&self, functions: &mut Functions) -> Body {
+        let (body, own) = self.run(None, functions, four);
+        let own = own.as_ref().map_or("value", |lanes| lanes.lane(0));
+        let helpers = format!("fn finished(value: f32, index: u32) -> f32 {{\n{body}    return {own};\n}}\n");
+        let each = [("x", ""), ("y", " + 1u"), ("z", " + 2u"), ("w", " + 3u")];
+        let each = each.map(|(lane, further)| format!("finished(value.{lane}, index{further})")).join(", ");
+        let Buffer { name, element, .. } = self.output;
+        let target = if self.own.is_some() { format!("{name}[index / 4u]") } else { "_".into() };
+        let value =
+            if self.own.is_some() { format!("{element}(vec4<f32>({each}))") } else { format!("vec4<f32>({each})") };
+        Body { helpers, statements: format!("    {target} = {value};\n") }
+    }
+
+    /// The program with all stores but the own, whose value comes with it, and with what is reduced as `tail` says.
+    fn run(
+        &self,
+        lanes: Option<usize>,
+        functions: &mut Functions,
+        tail: impl Fn(&Lanes) -> String,
+    ) -> (String, Option<Lanes>) {
         let program = self.program;
-        let rank = program.domain.len();
-        let point = Point { parts: vec![(0..rank, "index")], lanes, prefix: "e" };
+        let point = Point { parts: vec![(0..program.domain.len(), "index")], lanes, prefix: "e" };
         let value = match lanes {
             Some(_) => Lanes::Each(["value.x", "value.y", "value.z", "value.w"].map(String::from)),
             None => Lanes::Same("value".into()),
@@ -148,37 +166,14 @@ impl Ending<'_> {
                 emitter.store(store);
             }
         }
-        let four = |reg: Reg| {
-            let lanes = emitter.register(reg);
-            format!("vec4<f32>({}, {}, {}, {})", lanes.lane(0), lanes.lane(1), lanes.lane(2), lanes.lane(3))
-        };
-        let mut body = emitter.text.clone();
+        let mut text = emitter.text.clone();
         for (r, &reg) in self.tails.iter().enumerate() {
-            let value = match lanes {
-                Some(_) => four(reg),
-                None => format!("vec4<f32>({}, 0.0, 0.0, 0.0)", emitter.register(reg).lane(0)),
-            };
-            let _ = writeln!(body, "    tails.t{r} = {value};");
+            let _ = writeln!(text, "    tails.t{r} = {};", tail(emitter.register(reg)));
         }
-        let result = match (self.own, lanes) {
-            (None, _) => "value".to_string(),
-            (Some(own), None) => emitter.register(program.stores[own].reg).lane(0).to_string(),
-            (Some(own), Some(_)) => four(program.stores[own].reg),
-        };
-        let (name, ty) = if lanes.is_some() { ("epilogue4", "vec4<f32>") } else { ("epilogue", "f32") };
-        format!("fn {name}(value: {ty}, index: u32) -> {ty} {{\n{body}    return {result};\n}}\n")
+        (text, self.own.map(|own| emitter.register(program.stores[own].reg).clone()))
     }
 }
 
-/// The text without an output buffer: what was stored there is only evaluated.
-fn without_output(text: &str, output: &DeclaredBuffer) -> String {
-    let head = format!("{}[", output.name);
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines().filter(|l| *l != output.line) {
-        let _ = match line.trim_start().starts_with(&head).then(|| line.split_once(" = ")).flatten() {
-            Some((_, value)) => writeln!(out, "_ = {value}"),
-            None => writeln!(out, "{line}"),
-        };
-    }
-    out
+fn four(lanes: &Lanes) -> String {
+    format!("vec4<f32>({})", [0, 1, 2, 3].map(|lane| lanes.lane(lane)).join(", "))
 }

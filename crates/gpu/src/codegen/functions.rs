@@ -62,7 +62,9 @@ impl Functions {
     /// A value converted to another type; floats to integers as Rust does it.
     pub(super) fn cast(&mut self, to: DType, from: DType, value: &str) -> String {
         let cast = match (to.compute(), from.compute()) {
-            _ if to == DType::F16 => format!("as_half({value})"),
+            (DType::F32, DType::F32 | DType::F16 | DType::I32 | DType::U32 | DType::Bool) if to == DType::F16 => {
+                format!("as_half({value})")
+            }
             // NaN is not 0, but compilers may take it to be neither equal nor unequal to anything.
             (DType::Bool, DType::F32) => format!("!({value} == 0.0)"),
             (DType::Bool, DType::I32) => format!("({value} != 0)"),
@@ -124,7 +126,7 @@ pub(crate) fn stored_type(dtype: DType) -> &'static str {
     match dtype {
         DType::F16 => "f16",
         DType::Bool => "u32",
-        other => wgsl_type(other),
+        DType::F32 | DType::I32 | DType::U32 => wgsl_type(dtype),
     }
 }
 

@@ -1,13 +1,13 @@
-//! Inputs that a kernel from a `.wgsl` file computes as it reads them: generated code in place of `a_load` or `b_load`.
+//! Inputs that a kernel of a template computes as it reads them: generated code in the hooks that load.
 
 use chiaro_graph::plan::{Instr, Load, Program, Reg, Step};
 use chiaro_graph::{DType, Elementwise};
-use chiaro_shaders::{ShaderError, Source};
+use chiaro_shaders::{Hook, ShaderError, Source};
 
-use super::binding::{Composed, DeclaredBuffer, declare_access};
+use super::binding::Composed;
 use super::emit::{Emitter, Point};
 use super::functions::Functions;
-use super::{Slot, enabled, slots, writable};
+use super::{Slot, slots};
 
 /// The code of one input.
 pub(super) struct InputCode<'a> {
@@ -18,26 +18,44 @@ pub(super) struct InputCode<'a> {
     operand: usize,
     /// Name of its buffer.
     name: String,
+    /// Where the code goes, and the type of what it gives.
+    hook: Hook,
+    result: &'static str,
 }
 
 impl<'a> InputCode<'a> {
     /// The code of all computed inputs of a step.
     ///
     /// # Errors
-    /// [`ShaderError::Invalid`] if the shader reads vectors where the input's last axis has no whole number of them.
-    pub fn of(step: &'a Step, text: &str) -> Result<Vec<InputCode<'a>>, ShaderError> {
+    /// [`ShaderError::Invalid`] if the shader reads vectors where the input's last axis has no whole number of them, or computes
+    /// no input of this number.
+    pub fn of(step: &'a Step, source: &Source) -> Result<Vec<InputCode<'a>>, ShaderError> {
         let mut found = vec![];
         for (number, load) in step.loads.iter().enumerate() {
             let Some(load) = load else { continue };
-            let binding = DeclaredBuffer::find(text, number)?;
+            let hooked = source.buffers().get(number).and_then(|b| Some((b, Hook::load_of(&b.name)?)));
+            let Some((buffer, (hook, result))) = hooked else {
+                return Err(ShaderError::Invalid(format!(
+                    "{}: input {number} is not computed as it is read",
+                    step.label
+                )));
+            };
             let domain = &load.program.domain;
             let axis = domain.len().checked_sub(1).filter(|&a| domain[a].is_multiple_of(4));
-            let lanes = if binding.is_vector(text) { axis } else { None };
-            if binding.is_vector(text) && lanes.is_none() {
+            let vector = source.width(buffer) == 4;
+            if vector && axis.is_none() {
                 let message = format!("{}: vectors of a computed input of {domain:?}", step.label);
                 return Err(ShaderError::Invalid(message));
             }
-            found.push(InputCode { load, lanes, operand: step.inputs[number], name: binding.name });
+            let lanes = axis.filter(|_| vector);
+            found.push(InputCode {
+                load,
+                lanes,
+                operand: step.inputs[number],
+                name: buffer.name.clone(),
+                hook,
+                result,
+            });
         }
         Ok(found)
     }
@@ -58,19 +76,15 @@ impl<'a> InputCode<'a> {
         let mut emitter = Emitter::new(program, &slots, point, functions).without_rounding(unrounded);
         emitter.run(&[]);
         let value = emitter.register(self.load.reg);
-        let (index, result) = match self.lanes {
+        let (index, value) = match self.lanes {
             Some(_) => {
                 let four = [0, 1, 2, 3].map(|lane| value.lane(lane)).join(", ");
                 ("word * 4u", format!("vec4<f32>({four})"))
             }
             None => ("word", value.lane(0).to_string()),
         };
-        let (name, ty) = (format!("{}_load", self.name), format!("{}Val", self.name.to_uppercase()));
-        let body = &emitter.text;
-        let code = format!(
-            "fn {name}(word: u32) -> {ty} {{\n    let index = {index};\n{body}    return {ty}({result});\n}}\n"
-        );
-        source.replace_fn(&name, &code)
+        let (body, result) = (&emitter.text, self.result);
+        source.set_hook(self.hook, &format!("    let index = {index};\n{body}    return {result}({value});"))
     }
 }
 
@@ -103,27 +117,25 @@ fn unseen_casts(program: &Program, result: Reg) -> Vec<Reg> {
     casts
 }
 
-/// Composes a shader without an epilogue, whose bindings are the step's inputs and then a scratch buffer. The operands bound are
-/// those before and behind the scratch buffer.
+/// Composes a shader without an epilogue, whose bindings are the step's inputs and then one buffer, which becomes scratch.
 ///
 /// # Errors
 /// As [`super::with_epilogue`].
 pub(crate) fn with_loads(source: Source, step: &Step) -> Result<Composed, ShaderError> {
-    let inputs = InputCode::of(step, source.text())?;
+    let Some(parts) = source.buffers().get(step.inputs.len()).map(|buffer| buffer.name.clone()) else {
+        return Err(ShaderError::Invalid(format!("{}: a shader that writes nothing", step.label)));
+    };
+    let inputs = InputCode::of(step, &source)?;
     let uses: Vec<_> = inputs.iter().map(|i| (&i.load.program, i.lanes)).collect();
     let slots = slots(&step.operands, &uses);
-    let mut binds = step.inputs.clone();
-    binds.extend((0..step.operands.len()).filter(|&o| inputs.iter().any(|i| i.needs(o))));
+    let mut source = source.scratch(&parts);
+    let extra: Vec<usize> = (0..step.operands.len()).filter(|&o| inputs.iter().any(|i| i.needs(o))).collect();
+    for &operand in &extra {
+        source.push_buffer(slots[operand].buffer(&step.operands[operand]));
+    }
     let mut functions = Functions::default();
-    let mut source = source;
     for input in &inputs {
         source = input.put(source, &slots, &mut functions);
     }
-    let mut declarations = functions.text();
-    for (extra, &o) in binds[step.inputs.len()..].iter().enumerate() {
-        // One binding is the scratch buffer's.
-        declarations += &slots[o].declaration(step.inputs.len() + 1 + extra, writable(&step.operands[o]));
-    }
-    let text = declare_access(&source.build()?, &step.inputs, &step.operands)?;
-    Ok(Composed { text: enabled(text + "\n" + &declarations), binds })
+    Composed::new(source.with(&functions.text()), [&step.inputs[..], &extra].concat(), &step.operands)
 }

@@ -10,10 +10,12 @@ mod pointwise;
 mod reduce;
 
 use chiaro_graph::DType;
-use chiaro_graph::plan::{Access, Operand, Program, View};
+use chiaro_graph::plan::{Operand, Program, View};
+use chiaro_shaders::{Access, Buffer};
 
+pub(crate) use binding::Composed;
 pub(crate) use columns::{ColumnParts, merge_columns};
-pub(crate) use epilogue::{own_store, with_access, with_epilogue};
+pub(crate) use epilogue::{own_store, with_epilogue};
 pub(crate) use functions::stored_type;
 pub(crate) use loads::with_loads;
 pub(crate) use pointwise::pointwise;
@@ -38,10 +40,10 @@ impl Slot {
         }
     }
 
-    /// The line that declares the buffer.
-    pub fn declaration(&self, binding: usize, writable: bool) -> String {
-        let access = if writable { "read_write" } else { "read" };
-        format!("@group(0) @binding({binding}) var<storage, {access}> {}: array<{}>;\n", self.name, self.word())
+    /// The buffer of an operand that is reached so.
+    pub fn buffer(&self, operand: &Operand) -> Buffer {
+        let access = if writable(operand) { Access::ReadWrite } else { Access::Read };
+        Buffer::new(self.name.as_str(), access, self.word())
     }
 }
 
@@ -81,7 +83,7 @@ fn used(programs: &[&Program], operand: usize) -> bool {
 
 /// Must a binding of this operand allow writes?
 pub(crate) fn writable(operand: &Operand) -> bool {
-    operand.access != Access::Read
+    operand.access != chiaro_graph::plan::Access::Read
 }
 
 /// The text of a whole kernel, with `enable f16;` in front where 16-bit floats occur in it.

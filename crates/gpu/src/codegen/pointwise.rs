@@ -4,7 +4,7 @@ use chiaro_graph::plan::{Operand, Program};
 
 use super::emit::{Emitter, Point};
 use super::functions::Functions;
-use super::{enabled, is_vector, slots, used, views, writable};
+use super::{enabled, is_vector, slots, used, views};
 
 /// Invocations of a workgroup.
 const THREADS: u32 = 64;
@@ -36,7 +36,7 @@ pub(crate) fn pointwise(program: &Program, operands: &[Operand]) -> Pointwise {
     let scale = if lanes.is_some() { " * 4u" } else { "" };
     let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
-        text += &slots[i].declaration(binding, writable(&operands[i]));
+        text += &slots[i].buffer(&operands[i]).declaration(binding);
     }
     text += &functions.text();
     text += &format!(

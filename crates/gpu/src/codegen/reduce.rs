@@ -5,10 +5,11 @@ use std::fmt::Write;
 
 use chiaro_graph::plan::{Instr, Operand, Program, Reg, View};
 use chiaro_graph::{DType, ReduceKind};
+use chiaro_shaders::{Access, Buffer};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::{Functions, wgsl_type};
-use super::{Slot, enabled, is_vector, slots, used, views, writable};
+use super::{Slot, enabled, is_vector, slots, used, views};
 
 /// Workgroups that fill a large device several times over.
 const WANTED_GROUPS: usize = 1024;
@@ -170,11 +171,11 @@ fn pass(
     let body = body(&Work { layout, terms, kinds, regs, epilogue, slots: &slots }, &mut functions);
     let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
-        text += &slots[i].declaration(binding, writable(&operands[i]));
+        text += &slots[i].buffer(&operands[i]).declaration(binding);
     }
     if scratch {
-        let access = if epilogue.is_none() { "read_write" } else { "read" };
-        let _ = writeln!(text, "@group(0) @binding({}) var<storage, {access}> scratch: array<u32>;", binds.len());
+        let access = if epilogue.is_none() { Access::ReadWrite } else { Access::Read };
+        text += &Buffer::new("scratch", access, "u32").declaration(binds.len());
     }
     if layout.threads[1] > 1 {
         for (j, (dtype, _)) in kinds.iter().enumerate() {

@@ -1,24 +1,38 @@
 //! Kernels along one axis: the position of the largest, selection by index and its adjoints.
 
 use chiaro_graph::ReduceKind;
-use chiaro_graph::plan::{AxisShape, Kernel, Step};
-use chiaro_shaders::ShaderError;
-use chiaro_shaders::kernels::Axis;
+use chiaro_graph::plan::{AxisShape, Step};
+use chiaro_shaders::kernels::{Axis, Kernel};
+use chiaro_shaders::{Elem, ShaderError};
 
 use super::{Dispatch, composed, extent, input_elem, output_elem};
 use crate::codegen::stored_type;
 
-pub(super) fn dispatches(step: &Step) -> Result<Vec<Dispatch>, ShaderError> {
-    let stored = || stored_type(step.operands[step.inputs[0]].dtype);
-    let kernel = match &step.kernel {
-        Kernel::ArgReduce(kind, shape) => axis(shape)?.arg_reduce(*kind == ReduceKind::Min, stored())?,
-        Kernel::Gather(shape) => axis(shape)?.gather(stored())?,
-        Kernel::IndexSelect(shape) => axis(shape)?.index_select(stored())?,
-        Kernel::ScatterAdd(shape) => axis(shape)?.scatter_add(input_elem(step, 0)?, output_elem(step))?,
-        Kernel::IndexAdd(shape) => axis(shape)?.index_add(input_elem(step, 0)?, output_elem(step))?,
-        other => return Err(ShaderError::UnknownShader(other.name())),
-    };
-    Ok(vec![composed(step, kernel)?])
+pub(super) fn arg_reduce(step: &Step, kind: ReduceKind, shape: &AxisShape) -> Result<Vec<Dispatch>, ShaderError> {
+    Ok(vec![composed(step, axis(shape)?.arg_reduce(kind == ReduceKind::Min, stored(step))?)?])
+}
+
+/// Selection by index, which copies elements of any type.
+pub(super) fn picking(
+    step: &Step,
+    shape: &AxisShape,
+    kernel: fn(&Axis, &str) -> Result<Kernel, ShaderError>,
+) -> Result<Vec<Dispatch>, ShaderError> {
+    Ok(vec![composed(step, kernel(&axis(shape)?, stored(step))?)?])
+}
+
+/// The adjoints of selection.
+pub(super) fn adding(
+    step: &Step,
+    shape: &AxisShape,
+    kernel: fn(&Axis, Elem, Elem) -> Result<Kernel, ShaderError>,
+) -> Result<Vec<Dispatch>, ShaderError> {
+    Ok(vec![composed(step, kernel(&axis(shape)?, input_elem(step, 0)?, output_elem(step))?)?])
+}
+
+/// How the first input lies in memory.
+fn stored(step: &Step) -> &'static str {
+    stored_type(step.operands[step.inputs[0]].dtype)
 }
 
 fn axis(shape: &AxisShape) -> Result<Axis, ShaderError> {

@@ -2,7 +2,7 @@
 
 use chiaro_graph::DType;
 use chiaro_graph::plan::{CustomCall, Step};
-use chiaro_shaders::{ShaderError, Source, dispatch};
+use chiaro_shaders::{Access, Buffer, ShaderError, Source, dispatch};
 
 use super::{Dispatch, composed, output_elem};
 
@@ -14,28 +14,22 @@ pub(super) fn dispatches(step: &Step, call: &CustomCall) -> Result<Vec<Dispatch>
         let reason = format!("a result of {:?} has more elements than 32-bit indices reach", call.result.shape);
         return Err(ShaderError::Shape { kernel: name, reason });
     }
-    let mut text = String::new();
-    for (number, (operand, of)) in call.op.operands().iter().zip(&call.operands).enumerate() {
-        text += &binding(number, "read", operand, stored(of.dtype));
-    }
-    let float = call.result.dtype.is_float();
-    let (out, value) = match float {
-        true => (output_elem(step).wgsl(), "epilogue(element(index), index)"),
-        false => (stored(call.result.dtype), "element(index)"),
+    let operands = call.op.operands().into_iter().zip(&call.operands);
+    let mut buffers: Vec<Buffer> =
+        operands.map(|(name, of)| Buffer::new(name, Access::Read, stored(of.dtype))).collect();
+    let (out, put) = match call.result.dtype.is_float() {
+        true => (output_elem(step).wgsl(), "put(element(index), index)"),
+        false => (stored(call.result.dtype), "result[index] = element(index)"),
     };
-    text += &binding(call.operands.len(), "read_write", "result", out);
-    if float {
-        text += "fn epilogue(value: f32, index: u32) -> f32 {\n    return value;\n}\n";
+    buffers.push(Buffer::new("result", Access::ReadWrite, out));
+    let mut text = entry(count, put);
+    if call.result.dtype.is_float() {
+        text += &format!("fn put(value: f32, index: u32) {{\n    result[index] = {out}(value);\n}}\n");
     }
     text += &call.op.wgsl(&call.operands, &call.result);
-    text += &entry(count, out, value);
     let workgroups = dispatch::spread_elements(name, count as u64)?;
-    let kernel = chiaro_shaders::Kernel { name, source: Source::from_text(name, &text), workgroups };
+    let kernel = chiaro_shaders::Kernel { name, source: Source::of_code(name, buffers, &text), workgroups };
     Ok(vec![composed(step, kernel)?])
-}
-
-fn binding(number: usize, access: &str, name: &str, element: &str) -> String {
-    format!("@group(0) @binding({number}) var<storage, {access}> {name}: array<{element}>;\n")
 }
 
 /// How an element type lies in memory.
@@ -48,11 +42,10 @@ fn stored(dtype: DType) -> &'static str {
     }
 }
 
-fn entry(count: usize, out: &str, value: &str) -> String {
+fn entry(count: usize, put: &str) -> String {
     let workgroup = dispatch::ELEMENT_WORKGROUP;
     format!(
-        "
-@compute @workgroup_size({workgroup})
+        "@compute @workgroup_size({workgroup})
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -62,7 +55,7 @@ fn main(
     if (index >= {count}u) {{
         return;
     }}
-    result[index] = {out}({value});
+    {put};
 }}
 "
     )

@@ -18,8 +18,10 @@ mod variants;
 
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Columns, Kernel, PlanOptions, ProductKernel, Step};
+use chiaro_shaders::kernels::Axis;
 use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
+use crate::codegen::Composed;
 use crate::{KernelSource, codegen};
 pub(crate) use class::Class;
 pub(crate) use columns::of as reduced_columns;
@@ -50,6 +52,12 @@ pub(crate) struct Dispatch {
 }
 
 impl Dispatch {
+    fn new(composed: Composed, workgroups: [u32; 3]) -> Dispatch {
+        let mut dispatch = Dispatch::of_operands(composed.text, &composed.binds, workgroups);
+        dispatch.parts.extend(composed.scratch.then_some(Part::Scratch));
+        dispatch
+    }
+
     fn of_operands(wgsl: String, operands: &[usize], workgroups: [u32; 3]) -> Dispatch {
         Dispatch { wgsl, parts: operands.iter().map(|&i| Part::Operand(i)).collect(), workgroups }
     }
@@ -67,19 +75,24 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
         Kernel::Conv2d(shape) => conv::forward(step, shape, variants),
         Kernel::Conv2dInputGrad(shape) => conv::input_grad(step, shape, variants),
         Kernel::Conv2dWeightGrad(shape) => conv::weight_grad(step, shape, variants),
-        Kernel::MaxPool2d(_)
-        | Kernel::MaxPool2dIndex(_)
-        | Kernel::MaxPool2dGrad(_)
-        | Kernel::AvgPool2d(..)
-        | Kernel::AvgPool2dGrad(..) => pool::dispatches(step),
+        Kernel::MaxPool2d(shape) => pool::max(step, shape),
+        Kernel::MaxPool2dIndex(shape) => pool::max_index(step, shape),
+        Kernel::MaxPool2dGrad(shape) => pool::max_grad(step, shape),
+        Kernel::AvgPool2d(shape, by) => pool::average(step, shape, *by),
+        Kernel::AvgPool2dGrad(shape, by) => pool::average_grad(step, shape, *by),
         Kernel::Softmax { rows, n, log } => rows::softmax(step, *rows, *n, *log),
-        Kernel::CrossEntropy { .. } | Kernel::CrossEntropyGrad { .. } => rows::cross_entropy(step),
+        Kernel::CrossEntropy { spec, rows, classes, weighted } => {
+            rows::cross_entropy(step, [*rows, *classes], spec, *weighted)
+        }
+        Kernel::CrossEntropyGrad { spec, rows, classes, weighted } => {
+            rows::cross_entropy_grad(step, [*rows, *classes], spec, *weighted)
+        }
         Kernel::Moments { axis, rows, columns } => rows::moments(step, *axis, *rows, *columns),
-        Kernel::ArgReduce(..)
-        | Kernel::Gather(_)
-        | Kernel::ScatterAdd(_)
-        | Kernel::IndexSelect(_)
-        | Kernel::IndexAdd(_) => axis::dispatches(step),
+        Kernel::ArgReduce(kind, shape) => axis::arg_reduce(step, *kind, shape),
+        Kernel::Gather(shape) => axis::picking(step, shape, Axis::gather),
+        Kernel::ScatterAdd(shape) => axis::adding(step, shape, Axis::scatter_add),
+        Kernel::IndexSelect(shape) => axis::picking(step, shape, Axis::index_select),
+        Kernel::IndexAdd(shape) => axis::adding(step, shape, Axis::index_add),
         Kernel::Custom(call) => custom::dispatches(step, call),
     }
 }
@@ -139,9 +152,9 @@ pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Var
 
 /// What a device of this kind asks of its plans.
 pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
-    let has_epilogue = |kernel: &Kernel| match kernel {
-        Kernel::Custom(call) => call.result.dtype.is_float(),
-        other => other.has_epilogue(),
+    let has_epilogue = |kernel: &Kernel| {
+        let custom = if let Kernel::Custom(call) = kernel { call.result.dtype.is_float() } else { false };
+        custom || kernel.has_epilogue()
     };
     let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
     let OfClass { scratch, load_price } = OF_CLASS[variants.class().index()];
@@ -186,12 +199,7 @@ fn load_price_of<const CLASS: usize>(kernel: &Kernel, input: usize) -> u64 {
 
 /// A shader's kernel with the step's program as its epilogue.
 fn composed(step: &Step, kernel: chiaro_shaders::Kernel) -> Result<Dispatch, ShaderError> {
-    let composed = codegen::with_epilogue(kernel.source, step)?;
-    let mut dispatch = Dispatch::of_operands(composed.text, &composed.binds, kernel.workgroups);
-    if step.columns.is_some() {
-        dispatch.parts.push(Part::Scratch);
-    }
-    Ok(dispatch)
+    Ok(Dispatch::new(codegen::with_epilogue(kernel.source, step)?, kernel.workgroups))
 }
 
 /// The element type of an input of the kernel.
@@ -209,7 +217,9 @@ fn elem(step: &Step, dtype: DType) -> Result<Elem, ShaderError> {
     match dtype {
         DType::F32 => Ok(Elem::F32),
         DType::F16 => Ok(Elem::F16),
-        other => Err(ShaderError::Invalid(format!("{}: {other} operands of {}", step.label, step.kernel.name()))),
+        DType::I32 | DType::U32 | DType::Bool => {
+            Err(ShaderError::Invalid(format!("{}: {dtype} operands of {}", step.label, step.kernel.name())))
+        }
     }
 }
 

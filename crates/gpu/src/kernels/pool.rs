@@ -1,28 +1,33 @@
 //! Pooling and its gradients.
 
 use chiaro_graph::AvgDivisor;
-use chiaro_graph::plan::{Kernel, PoolShape, Step};
+use chiaro_graph::plan::{PoolShape, Step};
 use chiaro_shaders::kernels::{Divisor, Pool2d};
 use chiaro_shaders::{Elem, ShaderError};
 
 use super::{Dispatch, composed, extent, extents, input_elem, output_elem};
 
-pub(super) fn dispatches(step: &Step) -> Result<Vec<Dispatch>, ShaderError> {
-    let made = match &step.kernel {
-        Kernel::MaxPool2d(shape) => pool(shape, input_elem(step, 0)?)?.max_forward()?,
-        Kernel::MaxPool2dIndex(shape) => pool(shape, input_elem(step, 0)?)?.max_index()?,
-        Kernel::MaxPool2dGrad(shape) => {
-            let forward = pool(shape, input_elem(step, 0)?)?;
-            Pool2d { dy: input_elem(step, 2)?, dx: output_elem(step), ..forward }.max_grad()?
-        }
-        Kernel::AvgPool2d(shape, by) => pool(shape, input_elem(step, 0)?)?.average_forward(divisor(*by)?)?,
-        Kernel::AvgPool2dGrad(shape, by) => {
-            let forward = pool(shape, Elem::F32)?;
-            Pool2d { dy: input_elem(step, 0)?, dx: output_elem(step), ..forward }.average_grad(divisor(*by)?)?
-        }
-        other => return Err(ShaderError::UnknownShader(other.name())),
-    };
-    Ok(vec![composed(step, made)?])
+pub(super) fn max(step: &Step, shape: &PoolShape) -> Result<Vec<Dispatch>, ShaderError> {
+    Ok(vec![composed(step, pool(shape, input_elem(step, 0)?)?.max_forward()?)?])
+}
+
+pub(super) fn max_index(step: &Step, shape: &PoolShape) -> Result<Vec<Dispatch>, ShaderError> {
+    Ok(vec![composed(step, pool(shape, input_elem(step, 0)?)?.max_index()?)?])
+}
+
+pub(super) fn max_grad(step: &Step, shape: &PoolShape) -> Result<Vec<Dispatch>, ShaderError> {
+    let forward = pool(shape, input_elem(step, 0)?)?;
+    Ok(vec![composed(step, Pool2d { dy: input_elem(step, 2)?, dx: output_elem(step), ..forward }.max_grad()?)?])
+}
+
+pub(super) fn average(step: &Step, shape: &PoolShape, by: AvgDivisor) -> Result<Vec<Dispatch>, ShaderError> {
+    Ok(vec![composed(step, pool(shape, input_elem(step, 0)?)?.average_forward(divisor(by)?)?)?])
+}
+
+pub(super) fn average_grad(step: &Step, shape: &PoolShape, by: AvgDivisor) -> Result<Vec<Dispatch>, ShaderError> {
+    let forward = pool(shape, Elem::F32)?;
+    let pool = Pool2d { dy: input_elem(step, 0)?, dx: output_elem(step), ..forward };
+    Ok(vec![composed(step, pool.average_grad(divisor(by)?)?)?])
 }
 
 fn pool(shape: &PoolShape, x: Elem) -> Result<Pool2d, ShaderError> {

@@ -1,36 +1,39 @@
 //! Kernels over the rows of a matrix: softmax, cross-entropy with its gradient, moments.
 
-use chiaro_graph::plan::{Kernel, Step};
+use chiaro_graph::plan::Step;
 use chiaro_graph::{CrossEntropySpec, DType, MomentsAxis};
 use chiaro_shaders::kernels::{CrossEntropy, Rows};
 use chiaro_shaders::{Elem, ShaderError};
 
 use super::{Dispatch, Part, composed, extent, input_elem, output_elem};
-use crate::codegen;
+use crate::codegen::Composed;
 
 pub(super) fn softmax(step: &Step, rows: usize, columns: usize, log: bool) -> Result<Vec<Dispatch>, ShaderError> {
     Ok(vec![composed(step, matrix(step, rows, columns)?.softmax(log)?)?])
 }
 
-/// Cross-entropy or, with a cotangent, its gradient.
-pub(super) fn cross_entropy(step: &Step) -> Result<Vec<Dispatch>, ShaderError> {
-    let options = |spec: &CrossEntropySpec, weighted: bool| CrossEntropy {
-        smoothing: spec.smoothing() as f32,
-        ignore_index: spec.ignore_index,
-        weighted,
-    };
-    let kernel = match &step.kernel {
-        Kernel::CrossEntropy { spec, rows, classes, weighted } => {
-            only_f32(step, &step.inputs[2..])?;
-            matrix(step, *rows, *classes)?.cross_entropy(options(spec, *weighted))?
-        }
-        Kernel::CrossEntropyGrad { spec, rows, classes, weighted } => {
-            only_f32(step, &step.inputs[2..])?;
-            matrix(step, *rows, *classes)?.cross_entropy_grad(options(spec, *weighted))?
-        }
-        other => return Err(ShaderError::UnknownShader(other.name())),
-    };
-    Ok(vec![composed(step, kernel)?])
+pub(super) fn cross_entropy(
+    step: &Step,
+    [rows, classes]: [usize; 2],
+    spec: &CrossEntropySpec,
+    weighted: bool,
+) -> Result<Vec<Dispatch>, ShaderError> {
+    only_f32(step, &step.inputs[2..])?;
+    Ok(vec![composed(step, matrix(step, rows, classes)?.cross_entropy(options(spec, weighted))?)?])
+}
+
+pub(super) fn cross_entropy_grad(
+    step: &Step,
+    [rows, classes]: [usize; 2],
+    spec: &CrossEntropySpec,
+    weighted: bool,
+) -> Result<Vec<Dispatch>, ShaderError> {
+    only_f32(step, &step.inputs[2..])?;
+    Ok(vec![composed(step, matrix(step, rows, classes)?.cross_entropy_grad(options(spec, weighted))?)?])
+}
+
+fn options(spec: &CrossEntropySpec, weighted: bool) -> CrossEntropy {
+    CrossEntropy { smoothing: spec.smoothing() as f32, ignore_index: spec.ignore_index, weighted }
 }
 
 pub(super) fn moments(
@@ -48,9 +51,8 @@ pub(super) fn moments(
     if matrix.moment_parts() == 1 {
         return Ok(vec![composed(step, kernel)?]);
     }
-    let wgsl = codegen::with_access(kernel.source, &step.inputs, &step.operands)?;
-    let mut first = Dispatch::of_operands(wgsl, &step.inputs, kernel.workgroups);
-    first.parts.push(Part::Scratch);
+    let first = Composed::new(kernel.source.scratch("y"), step.inputs.clone(), &step.operands)?;
+    let first = Dispatch::new(first, kernel.workgroups);
     let merge = matrix.merge_moments()?;
     let wgsl = merge.source.build()?;
     let parts = vec![Part::Scratch, Part::Operand(step.program.stores[0].operand)];

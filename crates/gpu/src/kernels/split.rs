@@ -5,7 +5,7 @@ use chiaro_graph::plan::{Product, Step};
 use chiaro_shaders::kernels::SumParts;
 use chiaro_shaders::{Kernel, ShaderError, Tile};
 
-use super::{Dispatch, Part, Variants, output_elem};
+use super::{Dispatch, Variants, composed, output_elem};
 use crate::codegen;
 
 /// Terms that suffice to keep a tile busy, and of which no part has fewer.
@@ -26,14 +26,9 @@ pub(super) fn tiles(tile: &Tile, m: usize, n: usize, batch: usize) -> usize {
 
 /// The dispatches of a kernel that writes `parts` parts of `count` elements, or without `parts` the result itself.
 pub(super) fn dispatches(step: &Step, kernel: Kernel, parts: u32, count: u32) -> Result<Vec<Dispatch>, ShaderError> {
-    let inputs = codegen::with_loads(kernel.source, step)?;
-    let mut first = Dispatch::of_operands(inputs.text, &inputs.binds, kernel.workgroups);
-    first.parts.insert(step.inputs.len(), Part::Scratch);
+    let first = Dispatch::new(codegen::with_loads(kernel.source, step)?, kernel.workgroups);
     let sum = SumParts { parts, count, out: output_elem(step) }.kernel()?;
     // The parts are all that the sum reads.
     let rest = Step { inputs: vec![], loads: vec![], columns: None, ..step.clone() };
-    let composed = codegen::with_epilogue(sum.source, &rest)?;
-    let mut second = Dispatch::of_operands(composed.text, &composed.binds, sum.workgroups);
-    second.parts.push(Part::Scratch);
-    Ok(vec![first, second])
+    Ok(vec![first, composed(&rest, sum)?])
 }

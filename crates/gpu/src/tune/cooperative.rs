@@ -185,10 +185,10 @@ fn run(gpu: &Gpu, tile: &Tile, shapes: &Shapes, case: &Case) -> Result<Vec<u8>, 
 /// How far results of one type are apart.
 fn apart(dtype: DType, got: &[u8], wanted: &[u8]) -> Apart {
     let values = |bytes: &[u8]| -> Vec<f64> {
-        match dtype {
-            DType::F16 => bytemuck::pod_collect_to_vec::<u8, half::f16>(bytes).iter().map(|v| v.to_f64()).collect(),
-            _ => bytemuck::pod_collect_to_vec::<u8, f32>(bytes).iter().map(|&v| f64::from(v)).collect(),
+        if dtype == DType::F16 {
+            return bytemuck::pod_collect_to_vec::<u8, half::f16>(bytes).iter().map(|v| v.to_f64()).collect();
         }
+        bytemuck::pod_collect_to_vec::<u8, f32>(bytes).iter().map(|&v| f64::from(v)).collect()
     };
     let mut found = Apart::default();
     for (got, wanted) in values(got).into_iter().zip(values(wanted)) {

@@ -72,7 +72,7 @@ impl Tuned {
         let tuning = match tuning {
             Tuning::Auto if gpu.summary().kind == AdapterKind::Software || cfg!(target_family = "wasm") => Tuning::Kept,
             Tuning::Auto => Tuning::Search(BRIEF),
-            other => other,
+            chosen @ (Tuning::Off | Tuning::Kept | Tuning::Search(_)) => chosen,
         };
         let absent = Tuned::absent(base, *gpu.limits(), vec![]);
         let mut tuned = Tuned { tuning, cooperative: None, unprobed: gpu.unprobed(), ..absent };

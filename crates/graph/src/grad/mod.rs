@@ -1,7 +1,6 @@
 //! Reverse-mode differentiation: appends the backward pass to the graph, over the subset of nodes that needs it.
 
 pub(crate) mod expr;
-mod rules;
 
 use crate::error::{GraphError, Result};
 use crate::graph::{Graph, Var};
@@ -67,7 +66,7 @@ impl Graph {
 
     fn backward(&mut self, v: Var, d: Var, needed: &[bool], cotangents: &mut [Option<Var>]) -> Result<()> {
         let inputs = self.node(v).inputs.clone();
-        let parts = rules::cotangents(self, v, d, &|x: Var| needed[x.index()])?;
+        let parts = crate::ops::cotangents(self, v, d, &|x: Var| needed[x.index()])?;
         for (&input, part) in inputs.iter().zip(parts) {
             let (Some(part), true) = (part, needed[input.index()]) else { continue };
             cotangents[input.index()] = Some(match cotangents[input.index()] {

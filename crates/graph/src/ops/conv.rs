@@ -1,10 +1,11 @@
-//! Builder methods of convolutions, channels last.
+//! Convolutions, channels last.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{ConvSpec, Op};
-use crate::plan::ConvShape;
-use crate::shape::MAX_WINDOW;
+use crate::plan::{Kernel, Product};
+use crate::shape::{MAX_WINDOW, by, count, four};
 
 impl ConvSpec {
     /// The convolution of x `[N,H,W,I]` with a weight `[O,KH,KW,I/groups]`: the shape rule of [`Graph::conv2d`].
@@ -114,5 +115,124 @@ impl Graph {
         let dtype = self.dtype(x);
         let gradient = self.push(Op::Conv2dWeightGrad(spec.clone()), vec![x, dy], shape.to_vec(), dtype);
         self.rounded_last(gradient)
+    }
+}
+
+/// Shapes of a convolution's three tensors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConvShape {
+    /// Stride, padding, dilation, groups.
+    pub spec: ConvSpec,
+    /// `[N,H,W,I]`
+    pub x: [usize; 4],
+    /// `[O,KH,KW,I/groups]`
+    pub w: [usize; 4],
+    /// `[N,OH,OW,O]`
+    pub y: [usize; 4],
+}
+
+impl ConvShape {
+    /// Pixels of all images by the weights of a group.
+    pub fn forward_product(&self) -> Product {
+        let groups = self.spec.groups;
+        let (m, k) = (count(&self.y[..3]), count(&self.w[1..]));
+        Product { batch: groups, m, n: self.w[0] / groups, k, busy_rows: false }
+    }
+
+    /// Pixels of all images by channels. With a stride they fall into phases, each with its own part of the taps.
+    pub fn input_grad_product(&self) -> Product {
+        let batch = self.spec.groups.saturating_mul(count(&self.spec.stride));
+        let k = (count(&self.w[..3]) / batch).max(1);
+        Product { batch, m: self.phase_rows(), n: self.w[3], k, busy_rows: true }
+    }
+
+    /// Output channels by taps of input channels, summed over the pixels of all images.
+    pub fn weight_grad_product(&self) -> Product {
+        let groups = self.spec.groups;
+        let (m, n) = (self.w[0] / groups, count(&self.w[1..]));
+        Product { batch: groups, m, n, k: count(&self.y[..3]), busy_rows: false }
+    }
+
+    /// Whether every channel of x is a group of its own.
+    pub fn is_depthwise(&self) -> bool {
+        self.spec.groups > 1 && self.spec.groups == self.x[3]
+    }
+
+    /// Rows of each phase of the input gradient.
+    pub fn phase_rows(&self) -> usize {
+        let stride = self.spec.stride;
+        self.x[0] * self.x[1].div_ceil(stride[0]) * self.x[2].div_ceil(stride[1])
+    }
+
+    /// The shape in reports.
+    pub(crate) fn words(&self) -> String {
+        let groups = if self.spec.groups == 1 { String::new() } else { format!(" groups {}", self.spec.groups) };
+        format!("{} * {} / {}{groups}", by(&self.x), by(&self.w), by(&self.spec.stride))
+    }
+
+    fn of(spec: &ConvSpec, [x, w, y]: [&[usize]; 3]) -> ConvShape {
+        ConvShape { spec: spec.clone(), x: four(x), w: four(w), y: four(y) }
+    }
+}
+
+/// The convolution.
+pub(super) struct Forward<'a>(pub &'a ConvSpec);
+
+impl Rules for Forward<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::Conv2d(ConvShape::of(self.0, [place.operand(0), place.operand(1), place.result()])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let (x, w) = (at.inputs[0], at.inputs[1]);
+        let (sx, sw) = (at.shape(0), at.shape(1));
+        let dx = at.needs(0).then(|| at.graph.conv2d_input_grad(at.d, w, self.0, &sx));
+        Ok(vec![dx, (at.needed)(w).then(|| at.graph.conv2d_weight_grad(x, at.d, self.0, &sw))])
+    }
+}
+
+/// The gradient of its input from dy and the weight.
+pub(super) struct InputGrad<'a>(pub &'a ConvSpec);
+
+impl Rules for InputGrad<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::Conv2dInputGrad(ConvShape::of(self.0, [place.result(), place.operand(1), place.operand(0)])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        // The adjoint of the adjoint: dy stands where x stood.
+        let (dy, w) = (at.inputs[0], at.inputs[1]);
+        let (shape, sw, dtype) = (at.shape(0), at.shape(1), at.graph.node(at.node).dtype);
+        let dx = at.graph.push(Op::Conv2d(self.0.clone()), vec![at.d, w], shape, dtype);
+        Ok(vec![Some(dx), (at.needed)(w).then(|| at.graph.conv2d_weight_grad(at.d, dy, self.0, &sw))])
+    }
+}
+
+/// The gradient of its weight from x and dy.
+pub(super) struct WeightGrad<'a>(pub &'a ConvSpec);
+
+impl Rules for WeightGrad<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::Conv2dWeightGrad(ConvShape::of(self.0, [place.operand(0), place.result(), place.operand(1)])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let (x, dy) = (at.inputs[0], at.inputs[1]);
+        let (sx, sy, dtype) = (at.shape(0), at.shape(1), at.graph.dtype(dy));
+        let d = at.graph.cast(at.d, dtype)?;
+        let dx = at.needs(0).then(|| at.graph.conv2d_input_grad(dy, d, self.0, &sx));
+        Ok(vec![dx, (at.needed)(dy).then(|| at.graph.push(Op::Conv2d(self.0.clone()), vec![x, d], sy, dtype))])
     }
 }

@@ -1,10 +1,13 @@
-//! Builder methods of elementwise ops, casts, scalars and random numbers.
+//! Elementwise ops, casts and scalars.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules, one};
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::{Class, Elementwise};
 use crate::error::Result;
+use crate::grad::rule;
 use crate::graph::{Arg, Graph, Var};
 use crate::op::Op;
+use crate::plan::Kernel;
 use crate::shape::broadcast;
 
 impl Graph {
@@ -187,5 +190,60 @@ impl Graph {
         }
         let shape = self.shape(x).to_vec();
         self.push(Op::Cast(dtype), vec![x], shape, dtype)
+    }
+}
+
+/// A number that stands in the code of whatever uses it.
+pub(super) struct Number;
+
+impl Rules for Number {
+    fn role(&self) -> Role {
+        Role::Pointwise
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, _: Backward) -> Cotangents {
+        Ok(vec![])
+    }
+}
+
+/// An elementwise op: what is asked of it stands in its row of the table.
+pub(super) struct Map(pub Elementwise);
+
+impl Rules for Map {
+    fn role(&self) -> Role {
+        Role::Pointwise
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let Backward { graph, node, d, inputs, .. } = at;
+        let n = inputs.len();
+        let values: Vec<Var> = inputs.into_iter().chain([d, node]).collect();
+        rule(graph, &values, |e| self.0.gradient(&e[..n], e[n], e[n + 1]))
+    }
+}
+
+/// A conversion between types.
+pub(super) struct Cast;
+
+impl Rules for Cast {
+    fn role(&self) -> Role {
+        Role::Pointwise
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let dtype = at.graph.dtype(at.x());
+        one(at.graph.cast(at.d, dtype))
     }
 }

@@ -1,14 +1,16 @@
-//! Builder methods that select by index, and their adjoints, which accumulate.
+//! Selection by index, and its adjoints, which accumulate.
 //!
 //! An index outside is an error: of the builder where it is fixed data, of the step where it is an input or a view of one. What
 //! the device computes cannot be looked at: there an index outside reads an unspecified element, never one beyond the operand.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules};
 use crate::axis::Axis;
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
+use crate::plan::Kernel;
 use crate::shape::count;
 
 impl Graph {
@@ -120,5 +122,117 @@ impl Graph {
         self.check_own("detach", &[x])?;
         let (shape, dtype) = (self.shape(x).to_vec(), self.dtype(x));
         Ok(self.push(Op::Cast(dtype), vec![x], shape, dtype))
+    }
+}
+
+/// A tensor seen along one axis: `[outer, n, inner]`, indexed by `m` positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AxisShape {
+    /// Product of the extents before the axis.
+    pub outer: usize,
+    /// Extent of the axis.
+    pub n: usize,
+    /// Product of the extents behind the axis.
+    pub inner: usize,
+    /// Extent of the index along the axis (1 for an arg-reduction).
+    pub m: usize,
+}
+
+impl AxisShape {
+    /// A tensor of this shape along an axis.
+    pub(super) fn along(shape: &[usize], axis: usize, m: usize) -> AxisShape {
+        AxisShape { outer: count(&shape[..axis]), n: shape[axis], inner: count(&shape[axis + 1..]), m }
+    }
+
+    /// The shape in reports.
+    pub(crate) fn words(&self) -> String {
+        format!("{}x{}x{} at {}", self.outer, self.n, self.inner, self.m)
+    }
+}
+
+/// 0, 1, 2, ...
+pub(super) struct Iota;
+
+impl Rules for Iota {
+    fn role(&self) -> Role {
+        Role::Pointwise
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, _: Backward) -> Cotangents {
+        Ok(vec![])
+    }
+}
+
+/// x at an index of its own for every element.
+pub(super) struct Gather(pub usize);
+
+impl Rules for Gather {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::Gather(AxisShape::along(place.operand(0), self.0, place.result()[self.0])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let (shape, dtype) = (at.shape(0), at.graph.node(at.node).dtype);
+        Ok(vec![Some(at.graph.push(Op::ScatterAdd(self.0), vec![at.d, at.inputs[1]], shape, dtype)), None])
+    }
+}
+
+/// The adjoint of [`Gather`].
+pub(super) struct ScatterAdd(pub usize);
+
+impl Rules for ScatterAdd {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::ScatterAdd(AxisShape::along(place.result(), self.0, place.operand(0)[self.0])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        Ok(vec![Some(at.graph.gather(at.d, at.inputs[1], self.0)?), None])
+    }
+}
+
+/// Slices of x.
+pub(super) struct IndexSelect(pub usize);
+
+impl Rules for IndexSelect {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::IndexSelect(AxisShape::along(place.operand(0), self.0, place.result()[self.0])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let (shape, dtype) = (at.shape(0), at.graph.node(at.node).dtype);
+        Ok(vec![Some(at.graph.push(Op::IndexAdd(self.0), vec![at.d, at.inputs[1]], shape, dtype)), None])
+    }
+}
+
+/// The adjoint of [`IndexSelect`].
+pub(super) struct IndexAdd(pub usize);
+
+impl Rules for IndexAdd {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::IndexAdd(AxisShape::along(place.result(), self.0, place.operand(0)[self.0])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        Ok(vec![Some(at.graph.index_select(at.d, at.inputs[1], self.0)?), None])
     }
 }

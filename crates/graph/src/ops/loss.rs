@@ -1,11 +1,13 @@
-//! Builder methods of losses over classes: cross-entropy and negative log-likelihood.
+//! Losses over classes: softmax, cross-entropy and negative log-likelihood.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules};
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::grad::rule;
 use crate::graph::{Graph, Var};
 use crate::op::{CrossEntropySpec, Op};
+use crate::plan::Kernel;
 use crate::shape::count;
 
 /// How a loss of each element becomes one number.
@@ -198,10 +200,72 @@ impl Graph {
     }
 }
 
-pub(crate) fn softmax_gradient(g: &mut Graph, y: Var, d: Var, log: bool) -> Result<Vec<Option<Var>>> {
+fn softmax_gradient(g: &mut Graph, y: Var, d: Var, log: bool) -> Result<Vec<Option<Var>>> {
     let last = g.shape(y).len() - 1;
     rule(g, &[y, d], |e| {
         let (y, d) = (e[0], e[1]);
         vec![Some(if log { d - y.map(Elementwise::Exp) * d.sum(&[last]) } else { y * (d - (d * y).sum(&[last])) })]
     })
+}
+
+/// Softmax along the last axis, or its logarithm.
+pub(super) struct Softmax {
+    pub log: bool,
+}
+
+impl Rules for Softmax {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        let n = place.result().last().copied().unwrap_or(1);
+        Some(Kernel::Softmax { rows: count(place.result()) / n.max(1), n, log: self.log })
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        softmax_gradient(at.graph, at.node, at.d, self.log)
+    }
+}
+
+/// The loss of each row against the index of its class.
+pub(super) struct CrossEntropy(pub CrossEntropySpec);
+
+impl Rules for CrossEntropy {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        let &[rows, classes] = place.operand(0) else { return None };
+        Some(Kernel::CrossEntropy { spec: self.0, rows, classes, weighted: place.operands() > 2 })
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        if at.needs(2) {
+            return at.refused("class weights of ");
+        }
+        let mut inputs = vec![at.inputs[0], at.inputs[1], at.d];
+        inputs.extend(at.inputs.get(2));
+        let (shape, dtype) = (at.shape(0), at.graph.dtype(at.x()));
+        Ok(vec![Some(at.graph.push(Op::CrossEntropyGrad(self.0), inputs, shape, dtype)), None, None])
+    }
+}
+
+/// The gradient of its logits.
+pub(super) struct CrossEntropyGrad(pub CrossEntropySpec);
+
+impl Rules for CrossEntropyGrad {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        let &[rows, classes] = place.result() else { return None };
+        Some(Kernel::CrossEntropyGrad { spec: self.0, rows, classes, weighted: place.operands() > 3 })
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        at.refused("")
+    }
 }

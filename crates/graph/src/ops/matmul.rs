@@ -1,9 +1,10 @@
-//! Builder methods of matrix products.
+//! Matrix products.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
-use crate::plan::MatMulShape;
+use crate::plan::{Kernel, Product};
 use crate::shape::{broadcast, count};
 use crate::shape::{strides, with_rank};
 
@@ -79,7 +80,7 @@ impl Graph {
     }
 }
 
-pub(crate) fn matmul_gradient(
+fn matmul_gradient(
     g: &mut Graph,
     [a, b]: [Var; 2],
     d: Var,
@@ -101,7 +102,7 @@ pub(crate) fn matmul_gradient(
 }
 
 /// The product of matrices of these extents.
-pub(crate) fn matmul_shape(a: &[usize], b: &[usize], out: &[usize], ta: bool, tb: bool) -> MatMulShape {
+fn matmul_shape(a: &[usize], b: &[usize], out: &[usize], ta: bool, tb: bool) -> MatMulShape {
     let rank = out.len();
     let batch = out[..rank - 2].to_vec();
     let (a, b) = (with_rank(a, rank), with_rank(b, rank));
@@ -118,5 +119,64 @@ pub(crate) fn matmul_shape(a: &[usize], b: &[usize], out: &[usize], ta: bool, tb
         k: if ta { a[rank - 2] } else { a[rank - 1] },
         ta,
         tb,
+    }
+}
+
+/// Shapes of a product of matrices.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MatMulShape {
+    /// Extents of the batch axes.
+    pub batch: Vec<usize>,
+    /// Elements of the first operand to move for a step along each batch axis (0 where it broadcasts).
+    pub a_strides: Vec<usize>,
+    /// The same for the second operand.
+    pub b_strides: Vec<usize>,
+    /// Rows of the result.
+    pub m: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// Extent that is summed over.
+    pub k: usize,
+    /// The first operand is stored `[K,M]`.
+    pub ta: bool,
+    /// The second operand is stored `[N,K]`.
+    pub tb: bool,
+}
+
+impl MatMulShape {
+    /// The product itself.
+    pub fn product(&self) -> Product {
+        let batch = count(&self.batch);
+        Product { batch, m: self.m, n: self.n, k: self.k, busy_rows: false }
+    }
+
+    /// The shape in reports.
+    pub(crate) fn words(&self) -> String {
+        let batch = count(&self.batch);
+        let product = format!("{}x{}x{}", self.m, self.n, self.k);
+        if batch == 1 { product } else { format!("{batch} of {product}") }
+    }
+}
+
+/// A product of matrices; the first or the second operand is stored transposed.
+pub(super) struct MatMul {
+    pub ta: bool,
+    pub tb: bool,
+}
+
+impl Rules for MatMul {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::MatMul(matmul_shape(place.operand(0), place.operand(1), place.result(), self.ta, self.tb)))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        // The result may have more digits than the operands, and with it the cotangent.
+        let (a, b) = (at.inputs[0], at.inputs[1]);
+        let d = at.graph.cast(at.d, at.graph.dtype(a))?;
+        matmul_gradient(at.graph, [a, b], d, [self.ta, self.tb], at.needed)
     }
 }

@@ -1,9 +1,11 @@
-//! Builder methods that move elements without computing: reshape, transpose, slice, pad, concat, broadcast.
+//! Elements moved without computing: reshape, transpose, slice, pad, concat, broadcast.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules, one};
 use crate::axis::Axis;
 use crate::error::{GraphError, Result};
 use crate::graph::{ArenaId, Graph, StateId, Var};
 use crate::op::Op;
+use crate::plan::Kernel;
 use crate::shape::{count, with_rank};
 
 impl Graph {
@@ -202,8 +204,138 @@ impl Graph {
     }
 }
 
+/// The same elements under another shape.
+pub(super) struct Reshape;
+
+impl Rules for Reshape {
+    fn role(&self) -> Role {
+        Role::Movement
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let shape = at.shape(0);
+        one(at.graph.reshape(at.d, &shape))
+    }
+}
+
+/// Axes in another order.
+pub(super) struct Transpose<'a>(pub &'a [usize]);
+
+impl Rules for Transpose<'_> {
+    fn role(&self) -> Role {
+        Role::Movement
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let mut inverse = vec![0; self.0.len()];
+        self.0.iter().enumerate().for_each(|(i, &p)| inverse[p] = i);
+        one(at.graph.transpose(at.d, &inverse))
+    }
+}
+
+/// Axes of extent 1 repeated.
+pub(super) struct Broadcast;
+
+impl Rules for Broadcast {
+    fn role(&self) -> Role {
+        Role::Movement
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let shape = at.shape(0);
+        one(at.graph.sum_to(at.d, &shape))
+    }
+}
+
+/// Some elements of each axis.
+pub(super) struct Slice<'a> {
+    pub start: &'a [usize],
+    pub step: &'a [isize],
+}
+
+impl Rules for Slice<'_> {
+    fn role(&self) -> Role {
+        Role::Movement
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let shape = at.shape(0);
+        one(slice_gradient(at.graph, at.d, &shape, self.start, self.step))
+    }
+}
+
+/// A constant around the operand.
+pub(super) struct Pad<'a> {
+    pub low: &'a [usize],
+}
+
+impl Rules for Pad<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let shape = at.shape(0);
+        one(at.graph.slice(at.d, self.low, &shape, &vec![1; shape.len()]))
+    }
+}
+
+/// Operands joined along an axis.
+pub(super) struct Concat(pub usize);
+
+impl Rules for Concat {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        concat_gradient(at.graph, &at.inputs, at.d, self.0)
+    }
+}
+
+/// Operands laid out as the states of an arena.
+pub(super) struct Pack<'a>(pub &'a [StateId]);
+
+impl Rules for Pack<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        pack_gradient(at.graph, &at.inputs, self.0, at.d)
+    }
+}
+
 /// Undoes a slice: zeros between the elements of a step, reversal of a negative one, zeros around.
-pub(crate) fn slice_gradient(g: &mut Graph, d: Var, shape: &[usize], start: &[usize], step: &[isize]) -> Result<Var> {
+fn slice_gradient(g: &mut Graph, d: Var, shape: &[usize], start: &[usize], step: &[isize]) -> Result<Var> {
     let mut d = d;
     for axis in 0..shape.len() {
         let len = g.shape(d)[axis];
@@ -235,7 +367,7 @@ pub(crate) fn slice_gradient(g: &mut Graph, d: Var, shape: &[usize], start: &[us
     Ok(d)
 }
 
-pub(crate) fn concat_gradient(g: &mut Graph, inputs: &[Var], d: Var, axis: usize) -> Result<Vec<Option<Var>>> {
+fn concat_gradient(g: &mut Graph, inputs: &[Var], d: Var, axis: usize) -> Result<Vec<Option<Var>>> {
     let mut start = 0;
     let mut parts = vec![];
     for &v in inputs {
@@ -246,12 +378,7 @@ pub(crate) fn concat_gradient(g: &mut Graph, inputs: &[Var], d: Var, axis: usize
     Ok(parts)
 }
 
-pub(crate) fn pack_gradient(
-    g: &mut Graph,
-    inputs: &[Var],
-    states: &[crate::graph::StateId],
-    d: Var,
-) -> Result<Vec<Option<Var>>> {
+fn pack_gradient(g: &mut Graph, inputs: &[Var], states: &[crate::graph::StateId], d: Var) -> Result<Vec<Option<Var>>> {
     let mut parts = vec![];
     for (&v, state) in inputs.iter().zip(states) {
         let (shape, offset) = (g.shape(v).to_vec(), g.states()[state.0].offset);

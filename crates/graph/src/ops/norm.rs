@@ -1,11 +1,13 @@
-//! Builder methods of normalisation and softmax.
+//! Normalisation, and softmax's builder.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules};
 use crate::axis::Axis;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::grad::rule;
 use crate::graph::{Graph, Var};
 use crate::op::{GradientRule, MomentsAxis, Op};
+use crate::plan::Kernel;
 use crate::shape::{broadcast, count};
 
 impl Graph {
@@ -197,7 +199,7 @@ impl Graph {
 }
 
 /// d mean / dx = 1/n; d variance / dx = 2 (x - mean) / n.
-pub(crate) fn moments_gradient(g: &mut Graph, x: Var, m: Var, d: Var, axis: MomentsAxis) -> Result<Vec<Option<Var>>> {
+fn moments_gradient(g: &mut Graph, x: Var, m: Var, d: Var, axis: MomentsAxis) -> Result<Vec<Option<Var>>> {
     let (sx, kept) = (g.shape(x).to_vec(), g.shape(m)[1]);
     let (n, along) = match axis {
         MomentsAxis::Rows => (sx[0] as f64, vec![1, kept]),
@@ -212,7 +214,7 @@ pub(crate) fn moments_gradient(g: &mut Graph, x: Var, m: Var, d: Var, axis: Mome
 }
 
 /// With x̂ = (x - μ)/√(σ²+ε): dx = γ/√(σ²+ε) (d - mean(d) - x̂ mean(d x̂)), dγ = Σ d x̂, dβ = Σ d (arXiv:1502.03167).
-pub(crate) fn batch_norm_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f64) -> Result<Vec<Option<Var>>> {
+fn batch_norm_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f64) -> Result<Vec<Option<Var>>> {
     let c = g.shape(inputs[3]).to_vec();
     let shape = g.shape(inputs[1]);
     let n = c[0] as f64 / crate::shape::count(shape) as f64;
@@ -233,13 +235,7 @@ pub(crate) fn batch_norm_gradient(g: &mut Graph, inputs: &[Var], d: Var, eps: f6
 }
 
 /// The same over the last axes, without scale and shift.
-pub(crate) fn standardize_gradient(
-    g: &mut Graph,
-    inputs: &[Var],
-    d: Var,
-    axes: usize,
-    eps: f64,
-) -> Result<Vec<Option<Var>>> {
+fn standardize_gradient(g: &mut Graph, inputs: &[Var], d: Var, axes: usize, eps: f64) -> Result<Vec<Option<Var>>> {
     let mut along = g.shape(inputs[1]).to_vec();
     let lead = along.len() - axes;
     let n = 1.0 / crate::shape::count(&along[lead..]) as f64;
@@ -254,4 +250,62 @@ pub(crate) fn standardize_gradient(
         let slope = (d * normal).sum(&reduced) * n;
         vec![None, Some(((d - mean - normal * slope) * rstd).like(e[0])), None]
     })
+}
+
+/// Mean and variance of rows or columns.
+pub(super) struct Moments(pub MomentsAxis);
+
+impl Rules for Moments {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        let &[rows, columns] = place.operand(0) else { return None };
+        Some(Kernel::Moments { axis: self.0, rows, columns })
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let x = at.x();
+        moments_gradient(at.graph, x, at.node, at.d, self.0)
+    }
+}
+
+/// Batch norm in training, whose gradient is written by hand.
+pub(super) struct BatchNorm {
+    pub eps_bits: u64,
+}
+
+impl Rules for BatchNorm {
+    fn role(&self) -> Role {
+        Role::Movement
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        batch_norm_gradient(at.graph, &at.inputs, at.d, f64::from_bits(self.eps_bits))
+    }
+}
+
+/// The last axes standardized, whose gradient is written by hand.
+pub(super) struct Standardize {
+    pub axes: usize,
+    pub eps_bits: u64,
+}
+
+impl Rules for Standardize {
+    fn role(&self) -> Role {
+        Role::Movement
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        standardize_gradient(at.graph, &at.inputs, at.d, self.axes, f64::from_bits(self.eps_bits))
+    }
 }

@@ -1,10 +1,12 @@
-//! Builder methods of pooling over `[N,H,W,C]`.
+//! Pooling over `[N,H,W,C]`.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{AvgDivisor, Op, PoolSpec};
-use crate::shape::MAX_WINDOW;
+use crate::plan::Kernel;
+use crate::shape::{MAX_WINDOW, by, four};
 use crate::tensor::Tensor;
 
 /// Most elements of a constant that a builder method makes, 128 MiB: enough to resize an extent of 5792 to the same.
@@ -199,4 +201,115 @@ impl Graph {
 /// First and end index of an adaptive pooling region.
 fn region(input: usize, output: usize, i: usize) -> (usize, usize) {
     (i * input / output, ((i + 1) * input).div_ceil(output))
+}
+
+/// Shapes of a pooling's two tensors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolShape {
+    /// The window.
+    pub spec: PoolSpec,
+    /// `[N,H,W,C]`
+    pub x: [usize; 4],
+    /// `[N,OH,OW,C]`
+    pub y: [usize; 4],
+}
+
+impl PoolShape {
+    /// The shape in reports.
+    pub(crate) fn words(&self) -> String {
+        format!("{} window {} / {}", by(&self.x), by(&self.spec.kernel), by(&self.spec.stride))
+    }
+
+    fn of(spec: &PoolSpec, [x, y]: [&[usize]; 2]) -> PoolShape {
+        PoolShape { spec: spec.clone(), x: four(x), y: four(y) }
+    }
+}
+
+/// The largest of each window.
+pub(super) struct Max<'a>(pub &'a PoolSpec);
+
+impl Rules for Max<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::MaxPool2d(PoolShape::of(self.0, [place.operand(0), place.result()])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let (shape, dtype) = (at.shape(0), at.graph.node(at.node).dtype);
+        let inputs = vec![at.x(), at.node, at.d];
+        Ok(vec![Some(at.graph.push(Op::MaxPool2dGrad(self.0.clone()), inputs, shape, dtype))])
+    }
+}
+
+/// Where it lies.
+pub(super) struct MaxIndex<'a>(pub &'a PoolSpec);
+
+impl Rules for MaxIndex<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::MaxPool2dIndex(PoolShape::of(self.0, [place.operand(0), place.result()])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        at.refused("")
+    }
+}
+
+/// The gradient of [`Max`].
+pub(super) struct MaxGrad<'a>(pub &'a PoolSpec);
+
+impl Rules for MaxGrad<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::MaxPool2dGrad(PoolShape::of(self.0, [place.operand(0), place.operand(1)])))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        at.refused("")
+    }
+}
+
+/// The mean of each window.
+pub(super) struct Average<'a>(pub &'a PoolSpec, pub AvgDivisor);
+
+impl Rules for Average<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::AvgPool2d(PoolShape::of(self.0, [place.operand(0), place.result()]), self.1))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let (shape, dtype) = (at.shape(0), at.graph.node(at.node).dtype);
+        Ok(vec![Some(at.graph.push(Op::AvgPool2dGrad(self.0.clone(), self.1), vec![at.d], shape, dtype))])
+    }
+}
+
+/// The gradient of [`Average`].
+pub(super) struct AverageGrad<'a>(pub &'a PoolSpec, pub AvgDivisor);
+
+impl Rules for AverageGrad<'_> {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::AvgPool2dGrad(PoolShape::of(self.0, [place.result(), place.operand(0)]), self.1))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        let (shape, dtype) = (at.shape(0), at.graph.node(at.node).dtype);
+        Ok(vec![Some(at.graph.push(Op::AvgPool2d(self.0.clone(), self.1), vec![at.d], shape, dtype))])
+    }
 }

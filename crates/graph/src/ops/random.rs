@@ -1,10 +1,12 @@
-//! Builder methods of random numbers and dropout.
+//! Random numbers and dropout.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules};
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{Op, RandomKind};
+use crate::plan::Kernel;
 
 impl Graph {
     /// Random f32 numbers from Philox 4x32-10 (Salmon et al., 2011), a fresh stream a call. `key` is `u32 [3]`:
@@ -48,5 +50,22 @@ impl Graph {
         let scaled = self.map_scalars(Elementwise::Mul, x, &[scale])?;
         let zero = self.scalar(0.0, dtype)?;
         self.where_(keep, scaled, zero)
+    }
+}
+
+/// Random numbers.
+pub(super) struct Random;
+
+impl Rules for Random {
+    fn role(&self) -> Role {
+        Role::Pointwise
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, _: Backward) -> Cotangents {
+        Ok(vec![None])
     }
 }

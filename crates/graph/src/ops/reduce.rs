@@ -1,5 +1,6 @@
-//! Builder methods of reductions.
+//! Reductions.
 
+use super::rules::{Backward, Cotangents, Place, Role, Rules, one};
 use crate::axis::Axis;
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
@@ -7,6 +8,7 @@ use crate::error::Result;
 use crate::grad::rule;
 use crate::graph::{Graph, Var};
 use crate::op::{Op, ReduceKind};
+use crate::plan::{AxisShape, Kernel};
 
 impl Graph {
     /// Positions of axes, in order.
@@ -155,11 +157,55 @@ impl Graph {
 }
 
 /// Equal extremes share the gradient evenly.
-pub(crate) fn extreme_gradient(g: &mut Graph, x: Var, y: Var, d: Var) -> Result<Vec<Option<Var>>> {
+fn extreme_gradient(g: &mut Graph, x: Var, y: Var, d: Var) -> Result<Vec<Option<Var>>> {
     let (sx, sy) = (g.shape(x).to_vec(), g.shape(y).to_vec());
     let axes: Vec<usize> = (0..sx.len()).filter(|&i| sx[i] != sy[i]).collect();
     rule(g, &[x, y, d], |e| {
         let hit = e[0].equal(e[1]).float().like(e[2]);
         vec![Some(hit * (e[2] / hit.sum(&axes)))]
     })
+}
+
+/// Axes reduced to extent 1.
+pub(super) struct Reduce(pub ReduceKind);
+
+impl Rules for Reduce {
+    fn role(&self) -> Role {
+        Role::Reduce
+    }
+
+    fn kernel(&self, _: &Place) -> Option<Kernel> {
+        None
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        match self.0 {
+            ReduceKind::Sum => {
+                let (shape, dtype) = (at.shape(0), at.graph.dtype(at.x()));
+                let d = at.graph.cast(at.d, dtype)?;
+                one(at.graph.broadcast_to(d, &shape))
+            }
+            ReduceKind::Max | ReduceKind::Min => {
+                let x = at.x();
+                extreme_gradient(at.graph, x, at.node, at.d)
+            }
+        }
+    }
+}
+
+/// Where the largest or smallest along an axis lies.
+pub(super) struct ArgReduce(pub ReduceKind, pub usize);
+
+impl Rules for ArgReduce {
+    fn role(&self) -> Role {
+        Role::Structural
+    }
+
+    fn kernel(&self, place: &Place) -> Option<Kernel> {
+        Some(Kernel::ArgReduce(self.0, AxisShape::along(place.operand(0), self.1, 1)))
+    }
+
+    fn gradient(&self, at: Backward) -> Cotangents {
+        at.refused("")
+    }
 }

@@ -22,15 +22,17 @@ impl Graph {
 
     fn wide(&mut self, x: Var) -> Var {
         let node = self.node(x).clone();
-        match node.op {
-            _ if node.dtype != DType::F16 => x,
-            Op::Cast(_) if self.dtype(node.inputs[0]) == DType::F32 => node.inputs[0],
-            Op::Reshape | Op::Map(Elementwise::Add) => {
-                let inputs = node.inputs.iter().map(|&v| self.wide(v)).collect();
-                self.push(node.op, inputs, node.shape, DType::F32)
-            }
-            _ => self.converted(x, DType::F32),
+        if node.dtype != DType::F16 {
+            return x;
         }
+        if matches!(node.op, Op::Cast(_)) && self.dtype(node.inputs[0]) == DType::F32 {
+            return node.inputs[0];
+        }
+        if matches!(node.op, Op::Reshape | Op::Map(Elementwise::Add)) {
+            let inputs = node.inputs.iter().map(|&v| self.wide(v)).collect();
+            return self.push(node.op, inputs, node.shape, DType::F32);
+        }
+        self.converted(x, DType::F32)
     }
 
     /// The same product, made in 32 bits and then rounded to its type.

@@ -142,7 +142,14 @@ fn move_register(drafts: &mut Drafts, call: usize, host: usize, reg: Reg, storag
             }
             Instr::Map(op, regs) => Instr::Map(*op, regs.iter().map(|&r| place[r]).collect()),
             Instr::Cast(to, r) => Instr::Cast(*to, place[*r]),
-            other => other.clone(),
+            Instr::Index(view) => {
+                let stride = view.strides.last().copied().unwrap_or(0);
+                Instr::Index(View { offset: view.offset, strides: vec![stride] })
+            }
+            Instr::Random { kind, salt, operands } => {
+                Instr::Random { kind: *kind, salt: *salt, operands: operands.map(|r| place[r]) }
+            }
+            Instr::Value(_) | Instr::Scalar(_) => instr.clone(),
         };
         place[i] = code.push(moved, program.types[i]);
     }

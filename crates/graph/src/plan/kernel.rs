@@ -3,65 +3,8 @@
 use super::program::{Program, Reg};
 use crate::custom::{Custom, TensorType};
 use crate::dtype::DType;
-use crate::op::{AvgDivisor, ConvSpec, CrossEntropySpec, MomentsAxis, PoolSpec, ReduceKind};
-
-/// Shapes of a convolution's three tensors.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ConvShape {
-    /// Stride, padding, dilation, groups.
-    pub spec: ConvSpec,
-    /// `[N,H,W,I]`
-    pub x: [usize; 4],
-    /// `[O,KH,KW,I/groups]`
-    pub w: [usize; 4],
-    /// `[N,OH,OW,O]`
-    pub y: [usize; 4],
-}
-
-/// Shapes of a pooling's two tensors.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PoolShape {
-    /// The window.
-    pub spec: PoolSpec,
-    /// `[N,H,W,C]`
-    pub x: [usize; 4],
-    /// `[N,OH,OW,C]`
-    pub y: [usize; 4],
-}
-
-/// Shapes of a product of matrices.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct MatMulShape {
-    /// Extents of the batch axes.
-    pub batch: Vec<usize>,
-    /// Elements of the first operand to move for a step along each batch axis (0 where it broadcasts).
-    pub a_strides: Vec<usize>,
-    /// The same for the second operand.
-    pub b_strides: Vec<usize>,
-    /// Rows of the result.
-    pub m: usize,
-    /// Columns of the result.
-    pub n: usize,
-    /// Extent that is summed over.
-    pub k: usize,
-    /// The first operand is stored `[K,M]`.
-    pub ta: bool,
-    /// The second operand is stored `[N,K]`.
-    pub tb: bool,
-}
-
-/// A tensor seen along one axis: `[outer, n, inner]`, indexed by `m` positions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AxisShape {
-    /// Product of the extents before the axis.
-    pub outer: usize,
-    /// Extent of the axis.
-    pub n: usize,
-    /// Product of the extents behind the axis.
-    pub inner: usize,
-    /// Extent of the index along the axis (1 for an arg-reduction).
-    pub m: usize,
-}
+use crate::op::{AvgDivisor, CrossEntropySpec, MomentsAxis, ReduceKind};
+pub use crate::ops::{AxisShape, ConvShape, MatMulShape, PoolShape};
 
 /// A call of a custom op.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,6 @@
 //! The product of matrices that a kernel is: what counts of operations, choices of tiles and tolerances are made from.
 
 use super::kernel::{ConvShape, Kernel, MatMulShape};
-use crate::shape::count;
 
 /// `batch` products of `[m, k]` and `[k, n]` matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,48 +21,6 @@ impl Product {
     /// Operations, a multiply-add counting two.
     pub fn flops(&self) -> u64 {
         [self.batch, self.m, self.n, self.k].into_iter().fold(2, |all, extent| all.saturating_mul(extent as u64))
-    }
-}
-
-impl MatMulShape {
-    /// The product itself.
-    pub fn product(&self) -> Product {
-        let batch = count(&self.batch);
-        Product { batch, m: self.m, n: self.n, k: self.k, busy_rows: false }
-    }
-}
-
-impl ConvShape {
-    /// Pixels of all images by the weights of a group.
-    pub fn forward_product(&self) -> Product {
-        let groups = self.spec.groups;
-        let (m, k) = (count(&self.y[..3]), count(&self.w[1..]));
-        Product { batch: groups, m, n: self.w[0] / groups, k, busy_rows: false }
-    }
-
-    /// Pixels of all images by channels. With a stride they fall into phases, each with its own part of the taps.
-    pub fn input_grad_product(&self) -> Product {
-        let batch = self.spec.groups.saturating_mul(count(&self.spec.stride));
-        let k = (count(&self.w[..3]) / batch).max(1);
-        Product { batch, m: self.phase_rows(), n: self.w[3], k, busy_rows: true }
-    }
-
-    /// Output channels by taps of input channels, summed over the pixels of all images.
-    pub fn weight_grad_product(&self) -> Product {
-        let groups = self.spec.groups;
-        let (m, n) = (self.w[0] / groups, count(&self.w[1..]));
-        Product { batch: groups, m, n, k: count(&self.y[..3]), busy_rows: false }
-    }
-
-    /// Whether every channel of x is a group of its own.
-    pub fn is_depthwise(&self) -> bool {
-        self.spec.groups > 1 && self.spec.groups == self.x[3]
-    }
-
-    /// Rows of each phase of the input gradient.
-    pub fn phase_rows(&self) -> usize {
-        let stride = self.spec.stride;
-        self.x[0] * self.x[1].div_ceil(stride[0]) * self.x[2].div_ceil(stride[1])
     }
 }
 

@@ -50,15 +50,15 @@ impl Packing {
         let merged = direction == Direction::Forward && needs_merging(shape);
         let mut geometry = Geometry::new(shape, direction);
         let winograd = winograd::suits(shape);
-        let phases = match direction {
-            _ if winograd => vec![winograd_phase()],
-            Direction::Forward if merged => {
+        let phases = match (winograd, direction) {
+            (true, Direction::Forward | Direction::InputGradient) => vec![winograd_phase()],
+            (false, Direction::Forward) if merged => {
                 geometry.input = padded_size(shape);
                 geometry.kc *= shape.kernel[1];
                 vec![merged_phase(shape)]
             }
-            Direction::Forward => vec![forward_phase(shape)],
-            Direction::InputGradient => gradient_phases(shape),
+            (false, Direction::Forward) => vec![forward_phase(shape)],
+            (false, Direction::InputGradient) => gradient_phases(shape),
         };
         let mut plan = Self {
             shape: *shape,
