@@ -6,7 +6,7 @@ mod support;
 use chiaro::Backend;
 use chiaro::cpu::reference::Reference;
 use chiaro_check::cases;
-use chiaro_check::verify::{Options, verify};
+use chiaro_check::verify::{VerifyOptions, verify};
 
 /// The negative control: with one element of one result changed, that case fails and no other does.
 fn one_changed_element_fails(backend: &mut dyn Backend) {
@@ -14,7 +14,7 @@ fn one_changed_element_fails(backend: &mut dyn Backend) {
     some.retain(|case| case.family() == "conv" || case.family() == "reduce");
     assert!(some.len() > 8, "only {} cases are left", some.len());
     for corrupt in [0, some.len() / 2, some.len() - 1] {
-        let options = Options { corrupt: Some(corrupt), ..Options::default() };
+        let options = VerifyOptions { corrupt: Some(corrupt), ..VerifyOptions::default() };
         let report = verify(backend, &mut Reference::new(), &some, &options);
         let failed: Vec<&str> = report.failures().map(|c| c.name.as_str()).collect();
         assert_eq!(failed, [some[corrupt].name.as_str()]);

@@ -3,8 +3,8 @@
 //! conv2d_weight_grad, conv2d_few (3 input channels), strided, strided_input_grad, strided_weight_grad, and TILE a
 //! position in `Tile::ALL`, or in `Tile::COOPERATIVE` when it begins with `c`.
 
-use chiaro_shaders::kernels::{Conv2d, Kernel, MatMul};
-use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
+use chiaro_shaders::kernels::{Conv2d, MatMul, ShaderKernel};
+use chiaro_shaders::{ColumnReduction, Elem, ShaderError, Tile};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The shapes are ResNet-18's at 32x32, batch 128, and a square product.
-fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<Kernel>, ShaderError> {
+fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<ShaderKernel>, ShaderError> {
     let mut product = MatMul { out: elem, ..MatMul::new(4096, 4096, 4096) };
     product.a.elem = elem;
     product.b.elem = elem;
@@ -42,7 +42,7 @@ fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<Kernel>, ShaderE
         w: elem,
         y: elem,
         dx: elem,
-        columns: Columns::None,
+        columns: ColumnReduction::None,
     };
     let strided = Conv2d { input: [32, 32], in_channels: 64, stride: [2, 2], ..conv };
     match kind {

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 /// Whether a kernel may write to a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum BufferAccess {
     /// It reads alone.
     Read,
     /// It reads and writes.
@@ -13,11 +13,11 @@ pub enum Access {
 
 /// A storage buffer. Its binding number is its place among the buffers of a [`Source`](crate::Source).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Buffer {
+pub struct StorageBuffer {
     /// The name of the variable.
     pub name: String,
     /// What the kernel may do with it.
-    pub access: Access,
+    pub access: BufferAccess,
     /// The type of an element of its array, as WGSL or an alias.
     pub element: String,
     /// Bound behind all operands: what dispatches of one step hand to one another.
@@ -26,17 +26,17 @@ pub struct Buffer {
     pub(crate) note: String,
 }
 
-impl Buffer {
+impl StorageBuffer {
     /// An operand.
-    pub fn new(name: impl Into<String>, access: Access, element: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, access: BufferAccess, element: impl Into<String>) -> Self {
         Self { name: name.into(), access, element: element.into(), scratch: false, note: String::new() }
     }
 
     /// The line that declares it at this binding of group 0.
     pub fn declaration(&self, binding: usize) -> String {
         let access = match self.access {
-            Access::Read => "read",
-            Access::ReadWrite => "read_write",
+            BufferAccess::Read => "read",
+            BufferAccess::ReadWrite => "read_write",
         };
         let Self { name, element, note, .. } = self;
         format!("@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;{note}\n")
@@ -84,10 +84,10 @@ pub(crate) struct Function {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Declared {
+pub(crate) enum Item {
     /// `enable ..;`, which stands before all others.
     Enable(String),
-    Buffer(Buffer),
+    StorageBuffer(StorageBuffer),
     Constant(Constant),
     Alias(Alias),
     Function(Function),
@@ -100,78 +100,76 @@ pub(crate) enum Declared {
 
 /// A declaration with the comments around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Declaration {
+pub(crate) struct ModuleItem {
     /// Comments and empty lines before it.
     pub before: String,
-    pub declared: Declared,
+    pub declared: Item,
     /// The rest of its last line.
     pub after: String,
 }
 
-impl Declaration {
+impl ModuleItem {
     /// The name by which WGSL knows it.
     pub fn name(&self) -> Option<&str> {
         match &self.declared {
-            Declared::Enable(_) => None,
-            Declared::Buffer(buffer) => Some(&buffer.name),
-            Declared::Constant(constant) => Some(&constant.name),
-            Declared::Alias(alias) => Some(&alias.name),
-            Declared::Function(function) => Some(&function.name),
-            Declared::Other { name, .. } => name.as_deref(),
+            Item::Enable(_) => None,
+            Item::StorageBuffer(buffer) => Some(&buffer.name),
+            Item::Constant(constant) => Some(&constant.name),
+            Item::Alias(alias) => Some(&alias.name),
+            Item::Function(function) => Some(&function.name),
+            Item::Other { name, .. } => name.as_deref(),
         }
     }
 
     /// The function that it is.
     pub fn function(&self) -> Option<&Function> {
-        if let Declared::Function(function) = &self.declared { Some(function) } else { None }
+        if let Item::Function(function) = &self.declared { Some(function) } else { None }
     }
 
     /// The function that it is, to be changed.
     pub fn function_mut(&mut self) -> Option<&mut Function> {
-        if let Declared::Function(function) = &mut self.declared { Some(function) } else { None }
+        if let Item::Function(function) = &mut self.declared { Some(function) } else { None }
     }
 
     /// The constant that it is, to be changed.
     pub fn constant_mut(&mut self) -> Option<&mut Constant> {
-        if let Declared::Constant(constant) = &mut self.declared { Some(constant) } else { None }
+        if let Item::Constant(constant) = &mut self.declared { Some(constant) } else { None }
     }
 
     /// The alias that it is.
     pub fn alias(&self) -> Option<&Alias> {
-        if let Declared::Alias(alias) = &self.declared { Some(alias) } else { None }
+        if let Item::Alias(alias) = &self.declared { Some(alias) } else { None }
     }
 
     /// The alias that it is, to be changed.
     pub fn alias_mut(&mut self) -> Option<&mut Alias> {
-        if let Declared::Alias(alias) = &mut self.declared { Some(alias) } else { None }
+        if let Item::Alias(alias) = &mut self.declared { Some(alias) } else { None }
     }
 
     /// Where the value of a constant or alias comes from.
     pub fn origin(&self) -> Option<Origin> {
         match &self.declared {
-            Declared::Constant(constant) => Some(constant.origin),
-            Declared::Alias(alias) => Some(alias.origin),
-            Declared::Enable(_) | Declared::Buffer(_) | Declared::Function(_) | Declared::Other { .. } => None,
+            Item::Constant(constant) => Some(constant.origin),
+            Item::Alias(alias) => Some(alias.origin),
+            Item::Enable(_) | Item::StorageBuffer(_) | Item::Function(_) | Item::Other { .. } => None,
         }
     }
 }
 
-impl Display for Declaration {
+impl Display for ModuleItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if matches!(self.declared, Declared::Function(_)) {
+        if matches!(self.declared, Item::Function(_)) {
             writeln!(f)?;
         }
         f.write_str(&self.before)?;
         match &self.declared {
-            Declared::Enable(text) | Declared::Other { text, .. } => f.write_str(text)?,
+            Item::Enable(text) | Item::Other { text, .. } => f.write_str(text)?,
             // Printed by the source, which knows its number.
-            Declared::Buffer(_) => {}
-            Declared::Constant(Constant { name, ty, value, .. }) if ty.is_empty() => {
-                write!(f, "const {name} = {value};")?
-            }
-            Declared::Constant(Constant { name, ty, value, .. }) => write!(f, "const {name}: {ty} = {value};")?,
-            Declared::Alias(Alias { name, ty, .. }) => write!(f, "alias {name} = {ty};")?,
-            Declared::Function(Function { attributes, name, parameters, result, body }) => {
+            Item::StorageBuffer(_) => {}
+            Item::Constant(Constant { name, ty, value, .. }) if ty.is_empty() => write!(f, "const {name} = {value};")?,
+            Item::Constant(Constant { name, ty, value, .. }) => write!(f, "const {name}: {ty} = {value};")?,
+            Item::Alias(Alias { name, ty, .. }) => write!(f, "alias {name} = {ty};")?,
+            Item::Function(Function { attributes, name, parameters, result, body }) => {
                 write!(f, "{attributes}fn {name}({parameters}){result}{{{body}}}")?
             }
         }

@@ -16,12 +16,12 @@ mod registry;
 mod source;
 pub mod validate;
 
-pub use declaration::{Access, Buffer};
+pub use declaration::{BufferAccess, StorageBuffer};
 pub use elem::Elem;
 pub use error::ShaderError;
-pub use gemm::{Columns, Memory, Tile};
+pub use gemm::{ColumnReduction, Memory, Tile};
 pub use hook::Hook;
-pub use kernels::Kernel;
+pub use kernels::ShaderKernel;
 pub use parse::with_prefix;
 pub use registry::{Shader, shader};
 pub use source::{ConstValue, Source};

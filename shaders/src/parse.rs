@@ -1,9 +1,9 @@
 //! Reads the declarations of a WGSL text. What is within them is left as it is: naga judges it when the kernel is whole.
 
-use crate::declaration::{Access, Alias, Buffer, Constant, Declaration, Declared, Function, Origin};
+use crate::declaration::{Alias, BufferAccess, Constant, Function, Item, ModuleItem, Origin, StorageBuffer};
 
 /// The declarations of a text in their order, or what is wrong with it.
-pub(crate) fn declarations(text: &str) -> Result<Vec<Declaration>, String> {
+pub(crate) fn declarations(text: &str) -> Result<Vec<ModuleItem>, String> {
     let code = without_comments(text);
     let (mut found, mut at) = (vec![], 0);
     let mut buffers = 0;
@@ -16,7 +16,7 @@ pub(crate) fn declarations(text: &str) -> Result<Vec<Declaration>, String> {
         let rest = if code[end..line_end].trim().is_empty() { line_end } else { end };
         let mut declared = declared(&text[start..end], &code[start..end])?;
         let mut after = text[end..rest].trim_end().to_string();
-        if let Declared::Buffer(buffer) = &mut declared {
+        if let Item::StorageBuffer(buffer) = &mut declared {
             buffer.note = std::mem::take(&mut after);
             let number = format!("@binding({buffers})");
             if !code[start..end].replace(' ', "").contains(&number) {
@@ -28,7 +28,7 @@ pub(crate) fn declarations(text: &str) -> Result<Vec<Declaration>, String> {
             buffers += 1;
         }
         let before = text[at..start].trim_start_matches(['\n', ';']).to_string();
-        found.push(Declaration { before, declared, after });
+        found.push(ModuleItem { before, declared, after });
         at = rest;
     }
     Ok(found)
@@ -40,7 +40,7 @@ pub(crate) fn declarations(text: &str) -> Result<Vec<Declaration>, String> {
 /// Code that does not consist of declarations.
 pub fn with_prefix(code: &str, prefix: &str, keep: &[&str]) -> Result<String, crate::ShaderError> {
     let declared = declarations(code).map_err(crate::ShaderError::Invalid)?;
-    let names: Vec<&str> = declared.iter().filter_map(Declaration::name).filter(|name| !keep.contains(name)).collect();
+    let names: Vec<&str> = declared.iter().filter_map(ModuleItem::name).filter(|name| !keep.contains(name)).collect();
     let mut out = String::with_capacity(code.len());
     let mut rest = code;
     while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic()) {
@@ -119,30 +119,30 @@ fn declaration_end(code: &str, start: usize) -> Option<usize> {
 }
 
 /// One declaration; `code` is its text without comments.
-fn declared(text: &str, code: &str) -> Result<Declared, String> {
+fn declared(text: &str, code: &str) -> Result<Item, String> {
     let head = attributes_end(code);
     let rest = &code[head..];
     let word = rest.split(|c| !in_word(c)).next().unwrap_or_default();
     let value = || rest[word.len()..].trim_end_matches(';').split_once('=').map(|(a, b)| (a.trim(), b.trim()));
-    let other = |name: Option<&str>| Declared::Other { name: name.map(str::to_string), text: text.to_string() };
+    let other = |name: Option<&str>| Item::Other { name: name.map(str::to_string), text: text.to_string() };
     Ok(match word {
-        "enable" => Declared::Enable(code.to_string()),
+        "enable" => Item::Enable(code.to_string()),
         "const" => match value() {
             Some((name, value)) => {
                 let (name, ty) = name.split_once(':').unwrap_or((name, ""));
                 let origin = if is_literal(value) { Origin::Wanted } else { Origin::Derived };
                 let [name, ty, value] = [name.trim(), ty.trim(), value].map(str::to_string);
-                Declared::Constant(Constant { name, ty, value, origin })
+                Item::Constant(Constant { name, ty, value, origin })
             }
             None => return Err(format!("{:?} has no value", first_line(text))),
         },
         "alias" => match value() {
-            Some((name, ty)) => Declared::Alias(Alias { name: name.into(), ty: ty.into(), origin: Origin::Wanted }),
+            Some((name, ty)) => Item::Alias(Alias { name: name.into(), ty: ty.into(), origin: Origin::Wanted }),
             None => return Err(format!("{:?} has no type", first_line(text))),
         },
-        "fn" => Declared::Function(function(text, code, head)?),
+        "fn" => Item::Function(function(text, code, head)?),
         "var" => match buffer(rest) {
-            Some(buffer) => Declared::Buffer(buffer),
+            Some(buffer) => Item::StorageBuffer(buffer),
             None => other(variable(rest)),
         },
         "struct" => other(rest[word.len()..].split(['{', ' ']).find(|name| !name.is_empty())),
@@ -200,17 +200,17 @@ fn matching(code: &str, open: usize) -> Option<usize> {
 }
 
 /// `var<storage, access> name: array<element>;`
-fn buffer(rest: &str) -> Option<Buffer> {
+fn buffer(rest: &str) -> Option<StorageBuffer> {
     let (space, declared) = rest.strip_prefix("var<")?.split_once('>')?;
     let (storage, access) = space.split_once(',').unwrap_or((space, "read"));
     let access = match (storage.trim(), access.trim()) {
-        ("storage", "read") => Access::Read,
-        ("storage", "read_write") => Access::ReadWrite,
+        ("storage", "read") => BufferAccess::Read,
+        ("storage", "read_write") => BufferAccess::ReadWrite,
         _ => return None,
     };
     let (name, ty) = declared.trim_end_matches(';').split_once(':')?;
     let element = ty.trim().strip_prefix("array<")?.strip_suffix('>')?;
-    Some(Buffer::new(name.trim(), access, element.trim()))
+    Some(StorageBuffer::new(name.trim(), access, element.trim()))
 }
 
 /// Whether a value names nothing: then a kernel has to give it.
@@ -234,14 +234,14 @@ struct Both { a: u32, b: T }
 fn one(v: vec2<f32>) -> f32 { if (v.x > 0.0) { return v.x; } return v.y; }
 @compute @workgroup_size(64, 1)\nfn main(@builtin(workgroup_id) group: vec3<u32>) {\n    // }\n    y[0] = one(vec2<f32>());\n}\n";
         let found = declarations(text).expect("declarations");
-        let names: Vec<&str> = found.iter().filter_map(Declaration::name).collect();
+        let names: Vec<&str> = found.iter().filter_map(ModuleItem::name).collect();
         assert_eq!(names, ["A", "B", "T", "x", "y", "shared_values", "own", "Both", "one", "main"]);
-        let origins: Vec<Origin> = found.iter().filter_map(Declaration::origin).collect();
+        let origins: Vec<Origin> = found.iter().filter_map(ModuleItem::origin).collect();
         assert_eq!(origins, [Origin::Wanted, Origin::Derived, Origin::Wanted]);
-        let Declared::Buffer(x) = &found[3].declared else { panic!("{:?}", found[3]) };
-        assert_eq!((x.name.as_str(), x.access, x.element.as_str()), ("x", Access::Read, "vec4<T>"));
+        let Item::StorageBuffer(x) = &found[3].declared else { panic!("{:?}", found[3]) };
+        assert_eq!((x.name.as_str(), x.access, x.element.as_str()), ("x", BufferAccess::Read, "vec4<T>"));
         assert_eq!(x.declaration(2), "@group(0) @binding(2) var<storage, read> x: array<vec4<T>>; // [A]\n");
-        let Declared::Function(main) = &found[9].declared else { panic!("{:?}", found[9]) };
+        let Item::Function(main) = &found[9].declared else { panic!("{:?}", found[9]) };
         assert_eq!(main.parameters, "@builtin(workgroup_id) group: vec3<u32>");
         let printed: String = found.iter().map(ToString::to_string).collect();
         assert!(printed.contains("// first { \nconst A: u32 = 3u; // three\nconst B = A * 2u;\n"), "{printed}");

@@ -1,7 +1,7 @@
 //! Composition: the declarations of a kernel's template, with constants, types, buffers and functions put in their place.
 //! What is named must be declared once, and what a template leaves open must be given: a mistake is an error, not a silent default.
 
-use crate::declaration::{Access, Alias, Buffer, Constant, Declaration, Declared, Function, Origin};
+use crate::declaration::{Alias, BufferAccess, Constant, Function, Item, ModuleItem, Origin, StorageBuffer};
 use crate::parse::{declarations, in_word, without_comments};
 use crate::{Hook, ShaderError, registry};
 
@@ -57,8 +57,8 @@ const_value_from!(u32 => U32, i32 => I32, f32 => F32, bool => Bool);
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
-    declarations: Vec<Declaration>,
-    buffers: Vec<Buffer>,
+    declarations: Vec<ModuleItem>,
+    buffers: Vec<StorageBuffer>,
     error: Option<ShaderError>,
 }
 
@@ -73,14 +73,14 @@ impl Source {
     }
 
     /// Starts from these buffers and any code. Nothing of it is left open; `name` is used in messages.
-    pub fn of_code(name: &str, buffers: Vec<Buffer>, code: &str) -> Self {
+    pub fn of_code(name: &str, buffers: Vec<StorageBuffer>, code: &str) -> Self {
         let mut source = Self { name: name.to_owned(), declarations: vec![], buffers, error: None }.with(code);
         for declaration in &mut source.declarations {
             match &mut declaration.declared {
-                Declared::Constant(Constant { origin, .. }) | Declared::Alias(Alias { origin, .. }) => {
+                Item::Constant(Constant { origin, .. }) | Item::Alias(Alias { origin, .. }) => {
                     *origin = Origin::Derived
                 }
-                Declared::Enable(_) | Declared::Buffer(_) | Declared::Function(_) | Declared::Other { .. } => {}
+                Item::Enable(_) | Item::StorageBuffer(_) | Item::Function(_) | Item::Other { .. } => {}
             }
         }
         source
@@ -110,7 +110,7 @@ impl Source {
                 let name = name.to_owned();
                 return self.fail_not_once("declaration", &name, 2);
             }
-            if let Declared::Buffer(buffer) = declaration.declared {
+            if let Item::StorageBuffer(buffer) = declaration.declared {
                 self.push_buffer(buffer);
             } else {
                 self.declarations.push(declaration);
@@ -125,13 +125,13 @@ impl Source {
     }
 
     /// The buffers in the order of bindings.
-    pub fn buffers(&self) -> &[Buffer] {
+    pub fn buffers(&self) -> &[StorageBuffer] {
         &self.buffers
     }
 
     /// Elements that one access of a buffer moves: 4 if its array is of vectors, 1 otherwise.
-    pub fn width(&self, buffer: &Buffer) -> u32 {
-        let alias = self.declarations.iter().filter_map(Declaration::alias).find(|alias| alias.name == buffer.element);
+    pub fn width(&self, buffer: &StorageBuffer) -> u32 {
+        let alias = self.declarations.iter().filter_map(ModuleItem::alias).find(|alias| alias.name == buffer.element);
         if alias.map(|alias| &alias.ty).unwrap_or(&buffer.element).starts_with("vec4<") { 4 } else { 1 }
     }
 
@@ -141,14 +141,14 @@ impl Source {
     }
 
     /// Adds a buffer behind all others, but before scratch, unless it is that.
-    pub fn push_buffer(&mut self, buffer: Buffer) {
+    pub fn push_buffer(&mut self, buffer: StorageBuffer) {
         let operands = self.buffers.iter().take_while(|b| !b.scratch).count();
         let at = if buffer.scratch { self.buffers.len() } else { operands };
         self.buffers.insert(at, buffer);
     }
 
     /// Adds a buffer at this binding; those from there on move up.
-    pub fn insert_buffer(mut self, at: usize, buffer: Buffer) -> Self {
+    pub fn insert_buffer(mut self, at: usize, buffer: StorageBuffer) -> Self {
         self.buffers.insert(at.min(self.buffers.len()), buffer);
         self
     }
@@ -165,14 +165,14 @@ impl Source {
             return self.fail_not_once("buffer", name, 0);
         };
         let buffer = self.buffers.remove(at);
-        self.push_buffer(Buffer { scratch: true, ..buffer });
+        self.push_buffer(StorageBuffer { scratch: true, ..buffer });
         self
     }
 
     /// Lets the code write to the buffer at this binding.
     pub fn allow_writes(mut self, binding: usize) -> Self {
         if let Some(buffer) = self.buffers.get_mut(binding) {
-            buffer.access = Access::ReadWrite;
+            buffer.access = BufferAccess::ReadWrite;
         }
         self
     }
@@ -184,7 +184,7 @@ impl Source {
             let (shader, name, value) = (self.name.clone(), name.to_owned(), format!("{value:?}"));
             return self.fail(ShaderError::NoLiteral { shader, name, value });
         };
-        let mut constants = self.declarations.iter_mut().filter_map(Declaration::constant_mut);
+        let mut constants = self.declarations.iter_mut().filter_map(ModuleItem::constant_mut);
         match constants.find(|constant| constant.name == name && constant.origin != Origin::Derived) {
             Some(constant) if constant.ty == value.ty() => {
                 (constant.value, constant.origin) = (literal, Origin::Given);
@@ -201,7 +201,7 @@ impl Source {
 
     /// Gives an alias its type.
     pub fn set_alias(mut self, name: &str, ty: &str) -> Self {
-        let mut aliases = self.declarations.iter_mut().filter_map(Declaration::alias_mut);
+        let mut aliases = self.declarations.iter_mut().filter_map(ModuleItem::alias_mut);
         match aliases.find(|alias| alias.name == name) {
             Some(alias) => {
                 (alias.ty, alias.origin) = (ty.to_owned(), Origin::Given);
@@ -248,7 +248,7 @@ impl Source {
     /// The WGSL, with `enable f16;` first when `f16` occurs in it, whatever is left open.
     pub fn text(&self) -> String {
         let (enables, others): (Vec<_>, Vec<_>) =
-            self.declarations.iter().partition(|d| matches!(d.declared, Declared::Enable(_)));
+            self.declarations.iter().partition(|d| matches!(d.declared, Item::Enable(_)));
         let mut text: String = enables.iter().map(ToString::to_string).collect();
         text.extend(self.buffers.iter().enumerate().map(|(binding, buffer)| buffer.declaration(binding)));
         text.extend(others.iter().map(ToString::to_string));
@@ -265,8 +265,8 @@ impl Source {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        let wanted = |d: &&Declaration| d.origin() == Some(Origin::Wanted);
-        if let Some(name) = self.declarations.iter().find(wanted).and_then(Declaration::name) {
+        let wanted = |d: &&ModuleItem| d.origin() == Some(Origin::Wanted);
+        if let Some(name) = self.declarations.iter().find(wanted).and_then(ModuleItem::name) {
             return Err(ShaderError::NotGiven { shader: self.name.clone(), name: name.to_owned() });
         }
         Ok(self.text())
@@ -288,11 +288,11 @@ impl Source {
     }
 
     fn function(&self, name: &str) -> Option<&Function> {
-        self.declarations.iter().filter_map(Declaration::function).find(|function| function.name == name)
+        self.declarations.iter().filter_map(ModuleItem::function).find(|function| function.name == name)
     }
 
     fn change_function(mut self, name: &str, change: impl FnOnce(&mut Function)) -> Self {
-        let mut functions = self.declarations.iter_mut().filter_map(Declaration::function_mut);
+        let mut functions = self.declarations.iter_mut().filter_map(ModuleItem::function_mut);
         match functions.find(|function| function.name == name) {
             Some(function) => {
                 change(function);

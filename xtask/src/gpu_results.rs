@@ -27,7 +27,7 @@ pub fn run(archive: &Path, folder: Option<&Path>) -> Result<()> {
     if !status.context("cannot start tar")?.success() {
         bail!("{} is no archive of results: tar cannot unpack it", archive.display());
     }
-    let results = Results::read(&unpacked)?;
+    let results = GpuResults::read(&unpacked)?;
     let folder = folder.map_or_else(|| cargo::workspace().join("benches/results"), Path::to_owned);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let path = folder.join(format!("{}.md", file_name(&results.device)));
@@ -37,7 +37,7 @@ pub fn run(archive: &Path, folder: Option<&Path>) -> Result<()> {
 }
 
 /// What a run left.
-struct Results {
+struct GpuResults {
     device: String,
     date: String,
     commit: String,
@@ -50,8 +50,8 @@ struct Results {
     verify: Option<String>,
 }
 
-impl Results {
-    fn read(folder: &Path) -> Result<Results> {
+impl GpuResults {
+    fn read(folder: &Path) -> Result<GpuResults> {
         let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
         let steps: Vec<[String; 4]> = text("ran.txt").lines().filter_map(fields).collect();
         if steps.is_empty() {
@@ -63,7 +63,7 @@ impl Results {
         };
         let benches: Vec<(String, Value)> = steps.iter().filter_map(bench).collect();
         let device = benches.first().and_then(|(_, report)| report["device"].as_str());
-        Ok(Results {
+        Ok(GpuResults {
             device: device.unwrap_or("unknown device").to_owned(),
             date: text("date.txt").trim().to_owned(),
             commit: text("commit.txt").trim().replace('\n', " "),
@@ -247,7 +247,7 @@ mod tests {
             }],
         });
         let torch = serde_json::json!({"version": "2", "workload": "resnet18", "precision": "f32", "seconds": 0.01});
-        let results = Results {
+        let results = GpuResults {
             device: "Card X (vulkan, discrete GPU)".into(),
             date: "2026-01-02".into(),
             commit: "abc".into(),
@@ -268,7 +268,7 @@ mod tests {
             assert!(report.contains(part), "{part} is not in\n{report}");
         }
         assert!(report.find("| Conv2d |") < report.find("| Pointwise |"), "the longest first");
-        assert!(Results { torch: vec![], ..results }.report().contains("PyTorch was not there"));
+        assert!(GpuResults { torch: vec![], ..results }.report().contains("PyTorch was not there"));
         assert_eq!(file_name("NVIDIA H100 80GB HBM3 (vulkan, discrete GPU)"), "nvidia-h100-80gb-hbm3");
     }
 }

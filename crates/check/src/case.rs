@@ -61,7 +61,7 @@ pub struct CaseInput {
     pub differentiable: bool,
 }
 
-type Build = Box<dyn Fn(&mut Graph, &[Var]) -> Result<Var> + Send + Sync>;
+type BuildCase = Box<dyn Fn(&mut Graph, &[Var]) -> Result<Var> + Send + Sync>;
 
 /// A case of the table.
 pub struct Case {
@@ -75,7 +75,7 @@ pub struct Case {
     pub kink: Kink,
     /// Steps to run; more than one where states matter.
     pub steps: usize,
-    build: Build,
+    build: BuildCase,
 }
 
 impl Case {

@@ -16,7 +16,7 @@ const EXACT: f64 = 1e-6;
 /// Of a weight gradient over the whole batch: 786 thousand terms of one sign.
 const SUMS_OF_A_BATCH: f64 = 1e-4;
 
-type Build = fn(&mut Graph, &[Var]) -> Result<Vec<Var>>;
+type BuildLarge = fn(&mut Graph, &[Var]) -> Result<Vec<Var>>;
 
 /// A graph of the table.
 pub struct LargeCase {
@@ -25,7 +25,7 @@ pub struct LargeCase {
     /// Largest error: of sums of whole numbers, which are exact up to 2^24.
     pub limit: f64,
     inputs: fn() -> Vec<Tensor>,
-    build: Build,
+    build: BuildLarge,
 }
 
 /// All graphs.

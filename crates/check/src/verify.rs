@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// What [`verify`] runs.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct VerifyOptions {
     /// Only cases whose name contains this.
     pub filter: Option<String>,
     /// Changes one element of the output of the case at this position (among those that run) before it is compared: the
@@ -41,7 +41,7 @@ pub struct CaseReport {
 
 /// Outcome of a comparison.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Report {
+pub struct VerifyReport {
     /// The backend under test.
     pub backend: String,
     /// What it was compared with.
@@ -52,7 +52,7 @@ pub struct Report {
     pub left_out: Vec<String>,
 }
 
-impl Report {
+impl VerifyReport {
     /// True if at least one case ran and none failed.
     pub fn passed(&self) -> bool {
         !self.cases.is_empty() && self.cases.iter().all(|c| c.failure.is_none())
@@ -72,7 +72,7 @@ impl Report {
     }
 }
 
-impl std::fmt::Display for Report {
+impl std::fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{} against {}", self.backend, self.reference)?;
         let width = self.cases.iter().map(|c| c.name.len()).max().unwrap_or(4).max(4);
@@ -92,7 +92,12 @@ impl std::fmt::Display for Report {
 
 /// Runs cases on both backends, those of 16 bits only where the first has these. A case on which either backend fails is
 /// reported as failed.
-pub fn verify(backend: &mut dyn Backend, reference: &mut dyn Backend, cases: &[Case], options: &Options) -> Report {
+pub fn verify(
+    backend: &mut dyn Backend,
+    reference: &mut dyn Backend,
+    cases: &[Case],
+    options: &VerifyOptions,
+) -> VerifyReport {
     verify_telling(backend, reference, cases, options, &mut |_, _, _| ())
 }
 
@@ -101,13 +106,13 @@ pub fn verify_telling(
     backend: &mut dyn Backend,
     reference: &mut dyn Backend,
     cases: &[Case],
-    options: &Options,
+    options: &VerifyOptions,
     told: &mut dyn FnMut(&str, usize, usize),
-) -> Report {
+) -> VerifyReport {
     let run = selected(backend, cases, options);
     let halves = cases.iter().filter(|c| named(c, options)).count() - run.len();
     let (name, other) = (backend.name(), reference.name());
-    let mut report = Report { backend: name, reference: other, cases: vec![], left_out: vec![] };
+    let mut report = VerifyReport { backend: name, reference: other, cases: vec![], left_out: vec![] };
     for (i, case) in run.iter().enumerate() {
         if options.deadline.is_some_and(|end| Instant::now() >= end) {
             report.left_out.push(format!("{} cases from {} on: the time was up", run.len() - i, case.name));
@@ -123,12 +128,12 @@ pub fn verify_telling(
 }
 
 /// The cases that run on a backend, in order.
-pub fn selected<'a>(backend: &dyn Backend, cases: &'a [Case], options: &Options) -> Vec<&'a Case> {
+pub fn selected<'a>(backend: &dyn Backend, cases: &'a [Case], options: &VerifyOptions) -> Vec<&'a Case> {
     let half = backend.half_precision() != HalfPrecision::Missing;
     cases.iter().filter(|c| named(c, options) && (half || c.tolerance != Tolerance::Half)).collect()
 }
 
-fn named(case: &Case, options: &Options) -> bool {
+fn named(case: &Case, options: &VerifyOptions) -> bool {
     options.filter.as_ref().is_none_or(|f| case.name.contains(f))
 }
 
@@ -136,7 +141,7 @@ fn verify_case(
     backend: &mut dyn Backend,
     reference: &mut dyn Backend,
     case: &Case,
-    options: &Options,
+    options: &VerifyOptions,
     corrupt: bool,
 ) -> CaseReport {
     let mut report = CaseReport {
@@ -157,7 +162,7 @@ fn compare_case(
     backend: &mut dyn Backend,
     reference: &mut dyn Backend,
     case: &Case,
-    (options, corrupt): (&Options, bool),
+    (options, corrupt): (&VerifyOptions, bool),
     report: &mut CaseReport,
 ) -> Result<(), BackendError> {
     let (graph, mut inputs) = (case.forward()?, case.values());

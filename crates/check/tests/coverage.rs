@@ -2,7 +2,7 @@
 
 use chiaro_check::compare::relative_error;
 use chiaro_check::gradient::check_case;
-use chiaro_check::verify::{Options, verify, verify_graph};
+use chiaro_check::verify::{VerifyOptions, verify, verify_graph};
 use chiaro_check::{Case, Draw, cases};
 use chiaro_cpu::reference::Reference;
 use chiaro_graph::{Elementwise, Graph, GraphError, Op, Tensor};
@@ -111,7 +111,7 @@ fn names_are_unique() {
 fn one_changed_element_fails_each_case() {
     for case in cases().into_iter().filter(|c| !c.name.ends_with("large")) {
         let name = case.name.clone();
-        let options = Options { corrupt: Some(0), ..Options::default() };
+        let options = VerifyOptions { corrupt: Some(0), ..VerifyOptions::default() };
         let report = verify(&mut Reference::new(), &mut Reference::new(), &[case], &options);
         assert!(!report.passed(), "{name} passed with a changed element");
     }
@@ -119,7 +119,7 @@ fn one_changed_element_fails_each_case() {
 
 #[test]
 fn only_the_corrupted_case_fails_and_the_report_says_so() {
-    let options = Options { filter: Some("softmax".into()), corrupt: Some(2), ..Options::default() };
+    let options = VerifyOptions { filter: Some("softmax".into()), corrupt: Some(2), ..VerifyOptions::default() };
     let report = verify(&mut Reference::new(), &mut Reference::new(), &cases(), &options);
     let failed: Vec<usize> = (0..report.cases.len()).filter(|&i| report.cases[i].failure.is_some()).collect();
     assert_eq!(failed, [2]);
@@ -127,7 +127,7 @@ fn only_the_corrupted_case_fails_and_the_report_says_so() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().expect("plain data")).expect("JSON");
     assert!(json["cases"][2]["failure"].is_string() && json["cases"][1]["failure"].is_null());
     // Nothing selected is no pass.
-    let nothing = Options { filter: Some("no such case".into()), ..Options::default() };
+    let nothing = VerifyOptions { filter: Some("no such case".into()), ..VerifyOptions::default() };
     assert!(!verify(&mut Reference::new(), &mut Reference::new(), &cases(), &nothing).passed());
 }
 

@@ -1,13 +1,13 @@
 //! Random graphs on the CPU backend, fused and plain. `chiaro verify --fuzz N` runs more of them.
 
-use chiaro_check::fuzz::{Executor, Options, fuzz};
+use chiaro_check::fuzz::{Executor, FuzzOptions, fuzz};
 
 /// Graphs of the test command.
 const GRAPHS: u64 = 500;
 
 #[test]
 fn random_graphs_agree_with_the_reference() {
-    let options = Options { failures: 3, tries: 1000 };
+    let options = FuzzOptions { failures: 3, tries: 1000 };
     let report = fuzz(&[Executor::cpu(true), Executor::cpu(false)], 0..GRAPHS, options, &mut |_| {});
     println!("{report}");
     assert!(report.failures.is_empty(), "{} graphs fail, see above", report.failures.len());

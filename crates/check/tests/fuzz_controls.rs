@@ -1,7 +1,7 @@
 //! Random graphs find broken executors, call nothing wrong that rounding explains, and become small.
 
 use chiaro_check::Draw;
-use chiaro_check::fuzz::{Executor, Failure, Options, Question, Report, compare, fuzz};
+use chiaro_check::fuzz::{Executor, Failure, FuzzOptions, FuzzReport, Question, compare, fuzz};
 use chiaro_cpu::Cpu;
 use chiaro_cpu::reference::Reference;
 use chiaro_graph::{Backend, BackendError, DType, Elementwise, Graph, Op, PlanId, Stats, Tensor};
@@ -127,8 +127,8 @@ fn cpu<'a>() -> Executor<'a> {
 }
 
 /// Failures among the first graphs.
-fn failures(fault: Fault, graphs: u64) -> Report {
-    fuzz(&[broken(fault)], 0..graphs, Options { failures: usize::MAX, tries: 0 }, &mut |_| {})
+fn failures(fault: Fault, graphs: u64) -> FuzzReport {
+    fuzz(&[broken(fault)], 0..graphs, FuzzOptions { failures: usize::MAX, tries: 0 }, &mut |_| {})
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn other_bits_in_a_second_run_are_found() {
 #[test]
 fn a_fault_in_one_op_shrinks_to_that_op() {
     for fault in [Fault::Softmax, Fault::Panicking] {
-        let options = Options { failures: 3, tries: 1000 };
+        let options = FuzzOptions { failures: 3, tries: 1000 };
         let report = fuzz(&[broken(fault)], 0..300, options, &mut |_| {});
         assert!(report.failures.len() >= 3, "{report}");
         for found in &report.failures {

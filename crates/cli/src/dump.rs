@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use chiaro::DeviceOptions;
 use chiaro::gpu::{
-    Access, AdapterLimits, BackendOptions, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning,
+    AdapterLimits, BackendOptions, BindingAccess, Gpu, GpuBackend, OpenOptions, PlannedKernel, Selection, Tuning,
 };
 use chiaro::graph::{Backend, BackendError, Graph, HalfPrecision, PlanId, PlanTable, Stats, Tensor};
 use serde_json::{Value, json};
@@ -90,10 +90,10 @@ impl Dump {
 
 fn described(file: &str, kernel: &PlannedKernel, limits: &AdapterLimits) -> anyhow::Result<Value> {
     let (call, needs) = (&kernel.call, kernel.needs()?);
-    let access = |access: &Access| match access {
-        Access::Read => "read",
-        Access::ReadWrite => "read_write",
-        Access::Uniform => "uniform",
+    let access = |access: &BindingAccess| match access {
+        BindingAccess::Read => "read",
+        BindingAccess::ReadWrite => "read_write",
+        BindingAccess::Uniform => "uniform",
     };
     Ok(json!({
         "file": file,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use chiaro::Backend;
 use chiaro::gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, Selection, Tuning};
-use chiaro_check::fuzz::{Executor, Options, fuzz};
+use chiaro_check::fuzz::{Executor, FuzzOptions, fuzz};
 
 use crate::output::{line, note};
 use crate::usage::Usage;
@@ -28,7 +28,7 @@ pub fn run(device: &str, graphs: u64, seed: u64) -> anyhow::Result<ExitCode> {
     note(&format!("{graphs} random graphs from seed {seed}, on {}", names(&executors)));
     let waiting = Waiting::new("the first graph");
     let mut told = 0;
-    let report = fuzz(&executors, seed..end, Options { failures: MOST, tries: TRIES }, &mut |report| {
+    let report = fuzz(&executors, seed..end, FuzzOptions { failures: MOST, tries: TRIES }, &mut |report| {
         // At once: a long run may be ended before its report.
         for found in &report.failures[told..] {
             note(&format!("seed {} fails on {}", found.seed, found.executor));

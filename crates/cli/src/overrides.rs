@@ -1,7 +1,7 @@
 //! The settings of `chiaro train` as options, made from the table of settings: what is given replaces what suits the data.
 
 use chiaro::train::TrainConfig;
-use chiaro::train::settings::{Choice, Given, SETTINGS, Setting, SettingValue};
+use chiaro::train::settings::{Choice, GivenSetting, SETTINGS, Setting, SettingValue};
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -14,7 +14,7 @@ const AUTO: &str = "auto";
 /// Settings that were given, as texts.
 #[derive(Clone)]
 pub struct Overrides {
-    given: Vec<Given>,
+    given: Vec<GivenSetting>,
     auto_batch: bool,
 }
 

@@ -10,7 +10,7 @@ use chiaro::nn::{Model, models};
 use chiaro::{Device, DeviceError, DeviceKind};
 use chiaro_check::Case;
 use chiaro_check::ulp::{Accuracies, measure};
-use chiaro_check::verify::{Options, Report, selected, verify_telling};
+use chiaro_check::verify::{VerifyOptions, VerifyReport, selected, verify_telling};
 use serde_json::{Value, json};
 
 use crate::output::{line, note, save};
@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(error) = &broken {
         line(&format!("FAIL: {error}"))?;
     }
-    let unchecked: Vec<&Report> = reports.iter().filter(|report| report.cases.is_empty()).collect();
+    let unchecked: Vec<&VerifyReport> = reports.iter().filter(|report| report.cases.is_empty()).collect();
     let failed = broken.is_some() || reports.iter().any(|report| report.failures().next().is_some());
     let passed = !failed && unchecked.is_empty();
     if let Some(path) = &args.json {
@@ -113,10 +113,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// One device: whole models first, which matter most where the time is short, then the cases. In the report cases come first.
-fn check(args: &Args, device: &mut Device, cases: &[Case], model: &Model) -> anyhow::Result<Report> {
+fn check(args: &Args, device: &mut Device, cases: &[Case], model: &Model) -> anyhow::Result<VerifyReport> {
     let limit = args.seconds.or((device.kind() == DeviceKind::Gpu && !device.is_software()).then_some(ON_A_CARD));
     let deadline = limit.map(seconds).transpose()?.and_then(|limit| Instant::now().checked_add(limit));
-    let mut options = Options { filter: args.filter.clone(), corrupt: args.corrupt, together: !args.subsets, deadline };
+    let mut options =
+        VerifyOptions { filter: args.filter.clone(), corrupt: args.corrupt, together: !args.subsets, deadline };
     let first = selected(device.backend(), cases, &options).len();
     let waiting = Waiting::new("the whole model");
     let extras = Extras {
@@ -186,7 +187,7 @@ fn devices_to_check(name: &str) -> anyhow::Result<(Vec<Device>, Option<DeviceErr
     Ok((devices, None))
 }
 
-fn to_json(reports: &[Report], broken: Option<&DeviceError>, passed: bool) -> anyhow::Result<Value> {
+fn to_json(reports: &[VerifyReport], broken: Option<&DeviceError>, passed: bool) -> anyhow::Result<Value> {
     let reports = reports.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
     Ok(json!({
         "passed": passed,

@@ -2,7 +2,7 @@
 //! `cargo bench -p chiaro-cpu --bench kernels -- resnet` runs the part whose names match.
 
 use chiaro_cpu::kernels::{
-    ConvShape, MatmulShape, NoEpilogue, PackedWeights, PoolShape, Workspace, column_moments, conv2d,
+    ConvExtents, MatmulShape, NoEpilogue, PackedWeights, PoolExtents, Workspace, column_moments, conv2d,
     conv2d_input_gradient, conv2d_weight_gradient, matmul, max_pool2d, max_pool2d_gradient,
 };
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
@@ -36,23 +36,23 @@ impl std::ops::DerefMut for Floats {
 }
 
 /// Name and shape of the convolutions that the workloads of `benches/peers` spend their time in.
-fn convolutions() -> Vec<(String, ConvShape)> {
+fn convolutions() -> Vec<(String, ConvExtents)> {
     let mut all = Vec::new();
     let mut add = |name: &str, shape| all.push((name.to_string(), shape));
     for (size, c) in [(32, 64), (16, 128), (8, 256), (4, 512)] {
-        add(&format!("resnet-{c}"), ConvShape::square([32, size, size, c], c, 3, 1, 1));
+        add(&format!("resnet-{c}"), ConvExtents::square([32, size, size, c], c, 3, 1, 1));
         if c < 512 {
-            add(&format!("resnet-{c}-strided"), ConvShape::square([32, size, size, c], 2 * c, 3, 2, 1));
-            add(&format!("resnet-{c}-projection"), ConvShape::square([32, size, size, c], 2 * c, 1, 2, 0));
+            add(&format!("resnet-{c}-strided"), ConvExtents::square([32, size, size, c], 2 * c, 3, 2, 1));
+            add(&format!("resnet-{c}-projection"), ConvExtents::square([32, size, size, c], 2 * c, 1, 2, 0));
         }
     }
-    add("resnet-stem", ConvShape::square([32, 32, 32, 3], 64, 3, 1, 1));
-    add("w1-first", ConvShape::square([64, 28, 28, 1], 32, 3, 1, 0));
-    add("w1-second", ConvShape::square([64, 26, 26, 32], 64, 3, 1, 0));
-    add("w2-first", ConvShape::square([32, 64, 64, 3], 32, 3, 1, 0));
-    add("w2-second", ConvShape::square([32, 31, 31, 32], 64, 3, 1, 0));
-    add("w4-conv", ConvShape::square([32, 56, 56, 64], 64, 3, 1, 1));
-    add("depthwise", ConvShape { groups: 128, ..ConvShape::square([32, 28, 28, 128], 128, 3, 1, 1) });
+    add("resnet-stem", ConvExtents::square([32, 32, 32, 3], 64, 3, 1, 1));
+    add("w1-first", ConvExtents::square([64, 28, 28, 1], 32, 3, 1, 0));
+    add("w1-second", ConvExtents::square([64, 26, 26, 32], 64, 3, 1, 0));
+    add("w2-first", ConvExtents::square([32, 64, 64, 3], 32, 3, 1, 0));
+    add("w2-second", ConvExtents::square([32, 31, 31, 32], 64, 3, 1, 0));
+    add("w4-conv", ConvExtents::square([32, 56, 56, 64], 64, 3, 1, 1));
+    add("depthwise", ConvExtents { groups: 128, ..ConvExtents::square([32, 28, 28, 128], 128, 3, 1, 1) });
     all
 }
 
@@ -127,7 +127,7 @@ fn bench_products(c: &mut Criterion) {
 
 fn bench_memory(c: &mut Criterion) {
     let mut workspace = Workspace::new();
-    let s = PoolShape {
+    let s = PoolExtents {
         batch: 64,
         height: 24,
         width: 24,

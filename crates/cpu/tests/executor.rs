@@ -2,13 +2,13 @@
 
 use chiaro_check::cases;
 use chiaro_check::golden::{FAMILIES, Golden, run_family};
-use chiaro_check::verify::{Options, verify};
+use chiaro_check::verify::{VerifyOptions, verify};
 use chiaro_cpu::Cpu;
 use chiaro_cpu::reference::Reference;
 use std::path::Path;
 
 fn check(mut backend: Cpu) {
-    let options = Options { filter: std::env::var("CHIARO_CASE").ok(), ..Options::default() };
+    let options = VerifyOptions { filter: std::env::var("CHIARO_CASE").ok(), ..VerifyOptions::default() };
     let report = verify(&mut backend, &mut Reference::new(), &cases(), &options);
     let failures: Vec<_> = report.failures().collect();
     assert!(report.passed(), "{} of {}: {failures:#?}", failures.len(), report.cases.len());

@@ -3,7 +3,7 @@
 mod support;
 
 use chiaro_cpu::kernels::{
-    ConvShape, Epilogue, Level, NoEpilogue, PackedWeights, Workspace, conv2d, conv2d_input_gradient,
+    ConvExtents, Epilogue, Level, NoEpilogue, PackedWeights, Workspace, conv2d, conv2d_input_gradient,
     conv2d_weight_gradient,
 };
 use support::{Generator, any_shape, bound, error, for_each_product, pool};
@@ -17,11 +17,11 @@ struct Operands {
 /// Output, input gradient and weight gradient.
 type Results = [Vec<f32>; 3];
 
-fn operands(s: &ConvShape, g: &mut Generator) -> Operands {
+fn operands(s: &ConvExtents, g: &mut Generator) -> Operands {
     Operands { x: g.floats(s.input_len()), w: g.floats(s.weights_len()), dy: g.floats(s.output_len()) }
 }
 
-fn run(workspace: &mut Workspace, s: &ConvShape, v: &Operands) -> Results {
+fn run(workspace: &mut Workspace, s: &ConvExtents, v: &Operands) -> Results {
     // Outputs start as NaN, so that an element which is not written shows.
     let mut results = [s.output_len(), s.input_len(), s.weights_len()].map(|n| vec![f32::NAN; n]);
     let [y, dx, dw] = &mut results;
@@ -34,7 +34,7 @@ fn run(workspace: &mut Workspace, s: &ConvShape, v: &Operands) -> Results {
     results
 }
 
-fn naive(s: &ConvShape, v: &Operands) -> [Vec<f64>; 3] {
+fn naive(s: &ConvExtents, v: &Operands) -> [Vec<f64>; 3] {
     let mut results = [s.output_len(), s.input_len(), s.weights_len()].map(|n| vec![0.0; n]);
     let [y, dx, dw] = &mut results;
     for_each_product(s, |xi, wi, yi| {
@@ -47,7 +47,7 @@ fn naive(s: &ConvShape, v: &Operands) -> [Vec<f64>; 3] {
 }
 
 /// Terms of each sum in the three directions.
-fn terms(s: &ConvShape) -> [usize; 3] {
+fn terms(s: &ConvExtents) -> [usize; 3] {
     [
         s.taps() * s.channels_in / s.groups,
         s.taps() * s.channels_out / s.groups,
@@ -55,7 +55,7 @@ fn terms(s: &ConvShape) -> [usize; 3] {
     ]
 }
 
-fn check(s: &ConvShape, g: &mut Generator) {
+fn check(s: &ConvExtents, g: &mut Generator) {
     let v = operands(s, g);
     let truth = naive(s, &v);
     for &level in Level::available() {
@@ -87,8 +87,8 @@ fn outputs_of_fewer_windows_than_fit_equal_naive_loops() {
         s.out = Some([g.range(1, s.out_height()), g.range(1, s.out_width())]);
         check(&s, &mut g);
     }
-    let winograd = ConvShape::square([2, 14, 13, 32], 32, 3, 1, 1);
-    check(&ConvShape { out: Some([9, 12]), ..winograd }, &mut g);
+    let winograd = ConvExtents::square([2, 14, 13, 32], 32, 3, 1, 1);
+    check(&ConvExtents { out: Some([9, 12]), ..winograd }, &mut g);
 }
 
 #[test]
@@ -108,25 +108,25 @@ fn shapes_of_real_networks_equal_naive_loops() {
     let mut g = Generator(3);
     let image = |n, size, c| [n, size, size, c];
     for s in [
-        ConvShape::square(image(8, 8, 64), 64, 3, 1, 1),
-        ConvShape::square(image(9, 4, 96), 160, 3, 1, 1),
-        ConvShape::square(image(2, 17, 64), 72, 3, 1, 1),
-        ConvShape::square(image(3, 16, 64), 128, 3, 2, 1),
-        ConvShape::square(image(3, 16, 64), 128, 1, 2, 0),
-        ConvShape::square(image(2, 32, 3), 64, 7, 2, 3),
-        ConvShape::square(image(2, 28, 1), 32, 5, 1, 2),
-        ConvShape::square(image(70, 1, 300), 10, 1, 1, 0),
-        ConvShape::square(image(2, 32, 64), 64, 3, 1, 1),
-        ConvShape::square(image(2, 21, 32), 48, 3, 1, 0),
-        ConvShape { padding: [2, 1, 0, 2], ..ConvShape::square([3, 7, 30, 48], 32, 3, 1, 0) },
-        ConvShape { padding: [0, 1, 2, 0], ..ConvShape::square([2, 33, 15, 32], 160, 3, 1, 0) },
-        ConvShape::square(image(2, 8, 256), 192, 3, 1, 1),
+        ConvExtents::square(image(8, 8, 64), 64, 3, 1, 1),
+        ConvExtents::square(image(9, 4, 96), 160, 3, 1, 1),
+        ConvExtents::square(image(2, 17, 64), 72, 3, 1, 1),
+        ConvExtents::square(image(3, 16, 64), 128, 3, 2, 1),
+        ConvExtents::square(image(3, 16, 64), 128, 1, 2, 0),
+        ConvExtents::square(image(2, 32, 3), 64, 7, 2, 3),
+        ConvExtents::square(image(2, 28, 1), 32, 5, 1, 2),
+        ConvExtents::square(image(70, 1, 300), 10, 1, 1, 0),
+        ConvExtents::square(image(2, 32, 64), 64, 3, 1, 1),
+        ConvExtents::square(image(2, 21, 32), 48, 3, 1, 0),
+        ConvExtents { padding: [2, 1, 0, 2], ..ConvExtents::square([3, 7, 30, 48], 32, 3, 1, 0) },
+        ConvExtents { padding: [0, 1, 2, 0], ..ConvExtents::square([2, 33, 15, 32], 160, 3, 1, 0) },
+        ConvExtents::square(image(2, 8, 256), 192, 3, 1, 1),
         // Winograd's method with its inputs transformed some images at a time, and with tiles cut off on both sides.
-        ConvShape::square(image(16, 28, 160), 32, 3, 1, 1),
-        ConvShape::square(image(5, 7, 144), 176, 3, 1, 1),
-        ConvShape::square(image(30, 3, 160), 160, 3, 1, 1),
+        ConvExtents::square(image(16, 28, 160), 32, 3, 1, 1),
+        ConvExtents::square(image(5, 7, 144), 176, 3, 1, 1),
+        ConvExtents::square(image(30, 3, 160), 160, 3, 1, 1),
         // A kernel larger than the image, held up by padding.
-        ConvShape::square(image(2, 3, 5), 7, 5, 1, 2),
+        ConvExtents::square(image(2, 3, 5), 7, 5, 1, 2),
     ] {
         check(&s, &mut g);
     }
@@ -137,12 +137,12 @@ fn any_number_of_threads_gives_the_same_bits() {
     let mut g = Generator(4);
     for i in 0..15 {
         let s = match i {
-            12 => ConvShape::square([4, 32, 32, 64], 32, 3, 1, 1),
-            13 => ConvShape::square([4, 8, 8, 128], 256, 3, 1, 1),
-            14 => ConvShape::square([3, 20, 20, 96], 64, 3, 1, 1),
-            0 => ConvShape::square([8, 8, 8, 64], 64, 3, 1, 1),
-            1 => ConvShape::square([6, 28, 28, 1], 32, 3, 1, 0),
-            2 => ConvShape::square([2, 32, 32, 16], 40, 3, 2, 1),
+            12 => ConvExtents::square([4, 32, 32, 64], 32, 3, 1, 1),
+            13 => ConvExtents::square([4, 8, 8, 128], 256, 3, 1, 1),
+            14 => ConvExtents::square([3, 20, 20, 96], 64, 3, 1, 1),
+            0 => ConvExtents::square([8, 8, 8, 64], 64, 3, 1, 1),
+            1 => ConvExtents::square([6, 28, 28, 1], 32, 3, 1, 0),
+            2 => ConvExtents::square([2, 32, 32, 16], 40, 3, 2, 1),
             _ => any_shape(&mut g),
         };
         let v = operands(&s, &mut g);
@@ -180,9 +180,9 @@ impl Epilogue for Ramp {
 fn the_epilogue_sees_every_element_once_with_its_place() {
     let mut g = Generator(6);
     let mut shapes: Vec<_> = (0..40).map(|_| any_shape(&mut g)).collect();
-    shapes.push(ConvShape::square([8, 8, 8, 64], 64, 3, 1, 1));
-    shapes.push(ConvShape::square([8, 4, 4, 512], 96, 3, 1, 1));
-    shapes.push(ConvShape::square([3, 31, 29, 32], 32, 3, 1, 1));
+    shapes.push(ConvExtents::square([8, 8, 8, 64], 64, 3, 1, 1));
+    shapes.push(ConvExtents::square([8, 4, 4, 512], 96, 3, 1, 1));
+    shapes.push(ConvExtents::square([3, 31, 29, 32], 32, 3, 1, 1));
     for s in shapes {
         let v = operands(&s, &mut g);
         let mut workspace = Workspace::new();
@@ -205,7 +205,7 @@ fn the_epilogue_sees_every_element_once_with_its_place() {
 #[test]
 fn a_corrupted_output_fails_the_comparison() {
     let mut g = Generator(7);
-    let s = ConvShape::square([2, 9, 9, 20], 33, 3, 1, 1);
+    let s = ConvExtents::square([2, 9, 9, 20], 33, 3, 1, 1);
     let v = operands(&s, &mut g);
     let truth = naive(&s, &v);
     let mut results = run(&mut Workspace::new(), &s, &v);

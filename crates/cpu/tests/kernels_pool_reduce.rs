@@ -3,14 +3,14 @@
 mod support;
 
 use chiaro_cpu::kernels::{
-    Level, NoEpilogue, PoolShape, Workspace, avg_pool2d, avg_pool2d_gradient, column_moments, max_pool2d,
+    Level, NoEpilogue, PoolExtents, Workspace, avg_pool2d, avg_pool2d_gradient, column_moments, max_pool2d,
     max_pool2d_gradient,
 };
 use support::{Generator, error, pool};
 
-fn any_pool(g: &mut Generator) -> PoolShape {
+fn any_pool(g: &mut Generator) -> PoolExtents {
     loop {
-        let mut s = PoolShape {
+        let mut s = PoolExtents {
             batch: g.range(1, 3),
             height: g.range(1, 9),
             width: g.range(1, 9),
@@ -33,7 +33,7 @@ fn any_pool(g: &mut Generator) -> PoolShape {
 }
 
 /// Input offsets under the window of each output element, in order.
-fn windows(s: &PoolShape) -> Vec<Vec<usize>> {
+fn windows(s: &PoolExtents) -> Vec<Vec<usize>> {
     let mut all = Vec::new();
     for i in 0..s.output_len() {
         let (c, ox, oy, n) = (

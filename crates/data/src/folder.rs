@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::dataset::{check_length, no_such_image};
-use crate::images::{Images, Source};
+use crate::images::{Images, Opening};
 use crate::listing::Listing;
 use crate::{Alpha, DataError, Dataset, OpenOptions, threads};
 
@@ -79,7 +79,7 @@ impl ImageFolder {
         let mut wanted: Vec<usize> = parts.iter().flat_map(|(places, _)| places).copied().collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let source = |places: &[usize]| Source {
+        let source = |places: &[usize]| Opening {
             root: &listing.root,
             files: places.iter().map(|&place| listing.files[place].0.as_path()).collect(),
             options,

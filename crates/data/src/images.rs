@@ -35,7 +35,7 @@ enum Store {
 }
 
 /// The files that are opened, and how.
-pub(crate) struct Source<'s> {
+pub(crate) struct Opening<'s> {
     pub root: &'s Path,
     pub files: Vec<&'s Path>,
     pub options: &'s OpenOptions,
@@ -44,7 +44,7 @@ pub(crate) struct Source<'s> {
 /// What became of each file.
 pub(crate) type Outcomes = Vec<Result<Alpha, DataError>>;
 
-impl Source<'_> {
+impl Opening<'_> {
     fn shape(&self) -> [usize; 3] {
         let [height, width] = self.options.size.unwrap_or(DEFAULT_SIZE);
         [height, width, self.options.channels.unwrap_or(Channels::Rgb).count()]

@@ -23,7 +23,7 @@ pub use device::error::GpuError;
 pub use device::gpu::{Gpu, OpenOptions};
 pub use device::notes::Notes;
 pub use device::pipeline::{KernelSource, Pipeline};
-pub use device::reflect::{Access, KernelNeeds};
+pub use device::reflect::{BindingAccess, KernelNeeds};
 pub use device::select::Selection;
 pub use device::staging::ReadTicket;
 pub use kernels::compute_units;

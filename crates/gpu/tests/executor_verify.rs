@@ -3,7 +3,7 @@
 
 mod support;
 
-use chiaro_check::verify::{Options, verify};
+use chiaro_check::verify::{VerifyOptions, verify};
 use chiaro_gpu::{BackendOptions, GpuBackend, KernelChoice, OpenOptions};
 
 fn passes(options: OpenOptions, chosen: BackendOptions, wanted: fn(&str) -> bool) {
@@ -13,7 +13,7 @@ fn passes(options: OpenOptions, chosen: BackendOptions, wanted: fn(&str) -> bool
     let mut backend = GpuBackend::new(gpu, chosen);
     let mut reference = chiaro_cpu::reference::Reference::new();
     let filter = std::env::var("CHIARO_CASES").ok();
-    let options = Options { filter, ..Options::default() };
+    let options = VerifyOptions { filter, ..VerifyOptions::default() };
     let mut cases = chiaro_check::cases();
     cases.extend(chiaro_check::models::models());
     cases.retain(|case| wanted(&case.name));

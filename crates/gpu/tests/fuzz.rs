@@ -2,7 +2,7 @@
 
 mod support;
 
-use chiaro_check::fuzz::{Executor, Options, fuzz};
+use chiaro_check::fuzz::{Executor, FuzzOptions, fuzz};
 use chiaro_gpu::{BackendOptions, Gpu, GpuBackend, OpenOptions, Tuning};
 
 /// Graphs of the test command. Each has kernels of its own to be compiled, 0.6 s of a core.
@@ -23,7 +23,7 @@ fn random_graphs_agree_with_the_reference() {
         return;
     };
     let executors = [executor(&gpu, true), executor(&gpu, false)];
-    let report = fuzz(&executors, 0..GRAPHS, Options { failures: 1, tries: 100 }, &mut |_| {});
+    let report = fuzz(&executors, 0..GRAPHS, FuzzOptions { failures: 1, tries: 100 }, &mut |_| {});
     println!("{report}");
     assert!(report.failures.is_empty(), "{} graphs fail, see above", report.failures.len());
     assert_eq!(report.graphs, GRAPHS);

@@ -5,7 +5,7 @@ use crate::dtype::DType;
 use crate::error::{GraphError, Result};
 use crate::graph::{Graph, Var};
 use crate::op::Op;
-use crate::ops::{Backward, Cotangents, Place, Role, Rules};
+use crate::ops::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::plan::{CustomCall, Kernel};
 use std::any::Any;
 use std::fmt::{self, Debug};
@@ -245,8 +245,8 @@ impl Rules for Custom {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
-        let Place { graph, node } = *place;
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
+        let NodeShapes { graph, node } = *place;
         let operands = graph.node(node).inputs.iter().map(|&x| graph.tensor_type(x)).collect();
         Some(Kernel::Custom(CustomCall { op: self.clone(), operands, result: graph.tensor_type(node) }))
     }

@@ -58,9 +58,9 @@ impl ImageInput {
     }
 
     /// Declares the input, and the arena of a set on the device.
-    pub(crate) fn declare(&self, graph: &mut Graph, n: usize, shape: [usize; 3]) -> Result<Given> {
+    pub(crate) fn declare(&self, graph: &mut Graph, n: usize, shape: [usize; 3]) -> Result<DeclaredImages> {
         let ImageInput::Pixels(pixels) = self else {
-            return Ok(Given {
+            return Ok(DeclaredImages {
                 images: graph.input("images", &[n, shape[0], shape[1], shape[2]], DType::F32)?,
                 index: None,
             });
@@ -72,17 +72,17 @@ impl ImageInput {
         let words = count(&shape).div_ceil(4);
         let Some(resident) = &pixels.resident else {
             let images = graph.input("pixels", &[n, words], DType::U32)?;
-            return Ok(Given { images, index: Some(integers(graph, &[n], (0..n as i32).collect())?) });
+            return Ok(DeclaredImages { images, index: Some(integers(graph, &[n], (0..n as i32).collect())?) });
         };
         let index = graph.input("index", &[n], DType::I32)?;
         let arena = graph.arena(&resident.arena, DType::U32)?;
         let state = graph.state(arena, &resident.arena, &[resident.images, words])?;
         graph.describe_arena(arena, ArenaRole::Data, Initial::Fill(0.0))?;
-        Ok(Given { images: graph.state_value(state)?, index: Some(index) })
+        Ok(DeclaredImages { images: graph.state_value(state)?, index: Some(index) })
     }
 
     /// Images f32 `[N,H,W,C]` of what was declared, changed as a step's inputs say where there is an [`Augment`]. Its inputs are declared here.
-    pub(crate) fn record(&self, graph: &mut Graph, given: Given, shape: [usize; 3]) -> Result<Var> {
+    pub(crate) fn record(&self, graph: &mut Graph, given: DeclaredImages, shape: [usize; 3]) -> Result<Var> {
         let (ImageInput::Pixels(input), Some(chosen)) = (self, given.index) else {
             return Ok(given.images);
         };
@@ -123,7 +123,7 @@ impl ImageInput {
 
 /// What was declared of the images: them or the rows of their pixels, and which rows to take.
 #[derive(Clone, Copy)]
-pub(crate) struct Given {
+pub(crate) struct DeclaredImages {
     images: Var,
     index: Option<Var>,
 }

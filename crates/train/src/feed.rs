@@ -26,7 +26,7 @@ enum Images {
 }
 
 /// A batch as a step takes it.
-pub(crate) struct Fed {
+pub(crate) struct FedBatch {
     /// Numbers of images, or their packed pixels.
     pub images: Tensor,
     /// Which images they are.
@@ -96,7 +96,7 @@ pub(crate) enum FeedEpoch {
 }
 
 impl Iterator for FeedEpoch {
-    type Item = Result<Fed>;
+    type Item = Result<FedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
@@ -111,20 +111,20 @@ impl Iterator for FeedEpoch {
 }
 
 /// A batch of a set on the device; a last one that is short repeats its last image.
-fn numbers(batch: &[usize], batch_size: usize) -> Result<Fed> {
+fn numbers(batch: &[usize], batch_size: usize) -> Result<FedBatch> {
     let rows: Vec<usize> = (0..batch_size).map(|i| batch[i.min(batch.len() - 1)]).collect();
     let index = rows.iter().map(|row| *row as i32).collect();
-    Ok(Fed { images: tensor([batch_size], Data::I32(index))?, rows, valid: batch.len() })
+    Ok(FedBatch { images: tensor([batch_size], Data::I32(index))?, rows, valid: batch.len() })
 }
 
 /// A batch with its pixels, which is left empty.
-fn fed(mut batch: Batch) -> Result<Fed> {
+fn fed(mut batch: Batch) -> Result<FedBatch> {
     let (pixels, rows) = (std::mem::take(&mut batch.pixels), std::mem::take(&mut batch.indices));
     let shape = [rows.len(), pixels.len() / rows.len().max(1)];
-    Ok(Fed { images: tensor(shape, Data::U32(pixels))?, rows, valid: batch.valid })
+    Ok(FedBatch { images: tensor(shape, Data::U32(pixels))?, rows, valid: batch.valid })
 }
 
-impl Fed {
+impl FedBatch {
     /// Images and targets; those of rows that only fill up the batch are `filler`.
     pub fn into_tensors(self, targets: &Targets, filler: f64) -> Result<[Tensor; 2]> {
         let targets = targets.of(&self.rows, self.valid, filler)?;

@@ -4,12 +4,12 @@
 use std::fmt::Write;
 
 use super::unroll::segment;
-use super::{Memory, Product, Tile};
-use crate::{Access, Buffer, Hook, ShaderError, Source};
+use super::{Memory, Tile, TiledProduct};
+use crate::{BufferAccess, Hook, ShaderError, Source, StorageBuffer};
 
 /// What a kernel also gives of its results, for each column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Columns {
+pub enum ColumnReduction {
     /// Nothing.
     #[default]
     None,
@@ -19,19 +19,19 @@ pub enum Columns {
     Moments,
 }
 
-impl Columns {
+impl ColumnReduction {
     /// Values that `put` leaves in `tails`.
     pub(super) fn tails(self) -> u32 {
         match self {
-            Columns::None => 0,
-            Columns::Sums(n) => n,
-            Columns::Moments => 1,
+            ColumnReduction::None => 0,
+            ColumnReduction::Sums(n) => n,
+            ColumnReduction::Moments => 1,
         }
     }
 
     /// Values of each column.
     pub(super) fn values(self) -> u32 {
-        if self == Columns::Moments { 2 } else { self.tails() }
+        if self == ColumnReduction::Moments { 2 } else { self.tails() }
     }
 }
 
@@ -45,8 +45,8 @@ pub(super) const PORTABLE_BYTES: u32 = 32 << 10;
 
 impl Tile {
     /// Can this tile reduce columns of its results, on any device?
-    pub fn reduces(&self, columns: Columns) -> bool {
-        if columns == Columns::None {
+    pub fn reduces(&self, columns: ColumnReduction) -> bool {
+        if columns == ColumnReduction::None {
             return true;
         }
         let more = match self.memory {
@@ -65,7 +65,7 @@ pub(super) fn sides(tile: &Tile) -> u32 {
 }
 
 /// Puts the declarations and functions that reduce columns into the skeleton.
-pub(super) fn declare(source: Source, product: &Product, tile: &Tile) -> Result<Source, ShaderError> {
+pub(super) fn declare(source: Source, product: &TiledProduct, tile: &Tile) -> Result<Source, ShaderError> {
     if !tile.reduces(product.columns) {
         let reason = "columns are reduced in workgroup memory, which has no room for them";
         return Err(ShaderError::Tile { tile: tile.to_string(), reason });
@@ -116,7 +116,7 @@ fn store4(row: CRow, n: u32, value: vec4<f32>) -> Tails {{
 }}"
         );
     }
-    let mut parts = Buffer::new("column_parts", Access::ReadWrite, "f32");
+    let mut parts = StorageBuffer::new("column_parts", BufferAccess::ReadWrite, "f32");
     parts.scratch = true;
     let mut source = source.replace_fn("store4", &code);
     source.push_buffer(parts);
@@ -129,9 +129,9 @@ fn store4(row: CRow, n: u32, value: vec4<f32>) -> Tails {{
 }
 
 /// Stores the results of a thread and reduces them down the tile's columns, in words of four.
-pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: Columns) {
+pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, columns: ColumnReduction) {
     let (fours, segment) = (tile.thread_columns / 4, segment(tile));
-    let moments = columns == Columns::Moments;
+    let moments = columns == ColumnReduction::Moments;
     for r in 0..columns.tails() {
         lines.extend((0..fours).map(|q| format!("var down{r}_{q} = vec4<f32>();")));
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::cooperative_columns as sums;
 use super::shared::open_loop;
 use super::side::{Side, over};
-use super::{Columns, Tile};
+use super::{ColumnReduction, Tile};
 use crate::Source;
 
 /// The memory of a tile, its matrix types and the number of its parts, and what `main` has to know of subgroups.
@@ -31,7 +31,7 @@ pub(super) fn skeleton(source: Source, size: u32, tile: &Tile) -> Source {
 
 /// The statements of `region body`. The outer loop has one turn if there are as many subgroups as parts: how large a
 /// subgroup is only the device knows.
-pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: Columns) -> Vec<String> {
+pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: ColumnReduction) -> Vec<String> {
     let across = tile.columns / tile.thread_columns;
     let (rows, columns) = (tile.thread_rows / size, tile.thread_columns / size);
     let mut lines = Vec::new();
@@ -64,17 +64,17 @@ pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: Columns)
         .push("let slot = min(subgroup, TILE_PARTS - 1u) * (C_MATRICES * MATRIX_SIZE * MATRIX_SIZE / C_LANES);".into());
     let together = tile.stored_at_once();
     let groups = columns / together;
-    if reduced != Columns::None {
+    if reduced != ColumnReduction::None {
         sums::clear(&mut lines, columns, groups, reduced);
     }
     for (i, group) in grid(rows, groups) {
         store_matrices(&mut lines, size, i, group * together..(group + 1) * together, group, reduced);
     }
-    if reduced != Columns::None {
+    if reduced != ColumnReduction::None {
         sums::finish(&mut lines, tile, size, groups, reduced);
     }
     lines.push("}".into());
-    if reduced != Columns::None {
+    if reduced != ColumnReduction::None {
         sums::put(&mut lines, tile, reduced);
     }
     lines
@@ -116,7 +116,14 @@ fn load_matrix(
 
 /// Matrices of sums go through workgroup memory, since an element's place in the registers is not known: those of some
 /// neighbouring columns at once.
-fn store_matrices(lines: &mut Vec<String>, size: u32, i: u32, columns: Range<u32>, group: u32, reduced: Columns) {
+fn store_matrices(
+    lines: &mut Vec<String>,
+    size: u32,
+    i: u32,
+    columns: Range<u32>,
+    group: u32,
+    reduced: ColumnReduction,
+) {
     let (fours, lanes) = (size / 4, c_lanes(size));
     let places = columns.clone().zip((0..).step_by((size * size / lanes) as usize));
     lines.push("if (turn + subgroup < TILE_PARTS) {".into());
@@ -130,7 +137,7 @@ fn store_matrices(lines: &mut Vec<String>, size: u32, i: u32, columns: Range<u32
     lines.push(format!("for (var e = lane; e < {}u; e += lanes) {{", size * fours));
     lines.push(format!("let crow = c_row(z, m0 + m + {}u + e / {fours}u);", i * size));
     lines.push(format!("let column = n0 + n + e % {fours}u * 4u;"));
-    if reduced != Columns::None {
+    if reduced != ColumnReduction::None {
         sums::see(lines, group, reduced);
     }
     for (j, place) in places {
@@ -142,7 +149,7 @@ fn store_matrices(lines: &mut Vec<String>, size: u32, i: u32, columns: Range<u32
             }
         };
         let stored = format!("store4(crow, column + {}u, {four});", j * size);
-        if reduced == Columns::None {
+        if reduced == ColumnReduction::None {
             lines.push(stored);
         } else {
             lines.push(format!("let tails{j} = {stored}"));

@@ -2,31 +2,31 @@
 //! moments in registers; the lanes of a subgroup are put together by shuffles, the parts of the tile through workgroup memory.
 
 use super::columns::sides;
-use super::{Columns, Tile};
+use super::{ColumnReduction, Tile};
 
 /// What a lane keeps of each matrix of columns. Matrices that are stored together (a group) have one count.
-pub(super) fn clear(lines: &mut Vec<String>, columns: u32, groups: u32, reduced: Columns) {
+pub(super) fn clear(lines: &mut Vec<String>, columns: u32, groups: u32, reduced: ColumnReduction) {
     for j in 0..columns {
         lines.extend((0..reduced.tails()).map(|r| format!("var down{r}_{j} = vec4<f32>();")));
-        if reduced == Columns::Moments {
+        if reduced == ColumnReduction::Moments {
             lines.push(format!("var squares_{j} = vec4<f32>();"));
         }
     }
-    if reduced == Columns::Moments {
+    if reduced == ColumnReduction::Moments {
         lines.extend((0..groups).map(|g| format!("var seen_{g} = 0.0;")));
     }
 }
 
 /// A row more is seen of the matrices of a group: `crow` tells whether it is one.
-pub(super) fn see(lines: &mut Vec<String>, group: u32, reduced: Columns) {
-    if reduced == Columns::Moments {
+pub(super) fn see(lines: &mut Vec<String>, group: u32, reduced: ColumnReduction) {
+    if reduced == ColumnReduction::Moments {
         lines.push(format!("seen_{group} += select(0.0, 1.0, crow.valid);"));
     }
 }
 
 /// Adds the four that `put4` left in `tails{j}` (Welford 1962 for moments).
-pub(super) fn add(lines: &mut Vec<String>, j: u32, group: u32, reduced: Columns) {
-    if reduced != Columns::Moments {
+pub(super) fn add(lines: &mut Vec<String>, j: u32, group: u32, reduced: ColumnReduction) {
+    if reduced != ColumnReduction::Moments {
         lines.extend((0..reduced.tails()).map(|r| format!("down{r}_{j} += tails{j}.t{r};")));
         return;
     }
@@ -38,12 +38,12 @@ pub(super) fn add(lines: &mut Vec<String>, j: u32, group: u32, reduced: Columns)
 }
 
 /// Puts the lanes of a subgroup together; the first ones write what the part of the tile gives. `fours` lanes have a row.
-pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, size: u32, groups: u32, reduced: Columns) {
+pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, size: u32, groups: u32, reduced: ColumnReduction) {
     let columns = tile.thread_columns / size;
     let fours = size / 4;
     let group = |j: u32| j / (columns / groups);
     lines.push(format!("for (var mask = {fours}u; mask < lanes; mask *= 2u) {{"));
-    if reduced == Columns::Moments {
+    if reduced == ColumnReduction::Moments {
         // Chan, Golub, LeVeque 1979.
         for g in 0..groups {
             lines.push(format!("let others_{g} = subgroupShuffleXor(seen_{g}, mask);"));
@@ -71,7 +71,7 @@ pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, size: u32, groups: u3
     lines.push(format!("let to = part / {across}u * TILE_N + n + lane * 4u;"));
     for j in 0..columns {
         for value in 0..reduced.values() {
-            let from = if reduced == Columns::Moments && value == 1 {
+            let from = if reduced == ColumnReduction::Moments && value == 1 {
                 format!("squares_{j}")
             } else {
                 format!("down{value}_{j}")
@@ -84,11 +84,11 @@ pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, size: u32, groups: u3
 }
 
 /// Puts the parts of the tile together and writes what they give.
-pub(super) fn put(lines: &mut Vec<String>, tile: &Tile, reduced: Columns) {
+pub(super) fn put(lines: &mut Vec<String>, tile: &Tile, reduced: ColumnReduction) {
     let parts = sides(tile);
     lines.push("workgroupBarrier();".into());
     lines.push("for (var column = thread; column < TILE_N; column += THREADS) {".into());
-    if reduced == Columns::Moments {
+    if reduced == ColumnReduction::Moments {
         put_moments(lines, tile, parts);
     } else {
         for r in 0..reduced.tails() {

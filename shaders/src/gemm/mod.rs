@@ -9,15 +9,15 @@ mod side;
 mod tile;
 mod unroll;
 
-pub use columns::Columns;
+pub use columns::ColumnReduction;
 pub use tile::{Memory, Tile};
 
 use crate::elem::{Elem, word};
-use crate::{Kernel, ShaderError, Source, dispatch};
+use crate::{ShaderError, ShaderKernel, Source, dispatch};
 
 /// How the elements of an operand follow one another in memory, and how many are loaded at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Operand {
+pub(crate) struct TileOperand {
     /// Neighbours are along k; otherwise along m (or n).
     pub along_k: bool,
     /// 1 or 4 elements a load.
@@ -26,7 +26,7 @@ pub(crate) struct Operand {
     pub elem: Elem,
 }
 
-impl Operand {
+impl TileOperand {
     /// The operand as a tile loads it: one term at a time leaves nothing to load at once along k.
     fn for_tile(self, tile: &Tile) -> Self {
         if self.along_k && tile.depth < self.width { Self { width: 1, ..self } } else { self }
@@ -41,22 +41,22 @@ impl Operand {
 
 /// One product: which operand module, its extents, and how the operands and the result lie in memory.
 #[derive(Debug, Clone)]
-pub(crate) struct Product {
+pub(crate) struct TiledProduct {
     pub operands: &'static str,
     pub m: u32,
     pub n: u32,
     pub z: u32,
     /// How many neighbouring z share their columns.
     pub phases: u32,
-    pub a: Operand,
-    pub b: Operand,
-    pub c: Operand,
-    pub columns: Columns,
+    pub a: TileOperand,
+    pub b: TileOperand,
+    pub c: TileOperand,
+    pub columns: ColumnReduction,
 }
 
-impl Product {
+impl TiledProduct {
     /// The operands with what a tile needs around them and its unrolled body.
-    pub fn kernel(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
+    pub fn kernel(&self, tile: &Tile) -> Result<ShaderKernel, ShaderError> {
         tile.check()?;
         let groups = [self.m.div_ceil(tile.rows), self.n.div_ceil(tile.columns), self.z];
         let groups: u64 = groups.iter().map(|&g| u64::from(g)).product();
@@ -104,9 +104,9 @@ impl Product {
             (_, Memory::Direct) => "gemm_put_in_a_loop",
             (_, Memory::Workgroup | Memory::Cooperative { .. }) => "gemm_put",
         });
-        if self.columns != Columns::None {
+        if self.columns != ColumnReduction::None {
             text = columns::declare(text, self, tile)?;
         }
-        Ok(Kernel::new(self.operands, text, dispatch::spread(self.operands, groups)?))
+        Ok(ShaderKernel::new(self.operands, text, dispatch::spread(self.operands, groups)?))
     }
 }

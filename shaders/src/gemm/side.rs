@@ -1,7 +1,7 @@
 //! One operand as the body of a tile sees it: which elements a thread loads, and where it puts them in workgroup memory.
 
 use super::unroll::segment;
-use super::{Memory, Operand, Tile, shared};
+use super::{Memory, Tile, TileOperand, shared};
 
 /// One operand as the body sees it: the names it uses, the extent of its tile, and how it is loaded.
 pub(super) struct Side<'a> {
@@ -13,7 +13,7 @@ pub(super) struct Side<'a> {
     pub origin: &'static str,
     /// Rows or columns of the tile.
     pub extent: u32,
-    pub operand: &'a Operand,
+    pub operand: &'a TileOperand,
 }
 
 impl Side<'_> {

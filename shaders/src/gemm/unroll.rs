@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::side::Side;
-use super::{Columns, Memory, Operand, Tile, columns, cooperative, shared};
+use super::{ColumnReduction, Memory, Tile, TileOperand, columns, cooperative, shared};
 
-fn sides<'a>(tile: &Tile, a: &'a Operand, b: &'a Operand) -> [Side<'a>; 2] {
+fn sides<'a>(tile: &Tile, a: &'a TileOperand, b: &'a TileOperand) -> [Side<'a>; 2] {
     [
         Side { name: "a", locate: "a_row", origin: "m0", extent: tile.rows, operand: a },
         Side { name: "b", locate: "b_column", origin: "n0", extent: tile.columns, operand: b },
@@ -13,12 +13,12 @@ fn sides<'a>(tile: &Tile, a: &'a Operand, b: &'a Operand) -> [Side<'a>; 2] {
 }
 
 /// Elements in a word of workgroup memory, of each operand.
-pub(super) fn lanes(tile: &Tile, a: &Operand, b: &Operand) -> [u32; 2] {
+pub(super) fn lanes(tile: &Tile, a: &TileOperand, b: &TileOperand) -> [u32; 2] {
     sides(tile, a, b).map(|side| side.lanes(tile))
 }
 
 /// The statements of a tile, which follow those of the skeleton's `main`.
-pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> String {
+pub(super) fn body(tile: &Tile, a: &TileOperand, b: &TileOperand, reduced: ColumnReduction) -> String {
     let [a, b] = sides(tile, a, b);
     if let Memory::Cooperative { size } = tile.memory {
         return indent(&cooperative::body(tile, size, &a, &b, reduced));
@@ -36,7 +36,7 @@ pub(super) fn body(tile: &Tile, a: &Operand, b: &Operand, reduced: Columns) -> S
         Memory::Workgroup => shared::shared_loop(&mut lines, tile, &a, &b),
         Memory::Direct | Memory::Cooperative { .. } => direct_loop(&mut lines, tile, &a, &b),
     }
-    if reduced != Columns::None {
+    if reduced != ColumnReduction::None {
         columns::finish(&mut lines, tile, reduced);
         return indent(&lines);
     }

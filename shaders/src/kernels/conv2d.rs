@@ -2,8 +2,8 @@
 //! Depthwise ones go to kernels of their own. Bindings: forward x, w, y; input gradient dy, w, dx; weight gradient x, dy, parts of dw.
 
 use crate::dispatch::elements;
-use crate::gemm::{Operand, Product};
-use crate::{Columns, Elem, Kernel, ShaderError, Source, Tile};
+use crate::gemm::{TileOperand, TiledProduct};
+use crate::{ColumnReduction, Elem, ShaderError, ShaderKernel, Source, Tile};
 
 /// The shape of a 2-D convolution: x `[N, H, W, C]`, w `[O, KH, KW, C / groups]`, y `[N, OH, OW, O]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +38,7 @@ pub struct Conv2d {
     /// The element type of dx; that of dw is f32.
     pub dx: Elem,
     /// What forward pass and input gradient reduce of their results for each channel.
-    pub columns: Columns,
+    pub columns: ColumnReduction,
 }
 
 /// How the taps of one dimension fall into the phases of the input gradient.
@@ -129,22 +129,22 @@ impl Conv2d {
     ///
     /// # Errors
     /// A shape that is no convolution or that 32-bit indices do not reach, or a tile that cannot be used.
-    pub fn forward(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
+    pub fn forward(&self, tile: &Tile) -> Result<ShaderKernel, ShaderError> {
         let out = self.check()?;
         if self.is_depthwise() {
             return self.depthwise_forward(out);
         }
         let (group_in, group_out) = self.group_channels();
         let k = self.kernel[0] * self.kernel[1] * group_in;
-        let product = Product {
+        let product = TiledProduct {
             operands: "conv2d",
             m: self.batch * out[0] * out[1],
             n: group_out,
             z: self.groups,
             phases: 1,
-            a: Operand::new(true, group_in, self.x),
-            b: Operand::new(true, k, self.w),
-            c: Operand::new(false, group_out, self.y),
+            a: TileOperand::new(true, group_in, self.x),
+            b: TileOperand::new(true, k, self.w),
+            c: TileOperand::new(false, group_out, self.y),
             columns: self.columns,
         };
         Ok(product.kernel(tile)?.map_source(|source| {
@@ -160,22 +160,22 @@ impl Conv2d {
     ///
     /// # Errors
     /// As [`Conv2d::forward`].
-    pub fn input_grad(&self, tile: &Tile) -> Result<Kernel, ShaderError> {
+    pub fn input_grad(&self, tile: &Tile) -> Result<ShaderKernel, ShaderError> {
         let out = self.check()?;
         let (group_in, group_out) = self.group_channels();
         if self.is_depthwise() {
             return self.depthwise_input_grad(out);
         }
         let rows = [0, 1].map(|d| self.input[d].div_ceil(self.stride[d]));
-        let product = Product {
+        let product = TiledProduct {
             operands: "conv2d_input_grad",
             m: self.batch * rows[0] * rows[1],
             n: group_in,
             z: self.groups * self.stride[0] * self.stride[1],
             phases: self.stride[0] * self.stride[1],
-            a: Operand::new(true, group_out, self.y),
-            b: Operand::new(false, group_in, self.w),
-            c: Operand::new(false, group_in, self.dx),
+            a: TileOperand::new(true, group_out, self.y),
+            b: TileOperand::new(false, group_in, self.w),
+            c: TileOperand::new(false, group_in, self.dx),
             columns: self.columns,
         };
         let [h, w] = [self.phases(0), self.phases(1)];
@@ -202,7 +202,7 @@ impl Conv2d {
     ///
     /// # Errors
     /// As [`Conv2d::forward`].
-    pub fn weight_grad(&self, tile: &Tile, parts: u32) -> Result<Kernel, ShaderError> {
+    pub fn weight_grad(&self, tile: &Tile, parts: u32) -> Result<ShaderKernel, ShaderError> {
         let out = self.check()?;
         let (group_in, group_out) = self.group_channels();
         let (parts, chunk) = self.split(tile, parts, out);
@@ -212,16 +212,16 @@ impl Conv2d {
             return self.depthwise_weight_grad(out, parts, chunk);
         }
         let k = self.batch * out[0] * out[1];
-        let product = Product {
+        let product = TiledProduct {
             operands: "conv2d_weight_grad",
             m: group_out,
             n,
             z: self.groups * parts,
             phases: 1,
-            a: Operand::new(false, group_out, self.y),
-            b: Operand::new(false, group_in, self.x),
-            c: Operand::new(false, n, Elem::F32),
-            columns: Columns::None,
+            a: TileOperand::new(false, group_out, self.y),
+            b: TileOperand::new(false, group_in, self.x),
+            c: TileOperand::new(false, n, Elem::F32),
+            columns: ColumnReduction::None,
         };
         Ok(product.kernel(tile)?.map_source(|source| {
             self.set_shape(source, out)

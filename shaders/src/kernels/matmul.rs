@@ -1,8 +1,8 @@
 //! Batched matrix product. Bindings: a, b, c.
 
 use crate::dispatch::elements;
-use crate::gemm::{Operand, Product};
-use crate::{Columns, Elem, Kernel, ShaderError, Tile};
+use crate::gemm::{TileOperand, TiledProduct};
+use crate::{ColumnReduction, Elem, ShaderError, ShaderKernel, Tile};
 
 /// One operand of a [`MatMul`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -33,14 +33,14 @@ pub struct MatMul {
     /// The element type of the result.
     pub out: Elem,
     /// What is reduced down the columns of a product without batch.
-    pub columns: Columns,
+    pub columns: ColumnReduction,
 }
 
 impl MatMul {
     /// An f32 product of dense row-major matrices, without batch.
     pub fn new(m: u32, n: u32, k: u32) -> Self {
         let operand = MatOperand::default();
-        Self { batch: [1, 1], m, n, k, a: operand, b: operand, out: Elem::F32, columns: Columns::None }
+        Self { batch: [1, 1], m, n, k, a: operand, b: operand, out: Elem::F32, columns: ColumnReduction::None }
     }
 
     /// The kernel for this shape and tile. With more than one of [`MatMul::parts`] it gives `[parts, i, j, m, n]` of f32 for
@@ -48,7 +48,7 @@ impl MatMul {
     ///
     /// # Errors
     /// An extent of 0, a tensor that 32-bit indices do not reach, or a tile that cannot be used.
-    pub fn kernel(&self, tile: &Tile, parts: u32) -> Result<Kernel, ShaderError> {
+    pub fn kernel(&self, tile: &Tile, parts: u32) -> Result<ShaderKernel, ShaderError> {
         let Self { batch: [b0, b1], m, n, k, a, b, out, columns } = *self;
         for dims in [[parts, b0 * b1, m, n], [1, 1, m, k], [1, 1, k, n]] {
             if elements("matmul", &dims)? == 0 {
@@ -61,12 +61,12 @@ impl MatMul {
             let strides = operand.batch_strides.iter().all(|s| s.is_multiple_of(4));
             if strides { row } else { 1 }
         };
-        let a_op = Operand::new(!a.transposed, aligned(&a, if a.transposed { m } else { k }), a.elem);
-        let b_op = Operand::new(b.transposed, aligned(&b, if b.transposed { k } else { n }), b.elem);
-        let last = |extent: u32, op: &Operand| extent - if op.along_k { 1 } else { op.width };
-        let c_op = Operand::new(false, n, if parts > 1 { Elem::F32 } else { out });
+        let a_op = TileOperand::new(!a.transposed, aligned(&a, if a.transposed { m } else { k }), a.elem);
+        let b_op = TileOperand::new(b.transposed, aligned(&b, if b.transposed { k } else { n }), b.elem);
+        let last = |extent: u32, op: &TileOperand| extent - if op.along_k { 1 } else { op.width };
+        let c_op = TileOperand::new(false, n, if parts > 1 { Elem::F32 } else { out });
         let z = b0 * b1 * parts;
-        let product = Product { operands: "matmul", m, n, z, phases: z, a: a_op, b: b_op, c: c_op, columns };
+        let product = TiledProduct { operands: "matmul", m, n, z, phases: z, a: a_op, b: b_op, c: c_op, columns };
         let (a_last, b_last) = (last(m, &a_op), last(n, &b_op));
         let kernel = product.kernel(tile)?.map_source(|source| {
             source

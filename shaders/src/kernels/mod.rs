@@ -8,7 +8,7 @@ mod pool2d;
 mod rows;
 mod sum_parts;
 
-pub use axis::Axis;
+pub use axis::AlongAxis;
 pub use conv2d::Conv2d;
 pub use matmul::{MatMul, MatOperand};
 pub use pool2d::{Divisor, Pool2d};
@@ -19,7 +19,7 @@ use crate::Source;
 
 /// A shader for one shape, and how many workgroups compute it.
 #[derive(Debug, Clone)]
-pub struct Kernel {
+pub struct ShaderKernel {
     /// The kernel's name, for labels and profiles.
     pub name: &'static str,
     /// The shader. Put generated code into its hooks, then [`Source::build`].
@@ -28,7 +28,7 @@ pub struct Kernel {
     pub workgroups: [u32; 3],
 }
 
-impl Kernel {
+impl ShaderKernel {
     pub(crate) fn new(name: &'static str, source: Source, workgroups: [u32; 3]) -> Self {
         Self { name, source, workgroups }
     }

@@ -2,7 +2,7 @@
 //! Bindings: max x, y; its index x, y (i32); its gradient x, y, dy, dx; average x, y; its gradient dy, dx.
 
 use crate::dispatch::{elements, spread_elements};
-use crate::{Elem, Kernel, ShaderError, Source};
+use crate::{Elem, ShaderError, ShaderKernel, Source};
 
 /// The shape of a pooling. The output's extents are given, so that floor and ceil mode are the caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,20 +68,20 @@ impl Pool2d {
         Ok((source, spread_elements(name, if per_input { x } else { y }.into())?))
     }
 
-    fn max(&self, name: &'static str, per_input: bool) -> Result<Kernel, ShaderError> {
+    fn max(&self, name: &'static str, per_input: bool) -> Result<ShaderKernel, ShaderError> {
         let (source, workgroups) = self.compose(name, per_input)?;
         let source = source
             .set_const("DILATION_H", self.dilation[0])
             .set_const("DILATION_W", self.dilation[1])
             .set_alias("Elem", self.x.wgsl());
-        Ok(Kernel::new(name, source, workgroups))
+        Ok(ShaderKernel::new(name, source, workgroups))
     }
 
     /// y: the largest of each window.
     ///
     /// # Errors
     /// A shape that is no pooling or that 32-bit indices do not reach.
-    pub fn max_forward(&self) -> Result<Kernel, ShaderError> {
+    pub fn max_forward(&self) -> Result<ShaderKernel, ShaderError> {
         let kernel = self.max("max_pool2d", false)?;
         Ok(kernel.map_source(|s| s.set_alias("OutElem", self.x.wgsl())))
     }
@@ -90,7 +90,7 @@ impl Pool2d {
     ///
     /// # Errors
     /// As [`Pool2d::max_forward`].
-    pub fn max_index(&self) -> Result<Kernel, ShaderError> {
+    pub fn max_index(&self) -> Result<ShaderKernel, ShaderError> {
         self.max("max_pool2d_index", false)
     }
 
@@ -98,13 +98,13 @@ impl Pool2d {
     ///
     /// # Errors
     /// As [`Pool2d::max_forward`].
-    pub fn max_grad(&self) -> Result<Kernel, ShaderError> {
+    pub fn max_grad(&self) -> Result<ShaderKernel, ShaderError> {
         Ok(self
             .max("max_pool2d_grad", true)?
             .map_source(|s| s.set_alias("GradElem", self.dy.wgsl()).set_alias("OutElem", self.dx.wgsl())))
     }
 
-    fn average(&self, name: &'static str, per_input: bool, divisor: Divisor) -> Result<Kernel, ShaderError> {
+    fn average(&self, name: &'static str, per_input: bool, divisor: Divisor) -> Result<ShaderKernel, ShaderError> {
         let (source, workgroups) = self.compose(name, per_input)?;
         if self.dilation != [1, 1] {
             let reason = "an average has no dilation".to_owned();
@@ -113,14 +113,14 @@ impl Pool2d {
         let fixed = if let Divisor::Fixed(d) = divisor { d } else { 0 };
         let source =
             source.set_const("INCLUDE_PADDING", divisor == Divisor::IncludePadding).set_const("FIXED_DIVISOR", fixed);
-        Ok(Kernel::new(name, source, workgroups))
+        Ok(ShaderKernel::new(name, source, workgroups))
     }
 
     /// y: the mean of each window.
     ///
     /// # Errors
     /// As [`Pool2d::max_forward`], and a dilation.
-    pub fn average_forward(&self, divisor: Divisor) -> Result<Kernel, ShaderError> {
+    pub fn average_forward(&self, divisor: Divisor) -> Result<ShaderKernel, ShaderError> {
         Ok(self
             .average("avg_pool2d", false, divisor)?
             .map_source(|s| s.set_alias("Elem", self.x.wgsl()).set_alias("OutElem", self.x.wgsl())))
@@ -130,7 +130,7 @@ impl Pool2d {
     ///
     /// # Errors
     /// As [`Pool2d::average_forward`].
-    pub fn average_grad(&self, divisor: Divisor) -> Result<Kernel, ShaderError> {
+    pub fn average_grad(&self, divisor: Divisor) -> Result<ShaderKernel, ShaderError> {
         Ok(self
             .average("avg_pool2d_grad", true, divisor)?
             .map_source(|s| s.set_alias("GradElem", self.dy.wgsl()).set_alias("OutElem", self.dx.wgsl())))

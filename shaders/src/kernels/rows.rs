@@ -3,7 +3,7 @@
 //! (f32), [weights,] dlogits; moments x, y (f32).
 
 use crate::dispatch::{elements, spread};
-use crate::{Access, Buffer, Elem, Kernel, ShaderError, Source};
+use crate::{BufferAccess, Elem, ShaderError, ShaderKernel, Source, StorageBuffer};
 
 /// Invocations of a workgroup that takes whole rows.
 const ROW_THREADS: u32 = 64;
@@ -36,7 +36,7 @@ pub struct CrossEntropy {
 
 impl Rows {
     /// Lanes that share a row: about four elements each; short rows take one invocation and no barrier's worth of work.
-    fn compose(&self, name: &'static str, most: u32) -> Result<Kernel, ShaderError> {
+    fn compose(&self, name: &'static str, most: u32) -> Result<ShaderKernel, ShaderError> {
         if elements(name, &[self.rows, self.columns])? == 0 {
             let reason = format!("a matrix without elements: {self:?}");
             return Err(ShaderError::Shape { kernel: name, reason });
@@ -51,14 +51,14 @@ impl Rows {
             .set_const("THREADS", threads)
             .set_alias("Elem", self.x.wgsl());
         let groups = u64::from(self.rows).div_ceil(u64::from(threads / lanes));
-        Ok(Kernel::new(name, source, spread(name, groups)?))
+        Ok(ShaderKernel::new(name, source, spread(name, groups)?))
     }
 
     /// Softmax of each row, or its logarithm.
     ///
     /// # Errors
     /// A matrix without elements, or with more than 32-bit indices reach.
-    pub fn softmax(&self, log: bool) -> Result<Kernel, ShaderError> {
+    pub fn softmax(&self, log: bool) -> Result<ShaderKernel, ShaderError> {
         let kernel = self.compose("softmax", ROW_THREADS)?;
         Ok(kernel.map_source(|s| s.set_const("LOG", log).set_alias("OutElem", self.out.wgsl())))
     }
@@ -67,7 +67,7 @@ impl Rows {
     ///
     /// # Errors
     /// As [`Rows::softmax`].
-    pub fn cross_entropy(&self, options: CrossEntropy) -> Result<Kernel, ShaderError> {
+    pub fn cross_entropy(&self, options: CrossEntropy) -> Result<ShaderKernel, ShaderError> {
         let kernel = self.compose("cross_entropy", ROW_THREADS)?;
         Ok(kernel.map_source(|s| self.options(s, options, 2)))
     }
@@ -76,7 +76,7 @@ impl Rows {
     ///
     /// # Errors
     /// As [`Rows::softmax`].
-    pub fn cross_entropy_grad(&self, options: CrossEntropy) -> Result<Kernel, ShaderError> {
+    pub fn cross_entropy_grad(&self, options: CrossEntropy) -> Result<ShaderKernel, ShaderError> {
         let kernel = self.compose("cross_entropy_grad", ROW_THREADS)?;
         Ok(kernel.map_source(|s| self.options(s, options, 3)))
     }
@@ -88,9 +88,9 @@ impl Rows {
             .set_alias("OutElem", self.out.wgsl());
         match options.weighted {
             false => source.include("equal_classes"),
-            true => {
-                source.include("weighted_classes").insert_buffer(output, Buffer::new("weights", Access::Read, "f32"))
-            }
+            true => source
+                .include("weighted_classes")
+                .insert_buffer(output, StorageBuffer::new("weights", BufferAccess::Read, "f32")),
         }
     }
 
@@ -98,7 +98,7 @@ impl Rows {
     ///
     /// # Errors
     /// As [`Rows::softmax`].
-    pub fn moments_of_rows(&self) -> Result<Kernel, ShaderError> {
+    pub fn moments_of_rows(&self) -> Result<ShaderKernel, ShaderError> {
         self.compose("moments_columns", COLUMN_THREADS)
     }
 
@@ -107,7 +107,7 @@ impl Rows {
     ///
     /// # Errors
     /// As [`Rows::softmax`].
-    pub fn moments_of_columns(&self) -> Result<Kernel, ShaderError> {
+    pub fn moments_of_columns(&self) -> Result<ShaderKernel, ShaderError> {
         let name = "moments_rows";
         if elements(name, &[self.rows, self.columns])? == 0 {
             let reason = format!("a matrix without elements: {self:?}");
@@ -123,14 +123,14 @@ impl Rows {
             .set_const("THREADS", COLUMN_THREADS)
             .set_alias("Elem", self.x.wgsl());
         let groups = u64::from(self.columns.div_ceil(self.side())) * u64::from(parts);
-        Ok(Kernel::new(name, source, spread(name, groups)?))
+        Ok(ShaderKernel::new(name, source, spread(name, groups)?))
     }
 
     /// Merges the parts of [`Rows::moments_of_columns`]. Bindings: parts, y.
     ///
     /// # Errors
     /// As [`Rows::softmax`].
-    pub fn merge_moments(&self) -> Result<Kernel, ShaderError> {
+    pub fn merge_moments(&self) -> Result<ShaderKernel, ShaderError> {
         let name = "moments_merge";
         let (parts, chunk) = self.split();
         let source = Source::new(name)
@@ -139,7 +139,7 @@ impl Rows {
             .set_const("PARTS", parts)
             .set_const("CHUNK", chunk);
         let groups = u64::from(self.columns).div_ceil(u64::from(crate::dispatch::ELEMENT_WORKGROUP));
-        Ok(Kernel::new(name, source, spread(name, groups)?))
+        Ok(ShaderKernel::new(name, source, spread(name, groups)?))
     }
 
     /// Parts of the rows that [`Rows::moments_of_columns`] takes: enough to fill a large device, each of 1024 rows or more.

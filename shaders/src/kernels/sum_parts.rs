@@ -1,7 +1,7 @@
 //! The fixed-order sum of the parts of a split reduction. Bindings: y, parts.
 
 use crate::dispatch::{elements, spread_elements};
-use crate::{Elem, Kernel, ShaderError, Source};
+use crate::{Elem, ShaderError, ShaderKernel, Source};
 
 /// `y[i] = sum over p of parts[p, i]`, parts in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ impl SumParts {
     ///
     /// # Errors
     /// More elements than 32-bit indices reach.
-    pub fn kernel(&self) -> Result<Kernel, ShaderError> {
+    pub fn kernel(&self) -> Result<ShaderKernel, ShaderError> {
         let name = "sum_parts";
         elements(name, &[self.parts, self.count])?;
         let source = Source::new(name)
@@ -27,6 +27,6 @@ impl SumParts {
             .set_const("PARTS", self.parts)
             .set_const("ELEMENTS", self.count)
             .scratch("parts");
-        Ok(Kernel::new(name, source, spread_elements(name, self.count.into())?))
+        Ok(ShaderKernel::new(name, source, spread_elements(name, self.count.into())?))
     }
 }

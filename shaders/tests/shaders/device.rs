@@ -1,6 +1,6 @@
 //! Runs a kernel once on whatever Vulkan adapter there is, for comparison with loops in float64.
 
-use chiaro_shaders::{Elem, Kernel, validate};
+use chiaro_shaders::{Elem, ShaderKernel, validate};
 use wgpu::util::DeviceExt;
 
 /// Rows in which workgroups are dispatched that would fit one.
@@ -97,7 +97,7 @@ impl Device {
     }
 
     /// Runs the kernel on the inputs; the result has the type and length of `out`, whose values it starts from.
-    pub fn run(&self, kernel: &Kernel, inputs: &[Data], out: Data) -> Data {
+    pub fn run(&self, kernel: &ShaderKernel, inputs: &[Data], out: Data) -> Data {
         let source = kernel.source.build().unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
         if let Err(e) = validate::check(&source, &[]) {
             panic!("{}: {e}", kernel.name);

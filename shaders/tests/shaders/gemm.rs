@@ -1,7 +1,7 @@
 //! The matrix-product family on a device, every tile, against naive loops in float64.
 
 use chiaro_shaders::kernels::{Conv2d, MatMul, SumParts};
-use chiaro_shaders::{Access, Buffer, Elem, Hook, Memory, Tile};
+use chiaro_shaders::{BufferAccess, Elem, Hook, Memory, StorageBuffer, Tile};
 
 use crate::device::{Data, Device, blank, random, relative_error, tolerance};
 use crate::variants;
@@ -222,7 +222,7 @@ fn every_element_of_a_result_is_put_once_at_its_index() {
                 } else {
                     s.append("put4", "    for (var i = 0u; i < 4u; i++) {\n        seen[index + i] += 1.0;\n    }")
                 };
-                s.push_buffer(Buffer::new("seen", Access::ReadWrite, "f32"));
+                s.push_buffer(StorageBuffer::new("seen", BufferAccess::ReadWrite, "f32"));
                 s
             });
             let zeros = |n| Data::F32(vec![0.0; n as usize]);

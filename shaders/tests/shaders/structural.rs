@@ -1,7 +1,7 @@
 //! Pooling, row, axis and moment kernels on a device against naive loops in float64.
 
 use chiaro_shaders::Elem;
-use chiaro_shaders::kernels::{Axis, CrossEntropy, Divisor, Kernel, Pool2d, Rows};
+use chiaro_shaders::kernels::{AlongAxis, CrossEntropy, Divisor, Pool2d, Rows, ShaderKernel};
 
 use crate::device::{Data, Device, blank, noise, random, relative_error, tolerance};
 use crate::variants;
@@ -218,7 +218,7 @@ fn assert_moments(label: &str, got: &Data, (mean, variance): (Vec<f64>, Vec<f64>
 }
 
 /// Indices, some of them outside of the axis, and where they count.
-fn indices(axis: &Axis, count: usize) -> (Data, Vec<usize>) {
+fn indices(axis: &AlongAxis, count: usize) -> (Data, Vec<usize>) {
     let raw: Vec<i32> = (0..count as i32).map(|i| i * 5 % (axis.n as i32 + 2) - 1).collect();
     let inside = raw.iter().map(|&i| i.clamp(0, axis.n as i32 - 1) as usize).collect();
     (Data::I32(raw), inside)
@@ -242,7 +242,7 @@ fn axis_kernels_equal_naive_loops() {
             scattered[each] += s64[i];
             added[whole] += s64[i];
         }
-        let run = |kernel: Kernel, inputs: [&Data; 2], expected: &[f64]| {
+        let run = |kernel: ShaderKernel, inputs: [&Data; 2], expected: &[f64]| {
             let got = device.run(&kernel, &inputs.map(Clone::clone), blank(expected.len(), Elem::F32));
             assert_close(&format!("{} {axis:?}", kernel.name), &got, expected, Elem::F32);
         };
@@ -268,7 +268,7 @@ fn axis_kernels_equal_naive_loops() {
 fn the_first_nan_wins_in_pooling_and_arg_reduction() {
     let Some(device) = Device::open() else { return };
     let x = Data::F32(vec![1.0, f32::NAN, 3.0, f32::NAN, 0.0, -1.0]);
-    let axis = Axis { outer: 1, n: 6, inner: 1, m: 1 };
+    let axis = AlongAxis { outer: 1, n: 6, inner: 1, m: 1 };
     for smallest in [false, true] {
         let kernel = axis.arg_reduce(smallest, "f32").expect("a kernel");
         assert_eq!(device.run(&kernel, std::slice::from_ref(&x), Data::I32(vec![-7])).f64(), [1.0]);

@@ -1,12 +1,12 @@
 //! The variants of every kernel that the tests look at: shapes of every kind, every tile, both element types.
 
 use chiaro_shaders::kernels::{
-    Axis, Conv2d, CrossEntropy, Divisor, Kernel, MatMul, MatOperand, Pool2d, Rows, SumParts,
+    AlongAxis, Conv2d, CrossEntropy, Divisor, MatMul, MatOperand, Pool2d, Rows, ShaderKernel, SumParts,
 };
-use chiaro_shaders::{Columns, Elem, Memory, Tile};
+use chiaro_shaders::{ColumnReduction, Elem, Memory, Tile};
 
 /// Every variant with a label.
-pub fn all() -> Vec<(String, Kernel)> {
+pub fn all() -> Vec<(String, ShaderKernel)> {
     let mut list = Vec::new();
     for (i, tile) in Tile::ALL.iter().enumerate() {
         let elem = if i % 2 == 0 { Elem::F32 } else { Elem::F16 };
@@ -32,8 +32,8 @@ pub fn all() -> Vec<(String, Kernel)> {
 }
 
 /// Products that reduce the columns of their results too.
-fn reducing(list: &mut Vec<(String, Kernel)>, tile: &Tile, elem: Elem) {
-    let all = [Columns::Moments, Columns::Sums(1), Columns::Sums(2), Columns::Sums(3)];
+fn reducing(list: &mut Vec<(String, ShaderKernel)>, tile: &Tile, elem: Elem) {
+    let all = [ColumnReduction::Moments, ColumnReduction::Sums(1), ColumnReduction::Sums(2), ColumnReduction::Sums(3)];
     for columns in all.into_iter().filter(|&c| tile.reduces(c)) {
         let shape = MatMul { columns, ..matmuls(elem)[4] };
         push(list, format!("{tile} {shape:?}"), shape.kernel(tile, 1));
@@ -46,7 +46,7 @@ fn reducing(list: &mut Vec<(String, Kernel)>, tile: &Tile, elem: Elem) {
 }
 
 /// The kernels that are no products.
-fn structural(list: &mut Vec<(String, Kernel)>, elem: Elem) {
+fn structural(list: &mut Vec<(String, ShaderKernel)>, elem: Elem) {
     for pool in pools(elem) {
         push(list, format!("max {pool:?}"), pool.max_forward());
         push(list, format!("max index {pool:?}"), pool.max_index());
@@ -82,7 +82,7 @@ fn structural(list: &mut Vec<(String, Kernel)>, elem: Elem) {
 }
 
 /// Products and convolutions by cooperative matrices, which HLSL and older validators do not know.
-pub fn cooperative() -> Vec<(String, Kernel)> {
+pub fn cooperative() -> Vec<(String, ShaderKernel)> {
     let mut list = Vec::new();
     for tile in &Tile::COOPERATIVE {
         for shape in matmuls(Elem::F16) {
@@ -99,7 +99,7 @@ pub fn cooperative() -> Vec<(String, Kernel)> {
     list
 }
 
-fn push<E: std::fmt::Display>(list: &mut Vec<(String, Kernel)>, label: String, kernel: Result<Kernel, E>) {
+fn push<E: std::fmt::Display>(list: &mut Vec<(String, ShaderKernel)>, label: String, kernel: Result<ShaderKernel, E>) {
     match kernel {
         Ok(kernel) => list.push((label, kernel)),
         Err(e) => panic!("{label}: {e}"),
@@ -150,7 +150,7 @@ pub fn convs(elem: Elem) -> Vec<Conv2d> {
         w: elem,
         y: elem,
         dx: elem,
-        columns: Columns::None,
+        columns: ColumnReduction::None,
     };
     vec![
         base,
@@ -212,8 +212,8 @@ pub fn losses() -> Vec<CrossEntropy> {
 }
 
 /// Axes in the middle, at the end and alone.
-pub fn axes() -> Vec<Axis> {
+pub fn axes() -> Vec<AlongAxis> {
     [[3, 5, 4, 6], [7, 9, 1, 2], [1, 130, 1, 11], [1, 4, 33, 9]]
-        .map(|[outer, n, inner, m]| Axis { outer, n, inner, m })
+        .map(|[outer, n, inner, m]| AlongAxis { outer, n, inner, m })
         .to_vec()
 }

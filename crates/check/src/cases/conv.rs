@@ -5,9 +5,9 @@ use crate::draw::Draw;
 use chiaro_graph::ConvSpec;
 
 /// x `[N,H,W,I]`, weight `[O,KH,KW,I/groups]`, stride, padding (top, bottom, left, right), dilation, groups.
-type Row = (&'static str, [usize; 4], [usize; 4], [usize; 2], [usize; 4], [usize; 2], usize);
+type ConvRow = (&'static str, [usize; 4], [usize; 4], [usize; 2], [usize; 4], [usize; 2], usize);
 
-const CONVOLUTIONS: &[Row] = &[
+const CONVOLUTIONS: &[ConvRow] = &[
     ("k1", [2, 6, 5, 8], [7, 1, 1, 8], [1, 1], [0; 4], [1, 1], 1),
     ("k1_s2", [2, 7, 8, 5], [6, 1, 1, 5], [2, 2], [0; 4], [1, 1], 1),
     ("k1_padded", [1, 3, 4, 5], [6, 1, 1, 5], [1, 1], [1, 0, 0, 2], [1, 1], 1),

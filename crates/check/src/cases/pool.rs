@@ -5,9 +5,9 @@ use crate::draw::Draw;
 use chiaro_graph::{AvgDivisor, PoolSpec};
 
 /// x `[N,H,W,C]`, kernel, stride, padding, dilation, ceil mode.
-type Row = (&'static str, [usize; 4], [usize; 2], [usize; 2], [usize; 2], [usize; 2], bool);
+type PoolRow = (&'static str, [usize; 4], [usize; 2], [usize; 2], [usize; 2], [usize; 2], bool);
 
-const WINDOWS: &[Row] = &[
+const WINDOWS: &[PoolRow] = &[
     ("k2", [2, 8, 6, 4], [2, 2], [2, 2], [0, 0], [1, 1], false),
     ("k2_odd", [2, 9, 7, 3], [2, 2], [2, 2], [0, 0], [1, 1], false),
     ("k3_s2_p1", [2, 8, 9, 5], [3, 3], [2, 2], [1, 1], [1, 1], false),

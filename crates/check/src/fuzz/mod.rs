@@ -21,7 +21,7 @@ mod shrink;
 pub use judge::Tally;
 pub use observe::{Executor, Failure, Open};
 pub use recipe::Question;
-pub use report::{Coverage, Found, Report};
+pub use report::{Coverage, Found, FuzzReport};
 
 use generate::generate;
 use recipe::Recipe;
@@ -65,7 +65,7 @@ pub fn compare(executor: &Executor<'_>, question: &Question, seed: u64) -> Resul
 
 /// What [`fuzz`] does with failures.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct FuzzOptions {
     /// Failures after which it ends.
     pub failures: usize,
     /// Graphs tried to make a failing one smaller; 0 leaves it as it is.
@@ -76,10 +76,10 @@ pub struct Options {
 pub fn fuzz(
     executors: &[Executor<'_>],
     seeds: Range<u64>,
-    options: Options,
-    progress: &mut dyn FnMut(&Report),
-) -> Report {
-    let mut report = Report::default();
+    options: FuzzOptions,
+    progress: &mut dyn FnMut(&FuzzReport),
+) -> FuzzReport {
+    let mut report = FuzzReport::default();
     for seed in seeds {
         let recipe = match catch_unwind(|| generate(seed)) {
             Ok(recipe) => recipe,

@@ -30,7 +30,7 @@ pub struct Found {
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct FuzzReport {
     /// Graphs that ran.
     pub graphs: u64,
     /// Elements compared, by executor.
@@ -45,7 +45,7 @@ pub struct Report {
     pub failures: Vec<Found>,
 }
 
-impl Report {
+impl FuzzReport {
     pub(super) fn count(&mut self, question: &Question) {
         self.graphs += 1;
         let graph = &question.graph;
@@ -74,7 +74,7 @@ impl Report {
     }
 }
 
-impl std::fmt::Display for Report {
+impl std::fmt::Display for FuzzReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.failures.iter().try_for_each(|found| writeln!(f, "{found}"))?;
         writeln!(f, "{} graphs, {} of them with states", self.graphs, self.with_assignments)?;

@@ -1,9 +1,7 @@
 //! Which calls may become one.
 
-use super::conv;
+use super::{Record, conv};
 use chiaro_graph::{ConvSpec, DType, Elementwise, Graph, ReduceKind, Result, Var};
-
-type Record = fn(&mut Graph) -> Result<()>;
 
 pub(super) const CASES: &[(&str, Record)] = &[
     ("a value that is joined with a convolution of itself and read once more", dense_block),

@@ -14,6 +14,9 @@ use chiaro_graph::{Backend, BackendError, ConvSpec, DType, Graph, Result, Tensor
 /// Measured: at most 4e-7 on the CPU, 7e-7 on software Vulkan.
 const LIMIT: f64 = 1e-5;
 
+/// Records the graph of a case.
+type Record = fn(&mut Graph) -> Result<()>;
+
 /// A graph of the table.
 pub struct PlanCase {
     /// What its plan must get right.

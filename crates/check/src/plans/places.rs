@@ -1,9 +1,7 @@
 //! What may be written over what.
 
-use super::conv;
+use super::{Record, conv};
 use chiaro_graph::{DType, Elementwise, Graph, Result, Target, Var};
-
-type Record = fn(&mut Graph) -> Result<()>;
 
 pub(super) const CASES: &[(&str, Record)] = &[
     ("a state that becomes a product of itself", product_of_state),

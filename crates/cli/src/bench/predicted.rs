@@ -15,7 +15,7 @@ use crate::usage::Usage;
 
 /// A row as the model sees it.
 #[derive(Serialize)]
-struct Row<'a> {
+struct PredictedRow<'a> {
     name: &'a str,
     precision: String,
     model: Predicted,
@@ -36,7 +36,7 @@ pub fn run(args: &Args, card: &Card, cases: &[Workload]) -> anyhow::Result<ExitC
     let mut rows = vec![];
     for case in cases {
         let planned = model::calls(card, &args.switches, case)?;
-        let row = Row {
+        let row = PredictedRow {
             name: &case.name,
             precision: precision(case.dtype),
             model: Predicted::of(&rates, &planned),

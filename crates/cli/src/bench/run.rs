@@ -40,7 +40,7 @@ pub fn run(args: &Args, chosen: &Chosen) -> anyhow::Result<ExitCode> {
     table::peaks(peaks.as_ref())?;
     let predictor = Predictor::new(peaks, limits.most, first.is_software());
     let report = Report::new(first.name(), peaks, args.switches.json());
-    let mut run = Run { args, options, limits, rates, predictor, report };
+    let mut run = BenchRun { args, options, limits, rates, predictor, report };
     for &peak in &chosen.peaks {
         match singles::peak(first.gpu(), peak) {
             Ok(row) => {
@@ -63,7 +63,7 @@ pub fn run(args: &Args, chosen: &Chosen) -> anyhow::Result<ExitCode> {
     run.finish()
 }
 
-struct Run<'a> {
+struct BenchRun<'a> {
     args: &'a Args,
     options: DeviceOptions,
     limits: Limits,
@@ -73,7 +73,7 @@ struct Run<'a> {
     report: Report,
 }
 
-impl Run<'_> {
+impl BenchRun<'_> {
     fn open(&self, options: &DeviceOptions) -> anyhow::Result<Device> {
         self.args.switches.open(&self.args.device, options)
     }

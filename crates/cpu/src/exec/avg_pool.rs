@@ -11,7 +11,7 @@ use chiaro_graph::plan::PoolShape;
 /// Average pooling of `[N,H,W,C]`, or the way back.
 pub(crate) struct AvgPool {
     shape: PoolShape,
-    sizes: kernels::PoolShape,
+    sizes: kernels::PoolExtents,
     by: AvgDivisor,
     backward: bool,
     from: Region,

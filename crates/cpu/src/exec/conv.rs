@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// A convolution or its input gradient, with its epilogue.
 pub(crate) struct Conv {
-    shape: kernels::ConvShape,
+    shape: kernels::ConvExtents,
     backward: bool,
     x: Region,
     w: Region,
@@ -43,9 +43,9 @@ impl Conv {
     }
 }
 
-fn sizes(shape: &ConvShape) -> kernels::ConvShape {
+fn sizes(shape: &ConvShape) -> kernels::ConvExtents {
     let [batch, height, width, channels_in] = shape.x;
-    kernels::ConvShape {
+    kernels::ConvExtents {
         batch,
         height,
         width,
@@ -74,7 +74,7 @@ impl Action for Conv {
 
 /// The weight gradient.
 pub(crate) struct WeightGrad {
-    shape: kernels::ConvShape,
+    shape: kernels::ConvExtents,
     x: Region,
     dy: Region,
     out: Region,

@@ -10,7 +10,7 @@ use chiaro_graph::plan::PoolShape;
 
 /// The largest of each window.
 pub(crate) struct MaxPool {
-    shape: kernels::PoolShape,
+    shape: kernels::PoolExtents,
     x: Region,
     out: Region,
 }
@@ -29,7 +29,7 @@ impl Action for MaxPool {
 
 /// The position in the plane of each window's first largest.
 pub(crate) struct MaxPoolIndex {
-    shape: kernels::PoolShape,
+    shape: kernels::PoolExtents,
     x: Region,
     out: Region,
 }
@@ -40,7 +40,7 @@ impl MaxPoolIndex {
     }
 
     fn window(&self, window: usize) {
-        let kernels::PoolShape { height: h, width: w, channels: c, out: [oh, ow], .. } = self.shape;
+        let kernels::PoolExtents { height: h, width: w, channels: c, out: [oh, ow], .. } = self.shape;
         let (rows, cols) = (self.shape.taps(0, window / ow % oh), self.shape.taps(1, window % ow));
         let image = self.x.floats(window / (oh * ow) * h * w * c, h * w * c);
         for (channel, out) in self.out.lanes_mut(window * c, c).iter_mut().enumerate() {
@@ -60,7 +60,7 @@ impl MaxPoolIndex {
 
 impl Action for MaxPoolIndex {
     fn run(&mut self, _: &mut Context<'_>) {
-        let kernels::PoolShape { batch: n, channels: c, out: [oh, ow], kernel, .. } = self.shape;
+        let kernels::PoolExtents { batch: n, channels: c, out: [oh, ow], kernel, .. } = self.shape;
         let taps = kernel[0] * kernel[1];
         let this = &*self;
         for_each(n * oh * ow, 4 * c * taps, |window| this.window(window));
@@ -69,7 +69,7 @@ impl Action for MaxPoolIndex {
 
 /// The gradient: dy goes to the first largest of each window; the program follows while the image is in cache.
 pub(crate) struct MaxPoolGrad {
-    shape: kernels::PoolShape,
+    shape: kernels::PoolExtents,
     x: Region,
     y: Region,
     dy: Region,

@@ -78,7 +78,7 @@ impl Reduce {
     }
 
     /// Folds down the columns of one group, part and range of columns.
-    fn columns(&self, machine: &mut Machine<'_>, context: Shared<'_>, group: usize, part: usize, col: usize) {
+    fn columns(&self, machine: &mut Machine<'_>, context: ReduceContext<'_>, group: usize, part: usize, col: usize) {
         let cols = TILE.min(self.code.grid.cols - col);
         let width = cols * (TILE / 4).div_ceil(cols).min(self.per_group.max(1));
         let step = self.code.tile_rows(cols);
@@ -126,7 +126,7 @@ impl Reduce {
     }
 
     /// Folds across the rows of some groups, one part of each.
-    fn rows(&self, machine: &mut Machine<'_>, context: Shared<'_>, groups: Range<usize>, part: usize) {
+    fn rows(&self, machine: &mut Machine<'_>, context: ReduceContext<'_>, groups: Range<usize>, part: usize) {
         let grid = &self.code.grid;
         let across = grid.cols.div_ceil(TILE);
         for i in 0..self.results.len() {
@@ -188,7 +188,7 @@ impl Reduce {
 
 /// What tasks need of a context.
 #[derive(Clone, Copy)]
-struct Shared<'a> {
+struct ReduceContext<'a> {
     scratches: &'a super::scratch::Scratches,
     level: crate::kernels::Level,
     run: u64,
@@ -196,7 +196,7 @@ struct Shared<'a> {
 
 impl Action for Reduce {
     fn run(&mut self, context: &mut Context<'_>) {
-        let shared = Shared { scratches: context.scratches, level: context.level, run: context.run };
+        let shared = ReduceContext { scratches: context.scratches, level: context.level, run: context.run };
         let (sets, together, across) = self.tasks();
         let this = &*self;
         let task = |t: usize| {

@@ -4,10 +4,10 @@ use crate::kernels;
 use chiaro_graph::plan::PoolShape;
 
 /// The shape as the kernels want it.
-pub(crate) fn sizes(shape: &PoolShape) -> kernels::PoolShape {
+pub(crate) fn sizes(shape: &PoolShape) -> kernels::PoolExtents {
     let [batch, height, width, channels] = shape.x;
     let spec = &shape.spec;
-    kernels::PoolShape {
+    kernels::PoolExtents {
         batch,
         height,
         width,

@@ -1,15 +1,15 @@
 //! Max pooling and its gradient: some channels of a window at a time, in registers.
 
-use super::pool::{PoolShape, Taps, check, each_image, each_line};
+use super::pool::{PoolExtents, Taps, check, each_image, each_line};
 use super::simd::Vectorize;
 use super::{Epilogue, Workspace};
 
 /// `y = max of the window`; NaN wins, a window without pixels gives minus infinity.
-pub fn max_pool2d(workspace: &mut Workspace, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+pub fn max_pool2d(workspace: &mut Workspace, shape: &PoolExtents, x: &[f32], y: &mut [f32]) {
     check(shape, x, y);
     let level = workspace.level();
     each_line(shape, y, |image, oy, y| {
-        level.vectorize(Line { shape, x: &x[image * shape.image()..][..shape.image()], oy, y });
+        level.vectorize(WindowLine { shape, x: &x[image * shape.image()..][..shape.image()], oy, y });
     });
 }
 
@@ -17,7 +17,7 @@ pub fn max_pool2d(workspace: &mut Workspace, shape: &PoolShape, x: &[f32], y: &m
 /// of its channels.
 pub fn max_pool2d_gradient<E: Epilogue + ?Sized>(
     workspace: &mut Workspace,
-    shape: &PoolShape,
+    shape: &PoolExtents,
     x: &[f32],
     [y, dy]: [&[f32]; 2],
     dx: &mut [f32],
@@ -60,14 +60,14 @@ macro_rules! each_channels {
     };
 }
 
-struct Line<'a> {
-    shape: &'a PoolShape,
+struct WindowLine<'a> {
+    shape: &'a PoolExtents,
     x: &'a [f32],
     oy: usize,
     y: &'a mut [f32],
 }
 
-impl Vectorize for Line<'_> {
+impl Vectorize for WindowLine<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -80,10 +80,10 @@ impl Vectorize for Line<'_> {
     }
 }
 
-impl Line<'_> {
+impl WindowLine<'_> {
     #[inline(always)]
     fn window<const N: usize>(&mut self, ox: usize, [rows, cols]: [Taps; 2], from: usize) {
-        let PoolShape { width, channels, .. } = *self.shape;
+        let PoolExtents { width, channels, .. } = *self.shape;
         let mut best = [f32::NEG_INFINITY; N];
         for i in 0..rows.count {
             for j in 0..cols.count {
@@ -100,7 +100,7 @@ impl Line<'_> {
 
 /// One image.
 struct Gradient<'a> {
-    shape: &'a PoolShape,
+    shape: &'a PoolExtents,
     x: &'a [f32],
     y: &'a [f32],
     dy: &'a [f32],
@@ -141,7 +141,7 @@ impl Gradient<'_> {
     /// Channels `from..from + N` of the window whose result is at `window`.
     #[inline(always)]
     fn window<const N: usize, const APART: bool>(&mut self, window: usize, [rows, cols]: [Taps; 2], from: usize) {
-        let PoolShape { width, channels, .. } = *self.shape;
+        let PoolExtents { width, channels, .. } = *self.shape;
         let mut y = [0.0; N];
         y.copy_from_slice(&self.y[window..window + N]);
         // What is still to be handed out: nothing once the largest has been met.

@@ -4,7 +4,7 @@
 //!
 //! - Make one [`Workspace`] when a plan is compiled. It detects the instruction set and keeps all scratch memory, so that no
 //!   kernel allocates after its first call with a shape.
-//! - Convolution: describe it with [`ConvShape`]. [`PackedWeights::pack_forward`] and [`PackedWeights::pack_input_gradient`]
+//! - Convolution: describe it with [`ConvExtents`]. [`PackedWeights::pack_forward`] and [`PackedWeights::pack_input_gradient`]
 //!   bring weights into the layout of the micro-kernels (call them again whenever the weights have changed; the buffer is
 //!   reused), then [`conv2d`] and [`conv2d_input_gradient`] run; [`conv2d_weight_gradient`] needs no packing. Depthwise,
 //!   few-channel and Winograd variants are chosen inside.
@@ -29,10 +29,10 @@ mod tile;
 mod transpose;
 mod workspace;
 
-pub use conv::{ConvShape, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
+pub use conv::{ConvExtents, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use matmul::{MatmulShape, matmul};
 pub use max_pool::{max_pool2d, max_pool2d_gradient};
-pub use pool::{PoolShape, avg_pool2d, avg_pool2d_gradient};
+pub use pool::{PoolExtents, avg_pool2d, avg_pool2d_gradient};
 pub use reduce::column_moments;
 pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 /// Sizes of a pooling from `[batch, height, width, channels]` to `[batch, out[0], out[1], channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PoolShape {
+pub struct PoolExtents {
     /// Images.
     pub batch: usize,
     /// Rows of an input image.
@@ -42,7 +42,7 @@ impl Taps {
     }
 }
 
-impl PoolShape {
+impl PoolExtents {
     /// Floats of the input.
     #[must_use]
     pub fn input_len(&self) -> usize {
@@ -91,7 +91,7 @@ impl PoolShape {
 /// `y = sum of the window / divisor(oy, ox, positions inside the image)`.
 pub fn avg_pool2d(
     workspace: &mut Workspace,
-    shape: &PoolShape,
+    shape: &PoolExtents,
     x: &[f32],
     y: &mut [f32],
     divisor: &(dyn Fn(usize, usize, usize) -> f32 + Sync),
@@ -107,7 +107,7 @@ pub fn avg_pool2d(
 /// `dx`: each `dy / divisor` is added to every position of its window.
 pub fn avg_pool2d_gradient(
     workspace: &mut Workspace,
-    shape: &PoolShape,
+    shape: &PoolExtents,
     dy: &[f32],
     dx: &mut [f32],
     divisor: &(dyn Fn(usize, usize, usize) -> f32 + Sync),
@@ -121,12 +121,12 @@ pub fn avg_pool2d_gradient(
     });
 }
 
-pub(super) fn check(shape: &PoolShape, input: &[f32], output: &[f32]) {
+pub(super) fn check(shape: &PoolExtents, input: &[f32], output: &[f32]) {
     assert_eq!(input.len(), shape.input_len());
     assert_eq!(output.len(), shape.output_len());
 }
 
-pub(super) fn each_line(shape: &PoolShape, y: &mut [f32], task: impl Fn(usize, usize, &mut [f32]) + Sync) {
+pub(super) fn each_line(shape: &PoolExtents, y: &mut [f32], task: impl Fn(usize, usize, &mut [f32]) + Sync) {
     if !y.is_empty() {
         y.par_chunks_mut(shape.line()).enumerate().for_each(|(line, y)| {
             task(line / shape.out[0], line % shape.out[0], y);
@@ -134,14 +134,14 @@ pub(super) fn each_line(shape: &PoolShape, y: &mut [f32], task: impl Fn(usize, u
     }
 }
 
-pub(super) fn each_image(shape: &PoolShape, dx: &mut [f32], task: impl Fn(usize, &mut [f32]) + Sync) {
+pub(super) fn each_image(shape: &PoolExtents, dx: &mut [f32], task: impl Fn(usize, &mut [f32]) + Sync) {
     if !dx.is_empty() {
         dx.par_chunks_mut(shape.image()).enumerate().for_each(|(image, dx)| task(image, dx));
     }
 }
 
 struct AverageLine<'a> {
-    shape: &'a PoolShape,
+    shape: &'a PoolExtents,
     x: &'a [f32],
     oy: usize,
     y: &'a mut [f32],
@@ -167,7 +167,7 @@ impl Vectorize for AverageLine<'_> {
 }
 
 struct AverageGradient<'a> {
-    shape: &'a PoolShape,
+    shape: &'a PoolExtents,
     dy: &'a [f32],
     dx: &'a mut [f32],
     divisor: &'a (dyn Fn(usize, usize, usize) -> f32 + Sync),
@@ -196,7 +196,7 @@ mod tests {
     fn taps_are_those_inside_the_image() {
         for (padding, dilation, stride, kernel) in [(0, 1, 2, 2), (1, 1, 2, 3), (1, 2, 1, 3), (2, 3, 3, 4)] {
             for extent in 3..9 {
-                let shape = PoolShape {
+                let shape = PoolExtents {
                     batch: 1,
                     height: extent,
                     width: extent,

@@ -28,7 +28,7 @@ pub fn column_moments(workspace: &mut Workspace, x: &[f32], cols: usize, mean: &
     let rows = x.len().checked_div(cols).unwrap_or(0);
     let counts = by_parts(&mut workspace.partials, rows, cols, 2, |rows, sums| {
         let (mean, m2) = sums.split_at_mut(cols);
-        level.vectorize(Moments { x: &x[rows.start * cols..rows.end * cols], cols, mean, m2 });
+        level.vectorize(ColumnMoments { x: &x[rows.start * cols..rows.end * cols], cols, mean, m2 });
     });
     mean.fill(0.0);
     m2.fill(0.0);
@@ -78,14 +78,14 @@ fn merge(seen: usize, count: usize, block_mean: &[f32], block_m2: &[f32], mean: 
     }
 }
 
-struct Moments<'a> {
+struct ColumnMoments<'a> {
     x: &'a [f32],
     cols: usize,
     mean: &'a mut [f32],
     m2: &'a mut [f32],
 }
 
-impl Vectorize for Moments<'_> {
+impl Vectorize for ColumnMoments<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -119,7 +119,7 @@ impl Vectorize for Moments<'_> {
     }
 }
 
-impl Moments<'_> {
+impl ColumnMoments<'_> {
     /// Several rows side by side fill the lanes; their sums are put together once a block.
     #[inline(always)]
     fn run_narrow<const FMA: bool>(self) {

@@ -28,7 +28,7 @@ use value::Value;
 #[derive(Default)]
 pub struct Reference {
     plans: PlanTable<Plan>,
-    arenas: HashMap<String, Arena>,
+    arenas: HashMap<String, ExactArena>,
     stats: Stats,
     rounding: Rounding,
 }
@@ -49,7 +49,7 @@ struct Plan {
     outputs: Option<Vec<Vec<f64>>>,
 }
 
-struct Arena {
+struct ExactArena {
     dtype: DType,
     values: Vec<f64>,
 }
@@ -147,7 +147,7 @@ impl Reference {
             Some(old) if old.values.len() == info.len && old.dtype == info.dtype => Ok(()),
             Some(old) => Err(mismatch(&info.name, old, info.len, info.dtype)),
             None => {
-                self.arenas.insert(info.name.clone(), Arena { dtype: info.dtype, values: vec![0.0; info.len] });
+                self.arenas.insert(info.name.clone(), ExactArena { dtype: info.dtype, values: vec![0.0; info.len] });
                 self.stats.allocations += 1;
                 self.stats.bytes += 8 * info.len as u64;
                 Ok(())
@@ -231,7 +231,7 @@ impl Backend for Reference {
 /// The values of a step's nodes; those that no output or assignment needs any more are empty.
 fn step(
     plan: &Plan,
-    arenas: &HashMap<String, Arena>,
+    arenas: &HashMap<String, ExactArena>,
     inputs: &[Vec<f64>],
     rounding: Rounding,
 ) -> Result<Vec<Vec<f64>>, BackendError> {
@@ -307,7 +307,7 @@ fn unknown_arena(name: &str) -> BackendError {
     BackendError::Unknown(format!("arena {name:?}"))
 }
 
-fn mismatch(name: &str, arena: &Arena, len: usize, dtype: DType) -> BackendError {
+fn mismatch(name: &str, arena: &ExactArena, len: usize, dtype: DType) -> BackendError {
     let want = vec![arena.values.len()];
     BackendError::Mismatch { name: name.into(), want, want_dtype: arena.dtype, shape: vec![len], dtype }
 }

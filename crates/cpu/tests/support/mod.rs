@@ -1,7 +1,7 @@
 //! Naive float64 convolutions and matrix products, and generated data, for the kernel tests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use chiaro_cpu::kernels::ConvShape;
+use chiaro_cpu::kernels::ConvExtents;
 
 /// A small counter-based generator: the same stream on every machine.
 pub struct Generator(pub u64);
@@ -40,7 +40,7 @@ pub fn bound(k: usize) -> f64 {
 }
 
 /// Calls `f(x index, w index, y index)` for every product that a convolution sums.
-pub fn for_each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
+pub fn for_each_product(s: &ConvExtents, mut f: impl FnMut(usize, usize, usize)) {
     let (oh, ow) = (s.out_height(), s.out_width());
     let (ig, og) = (s.channels_in / s.groups, s.channels_out / s.groups);
     for n in 0..s.batch {
@@ -74,12 +74,12 @@ pub fn for_each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
 }
 
 /// A generated shape: odd channels, strides to 3, asymmetric padding, dilation, groups; the filter fits the padded image.
-pub fn any_shape(g: &mut Generator) -> ConvShape {
+pub fn any_shape(g: &mut Generator) -> ConvExtents {
     loop {
         let groups = *[1, 1, 1, 2, 3].get(g.range(0, 4)).unwrap();
         let few_in = if g.range(0, 1) == 0 { 4 } else { 37 };
         let few_out = if g.range(0, 1) == 0 { 4 } else { 70 };
-        let shape = ConvShape {
+        let shape = ConvExtents {
             batch: if g.range(0, 3) == 0 { g.range(8, 13) } else { g.range(1, 3) },
             height: g.range(1, 11),
             width: g.range(1, 11),

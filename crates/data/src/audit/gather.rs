@@ -10,7 +10,7 @@ use crate::source::Source;
 use crate::{DataError, OpenOptions, Split};
 
 /// An image: its place, where it comes from, and the numbers of its classes.
-pub(super) type Picture = (Place, Source, Vec<usize>);
+pub(super) type AuditedPicture = (Place, Source, Vec<usize>);
 
 /// What a data set holds.
 pub(super) struct Gathered {
@@ -18,7 +18,7 @@ pub(super) struct Gathered {
     /// The splits that are there.
     pub splits: Vec<Split>,
     pub ignored: Vec<PathBuf>,
-    pub pictures: Vec<Picture>,
+    pub pictures: Vec<AuditedPicture>,
 }
 
 /// Lists all images of a data set.
@@ -70,7 +70,7 @@ fn pictures_of(
 }
 
 /// Adds classes that a split alone has, and numbers those of its images anew.
-fn merge(classes: &mut Vec<String>, of: &[String], pictures: &mut [Picture], split: Split) {
+fn merge(classes: &mut Vec<String>, of: &[String], pictures: &mut [AuditedPicture], split: Split) {
     let mut number = |name: &String| {
         classes.iter().position(|class| class == name).unwrap_or_else(|| {
             classes.push(name.clone());

@@ -83,7 +83,7 @@ impl Audit {
         let layout = Layout::of(folder)?;
         let Gathered { classes, splits, ignored, pictures } = gather::gathered(layout, folder)?;
         progress.begin("looked at", pictures.len());
-        let look = |(place, source, shows): gather::Picture| {
+        let look = |(place, source, shows): gather::AuditedPicture| {
             let facts = Facts::of(&source);
             progress.advance(1);
             Seen { place, source, shows, facts }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use chiaro_graph::plan::{ColumnKind, Columns, Operand, Program};
-use chiaro_shaders::{Access, Buffer};
+use chiaro_shaders::{BufferAccess, StorageBuffer};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
@@ -50,7 +50,7 @@ pub(crate) fn merge_columns(columns: &Columns, parts: &ColumnParts, operands: &[
     for (binding, &i) in binds.iter().enumerate() {
         text += &slots[i].buffer(&operands[i]).declaration(binding);
     }
-    text += &Buffer::new("parts", Access::Read, "f32").declaration(binds.len());
+    text += &StorageBuffer::new("parts", BufferAccess::Read, "f32").declaration(binds.len());
     let _ = writeln!(text, "var<workgroup> shared_sums: array<f32, {THREADS}>;");
     text += &functions.text();
     text += SUM_OF_THREADS;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chiaro_graph::plan::{Kernel, Program, Reg, Step, Store};
-use chiaro_shaders::{Buffer, Hook, ShaderError, Source};
+use chiaro_shaders::{Hook, ShaderError, Source, StorageBuffer};
 
 use super::binding::Composed;
 use super::emit::{Emitter, Lanes, Point};
@@ -77,12 +77,12 @@ struct Body {
 fn put_in(
     mut source: Source,
     hook: Hook,
-    buffers: impl Iterator<Item = Buffer>,
+    buffers: impl Iterator<Item = StorageBuffer>,
     functions: &Functions,
     body: &Body,
     outside: bool,
 ) -> Result<Source, ShaderError> {
-    let buffers: Vec<Buffer> = buffers.collect();
+    let buffers: Vec<StorageBuffer> = buffers.collect();
     let helpers = functions.text() + &body.helpers;
     if !outside {
         buffers.into_iter().for_each(|buffer| source.push_buffer(buffer));
@@ -104,7 +104,7 @@ struct Results<'a> {
     program: &'a Program,
     /// The store that goes to the shader's own output.
     own: Option<usize>,
-    output: &'a Buffer,
+    output: &'a StorageBuffer,
     /// Registers that the shader reduces.
     tails: &'a [Reg],
     slots: &'a [Slot],
@@ -116,7 +116,7 @@ impl Results<'_> {
         let (mut statements, own) =
             self.run(None, functions, |lanes| format!("vec4<f32>({}, 0.0, 0.0, 0.0)", lanes.lane(0)));
         if let Some(own) = own {
-            let Buffer { name, element, .. } = self.output;
+            let StorageBuffer { name, element, .. } = self.output;
             let _ = writeln!(statements, "    {name}[index] = {element}({});", own.lane(0));
         }
         Body { helpers: String::new(), statements }
@@ -126,7 +126,7 @@ impl Results<'_> {
     fn four(&self, axis: usize, functions: &mut Functions) -> Body {
         let (mut statements, own) = self.run(Some(axis), functions, four);
         if let Some(own) = own {
-            let Buffer { name, element, .. } = self.output;
+            let StorageBuffer { name, element, .. } = self.output;
             let _ = writeln!(statements, "    {name}[index / 4u] = {element}({});", four(&own));
         }
         Body { helpers: String::new(), statements }
@@ -139,7 +139,7 @@ impl Results<'_> {
         let helpers = format!("fn finished(value: f32, index: u32) -> f32 {{\n{body}    return {own};\n}}\n");
         let each = [("x", ""), ("y", " + 1u"), ("z", " + 2u"), ("w", " + 3u")];
         let each = each.map(|(lane, further)| format!("finished(value.{lane}, index{further})")).join(", ");
-        let Buffer { name, element, .. } = self.output;
+        let StorageBuffer { name, element, .. } = self.output;
         let target = if self.own.is_some() { format!("{name}[index / 4u]") } else { "_".into() };
         let value =
             if self.own.is_some() { format!("{element}(vec4<f32>({each}))") } else { format!("vec4<f32>({each})") };

@@ -11,7 +11,7 @@ mod reduce;
 
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Operand, Program, View};
-use chiaro_shaders::{Access, Buffer};
+use chiaro_shaders::{BufferAccess, StorageBuffer};
 
 pub(crate) use binding::Composed;
 pub(crate) use columns::{ColumnParts, merge_columns};
@@ -41,9 +41,9 @@ impl Slot {
     }
 
     /// The buffer of an operand that is reached so.
-    pub fn buffer(&self, operand: &Operand) -> Buffer {
-        let access = if writable(operand) { Access::ReadWrite } else { Access::Read };
-        Buffer::new(self.name.as_str(), access, self.word())
+    pub fn buffer(&self, operand: &Operand) -> StorageBuffer {
+        let access = if writable(operand) { BufferAccess::ReadWrite } else { BufferAccess::Read };
+        StorageBuffer::new(self.name.as_str(), access, self.word())
     }
 }
 

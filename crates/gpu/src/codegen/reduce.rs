@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use chiaro_graph::plan::{Instr, Operand, Program, Reg, View};
 use chiaro_graph::{DType, ReduceKind};
-use chiaro_shaders::{Access, Buffer};
+use chiaro_shaders::{BufferAccess, StorageBuffer};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::{Functions, wgsl_type};
@@ -174,8 +174,8 @@ fn pass(
         text += &slots[i].buffer(&operands[i]).declaration(binding);
     }
     if scratch {
-        let access = if epilogue.is_none() { Access::ReadWrite } else { Access::Read };
-        text += &Buffer::new("scratch", access, "u32").declaration(binds.len());
+        let access = if epilogue.is_none() { BufferAccess::ReadWrite } else { BufferAccess::Read };
+        text += &StorageBuffer::new("scratch", access, "u32").declaration(binds.len());
     }
     if layout.threads[1] > 1 {
         for (j, (dtype, _)) in kinds.iter().enumerate() {

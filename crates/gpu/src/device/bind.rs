@@ -3,7 +3,7 @@
 use crate::device::adapter::MAX_WORKGROUPS_PER_DIMENSION;
 use crate::device::buffer::GpuBuffer;
 use crate::device::pipeline::Pipeline;
-use crate::device::reflect::Access;
+use crate::device::reflect::BindingAccess;
 use crate::{Gpu, GpuError};
 
 /// A part of a buffer, to be bound to a kernel.
@@ -51,7 +51,9 @@ impl Gpu {
         for (access, binding) in with_access() {
             self.check_part(binding, &what)?;
             let conflict = with_access().find(|(other_access, other)| {
-                access == Access::ReadWrite && *other_access != Access::ReadWrite && binding.buffer.is(&other.buffer)
+                access == BindingAccess::ReadWrite
+                    && *other_access != BindingAccess::ReadWrite
+                    && binding.buffer.is(&other.buffer)
             });
             if conflict.is_some() {
                 return Err(refuse(format!("'{}' is bound both to read and to write", binding.buffer.label())));

@@ -12,11 +12,11 @@ pub(crate) const SIZE_ALIGNMENT: u64 = 16;
 /// last one, after the work that uses it.
 #[derive(Clone, Debug)]
 pub struct GpuBuffer {
-    inner: Arc<Inner>,
+    inner: Arc<BufferInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct BufferInner {
     raw: wgpu::Buffer,
     label: String,
     bytes: u64,
@@ -137,6 +137,8 @@ impl Gpu {
                 mapped_at_creation: role == Role::Upload,
             })
         })?;
-        Ok(GpuBuffer { inner: Arc::new(Inner { raw, label: label.to_owned(), bytes, _reservation: reservation }) })
+        Ok(GpuBuffer {
+            inner: Arc::new(BufferInner { raw, label: label.to_owned(), bytes, _reservation: reservation }),
+        })
     }
 }

@@ -49,10 +49,10 @@ pub struct OpenOptions {
 /// An open GPU. Clones are handles of the same device.
 #[derive(Clone)]
 pub struct Gpu {
-    inner: Arc<Inner>,
+    inner: Arc<GpuInner>,
 }
 
-struct Inner {
+struct GpuInner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     summary: AdapterSummary,
@@ -68,7 +68,7 @@ struct Inner {
     notes: Notes,
 }
 
-impl Drop for Inner {
+impl Drop for GpuInner {
     fn drop(&mut self) {
         if self.faults.hung() {
             // Dropping a device waits for its work, and so does dropping a pipeline on llvmpipe; this work may never
@@ -145,7 +145,7 @@ impl Gpu {
             .as_deref()
             .filter(|_| summary.features.pipeline_cache)
             .map(|folder| PipelineCacheFile::open(&device, &summary, folder));
-        let inner = Inner {
+        let inner = GpuInner {
             faults: Faults::watch(&device),
             timeout: options.timeout.unwrap_or(Duration::from_secs(if software { 600 } else { 60 })),
             budget: options.budget_bytes.unwrap_or_else(|| budget::default_bytes(software)),

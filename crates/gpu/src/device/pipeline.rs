@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::device::reflect::{Access, KernelNeeds, Reflected, reflect};
+use crate::device::reflect::{BindingAccess, KernelNeeds, Reflected, reflect};
 use crate::device::{threads, unsafe_calls};
 use crate::{Gpu, GpuError};
 
@@ -227,9 +227,9 @@ fn bind_group_layout(device: &wgpu::Device, label: &str, needs: &KernelNeeds) ->
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
                 ty: match access {
-                    Access::Uniform => wgpu::BufferBindingType::Uniform,
-                    Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
-                    Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
+                    BindingAccess::Uniform => wgpu::BufferBindingType::Uniform,
+                    BindingAccess::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                    BindingAccess::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
                 },
                 has_dynamic_offset: false,
                 min_binding_size: None,

@@ -19,7 +19,7 @@ use crate::device::pipeline::KernelSource;
 
 /// How a kernel uses one of its buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Access {
+pub enum BindingAccess {
     /// `var<storage, read>`
     Read,
     /// `var<storage, read_write>`
@@ -32,7 +32,7 @@ pub enum Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelNeeds {
     /// The buffers of `@group(0)` by binding number, in ascending order: every one declared, used or not.
-    pub bindings: Vec<(u32, Access)>,
+    pub bindings: Vec<(u32, BindingAccess)>,
     /// Invocations of a workgroup along x, y and z, constants applied.
     pub workgroup_size: [u32; 3],
     /// Bytes of workgroup memory, constants applied.
@@ -69,7 +69,7 @@ pub(crate) fn reflect(source: &KernelSource) -> Result<Reflected, GpuError> {
     Ok(Reflected { module: module.into_owned(), needs })
 }
 
-fn bindings(module: &Module) -> Result<Vec<(u32, Access)>, String> {
+fn bindings(module: &Module) -> Result<Vec<(u32, BindingAccess)>, String> {
     let mut bindings = Vec::new();
     for (_, variable) in module.global_variables.iter() {
         let Some(place) = &variable.binding else {
@@ -79,9 +79,9 @@ fn bindings(module: &Module) -> Result<Vec<(u32, Access)>, String> {
             return Err("kernels use @group(0) only".to_owned());
         }
         let access = match variable.space {
-            AddressSpace::Uniform => Access::Uniform,
-            AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::ReadWrite,
-            AddressSpace::Storage { .. } => Access::Read,
+            AddressSpace::Uniform => BindingAccess::Uniform,
+            AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => BindingAccess::ReadWrite,
+            AddressSpace::Storage { .. } => BindingAccess::Read,
             _ => return Err("kernels bind buffers only".to_owned()),
         };
         bindings.push((place.binding, access));
@@ -97,7 +97,7 @@ fn needs(
     module: &Module,
     info: &ModuleInfo,
     source: &KernelSource,
-    bindings: Vec<(u32, Access)>,
+    bindings: Vec<(u32, BindingAccess)>,
 ) -> Result<KernelNeeds, String> {
     let entry = module
         .entry_points
@@ -133,7 +133,7 @@ fn needs(
 impl KernelNeeds {
     /// Storage buffers bound.
     pub fn storage_buffers(&self) -> usize {
-        self.bindings.iter().filter(|(_, access)| *access != Access::Uniform).count()
+        self.bindings.iter().filter(|(_, access)| *access != BindingAccess::Uniform).count()
     }
 
     /// Checks these needs against an adapter's limits.

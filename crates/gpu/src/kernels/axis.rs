@@ -2,7 +2,7 @@
 
 use chiaro_graph::ReduceKind;
 use chiaro_graph::plan::{AxisShape, Step};
-use chiaro_shaders::kernels::{Axis, Kernel};
+use chiaro_shaders::kernels::{AlongAxis, ShaderKernel};
 use chiaro_shaders::{Elem, ShaderError};
 
 use super::{Dispatch, composed, extent, input_elem, output_elem};
@@ -16,7 +16,7 @@ pub(super) fn arg_reduce(step: &Step, kind: ReduceKind, shape: &AxisShape) -> Re
 pub(super) fn picking(
     step: &Step,
     shape: &AxisShape,
-    kernel: fn(&Axis, &str) -> Result<Kernel, ShaderError>,
+    kernel: fn(&AlongAxis, &str) -> Result<ShaderKernel, ShaderError>,
 ) -> Result<Vec<Dispatch>, ShaderError> {
     Ok(vec![composed(step, kernel(&axis(shape)?, stored(step))?)?])
 }
@@ -25,7 +25,7 @@ pub(super) fn picking(
 pub(super) fn adding(
     step: &Step,
     shape: &AxisShape,
-    kernel: fn(&Axis, Elem, Elem) -> Result<Kernel, ShaderError>,
+    kernel: fn(&AlongAxis, Elem, Elem) -> Result<ShaderKernel, ShaderError>,
 ) -> Result<Vec<Dispatch>, ShaderError> {
     Ok(vec![composed(step, kernel(&axis(shape)?, input_elem(step, 0)?, output_elem(step))?)?])
 }
@@ -35,6 +35,6 @@ fn stored(step: &Step) -> &'static str {
     stored_type(step.operands[step.inputs[0]].dtype)
 }
 
-fn axis(shape: &AxisShape) -> Result<Axis, ShaderError> {
-    Ok(Axis { outer: extent(shape.outer)?, n: extent(shape.n)?, inner: extent(shape.inner)?, m: extent(shape.m)? })
+fn axis(shape: &AxisShape) -> Result<AlongAxis, ShaderError> {
+    Ok(AlongAxis { outer: extent(shape.outer)?, n: extent(shape.n)?, inner: extent(shape.inner)?, m: extent(shape.m)? })
 }

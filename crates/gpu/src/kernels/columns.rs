@@ -1,7 +1,7 @@
 //! Reductions of columns behind matrix products and convolutions: parts from each tile, merged by a second dispatch.
 
 use chiaro_graph::plan::{ColumnKind, Columns, Kernel, ProductKernel, Step};
-use chiaro_shaders::{Columns as Reduced, ShaderError};
+use chiaro_shaders::{ColumnReduction, ShaderError};
 
 use super::{Dispatch, Part, Variants, conv, gemm, spread};
 use crate::codegen::{self, ColumnParts};
@@ -16,11 +16,11 @@ pub(crate) fn reduces_columns(kernel: &Kernel) -> bool {
 }
 
 /// What the shader of a step is to reduce.
-pub(crate) fn of(step: &Step) -> Reduced {
+pub(crate) fn of(step: &Step) -> ColumnReduction {
     match &step.columns {
-        None => Reduced::None,
-        Some(c) if c.results.iter().any(|r| r.1 == ColumnKind::Moments) => Reduced::Moments,
-        Some(c) => Reduced::Sums(c.results.len() as u32),
+        None => ColumnReduction::None,
+        Some(c) if c.results.iter().any(|r| r.1 == ColumnKind::Moments) => ColumnReduction::Moments,
+        Some(c) => ColumnReduction::Sums(c.results.len() as u32),
     }
 }
 

@@ -3,7 +3,7 @@
 use chiaro_graph::plan::{ConvShape, Kernel, ProductKernel, Step};
 use chiaro_shaders::dispatch::ELEMENT_WORKGROUP;
 use chiaro_shaders::kernels::Conv2d;
-use chiaro_shaders::{Columns, Elem, ShaderError, Tile};
+use chiaro_shaders::{ColumnReduction, Elem, ShaderError, Tile};
 
 use super::{Dispatch, Variants, columns, composed, extent, extents, input_elem, output_elem, split};
 
@@ -96,6 +96,6 @@ fn conv(shape: &ConvShape) -> Result<Conv2d, ShaderError> {
         w: Elem::F32,
         y: Elem::F32,
         dx: Elem::F32,
-        columns: Columns::None,
+        columns: ColumnReduction::None,
     })
 }

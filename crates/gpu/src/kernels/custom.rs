@@ -2,7 +2,7 @@
 
 use chiaro_graph::DType;
 use chiaro_graph::plan::{CustomCall, Step};
-use chiaro_shaders::{Access, Buffer, ShaderError, Source, dispatch};
+use chiaro_shaders::{BufferAccess, ShaderError, Source, StorageBuffer, dispatch};
 
 use super::{Dispatch, composed, output_elem};
 
@@ -15,20 +15,20 @@ pub(super) fn dispatches(step: &Step, call: &CustomCall) -> Result<Vec<Dispatch>
         return Err(ShaderError::Shape { kernel: name, reason });
     }
     let operands = call.op.operands().into_iter().zip(&call.operands);
-    let mut buffers: Vec<Buffer> =
-        operands.map(|(name, of)| Buffer::new(name, Access::Read, stored(of.dtype))).collect();
+    let mut buffers: Vec<StorageBuffer> =
+        operands.map(|(name, of)| StorageBuffer::new(name, BufferAccess::Read, stored(of.dtype))).collect();
     let (out, put) = match call.result.dtype.is_float() {
         true => (output_elem(step).wgsl(), "put(element(index), index)"),
         false => (stored(call.result.dtype), "result[index] = element(index)"),
     };
-    buffers.push(Buffer::new("result", Access::ReadWrite, out));
+    buffers.push(StorageBuffer::new("result", BufferAccess::ReadWrite, out));
     let mut text = entry(count, put);
     if call.result.dtype.is_float() {
         text += &format!("fn put(value: f32, index: u32) {{\n    result[index] = {out}(value);\n}}\n");
     }
     text += &call.op.wgsl(&call.operands, &call.result);
     let workgroups = dispatch::spread_elements(name, count as u64)?;
-    let kernel = chiaro_shaders::Kernel { name, source: Source::of_code(name, buffers, &text), workgroups };
+    let kernel = chiaro_shaders::ShaderKernel { name, source: Source::of_code(name, buffers, &text), workgroups };
     Ok(vec![composed(step, kernel)?])
 }
 

@@ -18,7 +18,7 @@ mod variants;
 
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Columns, Kernel, PlanOptions, ProductKernel, Step};
-use chiaro_shaders::kernels::Axis;
+use chiaro_shaders::kernels::AlongAxis;
 use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
 use crate::codegen::Composed;
@@ -89,10 +89,10 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
         }
         Kernel::Moments { axis, rows, columns } => rows::moments(step, *axis, *rows, *columns),
         Kernel::ArgReduce(kind, shape) => axis::arg_reduce(step, *kind, shape),
-        Kernel::Gather(shape) => axis::picking(step, shape, Axis::gather),
-        Kernel::ScatterAdd(shape) => axis::adding(step, shape, Axis::scatter_add),
-        Kernel::IndexSelect(shape) => axis::picking(step, shape, Axis::index_select),
-        Kernel::IndexAdd(shape) => axis::adding(step, shape, Axis::index_add),
+        Kernel::Gather(shape) => axis::picking(step, shape, AlongAxis::gather),
+        Kernel::ScatterAdd(shape) => axis::adding(step, shape, AlongAxis::scatter_add),
+        Kernel::IndexSelect(shape) => axis::picking(step, shape, AlongAxis::index_select),
+        Kernel::IndexAdd(shape) => axis::adding(step, shape, AlongAxis::index_add),
         Kernel::Custom(call) => custom::dispatches(step, call),
     }
 }
@@ -198,7 +198,7 @@ fn load_price_of<const CLASS: usize>(kernel: &Kernel, input: usize) -> u64 {
 }
 
 /// A shader's kernel with the step's program as its epilogue.
-fn composed(step: &Step, kernel: chiaro_shaders::Kernel) -> Result<Dispatch, ShaderError> {
+fn composed(step: &Step, kernel: chiaro_shaders::ShaderKernel) -> Result<Dispatch, ShaderError> {
     Ok(Dispatch::new(codegen::with_epilogue(kernel.source, step)?, kernel.workgroups))
 }
 

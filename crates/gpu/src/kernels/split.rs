@@ -3,7 +3,7 @@
 
 use chiaro_graph::plan::{Product, Step};
 use chiaro_shaders::kernels::SumParts;
-use chiaro_shaders::{Kernel, ShaderError, Tile};
+use chiaro_shaders::{ShaderError, ShaderKernel, Tile};
 
 use super::{Dispatch, Variants, composed, output_elem};
 use crate::codegen;
@@ -25,7 +25,12 @@ pub(super) fn tiles(tile: &Tile, m: usize, n: usize, batch: usize) -> usize {
 }
 
 /// The dispatches of a kernel that writes `parts` parts of `count` elements, or without `parts` the result itself.
-pub(super) fn dispatches(step: &Step, kernel: Kernel, parts: u32, count: u32) -> Result<Vec<Dispatch>, ShaderError> {
+pub(super) fn dispatches(
+    step: &Step,
+    kernel: ShaderKernel,
+    parts: u32,
+    count: u32,
+) -> Result<Vec<Dispatch>, ShaderError> {
     let first = Dispatch::new(codegen::with_loads(kernel.source, step)?, kernel.workgroups);
     let sum = SumParts { parts, count, out: output_elem(step) }.kernel()?;
     // The parts are all that the sum reads.

@@ -7,13 +7,13 @@ use crate::device::timestamps::Timestamps;
 use crate::{Gpu, GpuError};
 
 /// A stopwatch of the device.
-pub(super) struct Clock {
+pub(super) struct Stopwatch {
     stamps: Option<Timestamps>,
 }
 
-impl Clock {
-    pub fn new(gpu: &Gpu) -> Result<Clock, GpuError> {
-        Ok(Clock { stamps: Timestamps::new(gpu, 1)? })
+impl Stopwatch {
+    pub fn new(gpu: &Gpu) -> Result<Stopwatch, GpuError> {
+        Ok(Stopwatch { stamps: Timestamps::new(gpu, 1)? })
     }
 
     /// Seconds of one of `times` runs of the dispatches, one behind the other in a pass.

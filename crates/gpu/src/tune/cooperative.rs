@@ -4,8 +4,8 @@
 //! matrices and convolves in all three directions, at a small odd and at a larger shape, before it is used.
 
 use chiaro_graph::DType;
-use chiaro_shaders::kernels::{Conv2d, Kernel, MatMul, MatOperand};
-use chiaro_shaders::{Columns, Elem, Memory, ShaderError, Tile};
+use chiaro_shaders::kernels::{Conv2d, MatMul, MatOperand, ShaderKernel};
+use chiaro_shaders::{ColumnReduction, Elem, Memory, ShaderError, Tile};
 
 use crate::tune::{Apart, Tolerance, ends_the_search};
 use crate::{AdapterSummary, Binding, Gpu, GpuError, KernelSource};
@@ -13,9 +13,9 @@ use crate::{AdapterSummary, Binding, Gpu, GpuError, KernelSource};
 const PORTABLE: Tile = Tile::new(Memory::Direct, [16, 32, 4], [4, 4]);
 
 /// A kernel to check: its name, how it is made for a tile, and the elements of its operands and result.
-struct Case {
+struct ProofCase {
     name: &'static str,
-    make: fn(&Shapes, &Tile) -> Result<Kernel, ShaderError>,
+    make: fn(&Shapes, &Tile) -> Result<ShaderKernel, ShaderError>,
     lengths: fn(&Shapes) -> [u32; 3],
     terms: fn(&Shapes) -> u32,
 }
@@ -45,7 +45,7 @@ fn shapes() -> [Shapes; 2] {
         w: Elem::F16,
         y: Elem::F16,
         dx: Elem::F16,
-        columns: Columns::None,
+        columns: ColumnReduction::None,
     };
     [
         Shapes { product: product(37, 29, 43), conv: conv(2, 7, 5, 11, 2) },
@@ -60,20 +60,20 @@ fn conv_lengths(conv: &Conv2d) -> [u32; 3] {
     [x, w, conv.batch * oh * ow * conv.out_channels]
 }
 
-const CASES: [Case; 4] = [
-    Case {
+const CASES: [ProofCase; 4] = [
+    ProofCase {
         name: "the matrix product",
         make: |s, tile| s.product.kernel(tile, 1),
         lengths: |Shapes { product: p, .. }| [p.m * p.k, p.k * p.n, p.m * p.n],
         terms: |s| s.product.k,
     },
-    Case {
+    ProofCase {
         name: "the convolution",
         make: |s, tile| s.conv.forward(tile),
         lengths: |s| conv_lengths(&s.conv),
         terms: |s| 9 * s.conv.in_channels,
     },
-    Case {
+    ProofCase {
         name: "the input gradient",
         make: |s, tile| s.conv.input_grad(tile),
         lengths: |s| {
@@ -82,7 +82,7 @@ const CASES: [Case; 4] = [
         },
         terms: |s| 9 * s.conv.out_channels,
     },
-    Case {
+    ProofCase {
         name: "the weight gradient",
         make: |s, tile| s.conv.weight_grad(tile, 1),
         lengths: |s| {
@@ -129,7 +129,7 @@ pub(crate) fn trusted(gpu: &Gpu) -> Result<Vec<Tile>, GpuError> {
 /// The tiles whose results from `run` equal those of the portable tile, and why the others do not count.
 fn judge(
     tiles: Vec<Tile>,
-    run: impl Fn(&Tile, &Shapes, &Case) -> Result<Vec<u8>, GpuError>,
+    run: impl Fn(&Tile, &Shapes, &ProofCase) -> Result<Vec<u8>, GpuError>,
 ) -> Result<(Vec<Tile>, Vec<String>), GpuError> {
     let (mut right, mut wrong, shapes) = (vec![], vec![], shapes());
     let jobs = || shapes.iter().flat_map(|s| CASES.iter().map(move |case| (s, case)));
@@ -157,12 +157,12 @@ fn judge(
 }
 
 /// Products and weight gradients are f32 here, the others f16.
-fn result_type(case: &Case) -> DType {
+fn result_type(case: &ProofCase) -> DType {
     if case.name == CASES[0].name || case.name == CASES[3].name { DType::F32 } else { DType::F16 }
 }
 
 /// The result of one kernel on made-up operands.
-fn run(gpu: &Gpu, tile: &Tile, shapes: &Shapes, case: &Case) -> Result<Vec<u8>, GpuError> {
+fn run(gpu: &Gpu, tile: &Tile, shapes: &Shapes, case: &ProofCase) -> Result<Vec<u8>, GpuError> {
     let fail = |error: ShaderError| GpuError::Shader { label: case.name.to_owned(), message: error.to_string() };
     let kernel = (case.make)(shapes, tile).map_err(fail)?;
     let pipeline = gpu.pipeline(&KernelSource::own(case.name, kernel.source.build().map_err(fail)?))?;
@@ -211,11 +211,11 @@ mod tests {
     use super::*;
 
     /// Values of a made-up device that computes right.
-    fn right(shapes: &Shapes, case: &Case) -> Vec<f32> {
+    fn right(shapes: &Shapes, case: &ProofCase) -> Vec<f32> {
         (0..(case.lengths)(shapes)[2]).map(|i| made_up(i, 9).to_f32()).collect()
     }
 
-    fn stored(values: &[f32], case: &Case) -> Vec<u8> {
+    fn stored(values: &[f32], case: &ProofCase) -> Vec<u8> {
         match result_type(case) {
             DType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             _ => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
@@ -227,7 +227,7 @@ mod tests {
         let tiles = Tile::COOPERATIVE[..3].to_vec();
         for wrong_case in &CASES {
             for wrong_length in shapes().map(|s| (wrong_case.lengths)(&s)[2]) {
-                let run = |tile: &Tile, shapes: &Shapes, case: &Case| {
+                let run = |tile: &Tile, shapes: &Shapes, case: &ProofCase| {
                     let mut values = right(shapes, case);
                     let here = case.name == wrong_case.name && values.len() as u32 == wrong_length;
                     if *tile == Tile::COOPERATIVE[1] && here {
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_tile_that_does_not_compile_is_left_off_and_a_lost_device_is_an_error() {
         let fails = |error: GpuError| {
-            move |tile: &Tile, shapes: &Shapes, case: &Case| match tile.memory {
+            move |tile: &Tile, shapes: &Shapes, case: &ProofCase| match tile.memory {
                 Memory::Cooperative { .. } => Err(error.clone()),
                 _ => Ok(stored(&right(shapes, case), case)),
             }

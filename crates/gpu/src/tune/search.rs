@@ -7,7 +7,7 @@ use chiaro_graph::clock::Instant;
 use chiaro_graph::plan::Step;
 
 use super::candidates;
-use super::clock::Clock;
+use super::clock::Stopwatch;
 use super::compare::ends_the_search;
 use super::experience::Experience;
 use super::found::Found;
@@ -96,7 +96,7 @@ impl Tuned {
         self.save(gpu);
         let mut uses: BTreeMap<String, f64> = BTreeMap::new();
         steps.iter().filter_map(key).for_each(|key| *uses.entry(key).or_default() += 1.0);
-        let (clock, mut experience, mut whole) = (Clock::new(gpu)?, Experience::default(), 0.0);
+        let (clock, mut experience, mut whole) = (Stopwatch::new(gpu)?, Experience::default(), 0.0);
         for (key, step) in unknown {
             if deadline.passed() {
                 break;
@@ -124,7 +124,7 @@ impl Tuned {
         &self,
         gpu: &Gpu,
         step: &Step,
-        clock: &Clock,
+        clock: &Stopwatch,
         experience: &mut Experience,
         Enough { deadline, seconds: negligible }: Enough,
     ) -> Result<Option<(Choice, Outcome)>, GpuError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Access, Operand, Step};
 
-use super::clock::Clock;
+use super::clock::Stopwatch;
 use super::compare::Tolerance;
 use super::made::Task;
 use crate::kernels::{Dispatch, Part};
@@ -30,7 +30,7 @@ struct Written {
 pub(super) struct Trial<'a> {
     gpu: &'a Gpu,
     step: &'a Step,
-    clock: &'a Clock,
+    clock: &'a Stopwatch,
     tolerance: Tolerance,
     operands: Vec<GpuBuffer>,
     written: Vec<Written>,
@@ -46,7 +46,7 @@ const HOPELESS: f64 = 1.15;
 
 impl<'a> Trial<'a> {
     /// Buffers for a step, and scratch for the variant that needs the most: `scratch` f32 elements, or what was planned.
-    pub fn new(gpu: &'a Gpu, step: &'a Step, clock: &'a Clock, scratch: usize) -> Result<Trial<'a>, GpuError> {
+    pub fn new(gpu: &'a Gpu, step: &'a Step, clock: &'a Stopwatch, scratch: usize) -> Result<Trial<'a>, GpuError> {
         let buffer = |operand: &Operand| gpu.storage_buffer("tuning", bytes(operand));
         let operands: Vec<GpuBuffer> = step.operands.iter().map(buffer).collect::<Result<_, _>>()?;
         let fill = |i: usize| Task::fill(gpu, &operands[i], kind(&step.operands[i]), i as u32 + 1);

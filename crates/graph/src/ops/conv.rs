@@ -1,6 +1,6 @@
 //! Convolutions, channels last.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::{ConvSpec, Op};
@@ -183,7 +183,7 @@ impl Rules for Forward<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::Conv2d(ConvShape::of(self.0, [place.operand(0), place.operand(1), place.result()])))
     }
 
@@ -203,7 +203,7 @@ impl Rules for InputGrad<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::Conv2dInputGrad(ConvShape::of(self.0, [place.result(), place.operand(1), place.operand(0)])))
     }
 
@@ -224,7 +224,7 @@ impl Rules for WeightGrad<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::Conv2dWeightGrad(ConvShape::of(self.0, [place.operand(0), place.result(), place.operand(1)])))
     }
 

@@ -1,6 +1,6 @@
 //! Elementwise ops, casts and scalars.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules, one};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules, one};
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::{Class, Elementwise};
 use crate::error::Result;
@@ -201,7 +201,7 @@ impl Rules for Number {
         Role::Pointwise
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -218,7 +218,7 @@ impl Rules for Map {
         Role::Pointwise
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -238,7 +238,7 @@ impl Rules for Cast {
         Role::Pointwise
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 

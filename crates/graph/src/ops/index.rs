@@ -3,7 +3,7 @@
 //! An index outside is an error: of the builder where it is fixed data, of the step where it is an input or a view of one. What
 //! the device computes cannot be looked at: there an index outside reads an unspecified element, never one beyond the operand.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::axis::Axis;
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
@@ -158,7 +158,7 @@ impl Rules for Iota {
         Role::Pointwise
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -175,7 +175,7 @@ impl Rules for Gather {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::Gather(AxisShape::along(place.operand(0), self.0, place.result()[self.0])))
     }
 
@@ -193,7 +193,7 @@ impl Rules for ScatterAdd {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::ScatterAdd(AxisShape::along(place.result(), self.0, place.operand(0)[self.0])))
     }
 
@@ -210,7 +210,7 @@ impl Rules for IndexSelect {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::IndexSelect(AxisShape::along(place.operand(0), self.0, place.result()[self.0])))
     }
 
@@ -228,7 +228,7 @@ impl Rules for IndexAdd {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::IndexAdd(AxisShape::along(place.result(), self.0, place.operand(0)[self.0])))
     }
 

@@ -1,6 +1,6 @@
 //! Losses over classes: softmax, cross-entropy and negative log-likelihood.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
@@ -218,7 +218,7 @@ impl Rules for Softmax {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         let n = place.result().last().copied().unwrap_or(1);
         Some(Kernel::Softmax { rows: count(place.result()) / n.max(1), n, log: self.log })
     }
@@ -236,7 +236,7 @@ impl Rules for CrossEntropy {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         let &[rows, classes] = place.operand(0) else { return None };
         Some(Kernel::CrossEntropy { spec: self.0, rows, classes, weighted: place.operands() > 2 })
     }
@@ -260,7 +260,7 @@ impl Rules for CrossEntropyGrad {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         let &[rows, classes] = place.result() else { return None };
         Some(Kernel::CrossEntropyGrad { spec: self.0, rows, classes, weighted: place.operands() > 3 })
     }

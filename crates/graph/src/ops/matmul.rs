@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
@@ -169,7 +169,7 @@ impl Rules for MatMul {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::MatMul(matmul_shape(place.operand(0), place.operand(1), place.result(), self.ta, self.tb)))
     }
 

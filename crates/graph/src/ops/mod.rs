@@ -27,6 +27,6 @@ pub use loss::{CrossEntropyOptions, Reduction};
 pub use matmul::MatMulShape;
 pub use pool::PoolShape;
 pub use resize::ResizeMode;
-pub(crate) use rules::{Backward, Cotangents, Place, Role, Rules, cotangents, kernel, role};
+pub(crate) use rules::{Backward, Cotangents, NodeShapes, Role, Rules, cotangents, kernel, role};
 pub use sample_images::{CHANGES, COLOUR_ONE, Edge, MIXED_CHANNELS, PLACE_ONE, SampleBy, Sampling};
 pub use tone_tables::Tone;

@@ -1,6 +1,6 @@
 //! Elements moved without computing: reshape, transpose, slice, pad, concat, broadcast.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules, one};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules, one};
 use crate::axis::Axis;
 use crate::error::{GraphError, Result};
 use crate::graph::{ArenaId, Graph, StateId, Var};
@@ -212,7 +212,7 @@ impl Rules for Reshape {
         Role::Movement
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -230,7 +230,7 @@ impl Rules for Transpose<'_> {
         Role::Movement
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -249,7 +249,7 @@ impl Rules for Broadcast {
         Role::Movement
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -270,7 +270,7 @@ impl Rules for Slice<'_> {
         Role::Movement
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -290,7 +290,7 @@ impl Rules for Pad<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -308,7 +308,7 @@ impl Rules for Concat {
         Role::Structural
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -325,7 +325,7 @@ impl Rules for Pack<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 

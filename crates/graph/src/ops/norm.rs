@@ -1,6 +1,6 @@
 //! Normalisation, and softmax's builder.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::axis::Axis;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
@@ -260,7 +260,7 @@ impl Rules for Moments {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         let &[rows, columns] = place.operand(0) else { return None };
         Some(Kernel::Moments { axis: self.0, rows, columns })
     }
@@ -281,7 +281,7 @@ impl Rules for BatchNorm {
         Role::Movement
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -301,7 +301,7 @@ impl Rules for Standardize {
         Role::Movement
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 

@@ -1,6 +1,6 @@
 //! Pooling over `[N,H,W,C]`.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
@@ -233,7 +233,7 @@ impl Rules for Max<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::MaxPool2d(PoolShape::of(self.0, [place.operand(0), place.result()])))
     }
 
@@ -252,7 +252,7 @@ impl Rules for MaxIndex<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::MaxPool2dIndex(PoolShape::of(self.0, [place.operand(0), place.result()])))
     }
 
@@ -269,7 +269,7 @@ impl Rules for MaxGrad<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::MaxPool2dGrad(PoolShape::of(self.0, [place.operand(0), place.operand(1)])))
     }
 
@@ -286,7 +286,7 @@ impl Rules for Average<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::AvgPool2d(PoolShape::of(self.0, [place.operand(0), place.result()]), self.1))
     }
 
@@ -304,7 +304,7 @@ impl Rules for AverageGrad<'_> {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::AvgPool2dGrad(PoolShape::of(self.0, [place.result(), place.operand(0)]), self.1))
     }
 

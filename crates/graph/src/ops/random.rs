@@ -1,6 +1,6 @@
 //! Random numbers and dropout.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::Elementwise;
 use crate::error::Result;
@@ -61,7 +61,7 @@ impl Rules for Random {
         Role::Pointwise
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 

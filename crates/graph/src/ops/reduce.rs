@@ -1,6 +1,6 @@
 //! Reductions.
 
-use super::rules::{Backward, Cotangents, Place, Role, Rules, one};
+use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules, one};
 use crate::axis::Axis;
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
@@ -174,7 +174,7 @@ impl Rules for Reduce {
         Role::Reduce
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -201,7 +201,7 @@ impl Rules for ArgReduce {
         Role::Structural
     }
 
-    fn kernel(&self, place: &Place) -> Option<Kernel> {
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
         Some(Kernel::ArgReduce(self.0, AxisShape::along(place.operand(0), self.1, 1)))
     }
 

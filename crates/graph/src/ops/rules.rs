@@ -23,12 +23,12 @@ pub(crate) enum Role {
 }
 
 /// A node whose kernel is asked for.
-pub(crate) struct Place<'a> {
+pub(crate) struct NodeShapes<'a> {
     pub graph: &'a Graph,
     pub node: Var,
 }
 
-impl Place<'_> {
+impl NodeShapes<'_> {
     /// The shape of an operand.
     pub fn operand(&self, number: usize) -> &[usize] {
         self.graph.shape(self.graph.node(self.node).inputs[number])
@@ -94,20 +94,20 @@ pub(crate) trait Rules {
     /// How it takes part in a plan.
     fn role(&self) -> Role;
     /// Its kernel, if it has one of its own; others are traced into programs.
-    fn kernel(&self, place: &Place) -> Option<Kernel>;
+    fn kernel(&self, place: &NodeShapes) -> Option<Kernel>;
     /// Cotangents of its operands from that of its result.
     fn gradient(&self, at: Backward) -> Cotangents;
 }
 
 /// Inputs, states and constants: in a buffer before the step begins.
-struct Leaf;
+struct InBuffer;
 
-impl Rules for Leaf {
+impl Rules for InBuffer {
     fn role(&self) -> Role {
         Role::Leaf
     }
 
-    fn kernel(&self, _: &Place) -> Option<Kernel> {
+    fn kernel(&self, _: &NodeShapes) -> Option<Kernel> {
         None
     }
 
@@ -126,7 +126,7 @@ macro_rules! with_rules {
             }};
         }
         match $op {
-            Op::Input(_) | Op::State(_) | Op::Arena(_) | Op::Constant(_) => of!(Leaf),
+            Op::Input(_) | Op::State(_) | Op::Arena(_) | Op::Constant(_) => of!(InBuffer),
             Op::Scalar(_) => of!(elementwise::Number),
             Op::Map(op) => of!(elementwise::Map(*op)),
             Op::Cast(_) => of!(elementwise::Cast),
@@ -174,7 +174,7 @@ pub(crate) fn role(op: &Op) -> Role {
 
 /// The kernel of a structural op that has one; the others are traced into programs.
 pub(crate) fn kernel(graph: &Graph, node: Var) -> Option<Kernel> {
-    let place = Place { graph, node };
+    let place = NodeShapes { graph, node };
     with_rules!(&graph.node(node).op, rules => rules.kernel(&place))
 }
 

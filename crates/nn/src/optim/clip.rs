@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::error::NnError;
 use chiaro_graph::{Elementwise, Graph, Result, Var};
 
-type Change = dyn Fn(&mut Graph, Var) -> std::result::Result<Var, NnError> + Send + Sync;
+type ChangeGradient = dyn Fn(&mut Graph, Var) -> std::result::Result<Var, NnError> + Send + Sync;
 
 /// A change of the gradients of all parameters, laid out as their arena, before the optimizer sees them.
 #[derive(Clone)]
-pub struct GradientChange(Arc<Change>);
+pub struct GradientChange(Arc<ChangeGradient>);
 
 impl GradientChange {
     /// A change that is recorded by this function.

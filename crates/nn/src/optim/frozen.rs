@@ -1,12 +1,11 @@
 //! Parameters that are not trained, or not at first.
 
 use super::each::spread;
+use super::groups::Takes;
 use crate::error::Result;
 use chiaro_graph::{ArenaId, Elementwise, Graph, StateInfo, Var};
 use std::fmt;
 use std::sync::Arc;
-
-type Takes = Arc<dyn Fn(&StateInfo) -> bool + Send + Sync>;
 
 /// Parameters that stay as they are, with their slots: for ever, or for so many updates.
 #[derive(Clone)]

@@ -11,7 +11,8 @@ use chiaro_graph::{ArenaId, Data, Elementwise, Graph, StateInfo, Target, Tensor,
 use std::fmt;
 use std::sync::Arc;
 
-type Takes = Arc<dyn Fn(&StateInfo) -> bool + Send + Sync>;
+/// Which parameters are meant.
+pub(super) type Takes = Arc<dyn Fn(&StateInfo) -> bool + Send + Sync>;
 
 /// Parameters that are updated in a way of their own.
 #[derive(Clone)]

@@ -4,14 +4,14 @@ use super::{OnResume, SETTINGS, Setting, TrainConfig, relations};
 use crate::error::{Result, TrainError};
 
 /// A setting with the text that was given for it.
-pub type Given = (&'static Setting, String);
+pub type GivenSetting = (&'static Setting, String);
 
 impl TrainConfig {
     /// Sets what was given for a new run. What suits a given setting changes with it, unless it is given itself.
     ///
     /// # Errors
     /// [`TrainError::Setting`] for a text that is no value of its setting, or settings that would mean nothing beside each other.
-    pub fn give(&mut self, given: &[Given]) -> Result<()> {
+    pub fn give(&mut self, given: &[GivenSetting]) -> Result<()> {
         for setting in SETTINGS {
             if self.set(setting, given)? {
                 (setting.suits)(self);
@@ -24,7 +24,7 @@ impl TrainConfig {
     ///
     /// # Errors
     /// [`TrainError::Setting`] for a setting that cannot change then, or a text that is no value of its setting.
-    pub fn give_on_resume(&mut self, given: &[Given]) -> Result<()> {
+    pub fn give_on_resume(&mut self, given: &[GivenSetting]) -> Result<()> {
         if let Some((setting, _)) = given.iter().find(|(setting, _)| setting.on_resume == OnResume::Refused) {
             let others = SETTINGS.iter().filter(|other| other.on_resume != OnResume::Refused);
             let others: Vec<String> = others.map(|other| format!("--{}", other.flag)).collect();
@@ -38,7 +38,7 @@ impl TrainConfig {
     }
 
     /// Whether the setting was given.
-    fn set(&mut self, setting: &Setting, given: &[Given]) -> Result<bool> {
+    fn set(&mut self, setting: &Setting, given: &[GivenSetting]) -> Result<bool> {
         let Some((_, text)) = given.iter().find(|(other, _)| other.name == setting.name) else { return Ok(false) };
         let wrong = |cause| TrainError::Setting(format!("--{}: {cause}", setting.flag));
         (setting.parse)(self, text).map_err(wrong)?;
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::settings::setting;
 
-    fn given(list: &[(&str, &str)]) -> Vec<Given> {
+    fn given(list: &[(&str, &str)]) -> Vec<GivenSetting> {
         list.iter().map(|(name, text)| (setting(name).expect("known"), text.to_string())).collect()
     }
 

@@ -24,7 +24,7 @@ pub use augmentation::Augmentation;
 pub use choice::{LossName, PrecisionName, Residency, SamplingName, ScheduleName};
 pub use class_weights::ClassWeights;
 pub use freeze::Freeze;
-pub use given::Given;
+pub use given::GivenSetting;
 pub use holding_out::GroupName;
 pub use numbers::Numbers;
 pub use optimizer::OptimizerName;

@@ -1,6 +1,6 @@
 //! What settings ask of each other, and of the machine.
 
-use super::given::Given;
+use super::given::GivenSetting;
 use super::{LossName, ScheduleName, SettingValue, TrainConfig};
 use crate::error::{Result, TrainError};
 
@@ -60,7 +60,7 @@ fn idle(config: &TrainConfig, is_given: impl Fn(&str) -> bool) -> Option<String>
 }
 
 /// Refuses settings that were given and would mean nothing beside the others.
-pub(crate) fn check_given(config: &TrainConfig, given: &[Given]) -> Result<()> {
+pub(crate) fn check_given(config: &TrainConfig, given: &[GivenSetting]) -> Result<()> {
     let is_given = |name: &str| given.iter().any(|(setting, _)| setting.name == name);
     let (task, tasks) = (config.task.as_str(), crate::task::named());
     let of_task = |name: &str| tasks.iter().any(|known| known.name == task && known.settings.contains(&name));

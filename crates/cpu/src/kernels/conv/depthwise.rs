@@ -1,6 +1,6 @@
 //! Depthwise convolution: every channel is filtered alone, so that the loops run over channels in vectors.
 
-use super::ConvShape;
+use super::ConvExtents;
 use super::gather::Gathered;
 use super::pack::PackedWeights;
 use super::weight_gradient::parts;
@@ -95,7 +95,7 @@ pub(crate) fn run_phase<E: Epilogue + ?Sized>(
 }
 
 /// `sum[c] += x[c] * dy[c]` over a run of pixels of one output line.
-struct Line<'a> {
+struct GradientLine<'a> {
     sum: &'a mut [f32],
     x: &'a [f32],
     x_step: usize,
@@ -103,7 +103,7 @@ struct Line<'a> {
     count: usize,
 }
 
-impl Vectorize for Line<'_> {
+impl Vectorize for GradientLine<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -132,7 +132,7 @@ impl Vectorize for Line<'_> {
 }
 
 /// The weight gradient, `dw[c][tap]`.
-pub(crate) fn weight_gradient(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+pub(crate) fn weight_gradient(workspace: &mut Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let lines = shape.batch * shape.out_height();
     let (channels, taps) = (shape.channels_in, shape.taps());
     let parts = parts(lines * shape.out_width(), dw.len()).min(lines.max(1));
@@ -154,7 +154,7 @@ pub(crate) fn weight_gradient(workspace: &mut Workspace, shape: &ConvShape, x: &
     workspace.partials = partials;
 }
 
-fn lines_task(workspace: &Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], lines: Range<usize>, tile: &mut Tile) {
+fn lines_task(workspace: &Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], lines: Range<usize>, tile: &mut Tile) {
     let (height, width, channels) = (shape.out_height(), shape.out_width(), shape.channels_in);
     let first = tile.row_range().start;
     for tap in 0..shape.taps() {
@@ -176,7 +176,7 @@ fn lines_task(workspace: &Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], l
             }
             let start = from * shape.stride[1] + shift - left;
             let source = (line / height * shape.height + y) * shape.width + start;
-            workspace.level().vectorize(Line {
+            workspace.level().vectorize(GradientLine {
                 sum: tile.row(first + tap),
                 x: &x[source * channels..],
                 x_step: shape.stride[1] * channels,

@@ -1,6 +1,6 @@
 //! The sizes of a gathered product, in either direction.
 
-use super::ConvShape;
+use super::ConvExtents;
 
 /// Which product weights were packed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    pub(crate) fn new(shape: &ConvShape, direction: Direction) -> Self {
+    pub(crate) fn new(shape: &ConvExtents, direction: Direction) -> Self {
         let inner = [shape.height, shape.width];
         let outer = [shape.out_height(), shape.out_width()];
         let forward = direction == Direction::Forward;

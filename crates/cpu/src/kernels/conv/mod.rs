@@ -11,7 +11,7 @@ mod weight_gradient;
 pub(crate) mod winograd;
 
 pub use pack::PackedWeights;
-pub use shape::ConvShape;
+pub use shape::ConvExtents;
 pub use weight_gradient::conv2d_weight_gradient;
 
 use super::{Epilogue, Workspace};

@@ -1,6 +1,6 @@
 //! Weights in the order in which the micro-kernels read them: panels of columns, and in each `[tap][k][column]`.
 
-use super::ConvShape;
+use super::ConvExtents;
 use super::geometry::{Direction, Geometry};
 use super::padding::{needs_merging, padded_size};
 use super::phase::{Phase, forward_phase, gradient_phases, merged_phase, winograd_phase};
@@ -20,7 +20,7 @@ pub(crate) struct PackedPanel<'a> {
     pub(crate) data: &'a [f32],
 }
 
-/// Weights of one layer, packed for one direction and one [`ConvShape`]. Keep it between steps: packing again into the same
+/// Weights of one layer, packed for one direction and one [`ConvExtents`]. Keep it between steps: packing again into the same
 /// value allocates nothing.
 #[derive(Default)]
 pub struct PackedWeights {
@@ -29,7 +29,7 @@ pub struct PackedWeights {
 }
 
 struct Packing {
-    shape: ConvShape,
+    shape: ConvExtents,
     direction: Direction,
     geometry: Geometry,
     phases: Vec<Phase>,
@@ -46,7 +46,7 @@ struct Packing {
 }
 
 impl Packing {
-    fn new(workspace: &Workspace, shape: &ConvShape, direction: Direction) -> Self {
+    fn new(workspace: &Workspace, shape: &ConvExtents, direction: Direction) -> Self {
         let merged = direction == Direction::Forward && needs_merging(shape);
         let mut geometry = Geometry::new(shape, direction);
         let winograd = winograd::suits(shape);
@@ -110,16 +110,16 @@ impl PackedWeights {
     }
 
     /// Packs weights `[O, KH, KW, I/groups]` for [`conv2d`](super::conv2d).
-    pub fn pack_forward(&mut self, workspace: &mut Workspace, shape: &ConvShape, weights: &[f32]) {
+    pub fn pack_forward(&mut self, workspace: &mut Workspace, shape: &ConvExtents, weights: &[f32]) {
         self.pack(workspace, shape, Direction::Forward, weights);
     }
 
     /// Packs weights `[O, KH, KW, I/groups]` for [`conv2d_input_gradient`](super::conv2d_input_gradient).
-    pub fn pack_input_gradient(&mut self, workspace: &mut Workspace, shape: &ConvShape, weights: &[f32]) {
+    pub fn pack_input_gradient(&mut self, workspace: &mut Workspace, shape: &ConvExtents, weights: &[f32]) {
         self.pack(workspace, shape, Direction::InputGradient, weights);
     }
 
-    fn pack(&mut self, workspace: &mut Workspace, shape: &ConvShape, direction: Direction, weights: &[f32]) {
+    fn pack(&mut self, workspace: &mut Workspace, shape: &ConvExtents, direction: Direction, weights: &[f32]) {
         assert_eq!(weights.len(), shape.weights_len());
         let level = workspace.level();
         let plan = match self.plan.take() {
@@ -160,7 +160,7 @@ impl PackedWeights {
         &self.plan().phases
     }
 
-    pub(crate) fn shape(&self) -> &ConvShape {
+    pub(crate) fn shape(&self) -> &ConvExtents {
         &self.plan().shape
     }
 
@@ -262,7 +262,7 @@ fn pack_winograd(workspace: &Workspace, plan: &Packing, weights: &[f32], data: &
 }
 
 /// `data[tap][c] = weights[c][tap]`.
-fn pack_depthwise(shape: &ConvShape, phase: &Phase, weights: &[f32], data: &mut [f32]) {
+fn pack_depthwise(shape: &ConvExtents, phase: &Phase, weights: &[f32], data: &mut [f32]) {
     let rows = data.chunks_exact_mut(shape.channels_in);
     for (row, tap) in rows.zip(&phase.sources) {
         let filters = weights.chunks_exact(shape.taps());

@@ -1,6 +1,6 @@
 //! Inputs of few channels: padded in memory, so that all taps of a filter row are one run of floats.
 
-use super::ConvShape;
+use super::ConvExtents;
 use crate::kernels::workspace::Aligned;
 use rayon::prelude::*;
 
@@ -11,7 +11,7 @@ const FEW: usize = 16; // measured: benches/kernels.rs
 const MARGIN: usize = 1 << 14;
 
 /// Whether a shape is better off with filter rows merged.
-pub(crate) fn needs_merging(shape: &ConvShape) -> bool {
+pub(crate) fn needs_merging(shape: &ConvExtents) -> bool {
     let few = shape.groups == 1 && shape.channels_in <= FEW && shape.dilation[1] == 1 && shape.taps() > 1;
     // Padding costs memory here, and a filter may ask for any amount of it. Kernels count elements in 32 bits.
     let [height, width] = padded_size(shape);
@@ -21,13 +21,13 @@ pub(crate) fn needs_merging(shape: &ConvShape) -> bool {
 }
 
 /// Height and width with the padding.
-pub(crate) fn padded_size(shape: &ConvShape) -> [usize; 2] {
+pub(crate) fn padded_size(shape: &ConvExtents) -> [usize; 2] {
     let [top, bottom, left, right] = shape.padding;
     [shape.height + top + bottom, shape.width + left + right]
 }
 
 /// The input with its padding as zeros in memory (`x` itself where there is none), and its height and width.
-pub(crate) fn padded_input<'a>(shape: &ConvShape, x: &'a [f32], buffer: &'a mut Aligned) -> (&'a [f32], [usize; 2]) {
+pub(crate) fn padded_input<'a>(shape: &ConvExtents, x: &'a [f32], buffer: &'a mut Aligned) -> (&'a [f32], [usize; 2]) {
     let size = padded_size(shape);
     if shape.padding == [0; 4] || x.is_empty() {
         return (x, size);

@@ -1,6 +1,6 @@
 //! The sums that a convolution consists of: which input pixels each output pixel of a phase adds up, and by which filter taps.
 
-use super::ConvShape;
+use super::ConvExtents;
 
 /// Output pixels `start + step * (0..grid)` of an image, each the sum over `taps` of input pixel `grid * stride + tap`.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Phase {
 }
 
 /// The one phase of a forward convolution.
-pub(crate) fn forward_phase(shape: &ConvShape) -> Phase {
+pub(crate) fn forward_phase(shape: &ConvExtents) -> Phase {
     let taps = (0..shape.taps()).map(|t| {
         let at = [t / shape.kernel[1], t % shape.kernel[1]];
         [0, 1].map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize)
@@ -44,7 +44,7 @@ pub(crate) fn winograd_phase() -> Phase {
 }
 
 /// A forward convolution over a padded input whose filter rows are one tap each.
-pub(crate) fn merged_phase(shape: &ConvShape) -> Phase {
+pub(crate) fn merged_phase(shape: &ConvExtents) -> Phase {
     Phase {
         grid: [shape.out_height(), shape.out_width()],
         start: [0; 2],
@@ -56,7 +56,7 @@ pub(crate) fn merged_phase(shape: &ConvShape) -> Phase {
 }
 
 /// For each residue of the stride, the input pixels that have it: they see their own subset of the taps.
-pub(crate) fn gradient_phases(shape: &ConvShape) -> Vec<Phase> {
+pub(crate) fn gradient_phases(shape: &ConvExtents) -> Vec<Phase> {
     let size = [shape.height, shape.width];
     let mut phases = Vec::new();
     for py in 0..shape.stride[0].min(size[0]) {

@@ -2,7 +2,7 @@
 
 /// Sizes of a convolution from `[batch, height, width, channels_in]` to `[batch, out_height, out_width, channels_out]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ConvShape {
+pub struct ConvExtents {
     /// Images.
     pub batch: usize,
     /// Rows of an input image.
@@ -28,7 +28,7 @@ pub struct ConvShape {
     pub out: Option<[usize; 2]>,
 }
 
-impl ConvShape {
+impl ConvExtents {
     /// A square convolution with stride, padding on all sides, no dilation and one group.
     #[must_use]
     pub fn square(image: [usize; 4], channels_out: usize, kernel: usize, stride: usize, padding: usize) -> Self {

@@ -1,7 +1,7 @@
 //! The weight gradient: for each filter tap, a sum of outer products of output gradients and input pixels, read in place.
 //! Sums over pixels are cut into parts that depend on the shape alone, so that any number of threads gives the same bits.
 
-use super::ConvShape;
+use super::ConvExtents;
 use super::padding::{needs_merging, padded_input};
 use super::{depthwise, winograd};
 use crate::kernels::lanes::prefetch;
@@ -22,7 +22,7 @@ const MOST_PARTS: usize = 32;
 const TASKS: usize = 32;
 
 /// `dw[o][tap][i] = sum over pixels of dy[o] * x[i]`: x is `[N, H, W, I]`, dy `[N, OH, OW, O]`, dw `[O, KH, KW, I/groups]`.
-pub fn conv2d_weight_gradient(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+pub fn conv2d_weight_gradient(workspace: &mut Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     assert_eq!(x.len(), shape.input_len());
     assert_eq!(dy.len(), shape.output_len());
     assert_eq!(dw.len(), shape.weights_len());
@@ -45,7 +45,7 @@ pub(super) fn parts(pixels: usize, len: usize) -> usize {
     (pixels / LEAST_PIXELS).min(room).clamp(1, MOST_PARTS)
 }
 
-fn by_tap(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+fn by_tap(workspace: &mut Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let pixels = shape.batch * shape.out_height() * shape.out_width();
     let (outputs, taps) = (shape.channels_out, shape.taps());
     let per_tap = shape.channels_in / shape.groups;
@@ -72,7 +72,7 @@ fn by_tap(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], d
 }
 
 /// All taps in the tile's columns, for its outputs and the given pixels.
-fn taps_task(workspace: &Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], pixels: Range<usize>, tile: &mut Tile) {
+fn taps_task(workspace: &Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], pixels: Range<usize>, tile: &mut Tile) {
     let kernels = workspace.kernels();
     let per_tap = shape.channels_in / shape.groups;
     let mut arena = workspace.arena();
@@ -94,7 +94,7 @@ fn taps_task(workspace: &Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], pi
 
 fn tap_tiles(
     kernels: Kernels,
-    shape: &ConvShape,
+    shape: &ConvExtents,
     operands: &Outer,
     tap: usize,
     tile: &mut Tile,
@@ -134,7 +134,7 @@ struct Ahead<'a> {
 
 impl<'a> Ahead<'a> {
     /// Prepares for `steps` calls of [`step`](Self::step) during the block `now`.
-    fn new(shape: &ConvShape, x: &'a [f32], dy: &'a [f32], now: Range<usize>, steps: usize) -> Self {
+    fn new(shape: &ConvExtents, x: &'a [f32], dy: &'a [f32], now: Range<usize>, steps: usize) -> Self {
         let next = now.end * shape.channels_out..(now.end + now.len()) * shape.channels_out;
         let dy = &dy[next.start.min(dy.len())..next.end.min(dy.len())];
         let scale = |at: usize| {
@@ -157,7 +157,13 @@ impl<'a> Ahead<'a> {
 }
 
 /// Offsets of the input pixels that `tap` reads for output pixels `pixels`, and of those output pixels; padding left out.
-fn list_pixels(shape: &ConvShape, pixels: Range<usize>, tap: usize, x_list: &mut [u32], dy_list: &mut [u32]) -> usize {
+fn list_pixels(
+    shape: &ConvExtents,
+    pixels: Range<usize>,
+    tap: usize,
+    x_list: &mut [u32],
+    dy_list: &mut [u32],
+) -> usize {
     let (height, width) = (shape.out_height(), shape.out_width());
     let at = [tap / shape.kernel[1], tap % shape.kernel[1]];
     let [dy, dx] = [0, 1].map(|i| (at[i] * shape.dilation[i]) as isize - shape.padding[2 * i] as isize);
@@ -199,7 +205,7 @@ pub(super) fn sum_parts(partials: &[f32], parts: usize, total: &mut [f32]) {
 }
 
 /// Few input channels: rows are the (tap, channel) pairs of a patch, columns the outputs; transposed at the end.
-fn few_channels(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+fn few_channels(workspace: &mut Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let (height, width) = (shape.out_height(), shape.out_width());
     let pixels = shape.batch * height * width;
     let depth = shape.taps() * shape.channels_in;
@@ -239,7 +245,7 @@ fn few_channels(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f
 
 fn patch_task(
     workspace: &Workspace,
-    shape: &ConvShape,
+    shape: &ConvExtents,
     (x, [in_height, in_width]): (&[f32], [usize; 2]),
     dy: &[f32],
     patch: &[u32],

@@ -6,7 +6,7 @@ use crate::custom::TensorType;
 /// Operands as `Graph::sample_images` has them.
 pub(super) fn images(op: &SampleImages, operands: &[(&TensorType, &[f64])], result: &TensorType) -> Vec<f64> {
     let mut rest = operands.iter().skip(3).map(|(_, values)| *values);
-    let picture = Picture {
+    let picture = ExactPicture {
         sampling: op.sampling,
         words: op.words(),
         pixels: operands[0].1,
@@ -29,7 +29,7 @@ pub(super) fn images(op: &SampleImages, operands: &[(&TensorType, &[f64])], resu
     all
 }
 
-struct Picture<'a> {
+struct ExactPicture<'a> {
     sampling: Sampling,
     words: usize,
     pixels: &'a [f64],
@@ -41,7 +41,7 @@ struct Picture<'a> {
     tones: Option<&'a [f64]>,
 }
 
-impl Picture<'_> {
+impl ExactPicture<'_> {
     /// An image and a share of another, in units of 2^-16.
     fn changed(&self, n: usize, at: [usize; 2], c: usize) -> f64 {
         let Some(changes) = self.changes else { return self.single(n, at, c) };

@@ -5,7 +5,7 @@ use super::CHUNK_BYTES;
 use super::lines::{self, EDGE, LANES, POSITIONS, TAPS, square};
 use super::tiles::{Groups, TileGrid, transform_gradients, transform_inputs};
 use crate::kernels::Workspace;
-use crate::kernels::conv::ConvShape;
+use crate::kernels::conv::ConvExtents;
 use crate::kernels::conv::geometry::{Direction, Geometry};
 use crate::kernels::conv::weight_gradient::parts;
 use crate::kernels::simd::{Kernels, Outer, Vectorize};
@@ -24,7 +24,7 @@ const CHANNELS: usize = 64; // measured: benches/kernels.rs
 const FLOAT: usize = size_of::<f32>();
 
 /// `dw` of a shape that [`suits`](super::suits).
-pub(crate) fn run(workspace: &mut Workspace, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+pub(crate) fn run(workspace: &mut Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let grid = TileGrid::new(Geometry::new(shape, Direction::Forward), [shape.padding[0], shape.padding[2]]);
     if shape.batch == 0 {
         dw.fill(0.0);

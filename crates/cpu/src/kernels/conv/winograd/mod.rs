@@ -13,7 +13,7 @@ pub(crate) use forward::run;
 pub(crate) use gradient::run as run_gradient;
 pub(crate) use lines::{LANES, POSITIONS};
 
-use super::ConvShape;
+use super::ConvExtents;
 use lines::OUT;
 
 /// Fewest channels for which the transforms pay.
@@ -22,7 +22,7 @@ const LEAST_CHANNELS: usize = 32; // measured with 2x2 outputs: benches/kernels.
 const CHUNK_BYTES: usize = 10 << 20;
 
 /// Whether the transform applies to a shape and pays.
-pub(crate) fn suits(shape: &ConvShape) -> bool {
+pub(crate) fn suits(shape: &ConvExtents) -> bool {
     let fits = |c: usize| c >= LEAST_CHANNELS && c.is_multiple_of(LANES);
     (shape.kernel, shape.stride, shape.dilation, shape.groups) == ([3; 2], [1; 2], [1; 2], 1)
         && shape.padding.iter().all(|&p| p <= 2)
