@@ -6,8 +6,8 @@ use crate::{peaks, threads};
 use chiaro_graph::clock::Instant;
 use chiaro_graph::plan::{Access, BufferKind, Kernel, Plan, PlanOptions, PlanOutput};
 use chiaro_graph::{
-    ArenaInfo, Backend, BackendError, Call, CallTime, Clock, DType, Data, Graph, HostTime, InputInfo, Peaks, PlanId,
-    PlanTable, Profile, Stats, Tensor, check_inputs,
+    ArenaInfo, Backend, BackendError, Call, CallTime, Clock, DType, Data, Graph, HostTime, InputInfo, Later, Peaks,
+    PlanId, PlanTable, Profile, Stats, Tensor, at_once, check_inputs,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -116,7 +116,7 @@ impl Cpu {
     fn arena(&mut self, info: &ArenaInfo) -> Result<Arc<Block>, BackendError> {
         if let Some(old) = self.arenas.get(&info.name) {
             if (old.len, old.dtype) != (info.len, info.dtype) {
-                return Err(mismatch(&info.name, old, &[info.len], info.dtype));
+                return Err(self.plans.taken(&info.name, (old.len, old.dtype), (info.len, info.dtype)));
             }
             return Ok(old.block.clone());
         }
@@ -231,6 +231,10 @@ fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, BackendError> {
 }
 
 impl Backend for Cpu {
+    fn turn_async(&mut self, plan: PlanId) -> Later<()> {
+        at_once(self.plans.get(plan).map(|_| ()))
+    }
+
     fn name(&self) -> String {
         let threads = self.threads();
         format!("CPU ({threads} thread{}, {:?})", if threads == 1 { "" } else { "s" }, self.level)

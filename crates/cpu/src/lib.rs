@@ -4,6 +4,7 @@ mod backend;
 mod exec;
 pub mod kernels;
 mod peaks;
+mod raw;
 pub mod reference;
 mod threads;
 

@@ -4,7 +4,7 @@ mod support;
 
 use chiaro_cpu::Cpu;
 use chiaro_cpu::reference::Reference;
-use chiaro_graph::{Backend, Tensor};
+use chiaro_graph::{Backend, Graph, Tensor};
 use chiaro_nn::models::ResNet;
 use chiaro_nn::{Model, Sgd, TrainOptions, TrainStep};
 use support::Generator;
@@ -88,5 +88,21 @@ fn an_arena_of_another_length_or_type_is_refused() {
     let model = Model::new("net", IMAGE, 5, net).expect("a model");
     let other = TrainStep::build(&model, TrainOptions::new(BATCH, Sgd::default())).expect("a step");
     let refused = backend.compile(&other.graph);
-    assert!(matches!(refused, Err(chiaro_graph::BackendError::Mismatch { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(chiaro_graph::BackendError::Taken { by: Some(_), .. })), "{refused:?}");
+}
+
+#[test]
+fn a_plan_that_was_released_has_no_turn() {
+    let mut graph = Graph::new();
+    let one = graph.scalar(1.0, chiaro_graph::DType::F32).expect("a number");
+    graph.output("one", one).expect("new");
+    let backends: [Box<dyn Backend>; 2] = [Box::new(cpu(1)), Box::new(chiaro_cpu::reference::Reference::new())];
+    for mut backend in backends {
+        let plan = backend.compile(&graph).expect("compiles");
+        let turn = |backend: &mut Box<dyn Backend>| pollster::block_on(backend.turn_async(plan));
+        turn(&mut backend).expect("its turn");
+        backend.release_plan(plan).expect("there");
+        let unknown = turn(&mut backend);
+        assert!(matches!(unknown, Err(chiaro_graph::BackendError::Unknown(_))), "{unknown:?}");
+    }
 }

@@ -8,6 +8,16 @@ use crate::plan_table::PlanId;
 use crate::profile::{Call, Peaks, Profile};
 use crate::tensor::Tensor;
 
+/// What to do about an arena that belongs to another model.
+fn taken(by: Option<PlanId>) -> String {
+    match by {
+        Some(plan) => format!("another model is in use there ({plan:?}); open a device of its own for this one"),
+        None => "a model that is in use no more left it there; release it (`Backend::release_arena`), or open a device of its own for \
+                 this one"
+            .into(),
+    }
+}
+
 /// What a backend can fail with.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +57,21 @@ pub enum BackendError {
         arena: String,
         /// A plan that has it.
         plan: PlanId,
+    },
+    /// A graph declares an arena that another one left on the device with other elements.
+    #[error(
+        "the arena {arena:?} on this device has {} {} elements, and this graph declares {} {}: {}",
+        there.0, there.1, wanted.0, wanted.1, taken(*by)
+    )]
+    Taken {
+        /// The arena.
+        arena: String,
+        /// Its elements and their type.
+        there: (usize, DType),
+        /// Those that are declared.
+        wanted: (usize, DType),
+        /// A plan that has it; none if all that had it are released.
+        by: Option<PlanId>,
     },
     /// The device has not enough memory.
     #[error("out of memory on {device}: {detail}")]
@@ -120,7 +145,7 @@ pub trait Backend {
     /// Prepares a graph: plans it, allocates its buffers and compiles its kernels. Arenas that are new start as zeros.
     ///
     /// # Errors
-    /// If the graph exceeds the device's limits, or an arena exists with another length or type.
+    /// If the graph exceeds the device's limits, or an arena exists with another length or type ([`BackendError::Taken`]).
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError>;
 
     /// The same without a wait; the plan may be used when it is there.
@@ -144,7 +169,8 @@ pub trait Backend {
         self.run(plan, inputs)
     }
 
-    /// When one more step of a plan is to be submitted: few enough of those before are still to be done.
+    /// When one more step of a plan is to be submitted: few enough of those before are still to be done. An error of a plan that is
+    /// unknown, or was released.
     fn turn_async(&mut self, _plan: PlanId) -> Later<()> {
         at_once(Ok(()))
     }

@@ -1,6 +1,7 @@
 //! The compiled graphs of a backend by their numbers, and who has which arena.
 
 use crate::backend::BackendError;
+use crate::dtype::DType;
 use crate::graph::Graph;
 
 /// A compiled graph of a backend. Only a [`PlanTable`] makes one.
@@ -77,11 +78,21 @@ impl<T> PlanTable<T> {
     /// # Errors
     /// [`BackendError::InUse`] with the first plan whose graph declares it.
     pub fn check_free(&self, arena: &str) -> Result<(), BackendError> {
-        let has = |row: &Option<Row<T>>| row.as_ref().is_some_and(|row| row.arenas.iter().any(|name| name == arena));
-        match self.rows.iter().position(has) {
-            Some(plan) => Err(BackendError::InUse { arena: arena.to_string(), plan: PlanId(plan) }),
+        match self.user(arena) {
+            Some(plan) => Err(BackendError::InUse { arena: arena.to_string(), plan }),
             None => Ok(()),
         }
+    }
+
+    /// The error of a graph that declares an arena with other elements than it has.
+    pub fn taken(&self, arena: &str, there: (usize, DType), wanted: (usize, DType)) -> BackendError {
+        BackendError::Taken { arena: arena.to_string(), there, wanted, by: self.user(arena) }
+    }
+
+    /// The first plan whose graph declares an arena.
+    fn user(&self, arena: &str) -> Option<PlanId> {
+        let has = |row: &Option<Row<T>>| row.as_ref().is_some_and(|row| row.arenas.iter().any(|name| name == arena));
+        self.rows.iter().position(has).map(PlanId)
     }
 }
 
@@ -92,7 +103,6 @@ fn unknown(plan: PlanId) -> BackendError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::DType;
 
     #[test]
     fn a_released_plan_stays_unknown_and_frees_its_arenas_alone() {

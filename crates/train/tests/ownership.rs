@@ -3,7 +3,7 @@
 mod common;
 
 use chiaro_graph::{Backend, Shared};
-use chiaro_train::{Classifier, RunFolder, Saved, Stop, Trainer};
+use chiaro_train::{Classifier, RunFolder, Saved, Stop, TrainConfig, Trainer};
 use common::{config, cpu, data, model};
 
 /// A program's own state, which holds a device beside who uses it.
@@ -47,4 +47,24 @@ fn a_trainer_may_own_its_device_and_be_moved() {
     let mut moved = [trainer];
     moved[0].fit(None, &mut (), &Stop::default()).expect("trained");
     assert_eq!(moved[0].records().len(), 1);
+}
+
+#[test]
+fn another_model_on_a_device_whose_trainer_is_gone_is_told_what_to_do() {
+    let (device, data, config) = (Shared::new(cpu()), data(), config(1));
+    let first = Trainer::new(device.clone(), &model(&config, &data), &data, &config).expect("built");
+    let wider = TrainConfig { model: "resnet20".into(), ..config.clone() };
+    let open = || Trainer::new(device.clone(), &model(&wider, &data), &data, &wider);
+    let told = |expected: &str| {
+        let error = open().err().expect("the parameters are the first model's").to_string();
+        assert!(error.contains("the arena \"params\" on this device has") && error.contains(expected), "{error}");
+    };
+    told("another model is in use there");
+    drop(first);
+    told("release it (`Backend::release_arena`)");
+    let mut freed = device.clone();
+    for arena in ["params", "metrics", "stats", "velocity", "ema"] {
+        drop(freed.release_arena(arena));
+    }
+    open().expect("a device without the first model");
 }

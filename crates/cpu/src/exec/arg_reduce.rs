@@ -1,8 +1,8 @@
 //! Position of the first extreme along an axis.
 
-use super::memory::Region;
 use super::operands::Operands;
 use super::{Action, Context, for_each};
+use crate::raw::memory::Region;
 use chiaro_graph::plan::AxisShape;
 use chiaro_graph::{DType, ReduceKind};
 

@@ -1,10 +1,10 @@
 //! Average pooling and its gradient.
 
-use super::memory::Region;
 use super::operands::Operands;
 use super::window::sizes;
 use super::{Action, Context};
 use crate::kernels::{self, avg_pool2d, avg_pool2d_gradient};
+use crate::raw::memory::Region;
 use chiaro_graph::AvgDivisor;
 use chiaro_graph::plan::PoolShape;
 

@@ -1,7 +1,7 @@
 //! A program prepared for the CPU: operands bound to memory, registers to tiles, what is the same for all rows set apart.
 
 use super::grid::{Addresses, Grid};
-use super::memory::Region;
+use crate::raw::memory::Region;
 use chiaro_graph::plan::{Instr, Program, Reg};
 use chiaro_graph::{DType, Elementwise, RandomKind};
 use std::sync::atomic::{AtomicU64, Ordering};

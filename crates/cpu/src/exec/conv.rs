@@ -1,10 +1,10 @@
 //! Convolution and its two gradients through the kernels, packed weights kept while they do not change.
 
 use super::epilogue::StepEpilogue;
-use super::memory::{Block, Region};
 use super::operands::Operands;
 use super::{Action, Context};
 use crate::kernels::{self, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
+use crate::raw::memory::{Block, Region};
 use chiaro_graph::plan::ConvShape;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! 16-bit operands of kernels that compute on 32-bit ones.
 
-use super::memory::Region;
 use super::{Action, Context, for_each};
+use crate::raw::memory::Region;
 use half::slice::HalfFloatSliceExt;
 
 const CHUNK: usize = 1 << 14;

@@ -1,9 +1,9 @@
 //! Softmax cross-entropy with class indices, and its gradient, row by row.
 
-use super::memory::Region;
 use super::operands::Operands;
 use super::softmax::log_sum;
 use super::{Action, Context, for_each};
+use crate::raw::memory::Region;
 use chiaro_graph::CrossEntropySpec;
 
 /// Loss of each row `w[t] (1-s) (-log p[t]) + s/C sum_c w[c] (-log p[c])`, or with a cotangent d the gradient

@@ -1,8 +1,8 @@
 //! Ops from outside: their own code over slices, piece by piece.
 
-use super::memory::Region;
 use super::operands::Operands;
 use super::{Action, Context, for_each};
+use crate::raw::memory::Region;
 use chiaro_graph::plan::CustomCall;
 use chiaro_graph::{CUSTOM_OPERANDS, DType, Elements, ElementsMut};
 

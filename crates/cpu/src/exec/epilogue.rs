@@ -3,11 +3,11 @@
 use super::code::{Bound, Code, TILE, Values};
 use super::grid::{Span, with_columns};
 use super::machine::{Machine, ResultTile};
-use super::memory::Region;
 use super::pointwise::Pointwise;
 use super::scratch::Scratches;
 use super::{Action, Builder, Context};
 use crate::kernels::{Epilogue, Level, NoEpilogue};
+use crate::raw::memory::Region;
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Instr, Program, Store};
 

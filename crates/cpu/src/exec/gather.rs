@@ -1,8 +1,8 @@
 //! Selection by index along an axis: element by element, or whole slices.
 
-use super::memory::Region;
 use super::operands::Operands;
 use super::{Action, Context, for_each};
+use crate::raw::memory::Region;
 use chiaro_graph::plan::AxisShape;
 
 /// x `[outer, n, inner]` and index `[outer, m, inner]` (or `[m]`, shared by all) to `[outer, m, inner]`.

@@ -1,10 +1,10 @@
 //! Matrix products over batches that broadcast.
 
 use super::epilogue::StepEpilogue;
-use super::memory::Region;
 use super::operands::Operands;
 use super::{Action, Context};
 use crate::kernels::{MatmulShape, matmul};
+use crate::raw::memory::Region;
 use chiaro_graph::plan::MatMulShape;
 
 /// A product of matrices with its epilogue.

@@ -1,11 +1,11 @@
 //! Max pooling, the index of the largest, and the gradient. Channels are the vector lanes; images are the tasks.
 
 use super::epilogue::StepEpilogue;
-use super::memory::Region;
 use super::operands::Operands;
 use super::window::sizes;
 use super::{Action, Context, for_each};
 use crate::kernels::{self, max_pool2d, max_pool2d_gradient};
+use crate::raw::memory::Region;
 use chiaro_graph::plan::PoolShape;
 
 /// The largest of each window.

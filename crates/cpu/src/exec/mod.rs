@@ -15,7 +15,6 @@ mod machine;
 mod math;
 mod matmul;
 mod max_pool;
-mod memory;
 mod moments;
 mod operands;
 mod pointwise;
@@ -28,8 +27,8 @@ mod softmax;
 mod transfer;
 mod window;
 
+pub(crate) use crate::raw::memory::{Block, Region};
 pub(crate) use code::Bound;
-pub(crate) use memory::{Block, Region};
 pub(crate) use operands::StepOperand;
 pub(crate) use prepare::prepare;
 pub(crate) use scratch::Scratches;

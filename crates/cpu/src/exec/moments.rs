@@ -1,9 +1,9 @@
 //! Mean and biased variance of the columns or rows of a matrix.
 
-use super::memory::Region;
 use super::operands::Operands;
 use super::{Action, Context, for_each};
 use crate::kernels::{Vectorize, column_moments};
+use crate::raw::memory::Region;
 use chiaro_graph::MomentsAxis;
 
 /// Moments of `[rows, columns]`.

@@ -2,8 +2,8 @@
 
 use super::code::Bound;
 use super::convert::Convert;
-use super::memory::{Block, Region};
 use super::{Action, Builder};
+use crate::raw::memory::{Block, Region};
 use chiaro_graph::DType;
 use chiaro_graph::plan::Step;
 use chiaro_graph::shape::count;

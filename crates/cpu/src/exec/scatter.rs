@@ -1,9 +1,9 @@
 //! The adjoints of selection: elements or slices are added into zeros, in the order of the source.
 
 use super::gather::inside;
-use super::memory::Region;
 use super::operands::Operands;
 use super::{Action, Context, for_each};
+use crate::raw::memory::Region;
 use chiaro_graph::DType;
 use chiaro_graph::plan::AxisShape;
 

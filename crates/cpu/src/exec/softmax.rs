@@ -1,7 +1,7 @@
 //! Softmax and its logarithm along rows; the largest element is subtracted first.
 
-use super::memory::Region;
 use super::{Action, Context, for_each};
+use crate::raw::memory::Region;
 
 /// Softmax of `[rows, n]`.
 pub(crate) struct Softmax {

@@ -2,7 +2,7 @@
 
 use super::code::{Bound, Target};
 use super::grid::{Addresses, Span};
-use super::memory::Region;
+use crate::raw::memory::Region;
 use chiaro_graph::DType;
 use half::f16;
 use half::slice::HalfFloatSliceExt;

@@ -1,11 +1,11 @@
 //! Matrix products of any transposition, batched, with an epilogue.
 //! Rows of A that are contiguous in k go to the row kernel, columns to the outer-product kernel; B is read in place or packed.
 
-use super::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Place, Rows};
-use super::tile::{Output, Splits, Tile};
 use super::transpose::transpose_rows;
 use super::workspace::{Aligned, ScratchArena, scratch};
 use super::{Epilogue, Workspace, finish, row_tiles};
+use crate::raw::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Place, Rows};
+use crate::raw::tile::{Output, Splits, Tile};
 use std::ops::Range;
 
 /// Sizes of `C[M, N] = op(A)[M, K] * op(B)[K, N]`, repeated over a batch.

@@ -1,8 +1,8 @@
 //! Max pooling and its gradient: some channels of a window at a time, in registers.
 
 use super::pool::{PoolExtents, Taps, check, each_image, each_line};
-use super::simd::Vectorize;
 use super::{Epilogue, Workspace};
+use crate::raw::simd::Vectorize;
 
 /// `y = max of the window`; NaN wins, a window without pixels gives minus infinity.
 pub fn max_pool2d(workspace: &mut Workspace, shape: &PoolExtents, x: &[f32], y: &mut [f32]) {

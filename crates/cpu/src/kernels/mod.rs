@@ -19,26 +19,23 @@
 //! guarantees them, a user cannot cause them.
 
 pub mod conv;
-mod lanes;
 mod matmul;
 mod max_pool;
 mod pool;
 mod reduce;
-mod simd;
-mod tile;
 mod transpose;
 mod workspace;
 
+pub use crate::raw::simd::{Level, Vectorize, madd};
 pub use conv::{ConvExtents, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use matmul::{MatmulShape, matmul};
 pub use max_pool::{max_pool2d, max_pool2d_gradient};
 pub use pool::{PoolExtents, avg_pool2d, avg_pool2d_gradient};
 pub use reduce::column_moments;
-pub use simd::{Level, Vectorize, madd};
 pub use workspace::Workspace;
 
+use crate::raw::tile::Tile;
 use rayon::prelude::*;
-use tile::Tile;
 
 /// What happens to a block of the output after its last write: bias, activation, residual.
 ///
@@ -98,7 +95,7 @@ fn finish_all<E: Epilogue + ?Sized>(output: &mut [f32], width: usize, epilogue: 
 }
 
 /// Cuts `range` into tiles of at most `most` rows whose sizes differ by at most one.
-fn row_tiles(range: std::ops::Range<usize>, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+pub(crate) fn row_tiles(range: std::ops::Range<usize>, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     let count = range.len().div_ceil(most);
     (0..count).map(move |i| {
         let border = |i: usize| range.start + range.len() * i / count;

@@ -1,7 +1,7 @@
 //! The sizes of a pooling over channels-last images, and average pooling, forward and backward, in vectors along the channels.
 
 use super::Workspace;
-use super::simd::Vectorize;
+use crate::raw::simd::Vectorize;
 use rayon::prelude::*;
 
 /// Sizes of a pooling from `[batch, height, width, channels]` to `[batch, out[0], out[1], channels]`.

@@ -2,8 +2,8 @@
 //! Rows are cut into parts that depend on the shape alone; partial results are merged in order.
 
 use super::Workspace;
-use super::simd::{Vectorize, madd};
 use super::workspace::Aligned;
+use crate::raw::simd::{Vectorize, madd};
 use rayon::prelude::*;
 use std::ops::Range;
 

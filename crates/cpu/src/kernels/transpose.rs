@@ -1,7 +1,7 @@
 //! Rows copied, and columns made of rows, in the order in which micro-kernels read them.
 
-use super::lanes::{SQUARE, transpose4, transpose16};
-use super::simd::Level;
+use crate::raw::lanes::{SQUARE, transpose4, transpose16};
+use crate::raw::simd::Level;
 use std::ops::Range;
 
 /// `panel[k][j] = weights[j][range.start + k]` for `cols` rows of `depth` floats; columns behind `cols` become zeros.

@@ -1,6 +1,6 @@
 //! Scratch memory and the chosen instruction set, made once and lent to every kernel call.
 
-use super::simd::{Kernels, Level};
+use crate::raw::simd::{Kernels, Level};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Scratch of one thread; vectors grow on first use and stay.

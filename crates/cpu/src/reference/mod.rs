@@ -17,7 +17,8 @@ mod tests;
 mod value;
 
 use chiaro_graph::{
-    ArenaInfo, Backend, BackendError, DType, Graph, Node, Op, PlanId, PlanTable, Stats, Target, Tensor, check_inputs,
+    ArenaInfo, Backend, BackendError, DType, Graph, Later, Node, Op, PlanId, PlanTable, Stats, Target, Tensor, at_once,
+    check_inputs,
 };
 use half::f16;
 use std::collections::HashMap;
@@ -145,7 +146,7 @@ impl Reference {
     fn declare(&mut self, info: &ArenaInfo) -> Result<(), BackendError> {
         match self.arenas.get(&info.name) {
             Some(old) if old.values.len() == info.len && old.dtype == info.dtype => Ok(()),
-            Some(old) => Err(mismatch(&info.name, old, info.len, info.dtype)),
+            Some(old) => Err(self.plans.taken(&info.name, (old.values.len(), old.dtype), (info.len, info.dtype))),
             None => {
                 self.arenas.insert(info.name.clone(), ExactArena { dtype: info.dtype, values: vec![0.0; info.len] });
                 self.stats.allocations += 1;
@@ -157,6 +158,10 @@ impl Reference {
 }
 
 impl Backend for Reference {
+    fn turn_async(&mut self, plan: PlanId) -> Later<()> {
+        at_once(self.plans.get(plan).map(|_| ()))
+    }
+
     fn name(&self) -> String {
         "reference (float64)".into()
     }

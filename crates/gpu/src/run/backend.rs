@@ -193,7 +193,9 @@ impl GpuBackend {
         for info in graph.arenas() {
             match self.arenas.get(&info.name) {
                 Some((old, _)) if old.len == info.len && old.dtype == info.dtype => {}
-                Some((old, _)) => return Err(mismatch(old, &[info.len], info.dtype)),
+                Some((old, _)) => {
+                    return Err(self.plans.taken(&info.name, (old.len, old.dtype), (info.len, info.dtype)));
+                }
                 None => {
                     let bytes = (info.len * info.dtype.size()) as u64;
                     let made = self.gpu.storage_buffer(&format!("arena {}", info.name), bytes);

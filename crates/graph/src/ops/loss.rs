@@ -1,10 +1,9 @@
-//! Losses over classes: softmax, cross-entropy and negative log-likelihood.
+//! Losses over classes: cross-entropy and negative log-likelihood.
 
 use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::dtype::DType;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
-use crate::grad::rule;
 use crate::graph::{Graph, Var};
 use crate::op::{CrossEntropySpec, Op};
 use crate::plan::Kernel;
@@ -197,34 +196,6 @@ impl Graph {
         let product = self.mul(picked, weight)?;
         let losses = self.unary(Elementwise::Neg, product)?;
         self.reduced_rows(losses, &rows, options.reduction, Some(weight))
-    }
-}
-
-fn softmax_gradient(g: &mut Graph, y: Var, d: Var, log: bool) -> Result<Vec<Option<Var>>> {
-    let last = g.shape(y).len() - 1;
-    rule(g, &[y, d], |e| {
-        let (y, d) = (e[0], e[1]);
-        vec![Some(if log { d - y.map(Elementwise::Exp) * d.sum(&[last]) } else { y * (d - (d * y).sum(&[last])) })]
-    })
-}
-
-/// Softmax along the last axis, or its logarithm.
-pub(super) struct Softmax {
-    pub log: bool,
-}
-
-impl Rules for Softmax {
-    fn role(&self) -> Role {
-        Role::Structural
-    }
-
-    fn kernel(&self, place: &NodeShapes) -> Option<Kernel> {
-        let n = place.result().last().copied().unwrap_or(1);
-        Some(Kernel::Softmax { rows: count(place.result()) / n.max(1), n, log: self.log })
-    }
-
-    fn gradient(&self, at: Backward) -> Cotangents {
-        softmax_gradient(at.graph, at.node, at.d, self.log)
     }
 }
 

@@ -3,10 +3,12 @@
 //! Every method of the builder checks shapes, types and numbers as it adds a node, and that values are of its
 //! graph: no argument makes it panic, and no shape wraps.
 
+mod adaptive;
 mod conv;
 mod declare;
 mod elementwise;
 mod index;
+mod joining;
 mod loss;
 mod matmul;
 mod movement;
@@ -18,6 +20,7 @@ mod regression;
 mod resize;
 mod rules;
 mod sample_images;
+mod softmax;
 mod tone_tables;
 mod widen;
 

@@ -1,4 +1,4 @@
-//! Normalisation, and softmax's builder.
+//! Normalisation.
 
 use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
 use crate::axis::Axis;
@@ -175,26 +175,6 @@ impl Graph {
     fn with_gradient(&mut self, rule: GradientRule, operands: &[Var]) -> Var {
         let (shape, dtype) = (self.shape(operands[0]).to_vec(), self.dtype(operands[0]));
         self.push(Op::WithGradient(rule), operands.to_vec(), shape, dtype)
-    }
-
-    /// Softmax, or its logarithm, along an axis; the row's largest element is subtracted first.
-    ///
-    /// # Errors
-    /// If the axis does not fit or x is no float.
-    pub fn softmax(&mut self, x: Var, axis: impl Axis, log: bool) -> Result<Var> {
-        let axis = self.axis("softmax", x, axis)?;
-        self.check_floats("softmax", &[x])?;
-        let shape = self.shape(x).to_vec();
-        let last = shape.len() - 1;
-        if axis != last {
-            let mut perm: Vec<usize> = (0..shape.len()).collect();
-            perm.swap(axis, last);
-            let moved = self.transpose(x, &perm)?;
-            let y = self.softmax(moved, last, log)?;
-            return self.transpose(y, &perm);
-        }
-        let dtype = self.dtype(x);
-        Ok(self.push(Op::Softmax { log }, vec![x], shape, dtype))
     }
 }
 

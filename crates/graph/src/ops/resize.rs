@@ -1,6 +1,6 @@
 //! Builder methods that resize images `[N,H,W,C]`.
 
-use super::pool::Resizing;
+use super::adaptive::Resizing;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::graph::{Graph, Var};

@@ -1,7 +1,7 @@
 //! What planning and differentiation ask of an op. Each op answers in its family's file; the table here says which answer is whose, and
 //! the compiler names a new op until it stands in it.
 
-use super::{conv, elementwise, index, loss, matmul, movement, norm, pool, random, reduce};
+use super::{conv, elementwise, index, joining, loss, matmul, movement, norm, pool, random, reduce, softmax};
 use crate::error::{GraphError, Result};
 use crate::graph::{Graph, Var};
 use crate::op::{GradientRule, Op};
@@ -136,9 +136,9 @@ macro_rules! with_rules {
             Op::Transpose(permutation) => of!(movement::Transpose(permutation)),
             Op::Broadcast => of!(movement::Broadcast),
             Op::Slice { start, step } => of!(movement::Slice { start, step }),
-            Op::Pad { low, .. } => of!(movement::Pad { low }),
-            Op::Concat(axis) => of!(movement::Concat(*axis)),
-            Op::Pack(_, states) => of!(movement::Pack(states)),
+            Op::Pad { low, .. } => of!(joining::Pad { low }),
+            Op::Concat(axis) => of!(joining::Concat(*axis)),
+            Op::Pack(_, states) => of!(joining::Pack(states)),
             Op::Reduce(kind, _) => of!(reduce::Reduce(*kind)),
             Op::ArgReduce(kind, axis) => of!(reduce::ArgReduce(*kind, *axis)),
             Op::Moments(axis) => of!(norm::Moments(*axis)),
@@ -151,7 +151,7 @@ macro_rules! with_rules {
             Op::MaxPool2dGrad(spec) => of!(pool::MaxGrad(spec)),
             Op::AvgPool2d(spec, by) => of!(pool::Average(spec, *by)),
             Op::AvgPool2dGrad(spec, by) => of!(pool::AverageGrad(spec, *by)),
-            Op::Softmax { log } => of!(loss::Softmax { log: *log }),
+            Op::Softmax { log } => of!(softmax::Softmax { log: *log }),
             Op::CrossEntropy(spec) => of!(loss::CrossEntropy(*spec)),
             Op::CrossEntropyGrad(spec) => of!(loss::CrossEntropyGrad(*spec)),
             Op::Gather(axis) => of!(index::Gather(*axis)),

@@ -4,10 +4,10 @@ use super::ConvExtents;
 use super::gather::Gathered;
 use super::pack::PackedWeights;
 use super::weight_gradient::parts;
-use crate::kernels::simd::{PAD, Vectorize, madd};
-use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Epilogue, Workspace, finish, row_tiles};
+use crate::raw::simd::{PAD, Vectorize, madd};
+use crate::raw::tile::{Output, Splits, Tile};
 use rayon::prelude::*;
 use std::ops::Range;
 

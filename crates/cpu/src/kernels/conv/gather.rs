@@ -5,10 +5,10 @@ use super::depthwise;
 use super::pack::PackedWeights;
 use super::padding::padded_input;
 use super::phase::Phase;
-use crate::kernels::simd::{PAD, Panel, Place, Rows};
-use crate::kernels::tile::{Output, Splits};
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{EPILOGUE, Epilogue, NoEpilogue, Workspace, finish, finish_all, row_tiles};
+use crate::raw::simd::{PAD, Panel, Place, Rows};
+use crate::raw::tile::{Output, Splits};
 
 /// Images up to this many output pixels are walked pixel by pixel with the batch innermost, so that a tile's rows agree
 /// about which taps fall into the padding, and those are left out.

@@ -6,9 +6,9 @@ use super::padding::{needs_merging, padded_size};
 use super::phase::{Phase, forward_phase, gradient_phases, merged_phase, winograd_phase};
 use super::winograd::{self, FilterPanel};
 use crate::kernels::Workspace;
-use crate::kernels::simd::Level;
 use crate::kernels::transpose::{copy_row, transpose_rows};
 use crate::kernels::workspace::Aligned;
+use crate::raw::simd::Level;
 use rayon::prelude::*;
 use std::ops::Range;
 

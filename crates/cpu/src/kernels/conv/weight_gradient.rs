@@ -4,11 +4,11 @@
 use super::ConvExtents;
 use super::padding::{needs_merging, padded_input};
 use super::{depthwise, winograd};
-use crate::kernels::lanes::prefetch;
-use crate::kernels::simd::{Kernels, Outer, PAD, Pick, Place};
-use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Workspace, row_tiles};
+use crate::raw::lanes::prefetch;
+use crate::raw::simd::{Kernels, Outer, PAD, Pick, Place};
+use crate::raw::tile::{Output, Splits, Tile};
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -4,9 +4,9 @@
 use super::lines::{self, GAP, LANES, POSITIONS, TAPS, square};
 use crate::kernels::Level;
 use crate::kernels::conv::geometry::{Direction, Geometry};
-use crate::kernels::simd::Vectorize;
 use crate::kernels::transpose::{copy_row, transpose_rows};
 use crate::kernels::workspace::Aligned;
+use crate::raw::simd::Vectorize;
 use std::ops::Range;
 
 /// Bytes of transformed filters up to which every task walks all of them.

@@ -7,11 +7,11 @@ use super::lines::{OUT, POSITIONS};
 use super::output::{Lines, Products};
 use super::tiles::{Groups, TileGrid, transform_inputs};
 use crate::kernels::conv::pack::PackedWeights;
-use crate::kernels::simd::PAD;
-use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::transpose::copy_row;
 use crate::kernels::workspace::ScratchArena;
 use crate::kernels::{Epilogue, Workspace};
+use crate::raw::simd::PAD;
+use crate::raw::tile::{Output, Splits, Tile};
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -8,9 +8,9 @@ use crate::kernels::Workspace;
 use crate::kernels::conv::ConvExtents;
 use crate::kernels::conv::geometry::{Direction, Geometry};
 use crate::kernels::conv::weight_gradient::parts;
-use crate::kernels::simd::{Kernels, Outer, Vectorize};
-use crate::kernels::tile::{Output, Splits, Tile};
 use crate::kernels::workspace::{ScratchArena, scratch};
+use crate::raw::simd::{Kernels, Outer, Vectorize};
+use crate::raw::tile::{Output, Splits, Tile};
 use rayon::prelude::*;
 use std::ops::Range;
 

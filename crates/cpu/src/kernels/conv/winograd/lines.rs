@@ -2,7 +2,7 @@
 //! Interpolation points are 0, ±√2, ±1/√2 and infinity: measured over 64 channels, results are then 8e-7 from float64, with the
 //! usual points 0, ±1, ±2 1.8e-6, and a plain sum of products in order 4e-7.
 
-use crate::kernels::simd::madd;
+use crate::raw::simd::madd;
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 /// Channels in one vector of the transforms.

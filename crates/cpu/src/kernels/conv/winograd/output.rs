@@ -3,7 +3,7 @@
 use super::lines::{self, EDGE, LANES, OUT, square};
 use super::tiles::{Groups, TileGrid};
 use crate::kernels::Workspace;
-use crate::kernels::simd::Vectorize;
+use crate::raw::simd::Vectorize;
 
 /// Products at the positions: `[position][tile][column]`.
 pub(super) struct Products<'a> {

@@ -4,7 +4,7 @@ use super::filters::filters_len;
 use super::lines::{self, EDGE, GAP, LANES, OUT, POSITIONS, square};
 use crate::kernels::Workspace;
 use crate::kernels::conv::geometry::Geometry;
-use crate::kernels::simd::{Blocks, PAD, Vectorize};
+use crate::raw::simd::{Blocks, PAD, Vectorize};
 use std::ops::Range;
 
 /// A grid of tiles over each output image.

@@ -1,11 +1,10 @@
 //! The register-tiled micro-kernels, generic over a vector type, one instance per instruction set.
 //! The only arithmetic in this crate that needs `unsafe`: `std::arch` intrinsics and raw loads that the optimiser cannot prove
 //! to be in bounds. Everything public here is safe: arguments are checked once a tile, before the raw loops run.
-#![allow(unsafe_code)]
 
 use super::lanes::{Four, Lanes, prefetch_line};
-use super::row_tiles;
 use super::tile::Tile;
+use crate::kernels::row_tiles;
 use std::ops::Range;
 
 /// Offset that stands for a row of zeros: a tap that falls into the padding.

@@ -1,7 +1,6 @@
 //! Disjoint rectangular tiles of an output matrix, handed to parallel tasks.
 //! `unsafe` because the borrow checker cannot split a slice by columns or by strided rows; `Output::new` proves once that
 //! no two (row, column) pairs share an element, and tasks get row and column ranges that do not overlap.
-#![allow(unsafe_code)]
 
 use rayon::prelude::*;
 use std::marker::PhantomData;

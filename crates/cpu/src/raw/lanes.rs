@@ -1,6 +1,5 @@
 //! Vector registers behind one trait, and the two data movements that need intrinsics: prefetch and 4x4 transpose.
 //! `unsafe` for `std::arch` and for raw loads and stores, whose bounds the callers in `simd.rs` check once a tile.
-#![allow(unsafe_code)]
 
 use super::simd::madd;
 

@@ -1,7 +1,6 @@
 //! Buffers of a plan and the regions of them that steps read and write.
 //! `unsafe` because one buffer holds many values at different times, and tasks write disjoint parts of one region at once. The
 //! proof that nothing is read while it is written is the plan's: see [`Region`].
-#![allow(unsafe_code)]
 
 use half::f16;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
