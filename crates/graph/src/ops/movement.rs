@@ -2,7 +2,7 @@
 
 use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules, one};
 use crate::axis::Axis;
-use crate::error::{GraphError, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::op::Op;
 use crate::plan::Kernel;

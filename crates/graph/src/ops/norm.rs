@@ -1,7 +1,6 @@
 //! Normalisation.
 
 use super::rules::{Backward, Cotangents, NodeShapes, Role, Rules};
-use crate::axis::Axis;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
 use crate::grad::rule;
