@@ -2,7 +2,7 @@
 
 mod support;
 
-use chiaro_gpu::{Access, Binding, Gpu, GpuError, KernelSource, OpenOptions, StepQueue};
+use chiaro_gpu::{BindingAccess, Binding, Gpu, GpuError, KernelSource, OpenOptions, StepQueue};
 use std::sync::Arc;
 use support::{AXPY, assert_usable, filled, run_once, values};
 
@@ -117,7 +117,7 @@ fn a_kernel_s_needs_are_read_from_its_source() {
     };
     let pipeline = gpu.pipeline(&axpy().constant("size", 32.0)).expect("axpy");
     let needs = pipeline.needs();
-    assert_eq!(needs.bindings, [(0, Access::Read), (1, Access::ReadWrite)]);
+    assert_eq!(needs.bindings, [(0, BindingAccess::Read), (1, BindingAccess::ReadWrite)]);
     assert_eq!(needs.workgroup_size, [32, 1, 1]);
     assert_eq!((needs.workgroup_bytes, needs.immediate_bytes), (0, 0));
 }

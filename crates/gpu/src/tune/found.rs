@@ -99,7 +99,7 @@ impl<'a> Found<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::candidates;
-    use super::super::clock::Clock;
+    use super::super::clock::Stopwatch;
     use super::super::software::software;
     use super::*;
     use crate::kernels::{self, Variants};
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_variant_with_wrong_results_never_wins_however_fast_it_is() {
         let Some(gpu) = software() else { return };
-        let (step, clock) = (step(), Clock::new(&gpu).expect("a clock"));
+        let (step, clock) = (step(), Stopwatch::new(&gpu).expect("a clock"));
         let trial = Trial::new(&gpu, &step, &clock, 0).expect("a trial");
         let portable = candidates::portable(&step, &Variants::GPU);
         let made = |choice| kernels::dispatches(&step, &Variants::SOFTWARE.with(choice)).expect("dispatches");
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn what_is_hopelessly_slow_is_given_up_and_no_kernel_runs_under_two_names() {
         let Some(gpu) = software() else { return };
-        let (step, clock) = (step(), Clock::new(&gpu).expect("a clock"));
+        let (step, clock) = (step(), Stopwatch::new(&gpu).expect("a clock"));
         let trial = Trial::new(&gpu, &step, &clock, 0).expect("a trial");
         let portable = candidates::portable(&step, &Variants::GPU);
         let made = |choice| kernels::dispatches(&step, &Variants::SOFTWARE.with(choice)).expect("dispatches");

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chiaro_graph::plan::Step;
 use chiaro_shaders::Tile;
 
-use super::clock::Clock;
+use super::clock::Stopwatch;
 use super::compare::ends_the_search;
 use super::trial::Trial;
 use super::{Tuned, candidates};
@@ -51,7 +51,7 @@ impl Tuned {
             return Ok(());
         }
         self.compile_ahead(gpu, steps);
-        let (clock, base) = (Clock::new(gpu)?, self.base);
+        let (clock, base) = (Stopwatch::new(gpu)?, self.base);
         let wrong = self.prove_by(steps, |step, variants| prove(gpu, &clock, step, &base, variants))?;
         if let Some(first) = wrong.first() {
             let others = if wrong.len() > 1 { format!(" (and {} more)", wrong.len() - 1) } else { String::new() };
@@ -113,7 +113,7 @@ impl Tuned {
 /// What is wrong with the results of a step in these variants, against those of the portable one.
 fn prove(
     gpu: &Gpu,
-    clock: &Clock,
+    clock: &Stopwatch,
     step: &Step,
     base: &Variants,
     variants: &Variants,
