@@ -9,7 +9,7 @@ use std::error::Error;
 use chiaro::cpu::reference::Reference;
 use chiaro::graph::{CrossEntropyOptions, CustomOp, Elements, ElementsMut, Initial, Shared, Target, TensorType};
 use chiaro::{DType, Device, DeviceOptions, Graph, Tensor, Var};
-use chiaro_check::verify::{Options, Report, verify};
+use chiaro_check::verify::{VerifyOptions, VerifyReport, verify};
 use chiaro_check::{Case, Draw};
 
 /// Squared distances of x `[N,D]` to c `[K,D]`.
@@ -104,7 +104,7 @@ fn element(index: u32) -> f32 {{
 }
 
 /// The op on a device against its definition in 64 bits, forward and backward.
-pub fn verified(device: &mut Shared) -> Report {
+pub fn verified(device: &mut Shared) -> VerifyReport {
     let of = |n: usize, k: usize, d: usize| {
         Case::new(format!("squared_distances/{n}x{k}x{d}"), |g, v| g.custom(SquaredDistances, &[v[0], v[1]]))
             .float("x", &[n, d], Draw::Normal)
@@ -112,7 +112,7 @@ pub fn verified(device: &mut Shared) -> Report {
             .terms(d)
     };
     let cases = [of(5, 3, 7), of(1, 1, 1), of(33, 10, 65)];
-    verify(device, &mut Reference::new(), &cases, &Options::default())
+    verify(device, &mut Reference::new(), &cases, &VerifyOptions::default())
 }
 
 const POINTS: usize = 96;
