@@ -58,7 +58,7 @@ impl Overrides {
     /// What was given as a command line has it, each with a blank before it, but for some settings.
     pub fn shown(&self, without: &[&str]) -> String {
         let others = self.given.iter().filter(|(setting, _)| !without.contains(&setting.name));
-        let words = |(setting, text): &Given| match setting.switch {
+        let words = |(setting, text): &GivenSetting| match setting.switch {
             true => format!(" --{}", setting.flag),
             false => format!(" --{} {}", setting.flag, shell(text.as_ref())),
         };
@@ -88,8 +88,8 @@ impl clap::FromArgMatches for Overrides {
             // Of a list that was given piece by piece all pieces count.
             false => matches.get_many::<String>(setting.name).map(|all| all.cloned().collect::<Vec<_>>().join(",")),
         };
-        let is_auto = |(setting, text): &Given| setting.name == BATCH && text == AUTO;
-        let all: Vec<Given> = SETTINGS.iter().filter_map(|setting| Some((setting, text(setting)?))).collect();
+        let is_auto = |(setting, text): &GivenSetting| setting.name == BATCH && text == AUTO;
+        let all: Vec<GivenSetting> = SETTINGS.iter().filter_map(|setting| Some((setting, text(setting)?))).collect();
         let auto_batch = all.iter().any(is_auto);
         Ok(Overrides { given: all.into_iter().filter(|given| !is_auto(given)).collect(), auto_batch })
     }

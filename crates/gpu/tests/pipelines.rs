@@ -2,7 +2,7 @@
 
 mod support;
 
-use chiaro_gpu::{BindingAccess, Binding, Gpu, GpuError, KernelSource, OpenOptions, StepQueue};
+use chiaro_gpu::{Binding, BindingAccess, Gpu, GpuError, KernelSource, OpenOptions, StepQueue};
 use std::sync::Arc;
 use support::{AXPY, assert_usable, filled, run_once, values};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{Graph, Tensor};
 use chiaro_nn::TrainStep;
-use chiaro_train::settings::{Given, SettingValue, setting};
+use chiaro_train::settings::{GivenSetting, SettingValue, setting};
 use chiaro_train::{Freeze, RunFolder, Stop, TrainConfig, Trainer};
 use common::{config, cpu, data, model};
 
@@ -114,7 +114,7 @@ fn teachers_that_do_not_fit_are_refused_and_their_numbers_mean_nothing_without_o
     let data = data();
     let error = Trainer::new(cpu(), &model(&missing, &data), &data, &missing).err().expect("refused").to_string();
     assert!(error.contains("none"), "{error}");
-    let given: Vec<Given> = vec![(setting("distill_weight").expect("known"), "0.3".to_string())];
+    let given: Vec<GivenSetting> = vec![(setting("distill_weight").expect("known"), "0.3".to_string())];
     let error = TrainConfig::default().give(&given).expect_err("refused").to_string();
     assert!(error.contains("mean nothing without --teacher"), "{error}");
 }
