@@ -88,7 +88,7 @@ fn register() -> Result<(), Box<dyn Error>> {
 pub fn run(device: Shared, folder: &Path, epochs: usize) -> Result<(f64, Vec<Guess>), Box<dyn Error>> {
     register()?;
     let data = Data::new(stripes(512, 1)?, stripes(128, 2)?)?;
-    let config = TrainConfig { model: NAME.into(), epochs, lr: 0.02, ..TrainConfig::suited_to("", &*data.train) };
+    let config = TrainConfig { model: NAME.into(), epochs, lr: 0.02, ..TrainConfig::suited_to("", &data) };
     let model = model_for(&config, &data)?;
     print!("{}", Summary::of(&model));
     let folder = RunFolder::create(folder)?;

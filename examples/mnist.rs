@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist");
     let data = Data::open(folder.as_ref(), &OpenOptions { limit: images, ..OpenOptions::default() })?;
-    let config = TrainConfig { epochs, ..TrainConfig::suited_to(folder, &*data.train) };
+    let config = TrainConfig { epochs, ..TrainConfig::suited_to(folder, &data) };
     let model = model_for(&config, &data)?;
     print!("{}", Summary::of(&model));
 

@@ -74,7 +74,7 @@ impl Dataset for Shapes {
 /// Trains, and gives the accuracy on shapes that were not trained on after each epoch.
 pub fn run(device: Shared, epochs: usize) -> Result<Vec<f64>, Box<dyn Error>> {
     let data = Data::new(Shapes::new(1500, 1), Shapes::new(300, 2))?;
-    let config = TrainConfig { epochs, ..TrainConfig::suited_to("", &*data.train) };
+    let config = TrainConfig { epochs, ..TrainConfig::suited_to("", &data) };
     let mut trainer = Trainer::new(device, &model_for(&config, &data)?, &data, &config)?;
     trainer.fit(None, &mut (), &Stop::default())?;
     let accuracies: Vec<f64> = trainer.records().iter().map(|record| record.eval.get("accuracy")).collect();

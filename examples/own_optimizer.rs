@@ -53,7 +53,7 @@ pub fn run(device: Shared, images: usize, epochs: usize) -> Result<[f64; 2], Box
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist");
     let data = Data::open(folder.as_ref(), &OpenOptions { limit: Some(images), ..OpenOptions::default() })?;
     let lr = named_optimizer(NAME)?.usual_lr;
-    let suited = TrainConfig::suited_to(folder, &*data.train);
+    let suited = TrainConfig::suited_to(folder, &data);
     let config =
         TrainConfig { model: "lenet5".into(), optimizer: NAME.parse()?, lr, epochs, weight_decay: 0.0, ..suited };
     let mut trainer = Trainer::new(device, &model_for(&config, &data)?, &data, &config)?;

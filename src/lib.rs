@@ -9,7 +9,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let data = Data::open("data/mnist".as_ref(), &OpenOptions::default())?;
-//! let config = TrainConfig::suited_to("data/mnist", &*data.train);
+//! let config = TrainConfig::suited_to("data/mnist", &data);
 //! let model = model_for(&config, &data)?;
 //! let device = Device::auto(&DeviceOptions::default())?;
 //! let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;

@@ -29,7 +29,7 @@ fn set(count: usize) -> Arc<InMemory> {
 /// Bytes after a trainer of so many images was made, and after it was used and dropped.
 fn trained(device: &Shared, count: usize) -> [u64; 2] {
     let data = Data::new(set(count), set(10)).expect("two sets");
-    let config = TrainConfig { epochs: 1, batch_size: 5, ..TrainConfig::suited_to("", &*data.train) };
+    let config = TrainConfig { epochs: 1, batch_size: 5, ..TrainConfig::suited_to("", &data) };
     let model = model_for(&config, &data).expect("a model");
     let mut trainer = Trainer::new(device.clone(), &model, &data, &config).expect("a trainer");
     assert!(matches!(trainer.data_place(), DataPlace::Device { .. }));
@@ -58,7 +58,7 @@ fn a_trainer_that_is_dropped_leaves_its_weights_alone_on_a_shared_device() {
 fn an_evaluator_gives_back_its_images_and_no_one_elses() {
     each(|mut device| {
         let data = Data::new(set(20), set(300)).expect("two sets");
-        let config = TrainConfig { epochs: 1, batch_size: 5, ..TrainConfig::suited_to("", &*data.train) };
+        let config = TrainConfig { epochs: 1, batch_size: 5, ..TrainConfig::suited_to("", &data) };
         let model = model_for(&config, &data).expect("a model");
         let mut trainer = Trainer::new(device.clone(), &model, &data, &config).expect("a trainer");
         // A GPU keeps the memory of a reading for the next.

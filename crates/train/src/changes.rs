@@ -63,11 +63,9 @@ pub(crate) fn data(now: &DataInfo, then: &DataInfo) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chiaro_data::InMemory;
 
     fn config() -> TrainConfig {
-        let set = InMemory::new(vec![0; 4], vec![0], [2, 2, 1], vec!["a".into()]).expect("a data set");
-        TrainConfig::suited_to("photos", &set, None)
+        TrainConfig { data: "photos".into(), ..TrainConfig::default() }
     }
 
     #[test]

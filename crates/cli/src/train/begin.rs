@@ -51,7 +51,7 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     let progress = Some(opening.progress());
     let data = Data::open(&folder, &OpenOptions { progress, ..options })?;
     drop(opening);
-    let mut config = TrainConfig::suited_to("", &*data.train, data.layout);
+    let mut config = TrainConfig::suited_to("", &data);
     given.apply(&mut config)?;
     config.data = absolute(folder);
     config.check()?;

@@ -24,19 +24,17 @@ pub(crate) fn train_options(config: &TrainConfig, model: &Model, steps: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chiaro_data::InMemory;
     use chiaro_nn::{Decay, Optimizers, Sgd};
 
     #[test]
     fn the_steps_options_are_those_of_the_settings() {
-        let set = InMemory::new(vec![0; 4], vec![0], [2, 2, 1], vec!["a".into()]).expect("a data set");
         let settings = TrainConfig {
             optimizer: "nesterov".parse().expect("known"),
             momentum: 0.8,
             weight_decay: 0.02,
             clip: Some(2.0),
             batch_size: 3,
-            ..TrainConfig::suited_to("", &set, None)
+            ..TrainConfig::default()
         };
         let model = chiaro_nn::models::by_name("mlp", 2, [2, 2, 1]).expect("fits");
         let options = train_options(&settings, &model, 10).expect("known");

@@ -70,11 +70,9 @@ mod tests {
     use super::*;
     use crate::scores::Scores;
     use crate::settings::Numbers;
-    use chiaro_data::InMemory;
 
     fn config(schedule: ScheduleName) -> TrainConfig {
-        let set = InMemory::new(vec![0; 4], vec![0], [2, 2, 1], vec!["a".into()]).expect("a data set");
-        TrainConfig { schedule, epochs: 4, warmup_epochs: 0.5, lr: 0.1, ..TrainConfig::suited_to("", &set, None) }
+        TrainConfig { schedule, epochs: 4, warmup_epochs: 0.5, lr: 0.1, ..TrainConfig::default() }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chiaro_data::{Dataset, Layout};
 
 use super::{Augmentation, OptimizerName, ScheduleName, SettingValue, TaskName, TrainConfig};
+use crate::data::Data;
 use crate::task::MULTI_LABEL;
 
 /// So many grey images are worth a minute or two.
@@ -12,20 +13,21 @@ const MANY: usize = 10_000;
 
 impl TrainConfig {
     /// Settings that suit a training set: task by its labels; model, batch size, optimizer, changes of images and length of the run
-    /// by its images' shape and number. `layout` says where they come from, if from files.
-    pub fn suited_to(data: impl Into<PathBuf>, train: &dyn Dataset, layout: Option<Layout>) -> TrainConfig {
+    /// by its images' shape and number.
+    pub fn suited_to(folder: impl Into<PathBuf>, data: &Data) -> TrainConfig {
+        let train = &*data.train;
         let [height, width, channels] = train.image_shape();
         let task = if shows_several(train) { MULTI_LABEL.into() } else { TaskName::default() };
         // A small set needs small batches to make enough steps.
         let batch_size = |most| (train.len() / 20).next_power_of_two().clamp(8, most).min(train.len().max(1));
-        let plain = TrainConfig { data: data.into(), task, batch_size: batch_size(128), ..TrainConfig::default() };
+        let plain = TrainConfig { data: folder.into(), task, batch_size: batch_size(128), ..TrainConfig::default() };
         match (height.min(width), channels) {
             (24..=32, 1) if train.len() >= MANY => characters(plain),
             (0..29, _) => plain,
             (29.., _) => {
                 // Of larger images fewer, so that a batch takes no more memory.
                 let most = (1024 * 32 * 32 / (height * width)).max(8).next_power_of_two();
-                let cifar = layout.is_some_and(Layout::crops_and_mirrors);
+                let cifar = data.layout.is_some_and(Layout::crops_and_mirrors);
                 colours(TrainConfig { batch_size: batch_size(most.min(1024)), ..plain }, train.len(), channels, cifar)
             }
         }
@@ -114,11 +116,17 @@ mod tests {
     use super::*;
     use crate::settings::setting;
     use chiaro_data::InMemory;
+    use std::sync::Arc;
 
     fn suited(images: usize, shape: [usize; 3]) -> TrainConfig {
         let pixels = vec![0; images * shape.iter().product::<usize>()];
         let set = InMemory::new(pixels, vec![0; images], shape, vec!["a".into()]).expect("a data set");
-        TrainConfig::suited_to("", &set, None)
+        TrainConfig::suited_to("", &data_of(set))
+    }
+
+    fn data_of(set: InMemory) -> Data {
+        let set = Arc::new(set);
+        Data::new(set.clone(), set).expect("the same shape")
     }
 
     fn given(list: &[(&str, &str)]) -> TrainConfig {

@@ -32,7 +32,7 @@ pub fn data() -> Data {
 
 /// Settings whose steps do not depend on the number of epochs, so that a short run is the beginning of a long one.
 pub fn config(epochs: usize) -> TrainConfig {
-    let config = TrainConfig::suited_to("", &*data().train, None);
+    let config = TrainConfig::suited_to("", &data());
     TrainConfig { epochs, batch_size: 8, schedule: ScheduleName::Constant, warmup_epochs: 0.0, ..config }
 }
 
