@@ -1,7 +1,15 @@
 //! The examples run and learn.
 
+#[path = "../examples/breast_cancer.rs"]
+mod breast_cancer;
+#[path = "../examples/by_hand.rs"]
+mod by_hand;
 #[path = "../examples/custom_model.rs"]
 mod custom_model;
+#[path = "../examples/kmeans.rs"]
+mod kmeans;
+#[path = "../examples/linear_regression.rs"]
+mod linear_regression;
 #[path = "../examples/own_data.rs"]
 mod own_data;
 #[path = "../examples/own_loop.rs"]
@@ -18,6 +26,58 @@ use chiaro::graph::Shared;
 
 fn cpu() -> Shared {
     Shared::new(Cpu::new(None).expect("threads"))
+}
+
+/// The CPU, and a GPU where there is one.
+fn devices() -> Vec<Shared> {
+    std::iter::once(cpu()).chain(support::gpu().map(Shared::new)).collect()
+}
+
+#[test]
+fn a_line_through_noisy_points_is_that_of_the_closed_form() {
+    let root = tempfile::tempdir().expect("a folder");
+    for device in devices() {
+        let picture = root.path().join("line.png");
+        let [line, exact] = linear_regression::run(device, &picture).expect("runs");
+        for ((found, exact), true_value) in line.iter().zip(exact).zip([2.0, 1.0]) {
+            assert!((found - true_value).abs() < 0.05 && (found - exact).abs() < 0.005, "{line:?} {exact:?}");
+        }
+        assert!(image::open(&picture).is_ok_and(|picture| picture.width() == 500));
+    }
+}
+
+#[test]
+fn gradients_written_out_are_those_that_the_graph_derives() {
+    for mut device in devices() {
+        for kind in [by_hand::Kind::Linear, by_hand::Kind::Logistic] {
+            let (weights, worst) = by_hand::run(&mut device, kind, 1000).expect("runs");
+            assert!(worst < 1e-4, "{kind:?}: {worst}");
+            let near = |(found, wanted): (&f64, f64)| match kind {
+                by_hand::Kind::Linear => (found - wanted).abs() < 0.05,
+                by_hand::Kind::Logistic => found.signum() == wanted.signum(),
+            };
+            assert!(weights.iter().zip([1.5, -2.0, 0.5]).all(near), "{kind:?}: {weights:?}");
+        }
+    }
+}
+
+#[test]
+fn logistic_regression_has_the_weights_and_the_accuracy_of_scikit_learn() {
+    for device in devices() {
+        let (accuracy, weights) = breast_cancer::run(device).expect("runs");
+        assert!(accuracy > 0.99, "{accuracy}");
+        for (found, wanted) in weights.iter().zip([-0.2780, -0.2006, -0.2672]) {
+            assert!((found - wanted).abs() < 2e-3, "{weights:?}");
+        }
+    }
+}
+
+#[test]
+fn clusters_of_iris_are_as_tight_as_scikit_learns() {
+    for device in devices() {
+        let (inertia, sizes) = kmeans::run(device, 3).expect("runs");
+        assert!((inertia / 78.8514 - 1.0).abs() < 1e-3 && sizes == [62, 50, 38], "{inertia} {sizes:?}");
+    }
 }
 
 #[test]
