@@ -66,8 +66,8 @@ fn logistic_regression_has_the_weights_and_the_accuracy_of_scikit_learn() {
     for device in devices() {
         let (accuracy, weights) = breast_cancer::run(device).expect("runs");
         assert!(accuracy > 0.99, "{accuracy}");
-        for (found, wanted) in weights.iter().zip([-0.2780, -0.2006, -0.2672]) {
-            assert!((found - wanted).abs() < 2e-3, "{weights:?}");
+        for (found, wanted) in weights.iter().zip([-0.27357, -0.20641, -0.26444]) {
+            assert!((found - wanted).abs() < 1e-4, "{weights:?}");
         }
     }
 }

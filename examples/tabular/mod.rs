@@ -3,6 +3,7 @@
 use std::error::Error;
 
 /// Rows of features, and the class of each.
+#[allow(dead_code, reason = "clustering looks at no class")]
 pub struct Labelled {
     pub rows: Vec<Vec<f64>>,
     pub classes: Vec<usize>,
