@@ -41,6 +41,7 @@ pub use chiaro_gpu as gpu;
 pub use chiaro_graph as graph;
 pub use chiaro_io as io;
 pub use chiaro_nn as nn;
+pub use chiaro_onnx as onnx;
 pub use chiaro_train as train;
 
 pub use chiaro_graph::{Backend, BackendError, DType, Graph, Tensor, Var, evaluate};

@@ -1,9 +1,10 @@
 //! Developer tasks: `cargo xtask test` sets up what is missing and runs every check; `cargo xtask vulkan` only sets up;
-//! `cargo xtask gpu-compilers` asks the vendors' compilers.
+//! `cargo xtask gpu-compilers` asks the vendors' compilers; `cargo xtask onnx-proto` makes the types of ONNX files.
 
 mod cargo;
 mod gpu_compilers;
 mod gpu_results;
+mod onnx_proto;
 mod results;
 mod test;
 mod vulkan;
@@ -20,6 +21,8 @@ usage: cargo xtask TASK
            docs/gpu-compilers.md; fails where one spills or is below its share of multiply-adds. --help tells the options
   gpu-results ARCHIVE [FOLDER]
            make benches/results/<device>.md of what benches/gpu/call.sh measured
+  onnx-proto
+           make crates/onnx/src/proto.rs of crates/onnx/proto/onnx.proto
   vulkan   only set up software Vulkan (needs root; other checks run without it)
 ";
 
@@ -39,6 +42,7 @@ fn main() -> Result<()> {
             [archive, folder] => gpu_results::run(archive.as_ref(), Some(folder.as_ref())),
             _ => bail!("usage: cargo xtask gpu-results ARCHIVE [FOLDER]"),
         },
+        Some("onnx-proto") => onnx_proto::write(),
         Some("vulkan") => vulkan::driver().map(|driver| println!("software Vulkan: {}", driver.display())),
         _ => {
             eprint!("{USAGE}");

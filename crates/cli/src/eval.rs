@@ -22,7 +22,7 @@ const BATCH: usize = 64;
 /// precision, recall, F1, AUROC and average precision of each class and their means, and the confusion matrix
 #[derive(clap::Args)]
 pub struct Args {
-    /// A run folder, or weights in one
+    /// A run folder, weights in one, or an ONNX file
     run: PathBuf,
     /// Folder of the data set; that of the run if absent
     #[arg(long, value_name = "DIR")]
@@ -54,10 +54,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let saved = Saved::load(&args.run)?;
     saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let settings = saved.config.as_ref().map(|config| &config.settings);
-    let folder =
-        args.data.as_ref().or(settings.map(|s| &s.data)).ok_or_else(|| {
-            Usage(format!("{} lies in no run folder: name the data with --data", saved.path.display()))
-        })?;
+    let folder = args
+        .data
+        .as_ref()
+        .or(settings.map(|s| &s.data))
+        .filter(|data| !data.as_os_str().is_empty())
+        .ok_or_else(|| Usage(format!("{} tells no data: name it with --data", saved.path.display())))?;
     // The run's limit, and what it held out, go with its own data; other data is taken whole.
     let own = settings.filter(|settings| is_same(folder, &settings.data));
     let limit = args.limit.map(|limit| limit as usize).or(own.and_then(|settings| settings.limit));

@@ -11,10 +11,12 @@ mod dump;
 mod embed;
 mod eval;
 mod explain;
+mod export;
 mod find_data;
 mod fuzz;
 #[cfg(unix)]
 mod ignored;
+mod import;
 mod interrupt;
 mod lr_find;
 mod memory;
@@ -64,6 +66,8 @@ enum Command {
     Runs(runs::Args),
     #[command(name = "lr-find")]
     LrFind(Box<lr_find::Args>),
+    Import(import::Args),
+    Export(export::Args),
     Data(data::Args),
     Devices(devices::Args),
     Verify(verify::Args),
@@ -96,6 +100,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::LrFind(args) => lr_find::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -18,7 +18,7 @@ const MOST_CLASSES: i64 = i32::MAX as i64;
 /// Show a model's layers, output shapes, parameters and FLOPs
 #[derive(clap::Args)]
 pub struct Args {
-    /// One of `chiaro models`, a TOML file that describes one, a run folder, or weights in one
+    /// One of `chiaro models`, a TOML file that describes one, a run folder, weights in one, or an ONNX file
     model: String,
     /// Height and width of the images: 32 or 32x48; the model's usual size if absent
     #[arg(long, value_parser = parse_size, value_name = "SIZE")]

@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod info;
 mod replace;
+pub mod torch;
 mod weights;
 
 pub use checkpoint::{Checkpoint, Progress, load_checkpoint, save_checkpoint};

@@ -75,6 +75,24 @@ impl Weights {
         Ok((weights, Contents { tensors: slots, metadata }))
     }
 
+    /// Weights that come from elsewhere than a file of this program's.
+    ///
+    /// # Errors
+    /// If a value is infinite or NaN.
+    pub fn of(path: &Path, info: ModelInfo, tensors: BTreeMap<String, Tensor>) -> Result<Weights> {
+        check_finite(path, &tensors)?;
+        Ok(Weights { info, checked: true, extra: BTreeMap::new(), path: path.to_path_buf(), tensors })
+    }
+
+    /// Saves them as a file of this program's.
+    ///
+    /// # Errors
+    /// If the file cannot be written; then a file that was there before is unchanged.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let contents = Contents { tensors: self.tensors.clone(), metadata: self.info.to_metadata(&self.extra) };
+        file::write(path, None, &contents)
+    }
+
     /// The tensors by name.
     pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
         &self.tensors

@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use chiaro_graph::{Saved, Tensor};
-use chiaro_io::load_weights;
 use chiaro_nn::{arenas_saved, average_of, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 
 use crate::error::{Result, TrainError};
-use crate::folder::RunFolder;
 use crate::trainer::Trainer;
 
 impl Trainer {
@@ -19,8 +17,8 @@ impl Trainer {
     /// If the file cannot be read, or none of its tensors fits.
     pub fn begin(&mut self) -> Result<Vec<String>> {
         let Some(given) = self.config.init.clone() else { return Ok(vec![]) };
-        let path = if given.is_dir() { RunFolder::open(&given)?.best_path() } else { given };
-        let weights = load_weights(&path)?;
+        let saved = crate::saved::Saved::load(&given)?;
+        let (path, weights) = (saved.path.clone(), saved.weights());
         let (mut taken, mut anew) = (0, vec![]);
         let arenas: Vec<String> =
             arenas_saved(&self.step.graph, Saved::Weights).map(|(arena, _)| arena.name.clone()).collect();

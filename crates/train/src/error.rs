@@ -25,6 +25,14 @@ pub enum TrainError {
     /// Weights or a checkpoint cannot be read, written, or do not fit the model.
     #[error(transparent)]
     Weights(#[from] chiaro_io::IoError),
+    /// An ONNX model cannot be read, or is no classifier.
+    #[error("{}: {cause}", path.display())]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: chiaro_onnx::OnnxError,
+    },
     /// A setting outside its range.
     #[error("{0}")]
     Setting(String),

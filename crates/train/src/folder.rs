@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chiaro_io::{remove_leftovers, write_whole};
 
 use crate::error::{Result, TrainError};
+use crate::imported::{known_beside, save_beside};
 use crate::lock::Lock;
 use crate::observer::EpochRecord;
 use crate::run_config::RunConfig;
@@ -144,7 +145,9 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be read.
     pub fn config(&self) -> Result<RunConfig> {
-        RunConfig::read(&self.config_path())
+        let config = RunConfig::read(&self.config_path())?;
+        known_beside(&self.path, &config.settings.model)?;
+        Ok(config)
     }
 
     /// Writes the record of settings.
@@ -152,6 +155,7 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_config(&self, config: &RunConfig) -> Result<()> {
+        save_beside(&self.path, &config.settings.model)?;
         config.write(&self.config_path())
     }
 

@@ -62,6 +62,25 @@ impl RunConfig {
         }
     }
 
+    /// The record of a model that was trained elsewhere: no images are known of its data.
+    pub(crate) fn imported(info: &ModelInfo) -> RunConfig {
+        let mut settings = TrainConfig { model: info.model.clone(), data: "".into(), ..TrainConfig::default() };
+        settings.task = info.task.as_str().into();
+        settings.resize = info.resize.parse().unwrap_or_default();
+        let data = DataInfo {
+            image_shape: info.image,
+            classes: info.classes.clone(),
+            mean: info.mean.clone(),
+            std: info.std.clone(),
+            train_images: 0,
+            eval_images: 0,
+            eval_split: String::new(),
+            train_labels: String::new(),
+            eval_labels: String::new(),
+        };
+        RunConfig::new(&settings, None, &data, "")
+    }
+
     /// Reads the file.
     ///
     /// # Errors

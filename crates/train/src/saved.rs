@@ -13,6 +13,7 @@ use crate::calibration;
 use crate::data::resize_of;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
+use crate::imported::{ImportOptions, import, import_torch, is_onnx, known_beside};
 use crate::named_model::named_model;
 use crate::run_config::RunConfig;
 use crate::settings::TrainConfig;
@@ -37,6 +38,9 @@ impl Saved {
     /// [`TrainError::NotARun`] says what is missing, [`TrainError::NoWeights`] that no epoch has ended; or a file cannot be read,
     /// or is damaged.
     pub fn load(run_or_weights: &Path) -> Result<Saved> {
+        if is_onnx(run_or_weights) {
+            return Ok(Saved::imported(&ImportOptions::default(), run_or_weights)?.0);
+        }
         // Of what is neither file nor folder, such as a pipe, reading tells.
         if run_or_weights.exists() && !run_or_weights.is_dir() {
             // The parent of a bare file name is the empty path, which is no folder to the system.
@@ -52,6 +56,8 @@ impl Saved {
 
     fn of(path: PathBuf, config: Option<RunConfig>) -> Result<Saved> {
         let weights = load_weights(&path)?;
+        let beside = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        known_beside(beside, &weights.info.model)?;
         let calibration = calibration::told(&path, &weights.extra)?;
         Ok(Saved { path, config, weights, calibration })
     }
@@ -65,6 +71,40 @@ impl Saved {
     /// The tensors by name.
     pub(crate) fn tensors(&self) -> &BTreeMap<String, Tensor> {
         self.weights.tensors()
+    }
+
+    /// An ONNX file as it was trained elsewhere, and its file of structure: name and bytes.
+    ///
+    /// # Errors
+    /// If it is no classifier that can be read, or does not fit the images that the options or the file tell.
+    pub fn imported(options: &ImportOptions, path: &Path) -> Result<(Saved, String)> {
+        let (weights, name) = import(options, path)?;
+        let calibration = calibration::told(path, &weights.extra)?;
+        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration }, name))
+    }
+
+    /// A PyTorch file's weights for a model of this project, and notes on what was left out.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or does not fit the model: what is missing is listed with its extents.
+    pub fn imported_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Saved, Vec<String>)> {
+        let (weights, notes) = import_torch(options, path, model)?;
+        let calibration = calibration::told(path, &weights.extra)?;
+        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration }, notes))
+    }
+
+    /// Keeps weights that came from elsewhere in a folder as a run leaves it, without epochs.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub fn keep(&self, folder: &RunFolder) -> Result<()> {
+        folder.write_config(&RunConfig::imported(self.info()))?;
+        Ok(self.weights.save(&folder.best_path())?)
+    }
+
+    /// The tensors by name.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     /// What the weights tell about their model and its data.

@@ -22,7 +22,7 @@ const USUAL: u32 = 10;
 /// The features that a model makes of pictures, as CSV or safetensors; or which pictures are alike by them
 #[derive(clap::Args)]
 pub struct Args {
-    /// A run folder, or weights in one
+    /// A run folder, weights in one, or an ONNX file
     run: PathBuf,
     #[command(flatten)]
     paths: Paths,

@@ -20,7 +20,7 @@ use crate::waiting::Waiting;
 /// Draw which places of pictures speak for their class (Grad-CAM, arXiv:1610.02391)
 #[derive(clap::Args)]
 pub struct Args {
-    /// A run folder, or weights in one
+    /// A run folder, weights in one, or an ONNX file
     run: PathBuf,
     #[command(flatten)]
     paths: Paths,

@@ -22,7 +22,7 @@ use sheet::Sheet;
 /// The most probable classes of pictures: files, folders, patterns, lists
 #[derive(clap::Args)]
 pub struct Args {
-    /// A run folder, or weights in one
+    /// A run folder, weights in one, or an ONNX file
     run: PathBuf,
     #[command(flatten)]
     paths: Paths,

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use chiaro::data::OpenOptions;
+use chiaro::data::{Normalize, OpenOptions};
 use chiaro::graph::Backend;
+use chiaro::io::ModelInfo;
 use chiaro::nn::Model;
 use chiaro::nn::models::NamedModel;
-use chiaro::train::{self, Data, LikeOptions, RunFolder, TrainConfig};
+use chiaro::train::{self, Data, LikeOptions, RunFolder, Saved, TrainConfig};
 use chiaro::{Device, DeviceKind};
 
 use crate::find_data;
@@ -31,6 +32,13 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     // What was given, so that the data can be opened as it says; what suits the data comes after.
     let mut asked = TrainConfig::default();
     given.apply(&mut asked)?;
+    let from_elsewhere = elsewhere(&mut asked)?;
+    if let Some(info) = &from_elsewhere {
+        asked.size = asked.size.or(Some([info.image[0], info.image[1]]));
+        if !given.is_given("resize") {
+            asked.resize = info.resize.parse().unwrap_or_default();
+        }
+    }
     if given.is_given("model") {
         // Before minutes are spent on opening data.
         train::named_model(&asked.model, None)?;
@@ -49,10 +57,18 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
         if given.is_given("data") { find_data::named_or_folder(&asked.data, offline)? } else { find_data::mnist()? };
     let opening = Waiting::opening(&folder);
     let progress = Some(opening.progress());
-    let data = Data::open(&folder, &OpenOptions { progress, ..options })?;
+    let mut data = Data::open(&folder, &OpenOptions { progress, ..options })?;
     drop(opening);
+    if let Some(info) = &from_elsewhere
+        && info.mean.len() == data.train.image_shape()[2]
+    {
+        data.normalize = Normalize::new(info.mean.clone(), info.std.clone())?;
+    }
     let mut config = TrainConfig::suited_to("", &data);
     given.apply(&mut config)?;
+    if elsewhere(&mut config)?.is_some() {
+        (config.size, config.resize) = (asked.size, asked.resize);
+    }
     config.data = absolute(folder);
     config.check()?;
     let model = train::named_model(&config.model, None)?;
@@ -70,6 +86,24 @@ pub fn fitting_batch(device: &Device, model: &Model, data: &Data, config: &Train
     let (step, all) = (bytes(found.bytes as f64), bytes(memory as f64));
     line(&format!("batch size: {}, whose step takes {step} of {all} (--batch-size auto)", found.images))?;
     Ok(found.images)
+}
+
+/// A model that is a file or a folder: its name here is put in its place, and the run begins with its weights.
+fn elsewhere(config: &mut TrainConfig) -> anyhow::Result<Option<ModelInfo>> {
+    let path = PathBuf::from(&config.model);
+    if !path.exists() || train::named_model(&config.model, None).is_ok() || config.model.ends_with(".toml") {
+        return Ok(None);
+    }
+    let saved = Saved::load(&path)?;
+    if saved.info().described.is_some() {
+        anyhow::bail!(
+            "{} is a run of a model from a TOML file: name that file with --model, and the run with --init",
+            path.display()
+        );
+    }
+    config.model = saved.info().model.clone();
+    config.init.get_or_insert(path);
+    Ok(Some(saved.info().clone()))
 }
 
 /// A run that goes on.

@@ -111,7 +111,7 @@ settings! {
     task: TaskName = TaskName::default(),
         Row { value: "NAME", usual: "classification, or multi-label for a table of several labels an image", ..Row::PLAIN };
 
-    /// The model, one of `chiaro models`, or a TOML file that describes its layers
+    /// The model: one of `chiaro models`, a TOML file that describes its layers, an ONNX file, or a folder that `chiaro import` made
     model: String = "small-cnn".to_string(),
         Row { value: "NAME", usual: "by size and number of the images", suits: TrainConfig::suit_model, ..Row::PLAIN };
 

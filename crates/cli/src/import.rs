@@ -1,0 +1,80 @@
+//! `chiaro import`: models that others trained, as a folder that all other subcommands take.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use chiaro::train::{ImportOptions, RunFolder, Saved};
+
+use crate::output::{line, note};
+use crate::overrides::parse_size;
+use crate::usage::Usage;
+
+/// Make a run folder of a model that was trained elsewhere: an ONNX file, or weights of PyTorch for a model of `chiaro models`
+#[derive(clap::Args)]
+pub struct Args {
+    /// The file: .onnx, .pth, .pt, .th or .safetensors
+    file: PathBuf,
+    /// The model that weights of PyTorch are of
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// The folder to make; the file's name without its ending if absent
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Height and width of the images where the file leaves them open: 224 or 48x192
+    #[arg(long, value_parser = parse_size, value_name = "SIZE")]
+    size: Option<[usize; 2]>,
+    /// A text file with the name of a class on each line, in the order of the model's outputs
+    #[arg(long, value_name = "FILE")]
+    classes: Option<PathBuf>,
+    /// Mean of the channels in units of pixel / 255, one number or one a channel; the file's own, or ImageNet's if absent
+    #[arg(long, value_name = "M,M,M", value_delimiter = ',')]
+    mean: Option<Vec<f32>>,
+    /// Standard deviation of the channels in the same units
+    #[arg(long, value_name = "S,S,S", value_delimiter = ',')]
+    std: Option<Vec<f32>>,
+    /// How images of other shapes are brought to the model's: squash, crop or letterbox
+    #[arg(long, value_name = "HOW")]
+    resize: Option<chiaro::data::Resize>,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let options = ImportOptions {
+        size: args.size,
+        classes: args.classes.as_deref().map(class_names).transpose()?,
+        mean: args.mean.clone(),
+        std: args.std.clone(),
+        resize: args.resize,
+    };
+    let is_onnx = args.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+    let saved = match (&args.model, is_onnx) {
+        (None, true) => Saved::imported(&options, &args.file)?.0,
+        (Some(model), false) => {
+            let (saved, notes) = Saved::imported_torch(&options, &args.file, model)?;
+            notes.iter().for_each(|text| note(&format!("note: {text}")));
+            saved
+        }
+        (None, false) => return Err(Usage("name the model that the weights are of with --model".into()).into()),
+        (Some(_), true) => return Err(Usage("an ONNX file has its own model: leave --model out".into()).into()),
+    };
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(args.file.file_stem().unwrap_or_default()));
+    let folder = RunFolder::create(&out)?;
+    saved.keep(&folder)?;
+    let info = saved.info();
+    let [h, w, c] = info.image;
+    line(&format!(
+        "{}: {} tensors, images of {h}x{w} with {c} channels, {} classes, mean {:?}, std {:?}",
+        folder.path().display(),
+        saved.weights().tensors().len(),
+        info.classes.len(),
+        info.mean,
+        info.std
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn class_names(path: &Path) -> anyhow::Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_string).collect())
+}

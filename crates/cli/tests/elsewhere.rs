@@ -1,0 +1,60 @@
+//! Models from elsewhere and for elsewhere: an ONNX file predicts, trains with other classes, and comes out as it went in.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{arg, chiaro, expect, expect_error, idx_data, image_file};
+
+/// The CNTK network of the ONNX model zoo (MIT): 28x28 digits.
+fn digits() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../onnx/tests/data/models/mnist-cntk/model.onnx")
+}
+
+#[test]
+fn an_onnx_file_predicts_trains_with_other_classes_and_goes_out_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, run, imported) = (folder.path().join("data"), folder.path().join("run"), folder.path().join("net"));
+    idx_data(&data);
+    let picture = folder.path().join("picture.png");
+    image_file(&picture, 1, 3);
+    let model = digits();
+
+    let (out, _) = expect(0, &["summary", arg(&model)]);
+    assert!(out.contains("Conv") && out.contains("Gemm"), "{out}");
+    let (out, _) = expect(0, &["import", arg(&model), "--out", arg(&imported), "--mean", "0", "--std", "0.0039215688"]);
+    assert!(out.contains("10 classes"), "{out}");
+    let (out, _) = expect(0, &["predict", arg(&imported), arg(&picture), "--device", "cpu"]);
+    assert!(out.contains('%'), "{out}");
+
+    let training =
+        ["train", arg(&data), "--model", arg(&imported), "--device", "cpu", "--epochs", "2", "--out", arg(&run)];
+    let (_, err) = expect(0, &training);
+    // 10 classes there, 3 here: the last layer alone is new.
+    assert!(err.contains("begun with") && err.contains("anew begin"), "{err}");
+    expect(0, &["eval", arg(&run), "--device", "cpu"]);
+
+    let file = folder.path().join("out.onnx");
+    let (out, _) = expect(0, &["export", arg(&run), "--out", arg(&file), "--device", "cpu"]);
+    assert!(out.contains("differs from the run by"), "{out}");
+    // The file takes pixels, and says as the run does of a picture.
+    let says = |from: &Path| {
+        let (out, _) = expect(0, &["predict", arg(from), arg(&picture), "--device", "cpu"]);
+        out.split(": ").nth(1).map(str::to_string)
+    };
+    assert_eq!(says(&run), says(&file));
+}
+
+#[test]
+fn what_cannot_be_imported_says_why_and_leaves_no_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broken = folder.path().join("broken.onnx");
+    std::fs::write(&broken, b"no model").expect("written");
+    expect_error(1, &["import", arg(&broken), "--out", arg(&folder.path().join("x"))], &["broken.onnx"]);
+    assert!(!folder.path().join("x").exists());
+    expect_error(2, &["import", arg(&folder.path().join("w.pth"))], &["--model"]);
+    let weights = folder.path().join("w.pth");
+    std::fs::write(&weights, b"no weights").expect("written");
+    expect_error(1, &["import", arg(&weights), "--model", "resnet20"], &["no file of PyTorch's"]);
+    assert!(!chiaro(&["export", arg(folder.path())]).status.success());
+}

@@ -1,0 +1,81 @@
+//! PyTorch files: state dicts in both of PyTorch's forms, read by an interpreter that calls nothing.
+
+mod archive;
+mod fit;
+mod pickle;
+mod zip;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chiaro_graph::Tensor;
+
+use chiaro_nn::Model;
+
+use crate::error::{IoError, Result};
+use crate::file::{self, Contents};
+
+pub use fit::{Fitted, classes_of, fit};
+
+/// Prefixes that wrappers put before all names.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+/// Keys under which training scripts keep a state dict.
+const WITHIN: [&str; 4] = ["state_dict", "model_state_dict", "model", "model_ema"];
+
+/// The tensors of a PyTorch file by their names, as floats, in PyTorch's order.
+///
+/// # Errors
+/// If the file cannot be read, is neither of PyTorch's forms, or a tensor is not whole.
+pub fn load(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let failed = |cause| IoError::Read { path: path.to_path_buf(), cause };
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(IoError::format(path, "it is no file"));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    parse(&bytes).map_err(|detail| IoError::format(path, detail))
+}
+
+/// Writes a model's weights as safetensors with PyTorch's names and order of channels.
+///
+/// # Errors
+/// If the file cannot be written; then a file that was there before is unchanged.
+pub fn save(path: &Path, model: &Model, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+    file::write(path, None, &Contents { tensors: fit::unfit(model, tensors), metadata })
+}
+
+/// The tensors of a safetensors file of another program's, as [`load`] gives them.
+///
+/// # Errors
+/// If the file cannot be read, or is damaged.
+pub fn load_safetensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    Ok(file::read(path)?.0.tensors)
+}
+
+/// The same of a file's bytes.
+pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor>, String> {
+    let archive = archive::open(bytes)?;
+    let machine = &archive.machine;
+    let mut at = archive.root;
+    while let Some(inner) = WITHIN.iter().find_map(|key| machine.get(at, key).filter(|&v| machine.is_dict(v))) {
+        at = inner;
+    }
+    let mut tensors = BTreeMap::new();
+    for (key, value) in machine.entries(at).ok_or("it holds no state dict")? {
+        let Some(name) = machine.text(key) else { continue };
+        let mut name = name;
+        while let Some(rest) = WRAPPERS.iter().find_map(|w| name.strip_prefix(w)) {
+            name = rest;
+        }
+        if let Some(view) = machine.tensor(value) {
+            let told = |detail: String| format!("its tensor {name:?} {detail}");
+            tensors.insert(name.to_string(), archive.tensor(view).map_err(told)?);
+        } else if let Some(what) = machine.opaque(value) {
+            return Err(format!("its {name:?} depends on {what}, which is not read: save a state dict"));
+        }
+    }
+    if tensors.is_empty() {
+        return Err("it holds no tensors: save a state dict".into());
+    }
+    Ok(tensors)
+}

@@ -1,0 +1,204 @@
+//! An ONNX model as a classifier: one image in, logits out, weights that train.
+
+use std::sync::Arc;
+
+use chiaro_graph::{DType, GraphError, Tensor, Var};
+use chiaro_nn::{Context, Declare, Init, Module, StateKind};
+
+use crate::dry::{Dry, Layer, Role};
+use crate::error::{OnnxError, Result};
+use crate::host::{Elem, Values};
+use crate::live::Live;
+use crate::model::OnnxModel;
+use crate::record::Recorder;
+use crate::sink::Sink;
+use crate::value::{Held, Order, Value};
+
+/// How a file wants its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Images {
+    /// `[N,C,H,W]`, as most.
+    ChannelsFirst,
+    /// `[N,H,W,C]`.
+    ChannelsLast,
+}
+
+/// A model of images `[N,H,W,C]` to logits `[N,classes]`.
+#[derive(Clone, Debug)]
+pub struct OnnxClassifier {
+    model: Arc<OnnxModel>,
+    input: String,
+    /// Before a softmax, if there is one at the end.
+    output: String,
+    images: Images,
+    /// Whether the file takes pixels of 8 bits.
+    pub takes_pixels: bool,
+    /// Height, width and channels that the file declares; those that are open are 0.
+    pub image: [usize; 3],
+}
+
+impl OnnxClassifier {
+    /// Looks for the one input of images and the output of logits.
+    ///
+    /// # Errors
+    /// If the model has other inputs.
+    pub fn new(model: OnnxModel) -> Result<OnnxClassifier> {
+        let inputs = model.inputs();
+        let &[input] = &inputs[..] else {
+            return Err(OnnxError::Classifier(format!("the model has the inputs {inputs:?}, not one of images")));
+        };
+        let extents = model.declared(input)?;
+        let &[_, a, b, c] = &extents[..] else {
+            let detail = format!("its input {input:?} has {} axes, images have 4: [N,C,H,W]", extents.len());
+            return Err(OnnxError::Classifier(detail));
+        };
+        let channels = |n: Option<usize>| n.is_some_and(|n| n <= 4);
+        let images = if channels(c) && !channels(a) { Images::ChannelsLast } else { Images::ChannelsFirst };
+        let open = |n: Option<usize>| n.unwrap_or(0);
+        let image = match images {
+            Images::ChannelsFirst => [open(b), open(c), open(a)],
+            Images::ChannelsLast => [open(a), open(b), open(c)],
+        };
+        let takes_pixels = model.elem(input)? == Elem::U8;
+        let output = logits(&model);
+        let input = input.to_string();
+        Ok(OnnxClassifier { model: Arc::new(model), input, output, images, takes_pixels, image })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &OnnxModel {
+        &self.model
+    }
+
+    /// Name of the value that holds the logits.
+    pub(crate) fn output(&self) -> &str {
+        &self.output
+    }
+
+    /// Records the model on images `[N,H,W,C]`.
+    fn record(&self, sink: &mut dyn Sink, images: Var) -> Result<Var> {
+        let batch = sink.graph().shape(images)[0];
+        let order = match self.images {
+            Images::ChannelsFirst => vec![0, 2, 3, 1],
+            Images::ChannelsLast => vec![0, 1, 2, 3],
+        };
+        let mut recorder = Recorder::new(&self.model, sink)?;
+        let fixed = self.model.declared(&self.input)?[0];
+        recorder.batch = fixed.map(|made| (made, batch));
+        recorder.give(&self.input, Value::Device(Held { var: images, order: Order::Axes(order) }));
+        recorder.run_to(&self.output)?;
+        let value = recorder.find(&self.output)?.clone();
+        let logits = recorder.var(&value)?;
+        let shape = recorder.graph().shape(logits).to_vec();
+        let flat: usize = shape.iter().skip(1).product();
+        if shape.first() != Some(&batch) || shape.iter().filter(|&&n| n > 1).count() > 2 {
+            let detail = format!("its output {:?} has the extents {shape:?}, not [{batch}, classes]", self.output);
+            return Err(OnnxError::Classifier(detail));
+        }
+        let logits = recorder.graph().reshape(logits, &[batch, flat])?;
+        Ok(recorder.graph().cast(logits, DType::F32)?)
+    }
+
+    /// A trial recording for one image.
+    pub(crate) fn dry(&self, shape: &[usize]) -> Result<(Dry, Vec<usize>)> {
+        let mut dry = Dry::default();
+        let images = dry.graph.input("images", shape, DType::F32)?;
+        let logits = self.record(&mut dry, images)?;
+        let shape = dry.graph.shape(logits).to_vec();
+        Ok((dry, shape))
+    }
+
+    /// Number of classes for images of height, width and channels.
+    ///
+    /// # Errors
+    /// If the model does not fit them.
+    pub fn classes(&self, [h, w, c]: [usize; 3]) -> Result<usize> {
+        Ok(self.dry(&[1, h, w, c])?.1[1])
+    }
+
+    /// The file's weights as the module takes them, by name; those that lie elsewhere are left out.
+    ///
+    /// # Errors
+    /// If the model does not fit such images.
+    pub fn weights(&self, [h, w, c]: [usize; 3]) -> Result<Vec<(String, Tensor)>> {
+        let (dry, _) = self.dry(&[1, h, w, c])?;
+        let with_values = dry.states.into_iter().filter(|s| s.values.values != Values::Hollow);
+        with_values
+            .map(|s| {
+                let floats = Tensor::f32(s.values.shape.clone(), s.values.to_floats()?);
+                Ok((s.name, floats.ok_or_else(|| OnnxError::Format("elements and extents differ".into()))?))
+            })
+            .collect()
+    }
+}
+
+/// The value before a softmax at the end, or the first output; one called `logits` goes before others.
+fn logits(model: &OnnxModel) -> String {
+    let outputs = model.outputs();
+    let mut name = outputs.iter().find(|n| **n == "logits").or(outputs.first()).copied().unwrap_or_default();
+    while let Some(node) = model.graph().node.iter().find(|n| n.output.iter().any(|o| o == name)) {
+        if !matches!(node.op_type(), "Softmax" | "LogSoftmax" | "Identity") {
+            break;
+        }
+        name = node.input.first().map_or("", String::as_str);
+    }
+    name.to_string()
+}
+
+/// A node as a layer of a report.
+struct Row<'l>(&'l Layer);
+
+impl Module for Row<'_> {
+    fn declare(&self, declare: &mut Declare, _x: &[usize]) -> chiaro_graph::Result<Vec<usize>> {
+        self.0.products.iter().for_each(|p| declare.product(*p));
+        Ok(self.0.output.clone())
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> chiaro_graph::Result<Var> {
+        Err(ctx.shape_error(self.0.op, &[ctx.shape(x)], "is part of its model and cannot be recorded alone".into()))
+    }
+
+    fn kind(&self) -> &'static str {
+        self.0.op
+    }
+}
+
+/// The fault as the layers of this project tell theirs.
+fn graph_error(fault: OnnxError) -> GraphError {
+    match fault {
+        OnnxError::Graph(cause) => cause,
+        other => {
+            GraphError::Shape { op: "ONNX".into(), shapes: vec![], detail: other.to_string(), path: String::new() }
+        }
+    }
+}
+
+impl Module for OnnxClassifier {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> chiaro_graph::Result<Vec<usize>> {
+        let (dry, output) = self.dry(x).map_err(graph_error)?;
+        for state in &dry.states {
+            let shape = &state.values.shape;
+            let init = match state.role {
+                Role::Weight => Init::torch_weight(),
+                Role::Bias => Init::ZEROS,
+                Role::Scale => Init::ONES,
+            };
+            match state.kind {
+                StateKind::Parameter => declare.parameter(&state.name, shape, init)?,
+                StateKind::Statistic => declare.statistic(&state.name, shape, init)?,
+            }
+        }
+        for layer in &dry.layers {
+            declare.call(&layer.name, &Row(layer), x)?;
+        }
+        Ok(output)
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> chiaro_graph::Result<Var> {
+        self.record(&mut Live(ctx), x).map_err(graph_error)
+    }
+
+    fn kind(&self) -> &'static str {
+        "ONNX"
+    }
+}

@@ -1,0 +1,78 @@
+//! ONNX models under names, as settings and weights name this project's own; and their structures, for who saves weights.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use chiaro_nn::NnError;
+use chiaro_nn::models::{NamedModel, named, register as register_model};
+
+use crate::classifier::OnnxClassifier;
+use crate::error::{OnnxError, Result};
+
+/// What names of such models end with; files of structures have the same names.
+pub const ENDING: &str = ".onnx";
+
+static STRUCTURES: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+
+/// Images where a file leaves their size open.
+const USUAL: usize = 224;
+
+/// Gives a classifier a name for as long as the process runs: `stem`, a checksum of its structure, and `.onnx`. The same model
+/// again has the same name.
+///
+/// # Errors
+/// If it does not fit images of the size that it declares.
+pub fn register(stem: &str, classifier: OnnxClassifier) -> Result<String> {
+    let usual = |n: usize, other: usize| if n == 0 { other } else { n };
+    let [h, w, c] = classifier.image;
+    let image = [usual(h, USUAL), usual(w, USUAL), usual(c, 3)];
+    let bytes = classifier.structure(image)?;
+    let name = format!("{stem}-{:08x}{ENDING}", crc32fast::hash(&bytes));
+    add(&name, image, classifier)?;
+    STRUCTURES.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bytes);
+    Ok(name)
+}
+
+/// Gives the classifier of a structure the name that it was saved under.
+///
+/// # Errors
+/// If the bytes are no classifier's, or others than the name tells.
+pub fn register_structure(name: &str, bytes: Vec<u8>) -> Result<()> {
+    let sum = name.strip_suffix(ENDING).and_then(|name| name.rsplit('-').next());
+    if sum != Some(format!("{:08x}", crc32fast::hash(&bytes)).as_str()) {
+        return Err(OnnxError::Format(format!(
+            "{name} does not have the checksum of its name: it was changed or damaged"
+        )));
+    }
+    let model = crate::OnnxModel::parse(bytes.clone().into(), None)?;
+    let classifier = OnnxClassifier::new(model)?;
+    let usual = |n: usize, other: usize| if n == 0 { other } else { n };
+    let [h, w, c] = classifier.image;
+    add(name, [usual(h, USUAL), usual(w, USUAL), usual(c, 3)], classifier)?;
+    STRUCTURES.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string(), bytes);
+    Ok(())
+}
+
+/// The structure of a registered model, to be saved beside its weights.
+pub fn structure(name: &str) -> Option<Vec<u8>> {
+    STRUCTURES.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+}
+
+fn add(name: &str, image: [usize; 3], classifier: OnnxClassifier) -> Result<()> {
+    if named(name).is_ok() {
+        return Ok(());
+    }
+    let make = move |classes: usize, image: [usize; 3]| -> chiaro_nn::Result<OnnxClassifier> {
+        let fault = |e: OnnxError| NnError::Option(e.to_string());
+        if classifier.classes(image).map_err(fault)? == classes {
+            return Ok(classifier.clone());
+        }
+        classifier.with_classes(classes).map_err(fault)
+    };
+    match register_model(NamedModel::new(name, image, make)) {
+        Ok(()) => Ok(()),
+        // Another thread was faster.
+        Err(_) if named(name).is_ok() => Ok(()),
+        Err(other) => Err(OnnxError::Classifier(other.to_string())),
+    }
+}

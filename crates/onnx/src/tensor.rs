@@ -1,0 +1,77 @@
+//! Tensors of ONNX files to host tensors.
+
+use std::sync::Arc;
+
+use half::f16;
+
+use crate::error::{OnnxError, Result};
+use crate::host::{Elem, Host, Values, count};
+use crate::proto::TensorProto;
+
+/// Most elements of a tensor: what a file of sizes without data could claim.
+const MOST: usize = 1 << 33;
+
+/// The host tensor of a file's tensor. One without any data is hollow: structures of models have such in the place of weights.
+///
+/// # Errors
+/// If its type is not supported, or its elements are more or fewer than its extents say.
+pub fn host(tensor: &TensorProto) -> Result<Host> {
+    let elem = Elem::from_onnx(tensor.data_type())?;
+    let fault = |detail: String| OnnxError::Format(format!("the tensor {:?} {detail}", tensor.name()));
+    let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&d| usize::try_from(d).ok()).collect();
+    let shape = shape.ok_or_else(|| fault(format!("has extents {:?}", tensor.dims)))?;
+    let n = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MOST);
+    let n = n.ok_or_else(|| fault(format!("has extents {:?}", tensor.dims)))?;
+    let values = match &tensor.raw_data {
+        Some(raw) => raw_values(elem, raw),
+        None => typed_values(elem, tensor),
+    };
+    let found = match &values {
+        Values::Floats(v) => v.len(),
+        Values::Ints(v) => v.len(),
+        Values::Hollow => n,
+    };
+    if found != n {
+        return Err(fault(format!("of {shape:?} has {found} elements")));
+    }
+    debug_assert_eq!(count(&shape), n);
+    let values = if n == 0 && elem.is_float() { Values::Floats(Arc::default()) } else { values };
+    Ok(Host { shape, elem, values })
+}
+
+fn raw_values(elem: Elem, raw: &[u8]) -> Values {
+    let floats = |v: Vec<f32>| Values::Floats(Arc::new(v));
+    let ints = |v: Vec<i64>| Values::Ints(Arc::new(v));
+    let two = || raw.chunks_exact(2).map(|b| [b[0], b[1]]);
+    let four = || raw.chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
+    let eight = || raw.chunks_exact(8).map(|b| [b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    match elem {
+        Elem::F32 => floats(four().map(f32::from_le_bytes).collect()),
+        Elem::F16 => floats(two().map(|b| f16::from_le_bytes(b).to_f32()).collect()),
+        Elem::F64 => floats(eight().map(|b| f64::from_le_bytes(b) as f32).collect()),
+        Elem::Bool => ints(raw.iter().map(|&b| i64::from(b != 0)).collect()),
+        Elem::U8 => ints(raw.iter().map(|&b| i64::from(b)).collect()),
+        Elem::I8 => ints(raw.iter().map(|&b| i64::from(b as i8)).collect()),
+        Elem::U16 => ints(two().map(|b| i64::from(u16::from_le_bytes(b))).collect()),
+        Elem::I16 => ints(two().map(|b| i64::from(i16::from_le_bytes(b))).collect()),
+        Elem::U32 => ints(four().map(|b| i64::from(u32::from_le_bytes(b))).collect()),
+        Elem::I32 => ints(four().map(|b| i64::from(i32::from_le_bytes(b))).collect()),
+        Elem::U64 => ints(eight().map(|b| u64::from_le_bytes(b) as i64).collect()),
+        Elem::I64 => ints(eight().map(i64::from_le_bytes).collect()),
+    }
+}
+
+fn typed_values(elem: Elem, tensor: &TensorProto) -> Values {
+    let ints = |v: Vec<i64>| if v.is_empty() { Values::Hollow } else { Values::Ints(Arc::new(v)) };
+    let floats = |v: Vec<f32>| if v.is_empty() { Values::Hollow } else { Values::Floats(Arc::new(v)) };
+    match elem {
+        Elem::F32 => floats(tensor.float_data.clone()),
+        Elem::F64 => floats(tensor.double_data.iter().map(|&x| x as f32).collect()),
+        Elem::F16 => floats(tensor.int32_data.iter().map(|&x| f16::from_bits(x as u16).to_f32()).collect()),
+        Elem::I64 => ints(tensor.int64_data.clone()),
+        Elem::U32 | Elem::U64 => ints(tensor.uint64_data.iter().map(|&x| x as i64).collect()),
+        Elem::Bool | Elem::I8 | Elem::I16 | Elem::I32 | Elem::U8 | Elem::U16 => {
+            ints(tensor.int32_data.iter().map(|&x| i64::from(x)).collect())
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Models that come as ONNX files: their weights and what is told of their images; and the files of their structures, which lie
+//! beside weights that name them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chiaro_io::{ModelInfo, Weights, torch, write_whole};
+use chiaro_nn::models;
+use chiaro_onnx::{OnnxClassifier, OnnxError, OnnxModel, registry};
+
+use crate::error::{Result, TrainError};
+
+/// What an ONNX file may not tell.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// Height and width of the images.
+    pub size: Option<[usize; 2]>,
+    /// Names of the classes.
+    pub classes: Option<Vec<String>>,
+    /// Mean of each channel, in units of pixel / 255.
+    pub mean: Option<Vec<f32>>,
+    /// Standard deviation of each channel, in the same units.
+    pub std: Option<Vec<f32>>,
+    /// How images of other shapes are brought to the model's.
+    pub resize: Option<chiaro_data::Resize>,
+}
+
+/// Whether a path is that of an ONNX file.
+pub(crate) fn is_onnx(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) && path.is_file()
+}
+
+/// Reads an ONNX file, and makes its model known by a name, which comes back with the weights.
+pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, String)> {
+    let failed = |cause| TrainError::Onnx { path: path.to_path_buf(), cause };
+    let model = OnnxModel::read(path).map_err(failed)?;
+    let classifier = OnnxClassifier::new(model).map_err(failed)?;
+    let image = image_of(options, &classifier).map_err(failed)?;
+    let classes = classifier.classes(image).map_err(failed)?;
+    let classes = names(options, &classifier, classes)?;
+    let (mean, std) = normalisation(options, &classifier, image[2])?;
+    let tensors: BTreeMap<_, _> = classifier.weights(image).map_err(failed)?.into_iter().collect();
+    let stem = path.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
+    let resize = options.resize.map(|r| r.name().to_string());
+    let resize = resize.or_else(|| classifier.model().metadata("resize").map(str::to_string)).unwrap_or_default();
+    let name = registry::register(&stem, classifier).map_err(failed)?;
+    let task = "classification".to_string();
+    let info = ModelInfo { model: name.clone(), task, image, resize, classes, mean, std, described: None };
+    Ok((Weights::of(path, info, tensors)?, name))
+}
+
+/// The weights of a PyTorch file (or of safetensors that others wrote) for a model of this project, and what did not fit.
+pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Weights, Vec<String>)> {
+    let is_safetensors = path.extension().is_some_and(|e| e == "safetensors");
+    let given = if is_safetensors { torch::load_safetensors(path)? } else { torch::load(path)? };
+    let named = models::named(model)?;
+    let [h, w, c] = named.image;
+    let [h, w] = options.size.unwrap_or([h, w]);
+    let image = [h, w, c];
+    let classes = torch::classes_of(&named.build(10, image)?, &given).unwrap_or(10);
+    let fitted = torch::fit(&named.build(classes, image)?, &given);
+    if !fitted.missing.is_empty() {
+        let detail = format!("{} does not fit {model}: missing {}", path.display(), few(&fitted.missing));
+        let extra =
+            if fitted.extra.is_empty() { String::new() } else { format!("; it has {} instead", few(&fitted.extra)) };
+        return Err(TrainError::Setting(detail + &extra));
+    }
+    let classes = match &options.classes {
+        Some(names) if names.len() == classes => names.clone(),
+        Some(names) => {
+            return Err(TrainError::Setting(format!("{} names of {classes} classes were given", names.len())));
+        }
+        None => (0..classes).map(|i| i.to_string()).collect(),
+    };
+    let usual = |given: &Option<Vec<f32>>, usual: [f32; 3]| {
+        given.clone().unwrap_or_else(|| if c == 3 { usual.to_vec() } else { vec![0.5; c] })
+    };
+    let info = ModelInfo {
+        model: named.name.clone(),
+        task: "classification".into(),
+        image,
+        resize: options.resize.unwrap_or_default().name().into(),
+        classes,
+        mean: usual(&options.mean, [0.485, 0.456, 0.406]),
+        std: usual(&options.std, [0.229, 0.224, 0.225]),
+        described: None,
+    };
+    let notes = if fitted.extra.is_empty() { vec![] } else { vec![format!("left out: {}", few(&fitted.extra))] };
+    Ok((Weights::of(path, info, fitted.tensors)?, notes))
+}
+
+/// The first few of a list.
+fn few(list: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if list.len() > SHOWN { format!("{shown} and {} more", list.len() - SHOWN) } else { shown }
+}
+
+fn image_of(options: &ImportOptions, classifier: &OnnxClassifier) -> std::result::Result<[usize; 3], OnnxError> {
+    let [h, w, c] = classifier.image;
+    let told = classifier.model().metadata("imgsz").and_then(|text| {
+        let numbers: Vec<usize> = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+        match numbers[..] {
+            [both] => Some([both; 2]),
+            [h, w, ..] => Some([h, w]),
+            [] => None,
+        }
+    });
+    let [oh, ow] = options.size.or(told).unwrap_or([0, 0]);
+    let one = |own: usize, given: usize| if own > 0 { own } else { given };
+    let image = [one(h, oh), one(w, ow), one(c, 3)];
+    if image.contains(&0) {
+        return Err(OnnxError::Classifier("it leaves the size of its images open: tell it by --size".into()));
+    }
+    if let Some(size) = options.size.filter(|size| *size != [image[0], image[1]]) {
+        let detail = format!("it is made for images of {}x{}, not {}x{}", image[0], image[1], size[0], size[1]);
+        return Err(OnnxError::Classifier(detail));
+    }
+    Ok(image)
+}
+
+/// Names of the classes: those given, those of the file, or numbers.
+fn names(options: &ImportOptions, classifier: &OnnxClassifier, classes: usize) -> Result<Vec<String>> {
+    let own = classifier.model().metadata("names").and_then(named);
+    match options.classes.clone().or(own) {
+        Some(names) if names.len() == classes => Ok(names),
+        Some(names) => Err(TrainError::Setting(format!(
+            "{} names of classes were given, the model has {classes} classes",
+            names.len()
+        ))),
+        None => Ok((0..classes).map(|i| i.to_string()).collect()),
+    }
+}
+
+/// Names as Ultralytics writes them, `{0: 'cat', 1: 'dog'}`, or as a JSON list.
+fn named(text: &str) -> Option<Vec<String>> {
+    if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
+        return Some(list);
+    }
+    let mut names = BTreeMap::new();
+    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+    while !rest.is_empty() {
+        let (number, value) = rest.split_once(':')?;
+        let value = value.trim_start();
+        let quote = value.chars().next().filter(|c| ['\'', '"'].contains(c))?;
+        let mut name = String::new();
+        let mut end = None;
+        let mut characters = value.char_indices().skip(1);
+        while let Some((at, c)) = characters.next() {
+            match c {
+                '\\' => name.push(characters.next()?.1),
+                c if c == quote => {
+                    end = Some(at + 1);
+                    break;
+                }
+                c => name.push(c),
+            }
+        }
+        names.insert(number.trim().parse::<usize>().ok()?, name);
+        rest = value[end?..].trim_start().trim_start_matches(',').trim_start();
+    }
+    names.keys().copied().eq(0..names.len()).then(|| names.into_values().collect())
+}
+
+/// Mean and deviation of the channels: those given, or of the file; a file that takes pixels as they are gets them so.
+fn normalisation(
+    options: &ImportOptions,
+    classifier: &OnnxClassifier,
+    channels: usize,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let told = |key: &str| -> Option<Vec<f32>> {
+        let text = classifier.model().metadata(key)?.trim_matches(['[', ']', ' ']).to_string();
+        text.split([',', ' ']).filter(|t| !t.is_empty()).map(|t| t.parse().ok()).collect()
+    };
+    if classifier.takes_pixels {
+        return Ok((vec![0.0; channels], vec![1.0 / 255.0; channels]));
+    }
+    let either = |given: &Option<Vec<f32>>, key: &str, usual: [f32; 3]| {
+        let usual = if channels == 3 { usual.to_vec() } else { vec![0.5; channels] };
+        let spread = |v: Vec<f32>| if v.len() == 1 { vec![v[0]; channels] } else { v };
+        spread(given.clone().or_else(|| told(key)).unwrap_or(usual))
+    };
+    // ImageNet's, which most networks were trained with.
+    let mean = either(&options.mean, "mean", [0.485, 0.456, 0.406]);
+    let std = either(&options.std, "std", [0.229, 0.224, 0.225]);
+    if mean.len() != channels || std.len() != channels || std.iter().any(|s| !(*s > 0.0)) {
+        return Err(TrainError::Setting(format!("mean and std must be one number, or {channels}, and std positive")));
+    }
+    Ok((mean, std))
+}
+
+/// Writes the structure of a model that came as a file beside its weights.
+pub(crate) fn save_beside(folder: &Path, model: &str) -> Result<()> {
+    let Some(bytes) = registry::structure(model) else { return Ok(()) };
+    Ok(write_whole(&folder.join(model), &bytes)?)
+}
+
+/// Makes a model known whose structure lies beside its weights.
+pub(crate) fn known_beside(folder: &Path, model: &str) -> Result<()> {
+    if !model.ends_with(registry::ENDING) || model.contains(['/', '\\']) || registry::structure(model).is_some() {
+        return Ok(());
+    }
+    let path = folder.join(model);
+    let bytes = std::fs::read(&path).map_err(|cause| TrainError::read(&path, cause))?;
+    registry::register_structure(model, bytes).map_err(|cause| TrainError::Onnx { path, cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn names_are_read_as_others_write_them() {
+        let wanted = Some(vec!["it's".to_string(), "a \"dog\"".to_string()]);
+        assert_eq!(named(r#"{0: "it's", 1: 'a "dog"'}"#), wanted);
+        assert_eq!(named(r#"["it's", "a \"dog\""]"#), wanted);
+        assert_eq!(named("{0: 'a', 2: 'b'}"), None);
+        assert_eq!(named("{0: 'a"), None);
+    }
+}
