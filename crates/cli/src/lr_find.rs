@@ -53,13 +53,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let range = RateRange { low: args.from, high: args.to, steps: args.steps };
     range.check()?;
     let given = args.overrides.with("data", args.folder.as_ref());
-    let Run { config, data, model, .. } = begin::new(&given, args.offline)?;
+    let Run { mut config, data, model, .. } = begin::new(&given, args.offline)?;
     let task = config.named_task()?;
     task.check_data(&*data.train, &*data.eval)?;
     notes::report(&*task, &data);
     let (model, _) = models::fitting(&model, task.outputs(data.classes()), data.train.image_shape())?;
     let waiting = Waiting::new("opening the device");
     let device = device::open(&config.device, args.threads, args.no_tune)?;
+    begin::fit_batch(&given, &device, &model, &data, &mut config)?;
     waiting.says(format!("preparing {} for {}", config.model, device.name()));
     let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     trainer.begin()?.iter().for_each(|text| note(&format!("note: {text}")));
@@ -91,7 +92,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let rate = short(rounded(rate));
     line(&format!("suggestion: {rate}, where the loss falls steepest"))?;
-    line(&format!("train with it: chiaro train {}{} --lr {rate}", shell(&config.data), given.shown(&["data", "lr"])))?;
+    let batch = if given.auto_batch() { format!(" --batch-size {}", config.batch_size) } else { String::new() };
+    let others = given.shown(&["data", "lr"]);
+    line(&format!("train with it: chiaro train {}{others}{batch} --lr {rate}", shell(&config.data)))?;
     Ok(ExitCode::SUCCESS)
 }
 

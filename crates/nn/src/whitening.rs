@@ -16,8 +16,10 @@ pub struct ExampleImages {
 }
 
 impl ExampleImages {
-    /// How many images are enough: a patch has few directions, and an image many patches.
-    pub const ENOUGH: usize = 5000;
+    /// How many images of this height and width are enough: as many pixels as 5,000 images of 32x32 have.
+    pub fn enough(height: usize, width: usize) -> usize {
+        (5000 * 32 * 32 / (height * width).max(1)).max(1)
+    }
 
     /// A weight `[2·KH·KW·C, KH, KW, C]` whose outputs on these images' patches are uncorrelated and of variance 1, or `None` where
     /// the weight is no such one, or an image is smaller than the patch.

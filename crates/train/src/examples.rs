@@ -11,7 +11,7 @@ pub(crate) fn examples(step: &TrainStep, data: &Data) -> Result<Option<ExampleIm
         return Ok(None);
     }
     let (shape, count) = (data.train.image_shape(), data.train.len());
-    let taken = count.min(ExampleImages::ENOUGH);
+    let taken = count.min(ExampleImages::enough(shape[0], shape[1]));
     let each: usize = shape.iter().product();
     let (mut bytes, mut pixels) = (vec![0u8; each], vec![0.0; taken * each]);
     for (at, out) in pixels.chunks_exact_mut(each.max(1)).enumerate() {

@@ -75,8 +75,17 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     Ok(Run { config, data, model, resumed: None })
 }
 
-/// The batch size for which the device has the memory, which is told.
-pub fn fitting_batch(device: &Device, model: &Model, data: &Data, config: &TrainConfig) -> anyhow::Result<usize> {
+/// Where the batch size was left to the memory, sets that for which the device has enough, as if it had been given, and tells it.
+pub fn fit_batch(
+    given: &Overrides,
+    device: &Device,
+    model: &Model,
+    data: &Data,
+    config: &mut TrainConfig,
+) -> anyhow::Result<()> {
+    if !given.auto_batch() {
+        return Ok(());
+    }
     let backend = device.share();
     let memory = match device.kind() {
         DeviceKind::Gpu => backend.room(),
@@ -85,7 +94,10 @@ pub fn fitting_batch(device: &Device, model: &Model, data: &Data, config: &Train
     let found = train::fitting_batch(&backend, memory, model, data, config)?;
     let (step, all) = (bytes(found.bytes as f64), bytes(memory as f64));
     line(&format!("batch size: {}, whose step takes {step} of {all} (--batch-size auto)", found.images))?;
-    Ok(found.images)
+    let (folder, teacher) = (config.data.clone(), config.teacher.clone());
+    given.with("batch_size", Some(&found.images.to_string())).apply(config)?;
+    (config.data, config.teacher) = (folder, teacher);
+    Ok(())
 }
 
 /// A model that is a file or a folder: its name here is put in its place, and the run begins with its weights.

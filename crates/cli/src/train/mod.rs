@@ -121,9 +121,7 @@ fn one(
     let preparing = Waiting::new("opening the device");
     let device = device::open(&config.device, args.threads, args.no_tune)?;
     let name = device.name();
-    if given.auto_batch() {
-        config.batch_size = begin::fitting_batch(&device, &model, &data, &config)?;
-    }
+    begin::fit_batch(given, &device, &model, &data, &mut config)?;
     preparing.says(format!("preparing {} for {name}", config.model));
     let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     drop(preparing);

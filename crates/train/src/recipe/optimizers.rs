@@ -24,7 +24,7 @@ pub(crate) fn optimizers(config: &TrainConfig, model: &Model, steps: usize) -> R
         let takes = move |state: &chiaro_graph::StateInfo| frozen.iter().any(|part| part == part_of(&state.name));
         all = all.freeze(Frozen::new(takes, config.thaw.map(updates)));
     }
-    let average = match (config.ema, config.swa, config.lookahead) {
+    let average = match (config.ema, config.swa, config.lookahead.filter(|share| *share > 0.0)) {
         (Some(keep), _, _) => Some(Average::Exponential { keep }),
         (None, None, Some(keep)) => {
             Some(Average::Lookahead { keep, every: LOOKAHEAD_EVERY, over: updates(config.epochs as f64) })

@@ -23,7 +23,7 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
     within("warmup", config.warmup_epochs)?;
     within("thaw", config.thaw.unwrap_or(0.0))?;
     within("swa", config.swa.unwrap_or(0) as f64)?;
-    let averages = [config.ema.is_some(), config.swa.is_some(), config.lookahead.is_some()];
+    let averages = [config.ema.is_some(), config.swa.is_some(), config.lookahead.is_some_and(|share| share > 0.0)];
     let wrong = if averages.iter().filter(|&&is| is).count() > 1 {
         "--ema, --swa and --lookahead are different averages of the weights: give one of them"
     } else if config.thaw.is_some() && config.freeze.is_none() {

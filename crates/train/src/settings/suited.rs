@@ -34,32 +34,70 @@ impl TrainConfig {
     }
 }
 
-/// The model whose recipe is a part of it.
+/// The model whose recipe is a part of it, and that recipe's optimizer.
 const OWN_RECIPE: &str = "airbench94";
+const RECIPE_OPTIMIZER: &str = "nesterov";
 
 impl TrainConfig {
-    /// After a model was given: the recipe of another is not for it.
-    pub(super) fn suit_model(&mut self) {
-        if self.model == OWN_RECIPE || self.optimizer.as_str() != RECIPE_OPTIMIZER {
-            return;
+    /// After a task was given: of several labels none has a share to give to the others.
+    pub(super) fn suit_task(&mut self) {
+        if self.task.as_str() == MULTI_LABEL {
+            self.label_smoothing = 0.0;
         }
-        let TrainConfig { optimizer, lr, momentum, weight_decay, schedule, warmup_epochs, bias_lr, lookahead, .. } =
-            TrainConfig::default();
-        let warmup_epochs = warmup_epochs.min(self.epochs as f64 / 4.0);
-        (self.optimizer, self.lr, self.momentum, self.weight_decay) = (optimizer, lr, momentum, weight_decay);
-        (self.schedule, self.warmup_epochs, self.bias_lr, self.lookahead) =
-            (schedule, warmup_epochs, bias_lr, lookahead);
     }
 
-    /// After a batch size was given: the rate of the recipe goes with it.
+    /// After a model was given: the recipe of another is not for it. Length of the run and changes of images stay.
+    pub(super) fn suit_model(&mut self) {
+        let recipe_of = match self.schedule {
+            ScheduleName::OneCycle => "small-cnn",
+            _ if self.optimizer.as_str() == RECIPE_OPTIMIZER => OWN_RECIPE,
+            _ => return,
+        };
+        if self.model == recipe_of {
+            return;
+        }
+        let TrainConfig { optimizer, lr, momentum, weight_decay, schedule, warmup_epochs, .. } = TrainConfig::default();
+        let TrainConfig { bias_lr, lookahead, label_smoothing, .. } = TrainConfig::default();
+        let warmup_epochs = warmup_epochs.min(self.epochs as f64 / 4.0);
+        (self.optimizer, self.lr, self.momentum, self.weight_decay) = (optimizer, lr, momentum, weight_decay);
+        (self.schedule, self.warmup_epochs, self.bias_lr) = (schedule, warmup_epochs, bias_lr);
+        (self.lookahead, self.label_smoothing) = (lookahead, label_smoothing);
+    }
+
+    /// After a batch size was given: the rate of the recipe goes with it, and one image has no other to be mixed with.
     pub(super) fn suit_batch(&mut self) {
-        if self.model == OWN_RECIPE && self.optimizer.as_str() == RECIPE_OPTIMIZER {
+        if self.follows_recipe() {
             self.lr = rate_of_batches(self.batch_size);
         }
+        if self.batch_size < 2 && self.augment == words(PHOTOS) {
+            self.augment = words("photos,cutmix=0");
+        }
+    }
+
+    /// After an optimizer was given: its own numbers, but where it is that of the recipe.
+    pub(super) fn suit_optimizer(&mut self) {
+        if self.follows_recipe() && self.momentum == RECIPE_MOMENTUM {
+            return;
+        }
+        if let Ok(known) = self.optimizer.known() {
+            (self.lr, self.weight_decay) = (known.usual_lr, known.usual_weight_decay);
+            (self.bias_lr, self.lookahead) = (1.0, None);
+        }
+    }
+
+    /// After an average of the weights was given: it takes the place of the recipe's.
+    pub(super) fn suit_average(&mut self) {
+        self.lookahead = None;
+    }
+
+    fn follows_recipe(&self) -> bool {
+        self.model == OWN_RECIPE && self.optimizer.as_str() == RECIPE_OPTIMIZER
     }
 }
 
-const RECIPE_OPTIMIZER: &str = "nesterov";
+const RECIPE_MOMENTUM: f64 = 0.85;
+/// The changes of photos.
+const PHOTOS: &str = "photos";
 
 /// The paper's rate for batches of 1,024, and for smaller ones less, between the root of the size and the size itself.
 fn rate_of_batches(size: usize) -> f64 {
@@ -79,13 +117,14 @@ fn colours(plain: TrainConfig, images: usize, channels: usize, cifar: bool) -> T
     let epochs = (20_000 / images.max(1) + 10).min(100);
     let (bias_lr, lookahead, augment) = match cifar {
         true => (64.0, Some(0.774), "crop=0.0625,reflect,altflip"),
-        false => (8.0, None, if channels == 1 { "digits" } else { "photos" }),
+        // A fourth channel has no colour to change.
+        false => (8.0, None, ["digits", "light", PHOTOS, "light"][channels.clamp(1, 4) - 1]),
     };
-    TrainConfig {
+    let mut config = TrainConfig {
         model: OWN_RECIPE.to_string(),
         epochs,
         optimizer: OptimizerName::parse(RECIPE_OPTIMIZER).unwrap_or_default(),
-        momentum: 0.85,
+        momentum: RECIPE_MOMENTUM,
         lr: rate_of_batches(plain.batch_size),
         weight_decay: if cifar { 0.00133 } else { 0.002 },
         bias_lr,
@@ -95,7 +134,10 @@ fn colours(plain: TrainConfig, images: usize, channels: usize, cifar: bool) -> T
         warmup_epochs: (epochs as f64 * 0.2).round(),
         augment: words(augment),
         ..plain
-    }
+    };
+    config.suit_task();
+    config.suit_batch();
+    config
 }
 
 fn words(text: &str) -> Augmentation {
@@ -149,9 +191,22 @@ mod tests {
         assert_eq!(of(415, [64, 64, 3]), name("airbench94", 58, 32, "photos"));
         assert_eq!(of(20, [64, 64, 3]), name("airbench94", 100, 8, "photos"));
         assert_eq!(of(415, [64, 64, 1]), name("airbench94", 58, 32, "digits"));
+        assert_eq!(of(415, [64, 64, 4]), name("airbench94", 58, 32, "light"));
         assert_eq!(of(30_000, [32, 32, 3]), name("airbench94", 10, 1024, "photos"));
         assert_eq!(of(600, [256, 256, 3]), name("airbench94", 43, 16, "photos"), "a batch of no more pixels");
         assert_eq!(suited(415, [64, 64, 3]).lr, 0.111);
+    }
+
+    #[test]
+    fn small_grey_images_have_a_recipe_of_the_small_cnn_alone() {
+        let of = |model: &str| {
+            let mut config = suited(10_000, [28, 28, 1]);
+            config.give(&[(setting("model").expect("known"), model.into())]).expect("a model");
+            (config.lr, config.schedule, config.label_smoothing, config.epochs)
+        };
+        let usual = TrainConfig::default();
+        assert_eq!(of("small-cnn"), (0.015, ScheduleName::OneCycle, 0.05, 15));
+        assert_eq!(of("lenet5"), (usual.lr, usual.schedule, 0.0, 15));
     }
 
     #[test]
@@ -167,6 +222,12 @@ mod tests {
         assert_eq!(given(&[("model", "airbench94")]), own);
         assert_eq!(given(&[("batch", "1024")]).lr, 1.5);
         assert_eq!(given(&[("batch", "1024"), ("lr", "0.25")]).lr, 0.25);
+        assert_eq!(given(&[("batch", "1")]).augment.show(), "photos,cutmix=0");
+        assert_eq!(given(&[("optimizer", "nesterov")]), own);
+        assert_eq!(given(&[("task", "multi-label")]).label_smoothing, 0.0);
+        let mut drawn_back = TrainConfig { lookahead: Some(0.5), ..own.clone() };
+        drawn_back.give(&[(setting("ema").expect("known"), "0.9".into())]).expect("one average alone");
+        assert_eq!((drawn_back.ema, drawn_back.lookahead), (Some(0.9), None));
         let adam = given(&[("optimizer", "adamw"), ("batch", "16")]);
         assert_eq!((adam.lr, adam.bias_lr), (usual.lr, 1.0));
     }

@@ -89,7 +89,7 @@ settings! {
 
     /// Resize images to this height and width: 64 or 48x64
     size: Option<[usize; 2]> = None,
-        Row { value: "SIZE", aliases: &["img-size", "imgsz"], usual: "as the data set has them", ..Row::PLAIN };
+        Row { value: "SIZE", aliases: &["img-size", "imgsz"], usual: "as the data set has them, 64x64 of image files", ..Row::PLAIN };
 
     /// What becomes of images whose sides are in another ratio; always antialiased
     resize: Resize = Resize::Squash,
@@ -109,7 +109,7 @@ settings! {
 
     /// What is learnt
     task: TaskName = TaskName::default(),
-        Row { value: "NAME", usual: "classification, or multi-label for a table of several labels an image", ..Row::PLAIN };
+        Row { value: "NAME", usual: "classification, or multi-label for a table of several labels an image", suits: TrainConfig::suit_task, ..Row::PLAIN };
 
     /// The model: one of `chiaro models`, a TOML file that describes its layers, an ONNX file, or a folder that `chiaro import` made
     model: String = "small-cnn".to_string(),
@@ -142,13 +142,8 @@ settings! {
         Row {
             value: "NAME",
             aliases: &["opt"],
-            suits: |config| {
-                if let Ok(known) = config.optimizer.known() {
-                    config.lr = known.usual_lr;
-                    config.weight_decay = known.usual_weight_decay;
-                    (config.bias_lr, config.lookahead) = (1.0, None);
-                }
-            },
+            usual: "adamw; nesterov with airbench94",
+            suits: TrainConfig::suit_optimizer,
             ..Row::PLAIN
         };
 
@@ -165,7 +160,7 @@ settings! {
 
     /// Momentum of optimizers that have it
     momentum: f64 = 0.9,
-        Row { value: "SHARE", range: Range::SHARE, ..Row::PLAIN };
+        Row { value: "SHARE", range: Range::SHARE, usual: "0.9; 0.85 with airbench94", ..Row::PLAIN };
 
     /// Decay of weights; biases and the scales and shifts of normalisation do not decay
     weight_decay: f64 = OptimizerName::usual().usual_weight_decay,
@@ -173,7 +168,7 @@ settings! {
 
     /// How the learning rate changes over the run
     schedule: ScheduleName = ScheduleName::Cosine,
-        Row { value: "NAME", aliases: &["sched"], ..Row::PLAIN };
+        Row { value: "NAME", aliases: &["sched"], usual: "cosine; linear with airbench94, onecycle for many small grey images", ..Row::PLAIN };
 
     /// Epochs over which the learning rate rises linearly at first; may be a fraction
     warmup_epochs: f64 = 0.25,
@@ -182,7 +177,7 @@ settings! {
             aliases: &["warmup-epochs"],
             value: "EPOCHS",
             range: Range::at_least(0.0),
-            usual: "0.25, at most a quarter of the run",
+            usual: "0.25, at most a quarter of the run; a fifth of it with airbench94",
             ..Row::PLAIN
         };
 
@@ -223,7 +218,7 @@ settings! {
 
     /// Factor of the learning rate of biases and of norms' shifts
     bias_lr: f64 = 1.0,
-        Row { flag: "bias-lr", value: "FACTOR", range: Range::at_least(0.0), ..Row::PLAIN };
+        Row { flag: "bias-lr", value: "FACTOR", range: Range::at_least(0.0), usual: "1; 8 or 64 with airbench94", ..Row::PLAIN };
 
     /// Parts of the model that are not trained: the first N, or those whose names begin so, as conv1,layer1
     freeze: Option<Freeze> = None,
@@ -249,15 +244,15 @@ settings! {
 
     /// Evaluate and save an exponential average of the weights that keeps this share of itself in each update
     ema: Option<f64> = None,
-        Row { value: "SHARE", aliases: &["model-ema-decay"], range: Range::SHARE, usual: "no average", ..Row::PLAIN };
+        Row { value: "SHARE", aliases: &["model-ema-decay"], range: Range::SHARE, usual: "no average", suits: TrainConfig::suit_average, ..Row::PLAIN };
 
     /// Evaluate and save the mean of the weights at the ends of the last so many epochs
     swa: Option<usize> = None,
-        Row { value: "EPOCHS", range: Range::at_least(1.0), usual: "no average", ..Row::PLAIN };
+        Row { value: "EPOCHS", range: Range::at_least(1.0), usual: "no average", suits: TrainConfig::suit_average, ..Row::PLAIN };
 
     /// Draw the weights back to an average of them every 5 updates, of which it keeps a share that rises over the run to this
     lookahead: Option<f64> = None,
-        Row { value: "SHARE", range: Range::SHARE, usual: "not drawn back", ..Row::PLAIN };
+        Row { value: "SHARE", range: Range::SHARE, usual: "not drawn back, but for CIFAR's files", ..Row::PLAIN };
 
     /// End the run after so many epochs without a better one
     patience: Option<usize> = None,
@@ -316,6 +311,7 @@ settings! {
             aliases: &["smoothing"],
             value: "SHARE",
             range: Range::SHARE,
+            usual: "0; 0.2 with airbench94, 0.05 for many small grey images",
             ..Row::PLAIN
         };
 
