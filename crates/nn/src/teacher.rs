@@ -80,3 +80,40 @@ impl Teacher {
         Ok(graph.add(own, part)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::named;
+    use chiaro_cpu::reference::Reference;
+    use chiaro_graph::{Backend, Tensor};
+
+    /// By hand, at T = 2: outputs [2 ln 3, 0] are the probabilities [3/4, 1/4] and [0, 0] are [1/2, 1/2]. The two rows' divergences are
+    /// 3/4 ln 3/2 + 1/4 ln 1/2 and 1/2 ln 2/3 + 1/2 ln 2, together (ln 3)/4: their mean times T² is (ln 3)/2. Its gradient by the
+    /// student's outputs is T² (p - q) / T / rows = p - q.
+    #[test]
+    fn the_loss_at_a_temperature_is_the_mean_divergence_times_its_square() {
+        let high = 2.0 * 3f32.ln();
+        let mut graph = Graph::new();
+        let outputs = graph.input("outputs", &[2, 2], chiaro_graph::DType::F32).expect("an input");
+        let table = |numbers: [f32; 4]| Tensor::f32([2, 2], numbers.to_vec()).expect("a tensor");
+        let taught = graph.constant(table([high, 0.0, 0.0, 0.0])).expect("a constant");
+        let own = graph.constant(vector(vec![2.0])).expect("a constant");
+        let own = graph.mean(own, &[0], false).expect("a number");
+        let model = named("mlp").expect("known").build(2, [4, 4, 1]).expect("fits");
+        let arenas = ["a", "b"].map(String::from);
+        let teacher = Teacher { model: Arc::new(model), weight: 0.25, temperature: 2.0, channels: None, arenas };
+        let loss = teacher.with_loss(&mut graph, own, outputs, taught).expect("recorded");
+        let gradient = graph.grad(loss, None, &[outputs]).expect("has one")[0];
+        graph.output("loss", loss).expect("an output");
+        graph.output("gradient", gradient).expect("an output");
+        let mut backend = Reference::new();
+        let plan = backend.compile(&graph).expect("compiles");
+        backend.run(plan, &[table([0.0, 0.0, high, 0.0])]).expect("a step");
+        let close = |found: Vec<f64>, want: &[f64]| {
+            assert!(found.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {want:?}");
+        };
+        close(backend.read(plan, 0).expect("read").to_f64(), &[0.75 * 2.0 + 0.25 * 3f64.ln() / 2.0]);
+        close(backend.read(plan, 1).expect("read").to_f64(), &[-0.25, 0.25, 0.25, -0.25].map(|g| g * 0.25));
+    }
+}

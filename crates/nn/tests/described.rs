@@ -83,6 +83,11 @@ fn what_is_wrong_is_told_with_its_line() {
         ),
         (layer("type = \"conv\"\nchannels = \"many\""), &["line 5: channels is a whole number from 1 on"]),
         (layer("type = \"conv\"\nchannels = 0"), &["line 5: channels is a whole number from 1 on"]),
+        (layer("type = \"relu\"\nrepeat = 3000000"), &["line 5: repeat is a whole number from 1 to 1000"]),
+        (
+            error("input = [8, 8, 1]\n[[layers]]\ntype = \"relu\""),
+            &["line 1: a model has no \"input\"; it takes layers, image, name"],
+        ),
         (layer("type = \"dropout\"\np = 1.5"), &["line 5: p is a share"]),
         (layer("channels = 3"), &["line 3: a layer needs type"]),
         (layer("type = \"relu\"\nname = \"a/b\""), &["line 3: \"a/b\" cannot be the name"]),

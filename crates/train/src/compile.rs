@@ -44,6 +44,7 @@ pub(crate) fn compile(
     let steps = data.train.len() / config.batch_size;
     let opened = teacher::Opened::of(config, model, &data.normalize, data.train.classes())?;
     let opened = opened.as_ref();
+    config.progressive.iter().flat_map(|sizes| &sizes.0).try_for_each(|(size, _)| fits(model, *size))?;
     let attempt = |backend: &mut dyn Backend, place: DataPlace| {
         let resident = place.resident(&*data.train, TRAIN);
         let options = options(model, data, config, task, resident.clone())?;
@@ -78,6 +79,27 @@ pub(crate) fn compile(
         }
         made => made,
     }
+}
+
+/// How many training steps a run of these settings compiles: one for each phase, such as a size of the images.
+///
+/// # Errors
+/// If settings mean nothing for this model and data.
+pub fn phase_count(model: &Model, data: &Data, config: &TrainConfig) -> Result<usize> {
+    let task = config.named_task()?;
+    let task = task.fitted(config, &*data.train)?.unwrap_or(task);
+    let options = options(model, data, config, &task, None)?;
+    let steps = data.train.len() / config.batch_size;
+    Ok(phases(config, &options.optimizers, steps, [model.image[0], model.image[1]]).len())
+}
+
+/// Whether the model can be trained on smaller images at first.
+fn fits(model: &Model, size: [usize; 2]) -> Result<()> {
+    let told = |error| {
+        let remedy = "give larger sizes, or a model whose layers fit any";
+        TrainError::Setting(format!("--progressive: {error}; {remedy}"))
+    };
+    model.of_size(size).map(|_| ()).map_err(told)
 }
 
 /// The options of a training step for this data, which is on the device where `resident` says so.

@@ -56,7 +56,7 @@ mod weights;
 
 pub use batch::{FittingBatch, fitting_batch};
 pub use classifier::{Classifier, ClassifierOptions};
-pub use compile::model_for;
+pub use compile::{model_for, phase_count};
 pub use confusion::Confusion;
 pub use data::{Data, EvalData, LikeOptions};
 pub use embedder::{Embedder, nearest};

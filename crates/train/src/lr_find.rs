@@ -74,8 +74,13 @@ pub struct RatePoint {
 
 /// Share of itself that the average keeps in a step.
 const KEPT: f64 = 0.9;
-/// The loss diverges where its average is so many times as far above the smallest as the first was, or is not finite.
+/// Steps whose losses say where the loss begins, and how much it varies by its images alone.
+const FIRST: usize = FEWEST / 2;
+/// The loss diverges where its average has risen so many times that spread above where it began, and as much as it had fallen below, or
+/// is not finite.
 const DIVERGED: f64 = 4.0;
+/// The spread is taken to be at least this share of the first losses: what is below may be rounding.
+const LEAST_SPREAD: f64 = 1e-3;
 
 impl RateSearch {
     /// Losses of steps at these rates, one after the other, as far as they do not diverge.
@@ -89,17 +94,36 @@ impl RateSearch {
         let corrected = |smooth: f64, n: i32| smooth * (1.0 - KEPT.powi(n));
         let before = self.points.last().map_or(0.0, |last| corrected(last.smooth, n));
         let smooth = (KEPT * before + (1.0 - KEPT) * loss) / (1.0 - KEPT.powi(n + 1));
-        let best = self.points.iter().map(|point| point.smooth).fold(f64::INFINITY, f64::min);
-        self.diverged = !loss.is_finite() || (self.points.len() >= FEWEST / 2 && smooth > DIVERGED * best);
+        let [first, spread] = self.began();
+        let rise = (first - self.lowest()).max(DIVERGED * spread);
+        self.diverged = !loss.is_finite() || (self.points.len() >= FIRST && smooth > first + rise);
         if loss.is_finite() {
             self.points.push(RatePoint { rate, loss, smooth });
         }
         !self.diverged
     }
 
+    /// Mean and standard deviation of the first losses.
+    fn began(&self) -> [f64; 2] {
+        let first = &self.points[..self.points.len().min(FIRST)];
+        let mean = |of: &dyn Fn(&RatePoint) -> f64| first.iter().map(of).sum::<f64>() / first.len().max(1) as f64;
+        let middle = mean(&|point| point.loss);
+        let spread = mean(&|point| (point.loss - middle).powi(2)).sqrt();
+        [middle, spread.max(LEAST_SPREAD * middle.abs())]
+    }
+
+    /// The smallest average behind the first losses; infinity where there is none.
+    fn lowest(&self) -> f64 {
+        self.points.iter().skip(FIRST).map(|point| point.smooth).fold(f64::INFINITY, f64::min)
+    }
+
     /// The rate at which the smoothed loss falls steepest over the logarithm of the rate, by the slope of a line through the steps
-    /// around; `None` where it never falls.
+    /// around; `None` where it falls by no more than the first losses vary.
     pub fn suggestion(&self) -> Option<f64> {
+        let [first, spread] = self.began();
+        if first - self.lowest() <= spread {
+            return None;
+        }
         let lowest = |best: usize, i: usize| if self.points[i].smooth < self.points[best].smooth { i } else { best };
         let bottom = (0..self.points.len()).fold(0, lowest);
         // The first losses are of few steps, and behind the bottom nothing falls for good.
@@ -215,6 +239,27 @@ mod tests {
         assert!(!found.add(1.0, f64::NAN) && found.diverged && found.points.len() == before);
         assert_eq!(RateSearch::new().suggestion(), None);
         RateSearch::new().plot().to_svg();
+    }
+
+    /// A number from -1 to 1 that looks drawn.
+    fn noise(step: usize) -> f64 {
+        ((step * 7919 + 13) % 97) as f64 / 48.0 - 1.0
+    }
+
+    #[test]
+    fn noise_around_a_loss_that_stays_neither_ends_the_search_nor_suggests_a_rate() {
+        let range = RateRange::default();
+        // Of a model that has learnt all, the loss varies by far more than its smallest average.
+        let spikes = |step: usize| 1e-4 + if step % 7 == 3 { 1e-2 } else { 0.0 };
+        let around = |step: usize| 2.0 + noise(step) / 2.0;
+        let same = |_: usize| 2.3;
+        let all: [&dyn Fn(usize) -> f64; 3] = [&spikes, &around, &same];
+        for (number, loss) in all.into_iter().enumerate() {
+            let mut found = RateSearch::new();
+            let steps = (0..range.steps).take_while(|&step| found.add(range.rate(step), loss(step))).count();
+            assert_eq!((steps, found.suggestion()), (range.steps, None), "{number}");
+            assert!(!found.add(10.0, 100.0), "{number}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chiaro_data::Normalize;
 use chiaro_graph::{Backend, Graph};
+use chiaro_io::ModelInfo;
 use chiaro_nn::{Model, TEACHER, Teacher, pack_arena};
 
 use crate::error::{Result, TrainError};
@@ -22,6 +23,9 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// The teacher that the settings name, for a model of images that `normalize` centres and of these classes.
+    ///
+    /// # Errors
+    /// If it is not where the settings say, or of another task, other classes or other images.
     pub fn of(
         config: &TrainConfig,
         student: &Model,
@@ -29,19 +33,14 @@ impl Opened {
         classes: &[String],
     ) -> Result<Option<Opened>> {
         let Some(path) = &config.teacher else { return Ok(None) };
-        let saved = Saved::load(path)?;
+        // A run that goes on needs it too, and cannot have another.
+        let saved = Saved::load(path).map_err(|error| {
+            let remedy = "give the folder of a trained run; where a run goes on, put its teacher back there";
+            TrainError::Setting(format!("--teacher: {error}; {remedy}"))
+        })?;
+        check(saved.info(), config, student, classes)
+            .map_err(|wrong| TrainError::Setting(format!("the teacher {} {wrong}", path.display())))?;
         let (info, model) = (saved.info(), saved.model()?);
-        let wrong = |what: String| Err(TrainError::Setting(format!("the teacher {} {what}", path.display())));
-        if info.classes != classes {
-            return wrong(format!(
-                "knows the classes {:?}, the data has {classes:?}: they must be the same",
-                info.classes
-            ));
-        }
-        if info.image != student.image {
-            let ([h, w, c], [eh, ew, ec]) = (info.image, student.image);
-            return wrong(format!("takes images of {h}x{w}x{c}, the run's are {eh}x{ew}x{ec}: give --size {h}x{w}"));
-        }
         let (ours, theirs) = ([normalize.mean(), normalize.std()], [&info.mean[..], &info.std[..]]);
         // x of the run is (p - m) / s; the teacher takes (p - m') / s' = x s / s' + (m - m') / s'.
         let channel = |c: usize| [ours[1][c] / theirs[1][c], (ours[0][c] - theirs[0][c]) / theirs[1][c]];
@@ -67,4 +66,28 @@ impl Opened {
         }
         Ok(())
     }
+}
+
+/// Whether weights can teach a model; an error is the rest of a sentence about them.
+fn check(
+    info: &ModelInfo,
+    config: &TrainConfig,
+    student: &Model,
+    classes: &[String],
+) -> std::result::Result<(), String> {
+    let task = config.task.as_str();
+    if info.task != task {
+        return Err(format!("was trained for {}, the run is for {task}: they must be the same", info.task));
+    }
+    if info.classes != classes {
+        return Err(format!("knows the classes {:?}, the data has {classes:?}: they must be the same", info.classes));
+    }
+    let ([h, w, c], [eh, ew, ec]) = (info.image, student.image);
+    let remedy = match (info.image == student.image, [h, w] == [eh, ew], c == ec) {
+        (true, ..) => return Ok(()),
+        (false, true, _) => format!("--channels {c}"),
+        (false, false, true) => format!("--size {h}x{w}"),
+        (false, false, false) => format!("--size {h}x{w} --channels {c}"),
+    };
+    Err(format!("takes images of {h}x{w}x{c}, the run's are {eh}x{ew}x{ec}: give {remedy}"))
 }

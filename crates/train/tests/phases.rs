@@ -3,12 +3,14 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use chiaro_data::{Dataset, InMemory};
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{Graph, Tensor};
 use chiaro_nn::TrainStep;
 use chiaro_train::settings::{GivenSetting, SettingValue, setting};
-use chiaro_train::{Freeze, RunFolder, Stop, TrainConfig, Trainer};
+use chiaro_train::{Data, Freeze, RunFolder, Stop, TrainConfig, Trainer};
 use common::{config, cpu, data, model};
 
 fn trainer(config: &TrainConfig) -> Trainer {
@@ -67,14 +69,42 @@ fn smaller_images_cost_less_and_come_first() {
     let data = data();
     let mlp = TrainConfig { model: "mlp".into(), ..growing };
     let error = Trainer::new(cpu(), &model(&mlp, &data), &data, &mlp).err().expect("refused").to_string();
-    assert!(error.contains("mlp has other parameters for images of 4x4"), "{error}");
+    assert!(error.contains("--progressive: mlp has other parameters for images of 4x4"), "{error}");
+    // Nor are there places for all the pooling.
+    let tiny = TrainConfig {
+        model: "small-cnn".into(),
+        progressive: Some(SettingValue::parse("1:0.5").expect("sizes")),
+        ..plain
+    };
+    let error = Trainer::new(cpu(), &model(&tiny, &data), &data, &tiny).err().expect("refused").to_string();
+    assert!(error.contains("--progressive: "), "{error}");
 }
 
 fn teacher(folder: &Path) {
-    let mut trainer = trainer(&TrainConfig { model: "resnet20".into(), ..config(4) });
+    taught_by(&data(), &TrainConfig { model: "resnet20".into(), ..config(4) }, folder);
+}
+
+/// A finished run of this data.
+fn taught_by(data: &Data, config: &TrainConfig, folder: &Path) {
+    let mut trainer = Trainer::new(cpu(), &model(config, data), data, config).expect("built");
     let folder = RunFolder::create(folder).expect("new");
     folder.write_config(&trainer.record("cpu")).expect("written");
     trainer.fit(Some(&folder), &mut (), &Stop::default()).expect("trained");
+}
+
+const CLASSES: [&str; 3] = ["rows", "columns", "checks"];
+
+/// Grey images of this shape.
+fn grey(shape: [usize; 3], classes: &[&str]) -> InMemory {
+    let names = classes.iter().map(ToString::to_string).collect();
+    let labels = (0..12).map(|image| (image % classes.len()) as u32).collect();
+    let pixels = (0..12 * shape.iter().product::<usize>()).map(|i| (i * 7919 % 97) as u8).collect();
+    InMemory::new(pixels, labels, shape, names).expect("a data set")
+}
+
+fn plain(shape: [usize; 3], classes: &[&str]) -> Data {
+    let set: Arc<dyn Dataset> = Arc::new(grey(shape, classes));
+    Data::new(Arc::clone(&set), set).expect("the same shape and classes")
 }
 
 fn norm(graph: &Graph) -> usize {
@@ -110,10 +140,37 @@ fn a_teachers_part_of_the_loss_is_what_it_says_and_its_weights_stay() {
 #[test]
 fn teachers_that_do_not_fit_are_refused_and_their_numbers_mean_nothing_without_one() {
     let root = tempfile::tempdir().expect("a folder");
-    let missing = TrainConfig { teacher: Some(root.path().join("none")), ..config(1) };
-    let data = data();
-    let error = Trainer::new(cpu(), &model(&missing, &data), &data, &missing).err().expect("refused").to_string();
-    assert!(error.contains("none"), "{error}");
+    let refused = |data: &Data, folder: &str| {
+        let config = TrainConfig { teacher: Some(root.path().join(folder)), ..config(1) };
+        Trainer::new(cpu(), &model(&config, data), data, &config).err().expect("refused").to_string()
+    };
+    let error = refused(&data(), "none");
+    assert!(
+        error.contains("--teacher: ") && error.contains("none: no such folder") && error.contains("put"),
+        "{error}"
+    );
+    let own = TrainConfig { model: "mlp".into(), ..config(1) };
+    taught_by(&data(), &own, &root.path().join("own"));
+    let two = ["rows", "columns"];
+    for (data, told) in [
+        (
+            plain([8, 8, 1], &two),
+            "knows the classes [\"rows\", \"columns\", \"checks\"], the data has [\"rows\", \"columns\"]",
+        ),
+        (plain([8, 16, 1], &CLASSES), "takes images of 8x8x1, the run's are 8x16x1: give --size 8x8"),
+        (plain([8, 8, 3], &CLASSES), "takes images of 8x8x1, the run's are 8x8x3: give --channels 1"),
+        (plain([16, 16, 3], &CLASSES), "the run's are 16x16x3: give --size 8x8 --channels 1"),
+    ] {
+        let error = refused(&data, "own");
+        assert!(error.ends_with(told) || error.contains(&format!("{told}: they must")), "{error}");
+    }
+    // Of the same classes and images, but for another task.
+    let set = grey([8, 8, 1], &CLASSES).with_values(vec![1.0; 3 * 12]).expect("three numbers each");
+    let set: Arc<dyn Dataset> = Arc::new(set);
+    let several = Data::new(Arc::clone(&set), set).expect("the same shape and classes");
+    taught_by(&several, &TrainConfig { task: "multi-label".into(), ..own }, &root.path().join("several"));
+    let error = refused(&data(), "several");
+    assert!(error.contains("was trained for multi-label, the run is for classification"), "{error}");
     let given: Vec<GivenSetting> = vec![(setting("distill_weight").expect("known"), "0.3".to_string())];
     let error = TrainConfig::default().give(&given).expect_err("refused").to_string();
     assert!(error.contains("mean nothing without --teacher"), "{error}");

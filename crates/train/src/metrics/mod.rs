@@ -28,7 +28,7 @@ pub struct ClassMetrics {
     /// Images.
     pub samples: usize,
     /// Mean cross-entropy of an image, probabilities taken to be at least 2.2e-16 as scikit-learn's `log_loss` has it; of several
-    /// labels an image the mean of the binary ones.
+    /// labels an image the mean of the binary ones. NaN where a probability of it is.
     pub loss: f64,
     /// Share of images whose class is the most probable one, of equal ones the first; of several labels the share of right decisions.
     pub accuracy: f64,
@@ -121,8 +121,9 @@ fn by_class(rows: &[&[f64]], classes: usize, is: impl Fn(usize, usize) -> (bool,
     (0..classes).map(of).collect()
 }
 
+/// NaN of NaN, which `f64::max` would hide.
 fn surprise(probability: f64) -> f64 {
-    -probability.max(f64::EPSILON).ln()
+    if probability < f64::EPSILON { -f64::EPSILON.ln() } else { -probability.ln() }
 }
 
 /// Place of the first largest value; 0 where none is.
@@ -152,6 +153,14 @@ mod tests {
         assert_eq!(largest(&[-3.0, 2.0, 1.0, 2.0]), 1);
         assert_eq!(largest(&[f32::NAN, f32::NAN]), 0);
         assert_eq!([0, 1, 2].map(|label| place(&[0.2, 0.6, 0.2], label)), [1, 0, 2]);
+    }
+
+    #[test]
+    fn the_loss_of_probabilities_that_are_no_numbers_is_none() {
+        let loss = |p: f64| ClassMetrics::of(&[p, 0.5, 0.5, 0.5], &[0, 1], 2).expect("fits").loss;
+        assert!(loss(f64::NAN).is_nan() && loss(0.0).is_finite());
+        let several = |p: f64| ClassMetrics::of_several(&[p, 0.5], &[false, true], 2).expect("fits").loss;
+        assert!(several(f64::NAN).is_nan() && several(1.0).is_finite());
     }
 
     #[test]

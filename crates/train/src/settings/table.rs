@@ -111,7 +111,7 @@ settings! {
     task: TaskName = TaskName::default(),
         Row { value: "NAME", usual: "classification, or multi-label for a table of several labels an image", suits: TrainConfig::suit_task, ..Row::PLAIN };
 
-    /// The model: one of `chiaro models`, a TOML file that describes its layers, an ONNX file, or a folder that `chiaro import` made
+    /// The model: one of `chiaro models`, a TOML file that describes its layers (docs/models.md), an ONNX file, or a folder that `chiaro import` made
     model: String = "small-cnn".to_string(),
         Row { value: "NAME", usual: "by size and number of the images", suits: TrainConfig::suit_model, ..Row::PLAIN };
 

@@ -6,6 +6,9 @@ use toml::de::{DeTable, DeValue};
 
 type Read<T> = std::result::Result<T, Wrong>;
 
+/// A layer is repeated so often at most: more is a slip, and would take minutes to build.
+const MOST_REPEATS: usize = 1000;
+
 /// The fields of a table. What nobody has asked for in the end is wrong.
 pub(super) struct Fields<'t> {
     /// What the table is of, for messages.
@@ -33,11 +36,17 @@ impl<'t> Fields<'t> {
 
     /// Fields that may be there and are of no matter.
     pub fn skip(&mut self, names: &[&str]) {
-        self.asked.extend(names.iter().map(ToString::to_string));
+        names.iter().for_each(|name| self.ask(name));
+    }
+
+    fn ask(&mut self, name: &str) {
+        if !self.asked.iter().any(|asked| asked == name) {
+            self.asked.push(name.to_string());
+        }
     }
 
     fn get(&mut self, name: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.asked.push(name.to_string());
+        self.ask(name);
         self.table.iter().find(|(key, _)| *key.get_ref() == name).map(|(_, value)| value)
     }
 
@@ -63,6 +72,13 @@ impl<'t> Fields<'t> {
     /// A whole number from 1 on.
     pub fn number(&mut self, name: &str) -> Read<Option<usize>> {
         self.read(name, "a whole number from 1 on", whole)
+    }
+
+    /// How often a layer stands after itself; 1 where nothing is told.
+    pub fn repeat(&mut self) -> Read<usize> {
+        let is = format!("a whole number from 1 to {MOST_REPEATS}");
+        let found = self.read("repeat", &is, |value| whole(value).filter(|times| *times <= MOST_REPEATS))?;
+        Ok(found.unwrap_or(1))
     }
 
     pub fn needed_number(&mut self, name: &str) -> Read<usize> {

@@ -97,3 +97,44 @@ fn conv(fields: &mut Fields<'_>, _: usize) -> Read<Box<dyn Module>> {
     conv.bias = fields.switch("bias")?.unwrap_or(true);
     Ok(Box::new(conv))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::NamedModel;
+
+    const PAGE: &str = include_str!("../../../../../docs/models.md");
+
+    /// What stands between backticks.
+    fn quoted(text: &str) -> Vec<&str> {
+        text.split('`').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn the_page_of_models_tells_every_type_with_its_fields() {
+        let mut told = vec![];
+        for row in PAGE.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let (kind, fields, example) = (quoted(cells[1])[0], quoted(cells[2]), quoted(cells[4])[0]);
+            let read = |more: &str| NamedModel::described("x", &format!("layers = [{{ {example}{more} }}]"));
+            assert!(read("").is_ok(), "{example}");
+            let error = read(", other = 1").err().expect("refused").to_string();
+            let takes = [&fields[..], &["name", "repeat"]].concat().join(", ");
+            assert!(error.ends_with(&format!("{kind} has no \"other\"; it takes {takes}")), "{error}: {row}");
+            told.push(kind.to_string());
+        }
+        assert_eq!(told, KINDS.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
+        let words = PAGE.split("Activations are").nth(1).map(quoted).expect("a list");
+        for name in activations().map(|op| op.name().to_lowercase()) {
+            assert!(words.contains(&name.as_str()), "{name}");
+        }
+        assert!(words.iter().all(|name| activation(name).is_some()), "{words:?}");
+    }
+
+    #[test]
+    fn the_example_of_the_page_of_models_is_one() {
+        let text = PAGE.split("```").nth(1).and_then(|block| block.strip_prefix("toml")).expect("an example");
+        let model = NamedModel::described("page.toml", text).expect("read").build(10, [32, 32, 3]).expect("fits");
+        assert!(model.declared().states.iter().any(|state| state.name == "block2.conv1.weight"));
+    }
+}

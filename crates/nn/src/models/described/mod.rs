@@ -77,7 +77,7 @@ fn chain(tables: &[&Spanned<DeValue<'_>>], classes: usize) -> std::result::Resul
         };
         let mut fields = Fields::new("a layer", fields, at);
         let kind = fields.needed_text("type")?;
-        let (name, times) = (fields.text("name")?, fields.number("repeat")?.unwrap_or(1));
+        let (name, times) = (fields.text("name")?, fields.repeat()?);
         for number in 1..=times {
             let own = match (&name, times) {
                 (None, _) => place.to_string(),
