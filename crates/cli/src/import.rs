@@ -58,6 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (None, false) => return Err(Usage("name the model that the weights are of with --model".into()).into()),
         (Some(_), true) => return Err(Usage("an ONNX file has its own model: leave --model out".into()).into()),
     };
+    saved.note().iter().filter(|_| is_onnx).for_each(|text| note(&format!("note: {text}")));
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(args.file.file_stem().unwrap_or_default()));
     let folder = RunFolder::create(&out)?;
     saved.keep(&folder)?;

@@ -35,6 +35,12 @@ fn what_would_be_called_is_an_error_only_where_a_tensor_depends_on_it() {
 }
 
 #[test]
+fn a_dictionary_that_holds_itself_is_an_error_and_no_endless_search() {
+    let error = torch::load(&file("holds_itself.pt")).expect_err("refused").to_string();
+    assert!(error.contains("no tensors"), "{error}");
+}
+
+#[test]
 fn tensors_beyond_their_storage_and_files_cut_anywhere_are_errors() {
     let error = torch::load(&file("short.pt")).expect_err("refused").to_string();
     assert!(error.contains("20 elements instead of 24"), "{error}");

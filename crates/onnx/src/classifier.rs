@@ -61,6 +61,12 @@ impl OnnxClassifier {
         };
         let takes_pixels = model.elem(input)? == Elem::U8;
         let output = logits(&model);
+        let last = model.graph().node.iter().find(|node| node.output.contains(&output)).map(|node| node.op_type());
+        if last == Some("Sigmoid") {
+            let detail =
+                format!("its output {output:?} is a sigmoid: networks of several labels an image are not read");
+            return Err(OnnxError::Classifier(detail));
+        }
         let input = input.to_string();
         Ok(OnnxClassifier { model: Arc::new(model), input, output, images, takes_pixels, image })
     }
@@ -111,9 +117,12 @@ impl OnnxClassifier {
     /// Number of classes for images of height, width and channels.
     ///
     /// # Errors
-    /// If the model does not fit them.
+    /// If the model does not fit them, or has fewer than two.
     pub fn classes(&self, [h, w, c]: [usize; 3]) -> Result<usize> {
-        Ok(self.dry(&[1, h, w, c])?.1[1])
+        match self.dry(&[1, h, w, c])?.1[1] {
+            0 | 1 => Err(OnnxError::Classifier(format!("its output {:?} tells no classes apart", self.output))),
+            classes => Ok(classes),
+        }
     }
 
     /// The file's weights as the module takes them, by name; those that lie elsewhere are left out.

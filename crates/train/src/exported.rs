@@ -9,6 +9,7 @@ use chiaro_onnx::{Elem, ExportOptions, Feed, OnnxModel, export, record_graph};
 
 use crate::error::{Result, TrainError};
 use crate::saved::Saved;
+use crate::settings::TaskName;
 
 /// The largest difference between logits of the run and of a file, and how large logits are.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +24,15 @@ impl Saved {
     /// The model as the bytes of an ONNX file; normalisation and metadata are those of the run.
     ///
     /// # Errors
-    /// If the model has ops that ONNX has not.
+    /// If the model has ops that ONNX has not, or its task is another than classification.
     pub fn to_onnx(&self, options: &ExportOptions) -> Result<Vec<u8>> {
         let info = self.info();
+        if !["", TaskName::default().as_str()].contains(&info.task.as_str()) {
+            return Err(TrainError::Setting(format!(
+                "models of the task {} are not exported: the file's probabilities are those of one class an image",
+                info.task
+            )));
+        }
         let mut metadata = options.metadata.clone();
         let names: Vec<String> = info.classes.iter().enumerate().map(|(i, n)| format!("{i}: {}", quoted(n))).collect();
         let list = |v: &[f32]| format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(", "));

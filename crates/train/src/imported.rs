@@ -30,8 +30,9 @@ pub(crate) fn is_onnx(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) && path.is_file()
 }
 
-/// Reads an ONNX file, and makes its model known by a name, which comes back with the weights.
-pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, String)> {
+/// Reads an ONNX file, and makes its model known by a name, which comes back with the weights; and whether nobody told how pixels
+/// are normalised.
+pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, String, bool)> {
     let failed = |cause| TrainError::Onnx { path: path.to_path_buf(), cause };
     let model = OnnxModel::read(path).map_err(failed)?;
     let classifier = OnnxClassifier::new(model).map_err(failed)?;
@@ -39,6 +40,8 @@ pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, S
     let classes = classifier.classes(image).map_err(failed)?;
     let classes = names(options, &classifier, classes)?;
     let (mean, std) = normalisation(options, &classifier, image[2])?;
+    let told = |given: &Option<Vec<f32>>, key| given.is_some() || classifier.model().metadata(key).is_some();
+    let all_told = classifier.takes_pixels || (told(&options.mean, "mean") && told(&options.std, "std"));
     let tensors: BTreeMap<_, _> = classifier.weights(image).map_err(failed)?.into_iter().collect();
     let stem = path.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let resize = options.resize.map(|r| r.name().to_string());
@@ -46,7 +49,7 @@ pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, S
     let name = registry::register(&stem, classifier).map_err(failed)?;
     let task = "classification".to_string();
     let info = ModelInfo { model: name.clone(), task, image, resize, classes, mean, std, described: None };
-    Ok((Weights::of(path, info, tensors)?, name))
+    Ok((Weights::of(path, info, tensors)?, name, !all_told))
 }
 
 /// The weights of a PyTorch file (or of safetensors that others wrote) for a model of this project, and what did not fit.

@@ -29,6 +29,8 @@ pub struct Saved {
     pub config: Option<RunConfig>,
     weights: Weights,
     calibration: Calibration,
+    /// Whether nobody told how pixels are normalised.
+    guessed: bool,
 }
 
 impl Saved {
@@ -59,7 +61,7 @@ impl Saved {
         let beside = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         known_beside(beside, &weights.info.model)?;
         let calibration = calibration::told(&path, &weights.extra)?;
-        Ok(Saved { path, config, weights, calibration })
+        Ok(Saved { path, config, weights, calibration, guessed: false })
     }
 
     /// How outputs are read as probabilities: the temperature that was found at the end of training (1 where none was), and the
@@ -78,9 +80,9 @@ impl Saved {
     /// # Errors
     /// If it is no classifier that can be read, or does not fit the images that the options or the file tell.
     pub fn imported(options: &ImportOptions, path: &Path) -> Result<(Saved, String)> {
-        let (weights, name) = import(options, path)?;
+        let (weights, name, guessed) = import(options, path)?;
         let calibration = calibration::told(path, &weights.extra)?;
-        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration }, name))
+        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration, guessed }, name))
     }
 
     /// A PyTorch file's weights for a model of this project, and notes on what was left out.
@@ -90,7 +92,7 @@ impl Saved {
     pub fn imported_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Saved, Vec<String>)> {
         let (weights, notes) = import_torch(options, path, model)?;
         let calibration = calibration::told(path, &weights.extra)?;
-        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration }, notes))
+        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration, guessed: false }, notes))
     }
 
     /// Keeps weights that came from elsewhere in a folder as a run leaves it, without epochs.
@@ -112,8 +114,17 @@ impl Saved {
         &self.weights.info
     }
 
-    /// What is to be told of the weights: files that other programs wrote hold no checksum, so that damage would not be seen.
+    /// What is to be told of the weights: files that other programs wrote hold no checksum, so that damage would not be seen, or
+    /// do not tell how pixels are normalised.
     pub fn note(&self) -> Option<String> {
+        if self.guessed {
+            let (mean, std) = (&self.info().mean, &self.info().std);
+            let how = "which are a guess; `chiaro import FILE --mean M --std S` tells others";
+            return Some(format!(
+                "{} tells no mean and deviation: taken as {mean:?} and {std:?}, {how}",
+                self.path.display()
+            ));
+        }
         let unseen = "holds no checksum, as this program writes it; damage would not be seen";
         (!self.weights.checked).then(|| format!("{} {unseen}", self.path.display()))
     }

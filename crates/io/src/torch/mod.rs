@@ -57,8 +57,10 @@ pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor
     let archive = archive::open(bytes)?;
     let machine = &archive.machine;
     let mut at = archive.root;
-    while let Some(inner) = WITHIN.iter().find_map(|key| machine.get(at, key).filter(|&v| machine.is_dict(v))) {
-        at = inner;
+    // A dictionary may hold itself: no deeper than there are names to look for.
+    for _ in WITHIN {
+        let inner = WITHIN.iter().find_map(|key| machine.get(at, key).filter(|&v| machine.is_dict(v)));
+        at = inner.unwrap_or(at);
     }
     let mut tensors = BTreeMap::new();
     for (key, value) in machine.entries(at).ok_or("it holds no state dict")? {
