@@ -27,7 +27,7 @@ pub struct Dump {
 
 impl Dump {
     /// Opens the GPU of this name without trying it, since an adapter that only compiles would fail.
-    pub fn new(folder: &Path, device: &str, options: &DeviceOptions, names: &[&str]) -> anyhow::Result<Dump> {
+    pub fn new(folder: &Path, device: &str, options: &DeviceOptions, names: Vec<String>) -> anyhow::Result<Dump> {
         let lower = device.trim().to_lowercase();
         if ["cpu", "reference"].contains(&lower.as_str()) {
             return Err(Usage(format!("only GPUs have kernels to dump, not '{device}'")).into());
@@ -41,7 +41,6 @@ impl Dump {
         // Nothing runs: a search for better variants cannot.
         let tuning = if options.gpu.tuning == Tuning::Off { Tuning::Off } else { Tuning::Kept };
         let gpu = GpuBackend::new(gpu, BackendOptions { tuning, ..options.gpu.clone() });
-        let names = names.iter().map(|name| name.to_string()).collect();
         Ok(Dump { gpu, folder: folder.to_owned(), names, plans: 0, compiled: PlanTable::default(), kernels: 0 })
     }
 

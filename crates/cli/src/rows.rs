@@ -33,7 +33,12 @@ impl Format {
             (None, Some("json")) => {
                 Err(Usage("there is no format json: --format jsonl writes a JSON object a line".to_string()).into())
             }
-            (None, Some(_) | None) => Ok(Format::Text),
+            (None, Some("txt") | None) => Ok(Format::Text),
+            (None, Some(_)) => Err(Usage(format!(
+                "--out: {} ends with none of .txt, .csv, .jsonl and .ndjson: say with --format what is to be written",
+                out.unwrap_or(Path::new("")).display()
+            ))
+            .into()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{arg, expect, expect_error, idx_data, program, software_adapter};
+use common::{arg, expect, expect_error, idx_data, names, program, software_adapter};
 use serde_json::Value;
 
 const SPIRV_MAGIC: [u8; 4] = 0x0723_0203u32.to_le_bytes();
@@ -71,6 +71,13 @@ fn the_kernels_of_a_training_run_are_written_and_no_run_is_made() {
     let [train, eval] = ["train", "eval"].map(|plan| check(&dump.join(plan)).len());
     assert!(train > eval && eval > 3, "{train} and {eval} kernels");
     assert!(!root.path().join("runs").exists(), "no run folder");
+    // A run in phases has a step for each.
+    let phases = root.path().join("phases");
+    let model = ["train", "--data", arg(&data), "--device", "gpu:software", "--model", "resnet20"];
+    expect(0, &[&model[..], &["--progressive", "4:0.5", "--dump-kernels", arg(&phases)]].concat());
+    assert_eq!(names(&phases), ["eval", "train", "train-2"]);
+    let [first, second, eval] = ["train", "train-2", "eval"].map(|plan| check(&phases.join(plan)).len());
+    assert!(first > 2 * eval && second > 2 * eval, "{first}, {second} and {eval} kernels");
 }
 
 #[test]

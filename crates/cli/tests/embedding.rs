@@ -91,6 +91,10 @@ fn explain_draws_the_picture_and_the_heat_over_it() {
     fs::copy(&one, other.join("columns0.png")).expect("copied");
     expect(0, &with("explain", &run, &[arg(&one), arg(&other), "--out", arg(&heat)]));
     assert!(heat.join("columns0-2.png").exists());
+    // A picture in the same folder stays.
+    let own = fs::read(&one).expect("read");
+    expect(0, &with("explain", &run, &[arg(&one), "--out", arg(&pictures)]));
+    assert!(fs::read(&one).expect("read") == own && pictures.join("columns0-2.png").exists());
     let wrong = with("explain", &run, &[arg(&one), "--out", arg(&heat), "--class", "cats"]);
     expect_error(2, &wrong, &["no class \"cats\"; it has "]);
 }

@@ -104,6 +104,11 @@ fn csv_and_json_lines_hold_the_same_as_text() {
         assert!(text.contains(&format!("{class} {:.2} %", probability * 100.0)), "{text}");
     }
     expect_error(2, &predict(&run, &[arg(&picture), "--out", "p.json"]), &["jsonl"]);
+    expect_error(
+        2,
+        &predict(&run, &[arg(&picture), "--out", "p.xyz"]),
+        &["p.xyz ends with none of .txt, .csv", "--format"],
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{arg, expect, expect_error, idx_data, image_folders, names, rows, trained};
+use common::{arg, expect, expect_error, idx_data, image_folders, names, program, rows, trained};
 
 /// The files of a run of two epochs or more.
 const FILES: [&str; 8] = [
@@ -254,6 +254,31 @@ fn several_seeds_are_runs_of_their_own_with_their_mean_and_deviation() {
     expect(0, &[&args[..], &["--seed", "6", "--out", arg(&alone)]].concat());
     let best = |run: &Path| fs::read(run.join("best.safetensors")).expect("weights");
     assert!(best(&alone) == best(&runs.join("seed-6")) && best(&alone) != best(&runs.join("seed-5")));
+}
+
+#[test]
+fn seeds_behind_the_last_one_are_refused() {
+    expect_error(
+        2,
+        &["train", "--seeds", "2", "--seed", &u64::MAX.to_string()],
+        &["no 2 seeds from 18446744073709551615"],
+    );
+}
+
+#[test]
+fn a_teacher_is_found_from_any_folder_and_missed_with_what_to_do() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, run) = trained(root.path());
+    let student = root.path().join("student");
+    let args = ["train", arg(&data), "--device", "cpu", "--epochs", "1", "--batch-size", "8", "--teacher", "run"];
+    let output = program().args(args).args(["--out", "student"]).current_dir(root.path()).output().expect("runs");
+    assert!(output.status.success(), "{output:?}");
+    let resumed = ["train", "--resume", arg(&student), "--epochs"];
+    expect(0, &[&resumed[..], &["2"]].concat());
+    assert_eq!(rows(&student).len(), 2);
+    fs::rename(&run, root.path().join("elsewhere")).expect("renamed");
+    let told = ["--teacher: ", "run: no such folder", "put its teacher back there"];
+    expect_error(2, &[&resumed[..], &["3"]].concat(), &told);
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn precision(text: &str) -> Result<DType, &'static str> {
 
 /// `--dump-kernels`: the kernels of the rows as files.
 fn dumped(args: &Args, cases: &[Workload], folder: &Path) -> anyhow::Result<ExitCode> {
-    let mut dump = Dump::new(folder, &args.device.device, &args.switches.options(&args.device)?, &[])?;
+    let mut dump = Dump::new(folder, &args.device.device, &args.switches.options(&args.device)?, vec![])?;
     for case in cases {
         if case.dtype == DType::F16 && dump.half_precision() == HalfPrecision::Missing {
             line(&table::left_out(case, "the device does not compute in f16"))?;

@@ -2,7 +2,8 @@
 
 mod drawing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,7 +31,8 @@ pub struct Args {
     /// The class to explain; of each picture the one that is predicted if absent
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// The layer whose map is shown, as `chiaro summary` names it; the last that has places if absent
+    /// The layer whose map is shown, as `chiaro summary` names it; if absent the last that has 4x4
+    /// places at least (of small images an earlier one than the last), or the last of all where none has
     #[arg(long, value_name = "LAYER")]
     layer: Option<String>,
     #[command(flatten)]
@@ -53,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         drop(waiting);
         let (layer, [height, width]) = explainer.map();
         note(&format!("the map of {layer} has {height}x{width} places (--layer chooses another)"));
-        let (shape, resize, mut files) = (saved.info().image, saved.resize()?, Files::default());
+        let (shape, resize, mut files) = (saved.info().image, saved.resize()?, Files::beside(&pictures, &args.out));
         for answer in explainer.over(&pictures, class)? {
             let (number, answer) = answer?;
             let picture = &pictures[number];
@@ -94,19 +96,56 @@ fn shown(picture: &Picture, [h, w, _]: [usize; 3], resize: Resize) -> Result<dra
     Ok(drawing::Shown { pixels, height, width })
 }
 
-/// Names of files that were given out.
+/// Names of files that were given out, and of each picture's how many have it.
 #[derive(Default)]
-struct Files(HashMap<String, usize>);
+struct Files {
+    given: HashSet<String>,
+    counts: HashMap<String, usize>,
+}
 
 impl Files {
-    /// The file for a picture: of its name, with a number behind where others have the same.
+    /// For a folder in which pictures may lie too: none of these is written over.
+    fn beside(pictures: &[Picture], folder: &Path) -> Files {
+        let folder = folder.canonicalize().ok();
+        let paths = pictures.iter().filter_map(|picture| picture.path()?.canonicalize().ok());
+        let own = paths.filter(|path| path.parent() == folder.as_deref() && path.extension().is_some_and(is_png));
+        let names = own.filter_map(|path| Some(path.file_stem()?.to_string_lossy().to_lowercase()));
+        Files { given: names.collect(), counts: HashMap::new() }
+    }
+
+    /// The file for a picture: of its name, with a number behind where another has the same.
     fn of(&mut self, picture: &Picture, folder: &Path) -> PathBuf {
         let stem = picture.path().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
         let stem =
             stem.unwrap_or_else(|| picture.name().rsplit(['/', '\\']).next().unwrap_or("picture").replace('#', "-"));
-        let count = self.0.entry(stem.clone()).or_insert(0);
-        *count += 1;
-        let end = if *count == 1 { String::new() } else { format!("-{count}") };
-        folder.join(format!("{stem}{end}.png"))
+        folder.join(format!("{}.png", self.unused(stem)))
+    }
+
+    fn unused(&mut self, stem: String) -> String {
+        let count = self.counts.entry(stem.clone()).or_insert(0);
+        loop {
+            *count += 1;
+            let name = if *count == 1 { stem.clone() } else { format!("{stem}-{count}") };
+            // In small letters: on some file systems A.png and a.png are one.
+            if self.given.insert(name.to_lowercase()) {
+                return name;
+            }
+        }
+    }
+}
+
+fn is_png(ending: &OsStr) -> bool {
+    ending.eq_ignore_ascii_case("png")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_pictures_have_the_same_file() {
+        let mut files = Files::default();
+        let names = ["p", "p", "p-2", "P", "p-2"].map(|stem| files.unused(stem.to_string()));
+        assert_eq!(names, ["p", "p-2", "p-2-2", "P-3", "p-2-3"].map(String::from));
     }
 }

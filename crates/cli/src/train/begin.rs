@@ -70,6 +70,7 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
         (config.size, config.resize) = (asked.size, asked.resize);
     }
     config.data = absolute(folder);
+    config.teacher = config.teacher.map(absolute);
     config.check()?;
     let model = train::named_model(&config.model, None)?;
     Ok(Run { config, data, model, resumed: None })

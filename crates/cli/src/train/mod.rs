@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use chiaro::graph::Shared;
-use chiaro::train::{Ending, Measure, Results, RunFolder, Stop, TrainError, Trainer};
+use chiaro::train::{self, Ending, Measure, Results, RunFolder, Stop, TrainError, Trainer};
 
 use crate::bars::Bars;
 use crate::dump::Dump;
@@ -113,7 +113,8 @@ fn one(
     let (model, layers) = models::fitting(&model, outputs, data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
         let options = device::options(args.threads, args.no_tune);
-        let dump = Rc::new(RefCell::new(Dump::new(path, &config.device, &options, &["train", "eval"])?));
+        let names = plans(train::phase_count(&model, &data, &config)?);
+        let dump = Rc::new(RefCell::new(Dump::new(path, &config.device, &options, names)?));
         Trainer::new(Shared::from(Rc::clone(&dump)), &model, &data, &config)?;
         dump.borrow().finish()?;
         return done(None, None);
@@ -176,6 +177,12 @@ fn one(
         }
     }
     done(folder.results()?, None)
+}
+
+/// Names of what a run compiles, in its order: the step of each phase, and the evaluation.
+fn plans(phases: usize) -> Vec<String> {
+    let step = |number: usize| if number == 1 { "train".to_string() } else { format!("train-{number}") };
+    (1..=phases).map(step).chain(["eval".to_string()]).collect()
 }
 
 /// Trains to the end, with a trace of one step where there is a file for it.

@@ -1,7 +1,7 @@
 //! The same run by several seeds or with each fold held out, and what came of all of them.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,16 +11,19 @@ use super::{Args, Ended, one};
 use crate::interrupt::Interrupt;
 use crate::output::line;
 use crate::overrides::Overrides;
+use crate::usage::Usage;
 
 /// Runs so many seeds one after the other, from the one that is given on.
 pub fn run(args: &Args, given: &Overrides, count: u64, started: Instant) -> anyhow::Result<ExitCode> {
     let first: u64 = given.text("seed").map_or(Ok(TrainConfig::default().seed), str::parse)?;
-    each(args, given, "seed", first..first + count, started)
+    let last = first.checked_add(count - 1);
+    let last = last.ok_or_else(|| Usage(format!("--seeds: there are no {count} seeds from {first} on")))?;
+    each(args, given, "seed", first..=last, started)
 }
 
 /// Holds out each of so many folds in turn.
 pub fn folds(args: &Args, given: &Overrides, count: u64, started: Instant) -> anyhow::Result<ExitCode> {
-    each(args, given, "fold", 1..count + 1, started)
+    each(args, given, "fold", 1..=count, started)
 }
 
 /// A run for each value of a setting.
@@ -28,7 +31,7 @@ fn each(
     args: &Args,
     given: &Overrides,
     setting: &str,
-    values: Range<u64>,
+    values: RangeInclusive<u64>,
     started: Instant,
 ) -> anyhow::Result<ExitCode> {
     let mut interrupt: Option<Interrupt> = None;
