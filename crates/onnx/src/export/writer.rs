@@ -62,8 +62,8 @@ impl<'g> Writer<'g> {
             }
         }
         self.users[result.index()] += 1;
-        for i in 0..=result.index() {
-            if needed[i] && !self.values.contains_key(&i) {
+        for (i, &is_needed) in needed.iter().enumerate().take(result.index() + 1) {
+            if is_needed && !self.values.contains_key(&i) {
                 let val = self.node(i, leaf)?;
                 self.values.insert(i, val);
             }
@@ -320,13 +320,13 @@ impl<'g> Writer<'g> {
         let number = |o: usize| wide.values[if wide.values.len() == 1 { 0 } else { o }];
         let bias = product.bias.get_or_insert_with(|| vec![0.0; out]);
         let row = product.weight.values.len() / out;
-        for o in 0..out {
+        for (o, (shift, weights)) in bias.iter_mut().zip(product.weight.values.chunks_exact_mut(row)).enumerate() {
             match op {
-                Add => bias[o] += number(o),
-                Sub => bias[o] -= number(o),
+                Add => *shift += number(o),
+                Sub => *shift -= number(o),
                 _ => {
-                    bias[o] *= number(o);
-                    product.weight.values[o * row..(o + 1) * row].iter_mut().for_each(|w| *w *= number(o));
+                    *shift *= number(o);
+                    weights.iter_mut().for_each(|w| *w *= number(o));
                 }
             }
         }
