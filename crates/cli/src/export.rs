@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     drop(waiting);
     let bound = if args.fp16 { 1e-2 } else { 1e-5 };
     let relative = compared.difference / compared.scale;
-    if !(relative <= bound) {
+    if relative > bound || relative.is_nan() {
         bail!(
             "the file would differ from the run by {relative:.1e} of the largest logit on {whose}, more than {bound:.0e}: none is left"
         );

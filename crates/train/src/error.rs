@@ -31,7 +31,7 @@ pub enum TrainError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        cause: chiaro_onnx::OnnxError,
+        cause: Box<chiaro_onnx::OnnxError>,
     },
     /// A setting outside its range.
     #[error("{0}")]

@@ -57,7 +57,7 @@ impl Saved {
     }
 
     fn fault(&self, cause: chiaro_onnx::OnnxError) -> TrainError {
-        TrainError::Onnx { path: self.path.clone(), cause }
+        TrainError::Onnx { path: self.path.clone(), cause: Box::new(cause) }
     }
 
     /// Runs a file of this model on one backend and the model itself on another, over pictures of 8-bit pixels.

@@ -33,7 +33,7 @@ pub(crate) fn is_onnx(path: &Path) -> bool {
 /// Reads an ONNX file, and makes its model known by a name, which comes back with the weights; and whether nobody told how pixels
 /// are normalised.
 pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, String, bool)> {
-    let failed = |cause| TrainError::Onnx { path: path.to_path_buf(), cause };
+    let failed = |cause| TrainError::Onnx { path: path.to_path_buf(), cause: Box::new(cause) };
     let model = OnnxModel::read(path).map_err(failed)?;
     let classifier = OnnxClassifier::new(model).map_err(failed)?;
     let image = image_of(options, &classifier).map_err(failed)?;
@@ -186,7 +186,7 @@ fn normalisation(
     // ImageNet's, which most networks were trained with.
     let mean = either(&options.mean, "mean", [0.485, 0.456, 0.406]);
     let std = either(&options.std, "std", [0.229, 0.224, 0.225]);
-    if mean.len() != channels || std.len() != channels || std.iter().any(|s| !(*s > 0.0)) {
+    if mean.len() != channels || std.len() != channels || std.iter().any(|s| *s <= 0.0 || s.is_nan()) {
         return Err(TrainError::Setting(format!("mean and std must be one number, or {channels}, and std positive")));
     }
     Ok((mean, std))
@@ -205,7 +205,7 @@ pub(crate) fn known_beside(folder: &Path, model: &str) -> Result<()> {
     }
     let path = folder.join(model);
     let bytes = std::fs::read(&path).map_err(|cause| TrainError::read(&path, cause))?;
-    registry::register_structure(model, bytes).map_err(|cause| TrainError::Onnx { path, cause })
+    registry::register_structure(model, bytes).map_err(|cause| TrainError::Onnx { path, cause: Box::new(cause) })
 }
 
 #[cfg(test)]
