@@ -118,7 +118,7 @@ mod tests {
             let (kind, fields, example) = (quoted(cells[1])[0], quoted(cells[2]), quoted(cells[4])[0]);
             let read = |more: &str| NamedModel::described("x", &format!("layers = [{{ {example}{more} }}]"));
             assert!(read("").is_ok(), "{example}");
-            let error = read(", other = 1").err().expect("refused").to_string();
+            let error = read(", other = 1").expect_err("refused").to_string();
             let takes = [&fields[..], &["name", "repeat"]].concat().join(", ");
             assert!(error.ends_with(&format!("{kind} has no \"other\"; it takes {takes}")), "{error}: {row}");
             told.push(kind.to_string());
