@@ -18,9 +18,12 @@ const COLUMNS: usize = 3;
 /// The last column is 1, so that its weight is the offset.
 const TRUE: [f32; COLUMNS] = [1.5, -2.0, 0.5];
 
+/// What is fitted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
+    /// Numbers, by their squared distance.
     Linear,
+    /// Yes or no, by cross-entropy.
     Logistic,
 }
 

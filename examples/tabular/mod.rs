@@ -5,7 +5,9 @@ use std::error::Error;
 /// Rows of features, and the class of each.
 #[allow(dead_code, reason = "clustering looks at no class")]
 pub struct Labelled {
+    /// Features.
     pub rows: Vec<Vec<f64>>,
+    /// Classes, counted from 0.
     pub classes: Vec<usize>,
 }
 
