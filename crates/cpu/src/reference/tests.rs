@@ -41,7 +41,7 @@ fn arenas_are_shared_by_name_and_refused_when_they_differ() {
     assert!(r.compile(&swap().expect("a graph")).is_ok());
     let mut g = Graph::new();
     g.arena("s", DType::I32).expect("an arena");
-    assert!(matches!(r.compile(&g), Err(BackendError::Mismatch { .. })));
+    assert!(matches!(r.compile(&g), Err(BackendError::Taken { .. })));
     assert!(matches!(r.write_arena("s", &Tensor::scalar(1.0)), Err(BackendError::Mismatch { .. })));
     assert!(matches!(r.read_arena("t"), Err(BackendError::Unknown(_))));
 }
