@@ -35,7 +35,7 @@ fn config(data: &Data, resident: Residency) -> TrainConfig {
         batch_size: 8,
         augment: "light".parse().expect("a level"),
         resident,
-        ..TrainConfig::suited_to("", &data)
+        ..TrainConfig::suited_to("", data)
     }
 }
 

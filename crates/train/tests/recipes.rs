@@ -98,9 +98,9 @@ fn saved(folder: &RunFolder, name: &str) -> Weights {
 fn in_folder(config: &TrainConfig) -> (tempfile::TempDir, RunFolder, Vec<EpochRecord>) {
     let root = tempfile::tempdir().expect("a folder");
     let folder = RunFolder::create(&root.path().join("run")).expect("made");
-    std::fs::write(folder.config_path(), "{}").expect("written");
     let data = data();
     let mut trainer = Trainer::new(cpu(), &model(config, &data), &data, config).expect("built");
+    folder.write_config(&trainer.record("cpu")).expect("written");
     trainer.fit(Some(&folder), &mut (), &Stop::default()).expect("trained");
     let records = trainer.records().to_vec();
     (root, folder, records)
