@@ -1,4 +1,5 @@
 //! The examples run and learn.
+#![allow(clippy::duplicate_mod, reason = "examples are programs of their own that read the same tables")]
 
 #[path = "../examples/breast_cancer.rs"]
 mod breast_cancer;
