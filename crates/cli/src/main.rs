@@ -19,7 +19,6 @@ mod ignored;
 mod import;
 mod interrupt;
 mod lr_find;
-mod memory;
 mod models;
 mod notes;
 mod output;

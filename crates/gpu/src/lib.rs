@@ -15,6 +15,7 @@ mod tune;
 pub use device::adapter::{AdapterFeatures, AdapterKind, AdapterLimits, AdapterSummary, MAX_WORKGROUPS_PER_DIMENSION};
 pub use device::adapters::{Adapters, ChosenAdapter};
 pub use device::bind::{BindGroup, Binding, spread};
+pub use device::budget::available_memory;
 pub use device::buffer::GpuBuffer;
 pub use device::cache::user_cache_folder;
 pub use device::counters::AllocationCounter;

@@ -53,7 +53,11 @@ impl Summary {
                 flops: layer.flops,
             });
         }
-        let parameters = own_parameters(states, "");
+        // What stands under no layer of its name is the model's own.
+        let all = states.iter().filter(|s| s.kind == StateKind::Parameter);
+        let all = all.fold(0usize, |sum, s| sum.saturating_add(count(&s.shape)));
+        let parameters =
+            all - rows.iter().fold(0, |sum: usize, row: &SummaryRow| sum.saturating_add(row.parameters)).min(all);
         if parameters > 0 {
             let (path, kind) = ("(model)".to_string(), model.module.kind());
             rows.push(SummaryRow { path, kind, output: vec![model.classes], parameters, flops: 0 });

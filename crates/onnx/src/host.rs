@@ -119,13 +119,13 @@ pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
 impl Host {
     /// Floats.
     pub fn floats(shape: &[usize], values: Vec<f32>) -> Host {
-        debug_assert_eq!(count(shape), values.len());
+        assert_eq!(count(shape), values.len(), "as many elements as the extents say");
         Host { shape: shape.to_vec(), elem: Elem::F32, values: Values::Floats(Arc::new(values)) }
     }
 
     /// 64-bit integers.
     pub fn ints(shape: &[usize], values: Vec<i64>) -> Host {
-        debug_assert_eq!(count(shape), values.len());
+        assert_eq!(count(shape), values.len(), "as many elements as the extents say");
         Host { shape: shape.to_vec(), elem: Elem::I64, values: Values::Ints(Arc::new(values)) }
     }
 

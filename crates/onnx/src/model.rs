@@ -18,8 +18,9 @@ const OPSETS: std::ops::RangeInclusive<i64> = 6..=26;
 /// An ONNX model whose nodes are in an order in which they can be computed, and whose ops are all known.
 #[derive(Clone, Debug)]
 pub struct OnnxModel {
-    /// What the file says.
-    pub(crate) proto: ModelProto,
+    /// What the file says, but for its graph.
+    rest: ModelProto,
+    graph: GraphProto,
     /// Version of `ai.onnx`.
     pub(crate) opset: i64,
 }
@@ -57,17 +58,22 @@ impl OnnxModel {
             let (from, to) = (OPSETS.start(), OPSETS.end());
             return Err(OnnxError::Format(format!("it is of ai.onnx {opset}; {from} to {to} are supported")));
         }
-        let graph = proto.graph.as_mut().ok_or_else(|| OnnxError::Format("it has no graph".into()))?;
-        check_ops(graph, opset)?;
+        let mut graph = proto.graph.take().ok_or_else(|| OnnxError::Format("it has no graph".into()))?;
+        check_ops(&graph, opset)?;
         for tensor in &mut graph.initializer {
             load_external(tensor, folder)?;
         }
-        sort(graph)?;
-        Ok(OnnxModel { proto, opset })
+        sort(&mut graph)?;
+        Ok(OnnxModel { rest: proto, graph, opset })
     }
 
     pub(crate) fn graph(&self) -> &GraphProto {
-        self.proto.graph.as_ref().expect("asked for when it was read")
+        &self.graph
+    }
+
+    /// The whole of what the file says, with this graph.
+    pub(crate) fn with_graph(&self, graph: GraphProto) -> ModelProto {
+        ModelProto { graph: Some(graph), ..self.rest.clone() }
     }
 
     /// Names of the inputs that are not initializers.
@@ -84,7 +90,7 @@ impl OnnxModel {
 
     /// An entry of the model's metadata.
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.proto.metadata_props.iter().find(|p| p.key() == key).map(|p| p.value())
+        self.rest.metadata_props.iter().find(|p| p.key() == key).map(|p| p.value())
     }
 
     /// Element type of an input.

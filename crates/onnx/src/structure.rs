@@ -5,7 +5,7 @@ use prost::Message;
 use crate::classifier::OnnxClassifier;
 use crate::error::{OnnxError, Result};
 use crate::model::OnnxModel;
-use crate::proto::{GraphProto, ModelProto, TensorProto};
+use crate::proto::{GraphProto, TensorProto};
 
 /// Takes a tensor's elements out.
 fn hollow(tensor: &mut TensorProto) {
@@ -32,9 +32,8 @@ impl OnnxClassifier {
     /// If the model does not fit such images.
     pub fn structure(&self, image: [usize; 3]) -> Result<Vec<u8>> {
         let names: Vec<String> = self.dry_names(image)?;
-        let mut proto = self.model().proto.clone();
-        let graph = proto.graph.as_mut().ok_or_else(|| OnnxError::Format("it has no graph".into()))?;
-        for (name, tensor) in tensors(graph) {
+        let mut graph = self.model().graph().clone();
+        for (name, tensor) in tensors(&mut graph) {
             if names.contains(&name.trim_matches('/').replace('/', ".")) {
                 hollow(tensor);
             }
@@ -42,9 +41,11 @@ impl OnnxClassifier {
         graph.doc_string = None;
         graph.node.iter_mut().for_each(|n| n.doc_string = None);
         // Weights that something else must know stay: then all do.
-        let trial = OnnxModel::of(proto.clone(), None).and_then(OnnxClassifier::new);
+        let hollow = self.model().with_graph(graph);
+        let trial = OnnxModel::of(hollow.clone(), None).and_then(OnnxClassifier::new);
         let fits = trial.is_ok_and(|t| t.dry_names(image).is_ok_and(|n| n == names));
-        Ok(if fits { proto.encode_to_vec() } else { self.model().proto.encode_to_vec() })
+        let whole = || self.model().with_graph(self.model().graph().clone());
+        Ok(if fits { hollow } else { whole() }.encode_to_vec())
     }
 
     fn dry_names(&self, [h, w, c]: [usize; 3]) -> Result<Vec<String>> {
@@ -56,10 +57,9 @@ impl OnnxClassifier {
     /// # Errors
     /// If the last layer is none whose weights are fixed.
     pub fn with_classes(&self, classes: usize) -> Result<OnnxClassifier> {
-        let mut proto: ModelProto = self.model().proto.clone();
-        let graph = proto.graph.as_mut().ok_or_else(|| OnnxError::Format("it has no graph".into()))?;
-        let head = head(graph, self.output())?;
-        for (name, tensor) in tensors(graph) {
+        let mut graph = self.model().graph().clone();
+        let head = head(&graph, self.output())?;
+        for (name, tensor) in tensors(&mut graph) {
             for (wanted, axis) in &head {
                 if *wanted == name {
                     let rank = tensor.dims.len();
@@ -75,7 +75,7 @@ impl OnnxClassifier {
             output.r#type = None;
         }
         graph.value_info.clear();
-        OnnxClassifier::new(OnnxModel::of(proto, None)?)
+        OnnxClassifier::new(OnnxModel::of(self.model().with_graph(graph), None)?)
     }
 }
 

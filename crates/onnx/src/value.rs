@@ -63,8 +63,9 @@ impl Held {
         if wanted.len() != axes.len() {
             return Err(OnnxError::node(format!("{} axes are wanted of {:?}", wanted.len(), graph.shape(var))));
         }
-        let perm: Vec<usize> =
-            wanted.iter().map(|axis| axes.iter().position(|a| a == axis).expect("both are permutations")).collect();
+        let place = |axis: &usize| axes.iter().position(|a| a == axis);
+        let perm: Option<Vec<usize>> = wanted.iter().map(place).collect();
+        let perm = perm.ok_or_else(|| OnnxError::node(format!("the axes {wanted:?} are wanted of {axes:?}")))?;
         transposed(graph, var, &perm)
     }
 

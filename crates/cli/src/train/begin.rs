@@ -11,7 +11,6 @@ use chiaro::train::{self, Data, LikeOptions, RunFolder, Saved, TrainConfig};
 use chiaro::{Device, DeviceKind};
 
 use crate::find_data;
-use crate::memory;
 use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
 use crate::waiting::Waiting;
@@ -90,7 +89,7 @@ pub fn fit_batch(
     let backend = device.share();
     let memory = match device.kind() {
         DeviceKind::Gpu => backend.room(),
-        DeviceKind::Cpu | DeviceKind::Reference => memory::available().unwrap_or(UNKNOWN_MEMORY),
+        DeviceKind::Cpu | DeviceKind::Reference => chiaro::gpu::available_memory().unwrap_or(UNKNOWN_MEMORY),
     };
     let found = train::fitting_batch(&backend, memory, model, data, config)?;
     let (step, all) = (bytes(found.bytes as f64), bytes(memory as f64));

@@ -10,8 +10,13 @@ pub(crate) fn default_bytes(software: bool) -> u64 {
     if !software {
         return u64::MAX;
     }
-    let meminfo = files::read(Path::new("/proc/meminfo")).ok().flatten();
-    meminfo.and_then(|text| available_bytes(&String::from_utf8_lossy(&text))).map_or(u64::MAX, |bytes| bytes / 4 * 3)
+    available_memory().map_or(u64::MAX, |bytes| bytes / 4 * 3)
+}
+
+/// Bytes that the system can give without moving anything to disk; `None` where it does not tell.
+pub fn available_memory() -> Option<u64> {
+    let meminfo = files::read(Path::new("/proc/meminfo")).ok().flatten()?;
+    available_bytes(&String::from_utf8_lossy(&meminfo))
 }
 
 /// The figure of the line `MemAvailable:   123 kB`, in bytes.

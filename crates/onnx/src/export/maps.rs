@@ -70,7 +70,10 @@ pub(crate) fn node(b: &mut Builder, op: Elementwise, x: &[String], known: &[Opti
             return Ok(b.node("Elu", &all[..1], vec![float("alpha", number(1).unwrap_or(1.0))]));
         }
         E::Softplus if number(1) == Some(1.0) => return Ok(b.node("Softplus", &all[..1], vec![])),
-        E::Gelu | E::GeluTanh | E::Silu | E::Mish => return Ok(gate(b, op, all[0])),
+        E::Gelu => return Ok(gelu(b, all[0])),
+        E::GeluTanh => return Ok(gelu_tanh(b, all[0])),
+        E::Silu => return Ok(silu(b, all[0])),
+        E::Mish => return Ok(mish(b, all[0])),
         E::Elu | E::Softplus | E::IsFinite => {
             return Err(OnnxError::Classifier(format!("{} has no form in ONNX' opset 17", op.name())));
         }
@@ -78,31 +81,37 @@ pub(crate) fn node(b: &mut Builder, op: Elementwise, x: &[String], known: &[Opti
     Ok(b.node(simple, &all, vec![]))
 }
 
-/// x times a gate of x.
-fn gate(b: &mut Builder, op: Elementwise, x: &str) -> String {
-    let number = |b: &mut Builder, v: f64| b.floats("value", &Wide::number(v));
-    let open = match op {
-        Elementwise::Silu => b.node("Sigmoid", &[x], vec![]),
-        Elementwise::Mish => {
-            let soft = b.node("Softplus", &[x], vec![]);
-            b.node("Tanh", &[&soft], vec![])
-        }
-        Elementwise::GeluTanh => {
-            let (cubic, slope) = (number(b, 0.044715), number(b, 1.5957691216057308));
-            let square = b.node("Mul", &[x, x], vec![]);
-            let cube = b.node("Mul", &[&square, x], vec![]);
-            let cube = b.node("Mul", &[&cube, &cubic], vec![]);
-            let sum = b.node("Add", &[x, &cube], vec![]);
-            let sum = b.node("Mul", &[&sum, &slope], vec![]);
-            b.node("Sigmoid", &[&sum], vec![])
-        }
-        _ => {
-            let (root, one, half) = (number(b, std::f64::consts::FRAC_1_SQRT_2), number(b, 1.0), number(b, 0.5));
-            let scaled = b.node("Mul", &[x, &root], vec![]);
-            let erf = b.node("Erf", &[&scaled], vec![]);
-            let sum = b.node("Add", &[&erf, &one], vec![]);
-            b.node("Mul", &[&sum, &half], vec![])
-        }
-    };
-    b.node("Mul", &[x, &open], vec![])
+/// x times the sigmoid of x.
+fn silu(b: &mut Builder, x: &str) -> String {
+    let gate = b.node("Sigmoid", &[x], vec![]);
+    b.node("Mul", &[x, &gate], vec![])
+}
+
+/// x times tanh(softplus(x)).
+fn mish(b: &mut Builder, x: &str) -> String {
+    let soft = b.node("Softplus", &[x], vec![]);
+    let gate = b.node("Tanh", &[&soft], vec![]);
+    b.node("Mul", &[x, &gate], vec![])
+}
+
+/// x times the normal distribution's share below x, by the error function.
+fn gelu(b: &mut Builder, x: &str) -> String {
+    let [root, one, half] = [std::f64::consts::FRAC_1_SQRT_2, 1.0, 0.5].map(|v| b.floats("value", &Wide::number(v)));
+    let scaled = b.node("Mul", &[x, &root], vec![]);
+    let erf = b.node("Erf", &[&scaled], vec![]);
+    let sum = b.node("Add", &[&erf, &one], vec![]);
+    let gate = b.node("Mul", &[&sum, &half], vec![]);
+    b.node("Mul", &[x, &gate], vec![])
+}
+
+/// The same by its approximation: (1 + tanh(z)) / 2 is the sigmoid of 2z.
+fn gelu_tanh(b: &mut Builder, x: &str) -> String {
+    let [cubic, slope] = [0.044715, 1.5957691216057308].map(|v| b.floats("value", &Wide::number(v)));
+    let square = b.node("Mul", &[x, x], vec![]);
+    let cube = b.node("Mul", &[&square, x], vec![]);
+    let cube = b.node("Mul", &[&cube, &cubic], vec![]);
+    let sum = b.node("Add", &[x, &cube], vec![]);
+    let sum = b.node("Mul", &[&sum, &slope], vec![]);
+    let gate = b.node("Sigmoid", &[&sum], vec![]);
+    b.node("Mul", &[x, &gate], vec![])
 }

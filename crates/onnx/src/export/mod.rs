@@ -2,6 +2,7 @@
 
 mod builder;
 mod maps;
+mod structural;
 mod value;
 mod writer;
 
