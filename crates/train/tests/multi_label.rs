@@ -59,6 +59,9 @@ fn several_classes_an_image_are_learnt_saved_and_predicted() {
     image::save_buffer(&file, &image([true, false, true], 7), 8, 8, image::ExtendedColorType::L8).expect("written");
     let saved = Saved::load(folder.path()).expect("weights");
     assert_eq!(saved.info().task, "multi-label");
+    let error = saved.to_onnx(&chiaro_onnx::ExportOptions::default()).map(|bytes| bytes.len());
+    let error = error.expect_err("no softmax").to_string();
+    assert!(error.contains("multi-label are not exported"), "{error}");
     // 45 images fill no batch of 8.
     let evaluated = |batch: usize| {
         let (mut backend, task) = (cpu(), saved.task().expect("known"));
