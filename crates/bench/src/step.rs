@@ -15,6 +15,7 @@ const MODELS: &[(&str, usize, [usize; 3], DType)] = &[
     ("tutorial-cnn", 32, [64, 64, 3], DType::F32),
     ("resnet20", 64, [32, 32, 3], DType::F32),
     ("resnet18", 32, [32, 32, 3], DType::F32),
+    ("airbench94", 256, [32, 32, 3], DType::F32),
     ("resnet18-224", 16, [224, 224, 3], DType::F32),
     ("resnet18", 128, [32, 32, 3], DType::F32),
     ("resnet18", 128, [32, 32, 3], DType::F16),
@@ -52,7 +53,9 @@ fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Wor
 fn optimizer(model: &str) -> Optimizers {
     match model {
         "mnist-cnn" | "tutorial-cnn" => Adam::default().into(),
-        "resnet20" | "resnet18" | "resnet18-224" | "resnet50-224" => Sgd { momentum: 0.9, ..Sgd::default() }.into(),
+        "resnet20" | "resnet18" | "resnet18-224" | "resnet50-224" | "airbench94" => {
+            Sgd { momentum: 0.9, ..Sgd::default() }.into()
+        }
         _ => AdamW::default().into(),
     }
 }

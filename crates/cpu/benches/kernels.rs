@@ -52,6 +52,9 @@ fn convolutions() -> Vec<(String, ConvExtents)> {
     add("w2-first", ConvExtents::square([32, 64, 64, 3], 32, 3, 1, 0));
     add("w2-second", ConvExtents::square([32, 31, 31, 32], 64, 3, 1, 0));
     add("w4-conv", ConvExtents::square([32, 56, 56, 64], 64, 3, 1, 1));
+    add("airbench-first", ConvExtents::square([256, 31, 31, 24], 64, 3, 1, 1));
+    add("airbench-widening", ConvExtents::square([256, 15, 15, 64], 256, 3, 1, 1));
+    add("airbench-256", ConvExtents::square([256, 7, 7, 256], 256, 3, 1, 1));
     add("depthwise", ConvExtents { groups: 128, ..ConvExtents::square([32, 28, 28, 128], 128, 3, 1, 1) });
     all
 }

@@ -183,12 +183,21 @@ fn map(op: Elementwise, dtype: DType, [x, y, z]: [&[u32]; 3], out: &mut [u32]) {
     if op == Elementwise::Silu {
         return each_float(x, out, |v| v * math::sigmoid(v));
     }
+    if op == Elementwise::Erf {
+        return each_float(x, out, math::erf);
+    }
+    if op == Elementwise::Gelu {
+        return each_float(x, out, math::gelu);
+    }
     op.map_lanes(dtype, x, y, z, out);
 }
 
 #[inline(always)]
 fn each_float(x: &[u32], out: &mut [u32], f: impl Fn(f32) -> f32) {
-    out.iter_mut().zip(x).for_each(|(o, &v)| *o = f(f32::from_bits(v)).to_bits());
+    // A loop, not `for_each`: large closures are not inlined there, and are then compiled for the narrowest vectors.
+    for (o, &v) in out.iter_mut().zip(x) {
+        *o = f(f32::from_bits(v)).to_bits();
+    }
 }
 
 /// Converts lanes: float to integer truncates and saturates, integer to integer keeps the bits, anything to bool tests for

@@ -204,7 +204,8 @@ impl PackedWeights {
         let panels = self.data.get().chunks_exact(winograd::panel_len(kc, plan.nr));
         (0..plan.cols()).step_by(plan.nr).zip(panels).map(move |(col, data)| {
             let cols = plan.nr.min(plan.cols() - col);
-            PackedPanel { col, cols, step: cols, data: &data[..winograd::panel_len(kc, cols)] }
+            let step = winograd::padded(cols);
+            PackedPanel { col, cols, step, data: &data[..winograd::panel_len(kc, step)] }
         })
     }
 

@@ -1,7 +1,7 @@
-//! Filters transformed to the positions: `[panel][position][k][column]`, all of them ahead of a call where they stay in a
+//! Filters transformed to the positions: `[panel][position][k][padded column]`, all of them ahead of a call where they stay in a
 //! core's cache, else by the task that is about to multiply with them, so that they never reach memory.
 
-use super::lines::{self, GAP, LANES, POSITIONS, TAPS, square};
+use super::lines::{self, GAP, LANES, POSITIONS, TAPS, lane, padded, square};
 use crate::kernels::Level;
 use crate::kernels::conv::geometry::{Direction, Geometry};
 use crate::kernels::transpose::{copy_row, transpose_rows};
@@ -16,7 +16,7 @@ const CHANNELS: usize = 32;
 
 /// Floats of some transformed filters at one position.
 pub(super) fn filters_len(depth: usize, cols: usize) -> usize {
-    depth * cols + GAP
+    depth * padded(cols) + GAP
 }
 
 /// Floats of a panel of `cols` columns.
@@ -41,7 +41,7 @@ pub(crate) struct FilterPanel<'a> {
 impl FilterPanel<'_> {
     /// Writes `[position][k][column]` for the input channels `range`; `scratch` holds plain filters meanwhile.
     pub(crate) fn transform(&self, level: Level, range: Range<usize>, scratch: &mut Aligned, to: &mut [f32]) {
-        let step = self.cols.len();
+        let step = padded(self.cols.len());
         for k in range.clone().step_by(CHANNELS) {
             let some = k..(k + CHANNELS).min(range.end);
             let plain = scratch.grow(TAPS * TAPS * some.len() * step);
@@ -52,7 +52,7 @@ impl FilterPanel<'_> {
         }
     }
 
-    /// `to[k][column]` of one tap.
+    /// `to[k][padded column]` of one tap.
     fn plain(&self, level: Level, tap: usize, range: Range<usize>, to: &mut [f32]) {
         let (kc, cols, taps) = (self.geometry.kc, &self.cols, TAPS * TAPS);
         match self.direction {
@@ -63,9 +63,11 @@ impl FilterPanel<'_> {
             }
             // The gradient of a convolution is one with the filters turned around.
             Direction::InputGradient => {
-                for (k, row) in range.zip(to.chunks_exact_mut(cols.len())) {
+                for (k, row) in range.zip(to.chunks_exact_mut(padded(cols.len()))) {
                     let from = (k * taps + taps - 1 - tap) * self.geometry.out_channels;
+                    let (row, behind) = row.split_at_mut(cols.len());
                     copy_row(&self.weights[from + cols.start..from + cols.end], row);
+                    behind.fill(0.0);
                 }
             }
         }
@@ -85,16 +87,12 @@ impl Vectorize for Filters<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        // Columns come in multiples of LANES (`suits`), and so do the floats of a tap.
+        // Padded columns come in multiples of LANES, and so do the floats of a tap.
         let (len, step) = (self.plain.len() / (TAPS * TAPS), self.to.len() / POSITIONS);
-        let mut half = [[[0.0; LANES]; _]; _];
+        let mut between = [[[0.0; LANES]; _]; _];
         for at in (0..len).step_by(LANES) {
-            let load = |i: usize, j: usize| {
-                let mut lane = [0.0; LANES];
-                lane.copy_from_slice(&self.plain[(i * TAPS + j) * len + at..][..LANES]);
-                lane
-            };
-            square(&mut half, load, lines::filter::<FMA>, |i, j, lane| {
+            let load = |i: usize, j: usize| lane::<LANES>(&self.plain[(i * TAPS + j) * len + at..]);
+            square(&mut between, load, lines::filter::<FMA>, |i, j, lane| {
                 let to = (i * lines::EDGE + j) * step + self.start + at;
                 self.to[to..to + LANES].copy_from_slice(lane);
             });

@@ -3,7 +3,7 @@
 
 use super::CHUNK_BYTES;
 use super::filters::FilterPanel;
-use super::lines::{OUT, POSITIONS};
+use super::lines::{OUT, POSITIONS, padded};
 use super::output::{Lines, Products};
 use super::tiles::{Groups, TileGrid, transform_inputs};
 use crate::kernels::conv::pack::PackedWeights;
@@ -77,7 +77,7 @@ fn stored<E: Epilogue + ?Sized>(
     let TileGrid { geometry, .. } = grid;
     let (depth, channels, kernels) = (geometry.in_channels, geometry.out_channels, workspace.kernels());
     let [height, width] = geometry.output;
-    let bytes = POSITIONS * size_of::<f32>() * (depth + weights.panel_width());
+    let bytes = POSITIONS * size_of::<f32>() * (padded(depth) + weights.panel_width());
     let mut view = Output::matrix(output, geometry.batch * height * width, channels, channels);
     let rows = splits(grid, geometry.batch, (TASK_BYTES / bytes).max(kernels.mr()));
     view.for_each(&rows, &Splits::new(channels, channels, 1), |mut tile| {
@@ -94,7 +94,7 @@ fn stored<E: Epilogue + ?Sized>(
             let m = more.grow(POSITIONS * groups.products_len(panel.step));
             let blocks = groups.blocks(depth, groups.len(depth), depth, panel.step);
             kernels.blocks(v, panel.data, m, &blocks, false);
-            let products = Products { grid, m, step: panel.step, groups: &groups };
+            let products = Products { grid, m, cols: panel.cols, step: panel.step, groups: &groups };
             let mut lines = Lines { y, first: pixels.start, col: panel.col, pixel: channels };
             groups.tiles.clone().for_each(|t| products.back(workspace, t, &mut lines));
         }
@@ -117,7 +117,7 @@ fn transformed<E: Epilogue + ?Sized>(
     let TileGrid { geometry, .. } = grid;
     let (depth, channels) = (geometry.in_channels, geometry.out_channels);
     let image = geometry.output[0] * geometry.output[1];
-    let bytes = POSITIONS * depth * size_of::<f32>() * grid.per_image();
+    let bytes = POSITIONS * padded(depth) * size_of::<f32>() * grid.per_image();
     let images = (CHUNK_BYTES / bytes).clamp(1, geometry.batch.max(1));
     let mut buffer = std::mem::take(&mut workspace.padded);
     let share = workspace as &Workspace;
@@ -168,7 +168,8 @@ impl Task<'_> {
     fn run<E: Epilogue + ?Sized>(&self, v: &[f32], tile: &mut Tile, epilogue: &E) {
         let (kernels, level) = (self.workspace.kernels(), self.workspace.level());
         let tiles = &self.groups.tiles;
-        let (depth, step) = (self.grid.geometry.in_channels, self.panel.cols.len());
+        let (depth, cols) = (self.grid.geometry.in_channels, self.panel.cols.len());
+        let step = padded(cols);
         let mut arena = self.workspace.arena();
         let ScratchArena { floats, more, filters, lines, .. } = &mut *arena;
         let m = more.grow(POSITIONS * self.groups.products_len(step));
@@ -179,7 +180,7 @@ impl Task<'_> {
             let blocks = self.groups.blocks(depth, self.slot, some.len(), step);
             kernels.blocks(&v[k..], u, m, &blocks, k > 0);
         }
-        let products = Products { grid: self.grid, m, step, groups: &self.groups };
+        let products = Products { grid: self.grid, m, cols, step, groups: &self.groups };
         let [height, width] = self.grid.geometry.output;
         for start in tiles.clone().step_by(self.grid.tiles[1]) {
             let [image, ty, _] = self.grid.position(start);
@@ -188,10 +189,10 @@ impl Task<'_> {
             let mut to = Lines { y, first, col: 0, pixel: step };
             (start..start + self.grid.tiles[1]).for_each(|t| products.back(self.workspace, t, &mut to));
             if !epilogue.is_noop() {
-                epilogue.apply(first, count, self.panel.cols.start, step, y, step);
+                epilogue.apply(first, count, self.panel.cols.start, cols, y, step);
             }
             for (r, from) in y.chunks_exact(step).enumerate() {
-                copy_row(from, tile.row(first - self.first_row + r));
+                copy_row(&from[..cols], tile.row(first - self.first_row + r));
             }
         }
     }

@@ -2,7 +2,7 @@
 //! over all tiles, and 3x3 gradients come back.
 
 use super::CHUNK_BYTES;
-use super::lines::{self, EDGE, LANES, POSITIONS, TAPS, square};
+use super::lines::{self, EDGE, EachVector, LANES, Lane, POSITIONS, TAPS, padded, square};
 use super::tiles::{Groups, TileGrid, transform_gradients, transform_inputs};
 use crate::kernels::Workspace;
 use crate::kernels::conv::ConvExtents;
@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &mut Workspace, shape: &ConvExtents, x: &[f32], dy:
     let grid = TileGrid::new(Geometry::new(shape, Direction::Forward), [shape.padding[0], shape.padding[2]]);
     if shape.batch == 0 {
         dw.fill(0.0);
-    } else if POSITIONS * shape.channels_in * shape.channels_out * FLOAT <= SMALL_BYTES {
+    } else if POSITIONS * padded(shape.channels_in) * shape.channels_out * FLOAT <= SMALL_BYTES {
         by_parts(workspace, &grid, (x, dy), dw);
     } else {
         by_channels(workspace, &grid, (x, dy), dw);
@@ -49,12 +49,12 @@ impl Transformed<'_> {
     fn list(&self, v_list: &mut [u32], d_list: &mut [u32]) {
         let rows = self.groups.rows;
         for (t, (v, d)) in v_list.iter_mut().zip(d_list).enumerate() {
-            let at = self.channels.map(|c| (t / rows * self.groups.len(c) + t % rows * c) as u32);
+            let at = self.channels.map(|c| (t / rows * self.groups.len(c) + t % rows * padded(c)) as u32);
             [*v, *d] = at;
         }
     }
 
-    /// `to[output][input] (+)= sum over tiles` at the position of this number, for some output and input channels.
+    /// `to[output][input] (+)= sum over tiles`, for whole vectors of input channels, at the position of this number, for some output and input channels.
     fn sum(
         &self,
         kernels: Kernels,
@@ -74,23 +74,24 @@ impl Transformed<'_> {
 fn by_parts(workspace: &mut Workspace, grid: &TileGrid, (x, dy): (&[f32], &[f32]), dw: &mut [f32]) {
     let channels = [grid.geometry.in_channels, grid.geometry.out_channels];
     let tiles = grid.geometry.batch * grid.per_image();
-    let len = POSITIONS * channels[0] * channels[1];
+    let width = padded(channels[0]);
+    let len = POSITIONS * width * channels[1];
     let count = parts(16 * tiles, len);
     let mut buffer = std::mem::take(&mut workspace.partials);
     let sums = buffer.grow(count * len);
     let (share, most) = (workspace as &Workspace, workspace.kernels().mr());
     let rows = POSITIONS * channels[1];
     let block = (BLOCK_BYTES / (POSITIONS * (channels[0] + channels[1]) * FLOAT)).max(most) / most * most;
-    let mut view = Output::matrix(sums, count * rows, channels[0], channels[0]);
-    view.for_each(&Splits::new(count * rows, rows, count), &Splits::new(channels[0], channels[0], 1), |mut tile| {
+    let mut view = Output::matrix(sums, count * rows, width, width);
+    view.for_each(&Splits::new(count * rows, rows, count), &Splits::new(width, width, 1), |mut tile| {
         let range = tiles * tile.row_part() / count..tiles * (tile.row_part() + 1) / count;
         let sums = tile.dense_rows(tile.row_range().start, rows).expect("whole rows lie one behind the other");
         part_task(share, grid, (x, dy), range, block, sums);
     });
     let (sums, level) = (&*sums, workspace.level());
     dw.par_chunks_mut(TAPS * TAPS * channels[0]).enumerate().for_each(|(output, dw)| {
-        let sums = &sums[output * channels[0]..];
-        level.vectorize(Filter { sums, parts: count, position: channels[0] * channels[1], channels: channels[0], dw });
+        let sums = &sums[output * width..];
+        level.vectorize(Filter { sums, parts: count, position: width * channels[1], channels: channels[0], dw });
     });
     workspace.partials = buffer;
 }
@@ -119,8 +120,9 @@ fn part_task(
         let (v_list, d_list) = (scratch(offsets, groups.tiles.len()), scratch(taps, groups.tiles.len()));
         let all = Transformed { groups, v, d, channels };
         all.list(v_list, d_list);
-        for (position, to) in sums.chunks_exact_mut(channels[0] * channels[1]).enumerate() {
-            let of = [0..channels[1], 0..channels[0]];
+        let width = padded(channels[0]);
+        for (position, to) in sums.chunks_exact_mut(width * channels[1]).enumerate() {
+            let of = [0..channels[1], 0..width];
             all.sum(kernels, position, [v_list, d_list], of, to, start != tiles.start);
         }
     }
@@ -130,7 +132,7 @@ fn part_task(
 fn by_channels(workspace: &mut Workspace, grid: &TileGrid, (x, dy): (&[f32], &[f32]), dw: &mut [f32]) {
     let channels = [grid.geometry.in_channels, grid.geometry.out_channels];
     let per_image = grid.per_image();
-    let bytes = POSITIONS * (channels[0] + channels[1]) * FLOAT * per_image;
+    let bytes = POSITIONS * (padded(channels[0]) + padded(channels[1])) * FLOAT * per_image;
     let images = (2 * CHUNK_BYTES / bytes).max(1);
     let (mut v_buffer, mut d_buffer) = (std::mem::take(&mut workspace.padded), std::mem::take(&mut workspace.tiles));
     let (share, most) = (workspace as &Workspace, workspace.kernels().mr());
@@ -160,21 +162,21 @@ fn channels_task(workspace: &Workspace, all: &Transformed, accumulate: bool, til
     let taps = TAPS * TAPS;
     let (rows, inputs) = (tile.row_range(), tile.col_range());
     let outputs = rows.start / taps..rows.end / taps;
-    let (width, count) = (inputs.len(), all.groups.tiles.len());
+    let (cols, width, count) = (inputs.len(), padded(inputs.len()), all.groups.tiles.len());
     let mut arena = workspace.arena();
     let ScratchArena { offsets, taps: list, floats, lines, .. } = &mut *arena;
     let (v_list, d_list) = (scratch(offsets, count), scratch(list, count));
     all.list(v_list, d_list);
     let sums = floats.grow(POSITIONS * outputs.len() * width);
     for (position, to) in sums.chunks_exact_mut(outputs.len() * width).enumerate() {
-        let of = [outputs.clone(), inputs.clone()];
+        let of = [outputs.clone(), inputs.start..inputs.start + width];
         all.sum(workspace.kernels(), position, [v_list, d_list], of, to, false);
     }
-    let dw = lines.grow(taps * width);
+    let dw = lines.grow(taps * cols);
     for (i, output) in outputs.clone().enumerate() {
         let position = outputs.len() * width;
-        workspace.level().vectorize(Filter { sums: &sums[i * width..], parts: 1, position, channels: width, dw });
-        for (tap, from) in dw.chunks_exact(width).enumerate() {
+        workspace.level().vectorize(Filter { sums: &sums[i * width..], parts: 1, position, channels: cols, dw });
+        for (tap, from) in dw.chunks_exact(cols).enumerate() {
             let to = tile.row(output * taps + tap);
             match accumulate {
                 true => to.iter_mut().zip(from).for_each(|(to, from)| *to += from),
@@ -198,20 +200,26 @@ impl Vectorize for Filter<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let mut half = [[[0.0; LANES]; _]; _];
-        for c in (0..self.channels).step_by(LANES) {
-            let load = |i: usize, j: usize| {
-                let mut lane = [0.0; LANES];
-                for part in 0..self.parts {
-                    let at = (part * POSITIONS + i * EDGE + j) * self.position + c;
-                    lane.iter_mut().zip(&self.sums[at..at + LANES]).for_each(|(sum, value)| *sum += value);
-                }
-                lane
-            };
-            square(&mut half, load, lines::filter_gradient::<FMA>, |i, j, lane| {
-                self.dw[(i * TAPS + j) * self.channels + c..][..LANES].copy_from_slice(lane);
-            });
-        }
+    fn run<const FMA: bool>(mut self) {
+        self.each::<FMA>(self.channels);
+    }
+}
+
+impl EachVector for Filter<'_> {
+    type Between = [[Lane; EDGE]; TAPS];
+
+    #[inline(always)]
+    fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {
+        let load = |i: usize, j: usize| {
+            let mut lane = [0.0; LANES];
+            for part in 0..self.parts {
+                let at = (part * POSITIONS + i * EDGE + j) * self.position + c;
+                lane.iter_mut().zip(&self.sums[at..at + LANES]).for_each(|(sum, value)| *sum += value);
+            }
+            lane
+        };
+        square(between, load, lines::filter_gradient::<FMA>, |i, j, lane| {
+            self.dw[(i * TAPS + j) * self.channels + c..][..N].copy_from_slice(&lane[..N]);
+        });
     }
 }

@@ -7,6 +7,8 @@ use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 /// Channels in one vector of the transforms.
 pub(crate) const LANES: usize = 16;
+/// Channels come in multiples of this: behind the last whole vector half a one may be left.
+pub(super) const HALF: usize = LANES / 2;
 /// Outputs and inputs along the edge of a tile, and taps along the edge of a filter.
 pub(super) const OUT: usize = 4;
 pub(super) const EDGE: usize = 6;
@@ -18,6 +20,41 @@ pub(crate) const POSITIONS: usize = EDGE * EDGE;
 pub(super) const GAP: usize = LANES;
 
 pub(super) type Lane = [f32; LANES];
+
+/// Floats that `channels` channels take at a position or in a panel of filters: whole vectors. What stands behind the channels is read and
+/// means nothing.
+pub(crate) fn padded(channels: usize) -> usize {
+    channels.next_multiple_of(LANES)
+}
+
+/// Work on all channels, a vector at a time.
+pub(super) trait EachVector {
+    /// What [`square`] needs between its two directions, made once for all vectors.
+    type Between: Default;
+
+    /// Works on `N` channels from `c` on: [`LANES`], or [`HALF`] at the end.
+    fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize);
+
+    /// Works on `channels` channels.
+    #[inline(always)]
+    fn each<const FMA: bool>(&mut self, channels: usize) {
+        let (whole, mut between) = (channels / LANES * LANES, Self::Between::default());
+        for c in (0..whole).step_by(LANES) {
+            self.vector::<FMA, LANES>(&mut between, c);
+        }
+        if whole < channels {
+            self.vector::<FMA, HALF>(&mut between, whole);
+        }
+    }
+}
+
+/// The first `N` floats of a slice, zeros behind them.
+#[inline(always)]
+pub(super) fn lane<const N: usize>(from: &[f32]) -> Lane {
+    let mut lane = [0.0; LANES];
+    lane[..N].copy_from_slice(&from[..N]);
+    lane
+}
 
 /// Inputs of a tile to positions.
 #[inline(always)]
@@ -91,11 +128,11 @@ fn lanes<const N: usize, const M: usize>(from: &[Lane; N], line: impl Fn([f32; N
     to
 }
 
-/// Applies `line` along the columns, then along the rows of a square, element (i, j) of which `load` gives. `half` is between
-/// the two; its content means nothing before and after.
+/// Applies `line` along the columns, then along the rows of a square, element (i, j) of which `load` gives. What `between` the two
+/// holds means nothing before and after.
 #[inline(always)]
 pub(super) fn square<const N: usize, const M: usize>(
-    half: &mut [[Lane; N]; M],
+    between: &mut [[Lane; N]; M],
     load: impl Fn(usize, usize) -> Lane,
     line: impl Fn([f32; N]) -> [f32; M],
     mut store: impl FnMut(usize, usize, &Lane),
@@ -105,11 +142,11 @@ pub(super) fn square<const N: usize, const M: usize>(
         for (i, lane) in column.iter_mut().enumerate() {
             *lane = load(i, j);
         }
-        for (row, lane) in half.iter_mut().zip(lanes(&column, &line)) {
+        for (row, lane) in between.iter_mut().zip(lanes(&column, &line)) {
             row[j] = lane;
         }
     }
-    for (i, row) in half.iter().enumerate() {
+    for (i, row) in between.iter().enumerate() {
         for (j, lane) in lanes(row, &line).iter().enumerate() {
             store(i, j, lane);
         }

@@ -11,19 +11,19 @@ mod tiles;
 pub(crate) use filters::{FilterPanel, are_stored, panel_len};
 pub(crate) use forward::run;
 pub(crate) use gradient::run as run_gradient;
-pub(crate) use lines::{LANES, POSITIONS};
+pub(crate) use lines::{LANES, POSITIONS, padded};
 
 use super::ConvExtents;
-use lines::OUT;
+use lines::{HALF, OUT};
 
 /// Fewest channels for which the transforms pay.
-const LEAST_CHANNELS: usize = 32; // measured with 2x2 outputs: benches/kernels.rs
+const LEAST_CHANNELS: usize = 24; // measured: benches/kernels.rs
 /// Bytes of transformed tiles that are in work at a time when they do not fit a core's cache.
 const CHUNK_BYTES: usize = 10 << 20;
 
 /// Whether the transform applies to a shape and pays.
 pub(crate) fn suits(shape: &ConvExtents) -> bool {
-    let fits = |c: usize| c >= LEAST_CHANNELS && c.is_multiple_of(LANES);
+    let fits = |c: usize| c >= LEAST_CHANNELS && c.is_multiple_of(HALF);
     (shape.kernel, shape.stride, shape.dilation, shape.groups) == ([3; 2], [1; 2], [1; 2], 1)
         && shape.padding.iter().all(|&p| p <= 2)
         && fits(shape.channels_in)

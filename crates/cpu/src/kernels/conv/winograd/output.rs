@@ -1,6 +1,6 @@
 //! The last stage of a convolution: products at the positions become outputs.
 
-use super::lines::{self, EDGE, LANES, OUT, square};
+use super::lines::{self, EDGE, EachVector, LANES, Lane, OUT, lane, square};
 use super::tiles::{Groups, TileGrid};
 use crate::kernels::Workspace;
 use crate::raw::simd::Vectorize;
@@ -9,6 +9,8 @@ use crate::raw::simd::Vectorize;
 pub(super) struct Products<'a> {
     pub(super) grid: &'a TileGrid,
     pub(super) m: &'a [f32],
+    /// Columns, and floats between tiles.
+    pub(super) cols: usize,
     pub(super) step: usize,
     pub(super) groups: &'a Groups,
 }
@@ -31,7 +33,7 @@ impl Products<'_> {
         workspace.level().vectorize(Back {
             m: &self.m[(tile - self.groups.tiles.start) * self.step..],
             position: self.groups.products_len(self.step),
-            cols: self.step,
+            cols: self.cols,
             y: &mut lines.y[pixel * lines.pixel + lines.col..],
             pixel: lines.pixel,
             line: width * lines.pixel,
@@ -57,19 +59,21 @@ impl Vectorize for Back<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let mut half = [[[0.0; LANES]; _]; _];
-        for c in (0..self.cols).step_by(LANES) {
-            let load = |i: usize, j: usize| {
-                let mut lane = [0.0; LANES];
-                lane.copy_from_slice(&self.m[(i * EDGE + j) * self.position + c..][..LANES]);
-                lane
-            };
-            square(&mut half, load, lines::output::<FMA>, |i, j, lane| {
-                if i < self.size[0] && j < self.size[1] {
-                    self.y[i * self.line + j * self.pixel + c..][..LANES].copy_from_slice(lane);
-                }
-            });
-        }
+    fn run<const FMA: bool>(mut self) {
+        self.each::<FMA>(self.cols);
+    }
+}
+
+impl EachVector for Back<'_> {
+    type Between = [[Lane; EDGE]; OUT];
+
+    #[inline(always)]
+    fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {
+        let load = |i: usize, j: usize| lane::<LANES>(&self.m[(i * EDGE + j) * self.position + c..]);
+        square(between, load, lines::output::<FMA>, |i, j, lane| {
+            if i < self.size[0] && j < self.size[1] {
+                self.y[i * self.line + j * self.pixel + c..][..N].copy_from_slice(&lane[..N]);
+            }
+        });
     }
 }

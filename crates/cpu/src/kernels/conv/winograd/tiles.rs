@@ -1,7 +1,7 @@
 //! The tiles of a convolution, and the transforms of inputs and of output gradients to the positions.
 
 use super::filters::filters_len;
-use super::lines::{self, EDGE, GAP, LANES, OUT, POSITIONS, square};
+use super::lines::{self, EDGE, EachVector, GAP, LANES, Lane, OUT, POSITIONS, lane, padded, square};
 use crate::kernels::Workspace;
 use crate::kernels::conv::geometry::Geometry;
 use crate::raw::simd::{Blocks, PAD, Vectorize};
@@ -53,7 +53,7 @@ impl TileGrid {
     }
 }
 
-/// Tiles that are multiplied together: in memory `[group][position][tile of the group][channel]`, with a gap behind each
+/// Tiles that are multiplied together: in memory `[group][position][tile of the group][padded channel]`, with a gap behind each
 /// position.
 #[derive(Clone)]
 pub(super) struct Groups {
@@ -73,7 +73,7 @@ impl Groups {
 
     /// Floats of a group at one position.
     pub(super) fn position_len(&self, channels: usize) -> usize {
-        self.rows * channels + GAP
+        self.rows * padded(channels) + GAP
     }
 
     /// Floats of a group.
@@ -86,7 +86,8 @@ impl Groups {
         self.count * self.rows * cols + GAP
     }
 
-    /// The products of these groups, of `channels` channels and `a_next` floats apart, with filters of `depth` channels.
+    /// The products of these groups, of `channels` channels and `a_next` floats apart, with filters of `depth` channels and of `cols` columns
+    /// with their padding.
     pub(super) fn blocks(&self, channels: usize, a_next: usize, depth: usize, cols: usize) -> Blocks {
         Blocks {
             positions: POSITIONS,
@@ -94,7 +95,7 @@ impl Groups {
             rows: self.rows,
             depth,
             cols,
-            a_step: channels,
+            a_step: padded(channels),
             a_next,
             a_position: self.position_len(channels),
             b_position: filters_len(depth, cols),
@@ -147,15 +148,14 @@ pub(super) fn transform_gradients(
     }
 }
 
-/// The floats at an offset; zeros in the padding.
+/// `N` floats at an offset; zeros in the padding.
 #[inline(always)]
-fn load<const PADDED: bool>(x: &[f32], offset: u32, c: usize) -> [f32; LANES] {
-    let mut lane = [0.0; LANES];
-    if !PADDED || offset != PAD {
-        lane.copy_from_slice(&x[offset as usize + c..][..LANES]);
-    }
-    lane
+fn load<const PADDED: bool, const N: usize>(x: &[f32], offset: u32, c: usize) -> Lane {
+    if PADDED && offset == PAD { [0.0; LANES] } else { lane::<N>(&x[offset as usize + c..]) }
 }
+
+/// One tile, of which parts may lie in the padding.
+struct Tile<T, const PADDED: bool>(T);
 
 /// One tile of inputs, for all channels.
 struct Inputs<'a> {
@@ -173,21 +173,22 @@ impl Vectorize for Inputs<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        if self.offsets.contains(&PAD) { self.channels::<FMA, true>() } else { self.channels::<FMA, false>() }
+        let (channels, inside) = (self.channels, !self.offsets.contains(&PAD));
+        if inside { Tile::<_, false>(self).each::<FMA>(channels) } else { Tile::<_, true>(self).each::<FMA>(channels) }
     }
 }
 
-impl Inputs<'_> {
+impl<const PADDED: bool> EachVector for Tile<Inputs<'_>, PADDED> {
+    type Between = [[Lane; EDGE]; EDGE];
+
     #[inline(always)]
-    fn channels<const FMA: bool, const PADDED: bool>(self) {
-        let mut half = [[[0.0; LANES]; _]; _];
-        for c in (0..self.channels).step_by(LANES) {
-            let load = |i: usize, j: usize| load::<PADDED>(self.x, self.offsets[i * EDGE + j], c);
-            square(&mut half, load, lines::input::<FMA>, |i, j, lane| {
-                let at = (i * EDGE + j) * self.position + self.row * self.channels + c;
-                self.to[at..at + LANES].copy_from_slice(lane);
-            });
-        }
+    fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {
+        let tile = &mut self.0;
+        let load = |i: usize, j: usize| load::<PADDED, N>(tile.x, tile.offsets[i * EDGE + j], c);
+        square(between, load, lines::input::<FMA>, |i, j, lane| {
+            let at = (i * EDGE + j) * tile.position + tile.row * padded(tile.channels) + c;
+            tile.to[at..at + LANES].copy_from_slice(lane);
+        });
     }
 }
 
@@ -207,20 +208,21 @@ impl Vectorize for Gradients<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        if self.offsets.contains(&PAD) { self.channels::<FMA, true>() } else { self.channels::<FMA, false>() }
+        let (channels, inside) = (self.channels, !self.offsets.contains(&PAD));
+        if inside { Tile::<_, false>(self).each::<FMA>(channels) } else { Tile::<_, true>(self).each::<FMA>(channels) }
     }
 }
 
-impl Gradients<'_> {
+impl<const PADDED: bool> EachVector for Tile<Gradients<'_>, PADDED> {
+    type Between = [[Lane; OUT]; EDGE];
+
     #[inline(always)]
-    fn channels<const FMA: bool, const PADDED: bool>(self) {
-        let mut half = [[[0.0; LANES]; _]; _];
-        for c in (0..self.channels).step_by(LANES) {
-            let load = |i: usize, j: usize| load::<PADDED>(self.dy, self.offsets[i * OUT + j], c);
-            square(&mut half, load, lines::output_gradient::<FMA>, |i, j, lane| {
-                let at = (i * EDGE + j) * self.position + self.row * self.channels + c;
-                self.to[at..at + LANES].copy_from_slice(lane);
-            });
-        }
+    fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {
+        let tile = &mut self.0;
+        let load = |i: usize, j: usize| load::<PADDED, N>(tile.dy, tile.offsets[i * OUT + j], c);
+        square(between, load, lines::output_gradient::<FMA>, |i, j, lane| {
+            let at = (i * EDGE + j) * tile.position + tile.row * padded(tile.channels) + c;
+            tile.to[at..at + LANES].copy_from_slice(lane);
+        });
     }
 }
