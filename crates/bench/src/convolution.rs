@@ -13,12 +13,12 @@ const BATCH: usize = 32;
 const LARGE_BATCH: usize = 128;
 
 /// Image side, channels in and out, kernel extent, stride.
-type Shape = (usize, usize, usize, usize, usize);
+type LayerShape = (usize, usize, usize, usize, usize);
 
-const SMALL_CNN: &[Shape] = &[(28, 1, 16, 3, 1), (14, 16, 32, 3, 1), (7, 32, 64, 3, 1)];
+const SMALL_CNN: &[LayerShape] = &[(28, 1, 16, 3, 1), (14, 16, 32, 3, 1), (7, 32, 64, 3, 1)];
 
 /// On 32x32 the network has no stem that shrinks the image.
-const RESNET18_32: &[Shape] = &[
+const RESNET18_32: &[LayerShape] = &[
     (32, 3, 64, 3, 1),
     (32, 64, 64, 3, 1),
     (32, 64, 128, 3, 2),
@@ -32,7 +32,7 @@ const RESNET18_32: &[Shape] = &[
     (4, 512, 512, 3, 1),
 ];
 
-const RESNET18_224: &[Shape] = &[
+const RESNET18_224: &[LayerShape] = &[
     (224, 3, 64, 7, 2),
     (56, 64, 64, 3, 1),
     (56, 64, 128, 3, 2),
@@ -67,7 +67,7 @@ pub(crate) fn all() -> Result<Vec<Workload>> {
 }
 
 /// Forward, input gradient and weight gradient.
-fn directions(network: &str, batch: usize, shape: Shape, groups: usize, dtype: DType) -> Result<[Workload; 3]> {
+fn directions(network: &str, batch: usize, shape: LayerShape, groups: usize, dtype: DType) -> Result<[Workload; 3]> {
     let (size, from, to, extent, stride) = shape;
     let spec = ConvSpec { stride: [stride; 2], padding: [extent / 2; 4], groups, ..ConvSpec::default() };
     let out = (size + 2 * (extent / 2) - extent) / stride + 1;

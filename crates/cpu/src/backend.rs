@@ -22,19 +22,19 @@ pub struct Cpu {
     workspace: Workspace,
     scratches: Scratches,
     level: Level,
-    plans: PlanTable<Compiled>,
-    arenas: HashMap<String, Arena>,
+    plans: PlanTable<CompiledPlan>,
+    arenas: HashMap<String, HostArena>,
     stats: Stats,
     fuse: bool,
 }
 
-struct Arena {
+struct HostArena {
     dtype: DType,
     len: usize,
     block: Arc<Block>,
 }
 
-struct Compiled {
+struct CompiledPlan {
     inputs: Vec<InputInfo>,
     input_regions: Vec<Option<Region>>,
     outputs: Vec<(PlanOutput, Region)>,
@@ -121,7 +121,7 @@ impl Cpu {
             return Ok(old.block.clone());
         }
         let block = self.allocate(info.len * info.dtype.size())?;
-        let arena = Arena { dtype: info.dtype, len: info.len, block: block.clone() };
+        let arena = HostArena { dtype: info.dtype, len: info.len, block: block.clone() };
         self.arenas.insert(info.name.clone(), arena);
         Ok(block)
     }
@@ -190,7 +190,7 @@ impl Cpu {
     }
 }
 
-fn mismatch(name: &str, arena: &Arena, shape: &[usize], dtype: DType) -> BackendError {
+fn mismatch(name: &str, arena: &HostArena, shape: &[usize], dtype: DType) -> BackendError {
     BackendError::Mismatch {
         name: name.into(),
         want: vec![arena.len],
@@ -273,7 +273,7 @@ impl Backend for Cpu {
             let bytes = o.shape.iter().product::<usize>() * size;
             (o.clone(), blocks[o.buffer].region(o.offset * size, bytes))
         });
-        let compiled = Compiled {
+        let compiled = CompiledPlan {
             inputs: graph.inputs().to_vec(),
             input_regions: plan.inputs.iter().map(|b| b.map(whole)).collect(),
             outputs: outputs.collect(),

@@ -140,14 +140,14 @@ fn within_class(name: &str) -> &str {
 }
 
 /// What each class has.
-struct Class {
+struct ClassCount {
     images: usize,
     groups: usize,
 }
 
-fn classes(groups: &[Group], labels: &[u32]) -> Vec<Class> {
+fn classes(groups: &[Group], labels: &[u32]) -> Vec<ClassCount> {
     let count = labels.iter().max().map_or(0, |&most| most as usize + 1);
-    let mut classes: Vec<Class> = (0..count).map(|_| Class { images: 0, groups: 0 }).collect();
+    let mut classes: Vec<ClassCount> = (0..count).map(|_| ClassCount { images: 0, groups: 0 }).collect();
     for (&class, &images) in groups.iter().flat_map(|group| &group.classes) {
         classes[class as usize].images += images;
         classes[class as usize].groups += 1;
@@ -156,7 +156,7 @@ fn classes(groups: &[Group], labels: &[u32]) -> Vec<Class> {
 }
 
 /// Whether a class would be left without a training image: what it has lies in this group alone.
-fn is_only_one(group: &Group, classes: &[Class]) -> bool {
+fn is_only_one(group: &Group, classes: &[ClassCount]) -> bool {
     group.classes.keys().any(|&class| classes[class as usize].groups == 1)
 }
 

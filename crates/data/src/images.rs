@@ -21,13 +21,13 @@ const CHUNK: usize = 32 << 20;
 pub(crate) struct Images {
     pub shape: [usize; 3],
     resize: Resize,
-    store: Store,
+    store: ImageStore,
     entries: Vec<Entry>,
 }
 
 /// Where the pixels are.
 #[derive(Debug)]
-enum Store {
+enum ImageStore {
     Memory(Vec<u8>),
     Pack(Pack),
     /// In their files alone.
@@ -86,7 +86,7 @@ impl Opening<'_> {
         let entries = pack.entries.clone();
         let bytes = kind.image_len as u64 * kind.images as u64;
         if bytes > *cache {
-            return Some((Images { shape, resize, store: Store::Pack(pack), entries }, outcomes));
+            return Some((Images { shape, resize, store: ImageStore::Pack(pack), entries }, outcomes));
         }
         let mut pixels = zeroed("images", &[kind.images, kind.image_len]).ok()?;
         let chunk = (CHUNK / kind.image_len).max(1);
@@ -101,7 +101,7 @@ impl Opening<'_> {
             return None;
         }
         *cache -= bytes;
-        Some((Images { shape, resize, store: Store::Memory(pixels), entries }, outcomes))
+        Some((Images { shape, resize, store: ImageStore::Memory(pixels), entries }, outcomes))
     }
 
     /// The images out of their pack, else decoded and, if packs are kept, packed.
@@ -135,9 +135,9 @@ impl Opening<'_> {
         }
         let kept = writer.is_some_and(|writer| writer.finish().is_ok());
         let store = match place.filter(|_| kept && !in_memory).and_then(|(path, kind)| Pack::open(&path, kind)) {
-            _ if in_memory => Store::Memory(pixels),
-            Some(pack) => Store::Pack(pack),
-            None => Store::Files,
+            _ if in_memory => ImageStore::Memory(pixels),
+            Some(pack) => ImageStore::Pack(pack),
+            None => ImageStore::Files,
         };
         *cache -= if in_memory { bytes } else { 0 };
         Ok((Images { shape, resize, store, entries }, outcomes))
@@ -157,7 +157,7 @@ impl Opening<'_> {
 impl Images {
     /// Whether reading one only copies.
     pub fn in_memory(&self) -> bool {
-        matches!(self.store, Store::Memory(_))
+        matches!(self.store, ImageStore::Memory(_))
     }
 
     /// Sum and sum of squares of each channel of an image.
@@ -169,16 +169,16 @@ impl Images {
     pub fn write(&self, place: usize, path: &Path, out: &mut [u8]) -> Result<(), DataError> {
         let decode = |out: &mut [u8]| decode_file(path, self.shape, self.resize, out).map(|_| ());
         match &self.store {
-            Store::Memory(pixels) => {
+            ImageStore::Memory(pixels) => {
                 out.copy_from_slice(&pixels[place * out.len()..][..out.len()]);
                 Ok(())
             }
-            Store::Pack(pack) => match pack.read(place, out) {
+            ImageStore::Pack(pack) => match pack.read(place, out) {
                 Ok(()) if self.entries[place].is_of(out) => Ok(()),
                 // What is damaged is taken from where it came.
                 Ok(()) | Err(_) => decode(out),
             },
-            Store::Files => decode(out),
+            ImageStore::Files => decode(out),
         }
     }
 }

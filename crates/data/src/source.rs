@@ -14,26 +14,26 @@ use crate::{DataError, Dataset, regular};
 const MOST_BYTES: u64 = 512 << 20;
 
 #[derive(Clone)]
-pub(crate) enum Source {
+pub(crate) enum ImageSource {
     File(PathBuf),
     Memory(Arc<dyn Dataset>, usize),
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for ImageSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::File(path) => write!(f, "{}", path.display()),
-            Source::Memory(_, index) => write!(f, "image {index}"),
+            ImageSource::File(path) => write!(f, "{}", path.display()),
+            ImageSource::Memory(_, index) => write!(f, "image {index}"),
         }
     }
 }
 
-impl Source {
+impl ImageSource {
     /// The image in its own size.
     pub fn decoded(&self) -> Result<Decoded<'static>, DataError> {
         match self {
-            Source::File(path) => decode(path),
-            Source::Memory(set, index) => {
+            ImageSource::File(path) => decode(path),
+            ImageSource::Memory(set, index) => {
                 let shape = set.image_shape();
                 let mut pixels = zeroed("an image", &shape)?;
                 set.write_image(*index, &mut pixels)?;
@@ -47,8 +47,8 @@ impl Source {
     /// The bytes by which it is the same as another.
     pub fn bytes(&self) -> Result<Vec<u8>, DataError> {
         match self {
-            Source::File(path) => regular::read(path, MOST_BYTES),
-            Source::Memory(..) => Ok(self.decoded()?.pixels),
+            ImageSource::File(path) => regular::read(path, MOST_BYTES),
+            ImageSource::Memory(..) => Ok(self.decoded()?.pixels),
         }
     }
 }

@@ -19,7 +19,7 @@ const SEPARATORS: [char; 2] = ['|', ';'];
 #[derive(Debug)]
 pub(crate) struct Table {
     pub path: PathBuf,
-    pub rows: Vec<Row>,
+    pub rows: Vec<TableRow>,
     /// Whether an image may show several classes or none.
     pub several: bool,
     /// The classes by their columns, where each has one.
@@ -28,14 +28,14 @@ pub(crate) struct Table {
 
 /// An image with its labels.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct TableRow {
     pub file: PathBuf,
     pub labels: Vec<String>,
     pub split: Option<Split>,
 }
 
 /// Which column holds what.
-struct Columns {
+struct TableColumns {
     path: usize,
     split: Option<usize>,
     labels: Labels,
@@ -67,7 +67,7 @@ impl Table {
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
         let mut table = Table { path: path.to_path_buf(), rows: vec![], several: false, columns: vec![] };
-        let mut columns: Option<Columns> = None;
+        let mut columns: Option<TableColumns> = None;
         let mut seen = std::collections::HashMap::new();
         for record in reader.records() {
             let record = record.map_err(|cause| bad(cause.position().map_or(0, |at| at.line()), cause.to_string()))?;
@@ -75,7 +75,7 @@ impl Table {
             let columns = match &columns {
                 Some(columns) => columns,
                 None => {
-                    let (found, is_header) = Columns::of(&record).map_err(|cause| bad(line, cause))?;
+                    let (found, is_header) = TableColumns::of(&record).map_err(|cause| bad(line, cause))?;
                     let found = columns.insert(found);
                     if is_header {
                         continue;
@@ -136,15 +136,15 @@ impl Table {
     }
 }
 
-impl Columns {
+impl TableColumns {
     /// What the first line tells, and whether it is a header.
-    fn of(first: &csv::StringRecord) -> Result<(Columns, bool), String> {
+    fn of(first: &csv::StringRecord) -> Result<(TableColumns, bool), String> {
         let named =
             |known: &[&str]| first.iter().position(|cell| known.iter().any(|name| cell.eq_ignore_ascii_case(name)));
         let path = named(&PATHS);
         if path.is_none() && first.get(0).is_some_and(|cell| has_image_name(Path::new(cell))) {
             return match first.len() {
-                2 => Ok((Columns { path: 0, split: None, labels: Labels::Cell(1) }, false)),
+                2 => Ok((TableColumns { path: 0, split: None, labels: Labels::Cell(1) }, false)),
                 n => Err(format!("{n} columns without a header; give them names, as path,label,split")),
             };
         }
@@ -161,11 +161,11 @@ impl Columns {
                 Err("there is no column of labels; name one 'label', or one for each class with 0 and 1 in it"
                     .to_string())
             }
-            Labels::Each(_) | Labels::Cell(_) => Ok((Columns { path, split, labels }, true)),
+            Labels::Each(_) | Labels::Cell(_) => Ok((TableColumns { path, split, labels }, true)),
         }
     }
 
-    fn row(&self, record: &csv::StringRecord, folder: &Path) -> Result<Row, String> {
+    fn row(&self, record: &csv::StringRecord, folder: &Path) -> Result<TableRow, String> {
         let cell = |column: usize| record.get(column).unwrap_or("");
         let labels = match &self.labels {
             Labels::Cell(column) => {
@@ -194,7 +194,7 @@ impl Columns {
         };
         match cell(self.path) {
             "" => Err("the path is empty".to_string()),
-            path => Ok(Row { file: folder.join(path), labels, split }),
+            path => Ok(TableRow { file: folder.join(path), labels, split }),
         }
     }
 }

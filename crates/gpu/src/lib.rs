@@ -31,6 +31,6 @@ pub use kernels::compute_units;
 pub use peaks::{Figure, Peak};
 pub use run::backend::{BackendOptions, GpuBackend, KernelChoice, planned_dispatches, portable_plan_options};
 pub use run::planned::{PlannedKernel, planned_for};
-pub use run::step::{Step, StepQueue, StepSizes};
+pub use run::step::{Recording, StepQueue, StepSizes};
 pub use run::switches::Forced;
 pub use tune::{Outcome, Tuning};

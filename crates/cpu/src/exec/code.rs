@@ -29,7 +29,7 @@ pub(crate) enum Values {
 
 /// One instruction.
 #[derive(Clone, Debug)]
-pub(crate) struct Op {
+pub(crate) struct PreparedOp {
     pub kind: Kind,
     pub reg: Reg,
     /// The store whose memory the result may be written to at once.
@@ -52,7 +52,7 @@ pub(crate) enum Kind {
 
 /// Where a register goes.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub(crate) struct StoreTarget {
     pub reg: Reg,
     /// The kernel's tile instead of the region.
     pub tile: bool,
@@ -68,9 +68,9 @@ pub(crate) struct Code {
     /// Distinguishes prepared programs.
     pub id: u64,
     /// What is the same for all rows; computed once for each range of columns.
-    pub invariant: Vec<Op>,
-    pub body: Vec<Op>,
-    pub stores: Vec<Target>,
+    pub invariant: Vec<PreparedOp>,
+    pub body: Vec<PreparedOp>,
+    pub stores: Vec<StoreTarget>,
     /// Tile of each register.
     pub slot: Vec<usize>,
     /// Number of tiles.
@@ -92,11 +92,11 @@ impl Code {
         let grid = Grid::new(&program.domain);
         let kinds: Vec<Kind> = program.instrs.iter().map(|i| kind(i, program, &grid, operands, values)).collect();
         let varies = variation(&kinds, &grid);
-        let stores: Vec<Target> = program
+        let stores: Vec<StoreTarget> = program
             .stores
             .iter()
             .enumerate()
-            .map(|(i, s)| Target {
+            .map(|(i, s)| StoreTarget {
                 reg: s.reg,
                 tile: tile == Some(i),
                 region: operands[s.operand].region,
@@ -104,10 +104,12 @@ impl Code {
                 places: Addresses::new(&s.view, &grid),
             })
             .collect();
-        let ops = |wanted: &dyn Fn(usize) -> bool| -> Vec<Op> {
+        let ops = |wanted: &dyn Fn(usize) -> bool| -> Vec<PreparedOp> {
             let chosen = (0..kinds.len()).filter(|&reg| wanted(reg));
             let invariant = |reg: usize| varies[reg] != Varies::Always;
-            chosen.map(|reg| Op { kind: kinds[reg].clone(), reg, store: None, invariant: invariant(reg) }).collect()
+            chosen
+                .map(|reg| PreparedOp { kind: kinds[reg].clone(), reg, store: None, invariant: invariant(reg) })
+                .collect()
         };
         let invariant = ops(&|reg| varies[reg] != Varies::Always);
         // What a store may overwrite is copied before anything is stored.
@@ -190,7 +192,7 @@ fn variation(kinds: &[Kind], grid: &Grid) -> Vec<Varies> {
 }
 
 /// Lets an instruction write its result where its first store wants it.
-fn choose_stores(body: &mut [Op], stores: &[Target]) {
+fn choose_stores(body: &mut [PreparedOp], stores: &[StoreTarget]) {
     let read: Vec<Reg> = body.iter().flat_map(|op| sources(&op.kind)).collect();
     for op in body.iter_mut() {
         if !matches!(op.kind, Kind::Map(..) | Kind::Cast { .. } | Kind::Random { .. }) {
@@ -205,7 +207,12 @@ fn choose_stores(body: &mut [Op], stores: &[Target]) {
 }
 
 /// Tiles of the registers, reused within the body.
-fn assign_slots(invariant: &[Op], body: &[Op], stores: &[Target], regs: usize) -> (Vec<usize>, usize) {
+fn assign_slots(
+    invariant: &[PreparedOp],
+    body: &[PreparedOp],
+    stores: &[StoreTarget],
+    regs: usize,
+) -> (Vec<usize>, usize) {
     let mut slot = vec![0; regs];
     let mut slots = 0;
     for op in invariant {

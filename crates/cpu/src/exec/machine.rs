@@ -1,6 +1,6 @@
 //! The tile interpreter: runs a prepared program over a rectangle of its domain, one vectorised loop an instruction.
 
-use super::code::{Code, Kind, Op, Target};
+use super::code::{Code, Kind, PreparedOp, StoreTarget};
 use super::grid::Span;
 use super::math;
 use super::random;
@@ -55,7 +55,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn ops(&mut self, ops: &'a [Op], span: Span, tile: &mut Option<ResultTile<'_>>) {
+    fn ops(&mut self, ops: &'a [PreparedOp], span: Span, tile: &mut Option<ResultTile<'_>>) {
         let level = self.level;
         level.vectorize(Ops { machine: self, ops, span, tile });
     }
@@ -69,7 +69,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn finish(&self, i: usize, target: &Target, span: Span, tile: &mut Option<ResultTile<'_>>) {
+    fn finish(&self, i: usize, target: &StoreTarget, span: Span, tile: &mut Option<ResultTile<'_>>) {
         let done = self.code.body.iter().any(|op| op.store == Some(i)) && stores_at_once(target, span, tile.as_ref());
         if done {
             return;
@@ -86,7 +86,7 @@ impl<'a> Machine<'a> {
 }
 
 /// Can an instruction write its result straight to the store's memory?
-fn stores_at_once(target: &Target, span: Span, tile: Option<&ResultTile<'_>>) -> bool {
+fn stores_at_once(target: &StoreTarget, span: Span, tile: Option<&ResultTile<'_>>) -> bool {
     match tile {
         Some(tile) if target.tile => span.rows == 1 || tile.stride == span.cols,
         _ => target.places.is_dense(&span),
@@ -95,7 +95,7 @@ fn stores_at_once(target: &Target, span: Span, tile: Option<&ResultTile<'_>>) ->
 
 struct Ops<'m, 'a, 't> {
     machine: &'m mut Machine<'a>,
-    ops: &'a [Op],
+    ops: &'a [PreparedOp],
     span: Span,
     tile: &'m mut Option<ResultTile<'t>>,
 }
@@ -113,7 +113,7 @@ impl Vectorize for Ops<'_, '_, '_> {
 
 impl<'a> Machine<'a> {
     #[inline(always)]
-    fn op(&mut self, op: &'a Op, span: Span, tile: &mut Option<ResultTile<'_>>) {
+    fn op(&mut self, op: &'a PreparedOp, span: Span, tile: &mut Option<ResultTile<'_>>) {
         let n = span.points();
         if let Kind::Load(bound, places) = &op.kind {
             // Invariant tiles outlive this machine, so that they are copied.
@@ -144,7 +144,7 @@ impl<'a> Machine<'a> {
     }
 
     #[inline(always)]
-    fn compute(&self, op: &Op, span: Span, out: &mut [u32]) {
+    fn compute(&self, op: &PreparedOp, span: Span, out: &mut [u32]) {
         let n = out.len();
         match &op.kind {
             Kind::Load(bound, places) => load(bound, places, span, out),

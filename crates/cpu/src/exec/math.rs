@@ -68,7 +68,7 @@ pub(crate) fn erf(x: f32) -> f32 {
     let small = small * t - 2.685_421_20e-2;
     let small = small * t + 0.112_835_947;
     let small = small * t - 0.376_126_267;
-    let small = small * t + 1.128_379_17;
+    let small = small * t + std::f32::consts::FRAC_2_SQRT_PI;
     let large = -1.637_151_41e-6;
     let large = large * a + 4.605_804_27e-5;
     let large = large * a - 5.968_056_26e-4;

@@ -1,6 +1,6 @@
 //! Moves rectangles between operands and register tiles.
 
-use super::code::{Bound, Target};
+use super::code::{Bound, StoreTarget};
 use super::grid::{Addresses, Span};
 use crate::raw::memory::Region;
 use chiaro_graph::DType;
@@ -50,7 +50,7 @@ fn one(region: Region, half: bool, at: usize) -> u32 {
 }
 
 /// Writes a tile where a store wants it, narrowed to 16 bits if it is stored so.
-pub(crate) fn store(target: &Target, span: Span, lanes: &[u32]) {
+pub(crate) fn store(target: &StoreTarget, span: Span, lanes: &[u32]) {
     let (region, places) = (target.region, &target.places);
     let half = target.dtype == DType::F16;
     if places.is_dense(&span) {

@@ -5,7 +5,7 @@ use super::transpose::transpose_rows;
 use super::workspace::{Aligned, ScratchArena, scratch};
 use super::{Epilogue, Workspace, finish, row_tiles};
 use crate::raw::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Place, Rows};
-use crate::raw::tile::{Output, Splits, Tile};
+use crate::raw::tile::{Output, OutputTile, Splits};
 use std::ops::Range;
 
 /// Sizes of `C[M, N] = op(A)[M, K] * op(B)[K, N]`, repeated over a batch.
@@ -99,7 +99,7 @@ fn task<E: Epilogue + ?Sized>(
     (a, b): (&[f32], &[f32]),
     first_row: usize,
     arena: &mut ScratchArena,
-    tile: &mut Tile,
+    tile: &mut OutputTile,
     epilogue: &E,
 ) {
     let kernels = workspace.kernels();

@@ -34,7 +34,7 @@ pub use pool::{PoolExtents, avg_pool2d, avg_pool2d_gradient};
 pub use reduce::column_moments;
 pub use workspace::Workspace;
 
-use crate::raw::tile::Tile;
+use crate::raw::tile::OutputTile;
 use rayon::prelude::*;
 
 /// What happens to a block of the output after its last write: bias, activation, residual.
@@ -66,7 +66,7 @@ impl Epilogue for NoEpilogue {
 }
 
 /// Applies `epilogue` to `rows` rows of a tile whose output has `width` floats a row.
-fn finish<E: Epilogue + ?Sized>(tile: &mut Tile, row: usize, rows: usize, width: usize, epilogue: &E) {
+fn finish<E: Epilogue + ?Sized>(tile: &mut OutputTile, row: usize, rows: usize, width: usize, epilogue: &E) {
     if epilogue.is_noop() {
         return;
     }

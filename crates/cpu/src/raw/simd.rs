@@ -3,7 +3,7 @@
 //! to be in bounds. Everything public here is safe: arguments are checked once a tile, before the raw loops run.
 
 use super::lanes::{Four, Lanes, prefetch_line};
-use super::tile::Tile;
+use super::tile::OutputTile;
 use crate::kernels::row_tiles;
 use std::ops::Range;
 
@@ -213,14 +213,14 @@ unsafe fn outer<V: Lanes, const MR: usize, const NV: usize, const GATHER: bool, 
     }
 }
 
-type Kernel = unsafe fn(&Args);
+type MicroKernel = unsafe fn(&Args);
 
 /// The micro-kernels of one level, by what they compute and by their number of rows less one.
 struct Table {
     /// Indexed by `[vectors - 1][rows - 1]`.
-    rows: [&'static [Kernel]; NV],
+    rows: [&'static [MicroKernel]; NV],
     /// Indexed by `[gather * 4 + partial * 2 + vectors - 1][rows - 1]`.
-    outer: [&'static [Kernel]; 8],
+    outer: [&'static [MicroKernel]; 8],
     lanes: usize,
 }
 
@@ -367,7 +367,7 @@ impl Kernels {
 
     /// One output tile from checked rows of A and a panel of B whose rows are readable for whole vectors.
     /// `tile` rows `row..row + mr`, columns `col..col + cols` are overwritten, or added to with `accumulate`.
-    pub(crate) fn rows(self, a: &Rows, panel: Panel, tile: &mut Tile, at: Place, accumulate: bool) {
+    pub(crate) fn rows(self, a: &Rows, panel: Panel, tile: &mut OutputTile, at: Place, accumulate: bool) {
         let vectors = at.cols.div_ceil(self.lanes());
         assert!((1..=NV).contains(&vectors) && at.rows >= 1 && at.rows <= self.mr());
         if !a.taps.is_empty() && a.kc > 0 {
@@ -391,7 +391,7 @@ impl Kernels {
             accumulate,
         };
         // SAFETY: the level was detected; `Rows::new` and the assertions above cover every read of A and B,
-        // `Tile::offsets` every write.
+        // `OutputTile::offsets` every write.
         unsafe { self.table.rows[vectors - 1][at.rows - 1](&args) }
     }
 
@@ -478,7 +478,7 @@ impl Kernels {
         operands: &Outer,
         pick: Pick,
         b_col: usize,
-        tile: &mut Tile,
+        tile: &mut OutputTile,
         at: Place,
         accumulate: bool,
     ) {

@@ -62,12 +62,12 @@ impl<'a> Output<'a> {
 
     /// Calls `task` in parallel for every pair of row range and column range.
     /// Column ranges change slowest, so that neighbouring tasks share the columns of B.
-    pub(crate) fn for_each(&mut self, rows: &Splits, cols: &Splits, task: impl Fn(Tile<'_>) + Sync) {
+    pub(crate) fn for_each(&mut self, rows: &Splits, cols: &Splits, task: impl Fn(OutputTile<'_>) + Sync) {
         assert!(rows.total <= self.rows() && cols.total <= self.cols);
         let this = &*self;
         let run = |i: usize| {
             let part = i % rows.parts;
-            task(Tile { output: this, part, rows: rows.range(part), cols: cols.range(i / rows.parts) });
+            task(OutputTile { output: this, part, rows: rows.range(part), cols: cols.range(i / rows.parts) });
         };
         match rows.parts * cols.parts {
             0 => {}
@@ -128,14 +128,14 @@ fn divide(a: usize, b: usize) -> (usize, usize) {
 }
 
 /// The part of an output that one task alone writes.
-pub(crate) struct Tile<'o> {
+pub(crate) struct OutputTile<'o> {
     output: &'o Output<'o>,
     part: usize,
     rows: Range<usize>,
     cols: Range<usize>,
 }
 
-impl Tile<'_> {
+impl OutputTile<'_> {
     /// Rows of the output that this tile owns.
     pub(crate) fn row_range(&self) -> Range<usize> {
         self.rows.clone()

@@ -22,8 +22,11 @@ pub(super) fn reduce(kind: ReduceKind, x: Value<'_>, shape: &[usize]) -> Vec<f64
         let (slot, v) = (&mut out[ravel(shape, &kept)], x.data[flat]);
         match kind {
             ReduceKind::Sum => *slot = sum(x.dtype, *slot, v),
-            _ if replaces(kind, v, *slot) => *slot = v,
-            _ => {}
+            ReduceKind::Max | ReduceKind::Min => {
+                if replaces(kind, v, *slot) {
+                    *slot = v;
+                }
+            }
         }
     });
     out

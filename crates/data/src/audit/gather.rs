@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::picture::Place;
 use crate::layout::Layout;
 use crate::layouts::{Piece, Share};
-use crate::source::Source;
+use crate::source::ImageSource;
 use crate::{DataError, OpenOptions, Split};
 
 /// An image: its place, where it comes from, and the numbers of its classes.
-pub(super) type AuditedPicture = (Place, Source, Vec<usize>);
+pub(super) type AuditedPicture = (Place, ImageSource, Vec<usize>);
 
 /// What a data set holds.
 pub(super) struct Gathered {
@@ -41,7 +41,7 @@ pub(super) fn gathered(layout: Layout, folder: &Path) -> Result<Gathered, DataEr
 }
 
 /// Images with the classes that they show.
-type Pictures = Vec<(Source, Vec<usize>)>;
+type Pictures = Vec<(ImageSource, Vec<usize>)>;
 
 /// The classes and images of a split, and what is left out of it.
 fn pictures_of(
@@ -56,8 +56,11 @@ fn pictures_of(
             Some(shown) => (0..width).filter(|&class| shown[class] > 0.0).collect(),
             None => vec![label as usize],
         };
-        let pictures =
-            listing.files.iter().enumerate().map(|(i, (path, label))| (Source::File(path.clone()), shows((i, *label))));
+        let pictures = listing
+            .files
+            .iter()
+            .enumerate()
+            .map(|(i, (path, label))| (ImageSource::File(path.clone()), shows((i, *label))));
         let pictures = pictures.collect();
         return Ok((listing.classes, pictures, [listing.ignored, listing.stray].concat()));
     }
@@ -65,7 +68,8 @@ fn pictures_of(
     let mut parts = layout.disk().open(folder, &[piece], &OpenOptions { holdout: None, ..OpenOptions::default() })?;
     let Some((set, _)) = parts.pop() else { return Ok((vec![], vec![], vec![])) };
     let classes = set.classes().to_vec();
-    let pictures = (0..set.len()).map(|i| (Source::Memory(Arc::clone(&set), i), vec![set.label(i) as usize])).collect();
+    let pictures =
+        (0..set.len()).map(|i| (ImageSource::Memory(Arc::clone(&set), i), vec![set.label(i) as usize])).collect();
     Ok((classes, pictures, vec![]))
 }
 

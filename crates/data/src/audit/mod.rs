@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::layout::Layout;
-use crate::source::Source;
+use crate::source::ImageSource;
 use crate::{DataError, Progress, Split, threads};
 
 use gather::Gathered;
@@ -51,13 +51,13 @@ pub struct Audit {
     pub blurred: Vec<Place>,
     /// Mean and standard deviation of each channel of all images at 64x64, in units of pixel / 255.
     pub channels: Option<[[f64; 3]; 2]>,
-    samples: Vec<Vec<Source>>,
+    samples: Vec<Vec<ImageSource>>,
 }
 
 /// An image that was looked at.
 struct Seen {
     place: Place,
-    source: Source,
+    source: ImageSource,
     shows: Vec<usize>,
     facts: Result<Facts, DataError>,
 }

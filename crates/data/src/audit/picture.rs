@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use super::MEASURED;
 use crate::memory::zeroed;
-use crate::source::Source;
+use crate::source::ImageSource;
 use crate::{DataError, Resize, Split};
 
 /// The longest side at which sharpness is measured: a large photo is never sharp to the pixel.
@@ -25,11 +25,11 @@ pub struct Place {
 }
 
 impl Place {
-    pub(super) fn new(split: Split, classes: &[String], source: &Source, shows: &[usize]) -> Place {
+    pub(super) fn new(split: Split, classes: &[String], source: &ImageSource, shows: &[usize]) -> Place {
         let names: Vec<&str> = shows.iter().map(|&class| classes[class].as_str()).collect();
         let name = match source {
-            Source::File(path) => path.display().to_string(),
-            Source::Memory(_, index) => format!("{split} image {index}"),
+            ImageSource::File(path) => path.display().to_string(),
+            ImageSource::Memory(_, index) => format!("{split} image {index}"),
         };
         Place { split, class: names.join("|"), name }
     }
@@ -44,7 +44,7 @@ impl fmt::Display for Place {
 /// What an image is like.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub source: Source,
+    pub source: ImageSource,
     /// Of the file's bytes, with their number.
     pub hash: (usize, u64),
     /// What it looks like, where it is large enough to tell.
@@ -60,7 +60,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub fn of(source: &Source) -> Result<Facts, DataError> {
+    pub fn of(source: &ImageSource) -> Result<Facts, DataError> {
         let bytes = source.bytes()?;
         let mut hasher = DefaultHasher::new();
         hasher.write(&bytes);

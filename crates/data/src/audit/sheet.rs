@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::source::Source;
+use crate::source::ImageSource;
 use crate::{Canvas, DataError, Resize};
 
 /// Side of an image, images of a class, and the room around them, in pixels.
@@ -15,7 +15,7 @@ const GAP: usize = 4;
 const MOST_CLASSES: usize = 100;
 
 /// Writes the sheet as a PNG file.
-pub(super) fn draw(classes: &[String], samples: &[Vec<Source>], path: &Path) -> Result<(), DataError> {
+pub(super) fn draw(classes: &[String], samples: &[Vec<ImageSource>], path: &Path) -> Result<(), DataError> {
     let classes = &classes[..classes.len().min(MOST_CLASSES)];
     let row = SIDE + Canvas::LETTER + 3 * GAP;
     let mut sheet = Canvas::new(IN_A_ROW * (SIDE + GAP) + GAP, classes.len() * row + GAP);

@@ -70,7 +70,7 @@ fn listing(
     let several = tables.iter().any(|table| table.several);
     let mut listing = Listing { root: folder.to_path_buf(), classes, ..Listing::default() };
     for (of, table) in splits.iter().zip(tables) {
-        let is_of = |row: &crate::table::Row| of.or(row.split).unwrap_or(Split::Train) == split;
+        let is_of = |row: &crate::table::TableRow| of.or(row.split).unwrap_or(Split::Train) == split;
         for row in table.rows.iter().filter(|row| is_of(row)) {
             let place = |label: &String| listing.classes.iter().position(|class| class == label);
             let shown: Vec<usize> = row.labels.iter().filter_map(place).collect();

@@ -12,26 +12,26 @@ pub use decoding::{Decoding, decoded};
 pub use find::{Found, find};
 
 use crate::memory::zeroed;
-use crate::source::Source;
+use crate::source::ImageSource;
 use crate::{DataError, Dataset, Resize, threads};
 
 /// One picture, not yet opened.
 #[derive(Clone, Debug)]
 pub struct Picture {
     name: String,
-    source: Source,
+    source: ImageSource,
 }
 
 impl Picture {
     /// That of an image file.
     pub fn file(path: PathBuf) -> Picture {
-        Picture { name: path.display().to_string(), source: Source::File(path) }
+        Picture { name: path.display().to_string(), source: ImageSource::File(path) }
     }
 
     /// All images of a data set, with this before their own names.
     pub fn of_set(set: &Arc<dyn Dataset>, prefix: &str) -> Vec<Picture> {
         let name = |i| format!("{prefix}{}", set.name(i));
-        let picture = |i| Picture { name: name(i), source: Source::Memory(Arc::clone(set), i) };
+        let picture = |i| Picture { name: name(i), source: ImageSource::Memory(Arc::clone(set), i) };
         (0..set.len()).map(picture).collect()
     }
 
@@ -43,8 +43,8 @@ impl Picture {
     /// Its file; of a data set's image none.
     pub fn path(&self) -> Option<&Path> {
         match &self.source {
-            Source::File(path) => Some(path),
-            Source::Memory(..) => None,
+            ImageSource::File(path) => Some(path),
+            ImageSource::Memory(..) => None,
         }
     }
 

@@ -25,7 +25,7 @@ struct BufferInner {
 
 /// What a buffer is for; this decides its usage flags and its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum BufferRole {
     /// Bound to kernels, copied from and to.
     Storage,
     /// Small constants bound to kernels.
@@ -38,7 +38,7 @@ pub(crate) enum Role {
     Queries,
 }
 
-impl Role {
+impl BufferRole {
     fn usage(self) -> wgpu::BufferUsages {
         use wgpu::BufferUsages as Usage;
         match self {
@@ -99,19 +99,21 @@ impl Gpu {
     /// [`GpuError::Limit`] above the adapter's limits or the byte budget, [`GpuError::OutOfMemory`] from the driver,
     /// [`GpuError::DeviceLost`].
     pub fn storage_buffer(&self, label: &str, bytes: u64) -> Result<GpuBuffer, GpuError> {
-        self.buffer(label, bytes, Role::Storage)
+        self.buffer(label, bytes, BufferRole::Storage)
     }
 
     /// Creates a uniform buffer of `bytes` bytes, filled with zeros. Errors as [`Gpu::storage_buffer`].
     pub fn uniform_buffer(&self, label: &str, bytes: u64) -> Result<GpuBuffer, GpuError> {
-        self.buffer(label, bytes, Role::Uniform)
+        self.buffer(label, bytes, BufferRole::Uniform)
     }
 
-    pub(crate) fn buffer(&self, label: &str, bytes: u64, role: Role) -> Result<GpuBuffer, GpuError> {
+    pub(crate) fn buffer(&self, label: &str, bytes: u64, role: BufferRole) -> Result<GpuBuffer, GpuError> {
         self.poll_once()?;
         let largest = match role {
-            Role::Storage => self.limits().binding_bytes,
-            Role::Uniform | Role::Upload | Role::Readback | Role::Queries => self.limits().buffer_bytes,
+            BufferRole::Storage => self.limits().binding_bytes,
+            BufferRole::Uniform | BufferRole::Upload | BufferRole::Readback | BufferRole::Queries => {
+                self.limits().buffer_bytes
+            }
         };
         let limit = |available: u64, hint: &str| GpuError::Limit {
             what: format!("buffer '{label}' (bytes)"),
@@ -134,7 +136,7 @@ impl Gpu {
                 label: Some(label),
                 size,
                 usage: role.usage(),
-                mapped_at_creation: role == Role::Upload,
+                mapped_at_creation: role == BufferRole::Upload,
             })
         })?;
         Ok(GpuBuffer {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Weak};
 
-use crate::device::buffer::{GpuBuffer, Role};
+use crate::device::buffer::{BufferRole, GpuBuffer};
 use crate::device::sync::{Answer, MAX_IN_FLIGHT, map};
 use crate::device::transfer::{read_mapped, write_mapped};
 use crate::{Gpu, GpuError};
@@ -39,7 +39,7 @@ impl UploadRing {
     }
 
     fn grow(&mut self, gpu: &Gpu) -> Result<(), GpuError> {
-        let buffer = gpu.buffer(&format!("upload staging {}", self.slots.len()), self.bytes, Role::Upload)?;
+        let buffer = gpu.buffer(&format!("upload staging {}", self.slots.len()), self.bytes, BufferRole::Upload)?;
         self.slots.push(UploadSlot { buffer, mapping: None });
         Ok(())
     }
@@ -138,7 +138,7 @@ impl ReadbackRing {
         let count = if bytes == 0 { 0 } else { RING };
         let slots = (0..count)
             .map(|index| {
-                let buffer = gpu.buffer(&format!("readback staging {index}"), bytes, Role::Readback)?;
+                let buffer = gpu.buffer(&format!("readback staging {index}"), bytes, BufferRole::Readback)?;
                 Ok(ReadbackSlot { buffer, pending: None })
             })
             .collect::<Result<_, GpuError>>()?;

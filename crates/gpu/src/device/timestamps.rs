@@ -1,6 +1,6 @@
 //! Timestamps of passes, written by the device itself.
 
-use crate::device::buffer::{GpuBuffer, Role};
+use crate::device::buffer::{BufferRole, GpuBuffer};
 use crate::{Gpu, GpuError};
 
 /// Passes whose two timestamps fit into one query set.
@@ -33,7 +33,7 @@ impl Timestamps {
             };
             (0..passes).step_by(PASSES_OF_A_SET).map(set).collect()
         })?;
-        let resolved = gpu.buffer("timestamps", passes as u64 * PASS_BYTES, Role::Queries)?;
+        let resolved = gpu.buffer("timestamps", passes as u64 * PASS_BYTES, BufferRole::Queries)?;
         Ok(Some(Timestamps { sets, resolved, passes }))
     }
 

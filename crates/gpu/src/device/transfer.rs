@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::device::buffer::{GpuBuffer, Role};
+use crate::device::buffer::{BufferRole, GpuBuffer};
 use crate::device::sync::{Answer, map};
 use crate::{Gpu, GpuError};
 
@@ -42,7 +42,7 @@ impl Gpu {
         let mut done = 0;
         for part in bytes.chunks(PART as usize) {
             // A new one for each part, mapped from the first: to have the last one back would be a wait.
-            let staging = self.buffer(&what, part.len() as u64, Role::Upload)?;
+            let staging = self.buffer(&what, part.len() as u64, BufferRole::Upload)?;
             write_mapped(&staging, 0, part)?;
             staging.raw().unmap();
             let mut encoder = self.encoder(&what)?;
@@ -108,7 +108,7 @@ impl Gpu {
             let part = (bytes - done).min(PART);
             let staging = match self.downloads().take(part) {
                 Some(staging) => staging,
-                None => self.buffer("download staging", part, Role::Readback)?,
+                None => self.buffer("download staging", part, BufferRole::Readback)?,
             };
             let length = buffer.copy_length(offset + done, part)?;
             encoder.copy_buffer_to_buffer(buffer.raw(), offset + done, staging.raw(), 0, Some(length));

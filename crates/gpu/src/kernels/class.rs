@@ -7,7 +7,7 @@ use crate::{AdapterKind, AdapterSummary};
 
 /// What is known of a device before it has run anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
+pub(crate) enum DeviceClass {
     /// Shaders run on the CPU: workgroup memory and barriers cost there and gain nothing.
     Software,
     /// A GPU.
@@ -36,34 +36,34 @@ pub(crate) enum Size {
     Server,
 }
 
-impl Class {
-    /// Every class, in the order of [`Class::index`].
-    pub const ALL: [Class; 9] = [
-        Class::Software,
-        Class::Gpu(Registers::Plenty, Size::Small),
-        Class::Gpu(Registers::Plenty, Size::Medium),
-        Class::Gpu(Registers::Plenty, Size::Large),
-        Class::Gpu(Registers::Plenty, Size::Server),
-        Class::Gpu(Registers::Few, Size::Small),
-        Class::Gpu(Registers::Few, Size::Medium),
-        Class::Gpu(Registers::Few, Size::Large),
-        Class::Gpu(Registers::Few, Size::Server),
+impl DeviceClass {
+    /// Every class, in the order of [`DeviceClass::index`].
+    pub const ALL: [DeviceClass; 9] = [
+        DeviceClass::Software,
+        DeviceClass::Gpu(Registers::Plenty, Size::Small),
+        DeviceClass::Gpu(Registers::Plenty, Size::Medium),
+        DeviceClass::Gpu(Registers::Plenty, Size::Large),
+        DeviceClass::Gpu(Registers::Plenty, Size::Server),
+        DeviceClass::Gpu(Registers::Few, Size::Small),
+        DeviceClass::Gpu(Registers::Few, Size::Medium),
+        DeviceClass::Gpu(Registers::Few, Size::Large),
+        DeviceClass::Gpu(Registers::Few, Size::Server),
     ];
 
-    /// Where the class stands in [`Class::ALL`].
+    /// Where the class stands in [`DeviceClass::ALL`].
     pub fn index(self) -> usize {
         match self {
-            Class::Software => 0,
-            Class::Gpu(registers, size) => 1 + 4 * registers as usize + size as usize,
+            DeviceClass::Software => 0,
+            DeviceClass::Gpu(registers, size) => 1 + 4 * registers as usize + size as usize,
         }
     }
 
     /// The class of an adapter.
-    pub fn of(adapter: &AdapterSummary) -> Class {
+    pub fn of(adapter: &AdapterSummary) -> DeviceClass {
         match adapter.kind {
-            AdapterKind::Software => Class::Software,
+            AdapterKind::Software => DeviceClass::Software,
             AdapterKind::Discrete | AdapterKind::Integrated | AdapterKind::Virtual | AdapterKind::Other => {
-                Class::Gpu(registers(adapter), size(adapter))
+                DeviceClass::Gpu(registers(adapter), size(adapter))
             }
         }
     }
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_index_of_a_class_is_its_place_in_the_list() {
-        for (i, class) in Class::ALL.iter().enumerate() {
+        for (i, class) in DeviceClass::ALL.iter().enumerate() {
             assert_eq!(class.index(), i, "{class:?}");
         }
     }
@@ -143,16 +143,20 @@ mod tests {
             ("A card of next year", Discrete, 0x10de, (32, 32), Registers::Plenty, Size::Medium),
         ];
         for (name, kind, vendor, subgroups, registers, size) in cases {
-            assert_eq!(Class::of(&adapter(name, kind, vendor, subgroups)), Class::Gpu(registers, size), "{name}");
+            assert_eq!(
+                DeviceClass::of(&adapter(name, kind, vendor, subgroups)),
+                DeviceClass::Gpu(registers, size),
+                "{name}"
+            );
         }
         let software = adapter("llvmpipe", AdapterKind::Software, 0x10005, (8, 8));
-        assert_eq!(Class::of(&software), Class::Software);
+        assert_eq!(DeviceClass::of(&software), DeviceClass::Software);
     }
 
     #[test]
     fn a_device_with_less_than_portable_workgroups_gets_no_large_tile() {
         let mut small = adapter("Anything", AdapterKind::Discrete, 0, (32, 32));
         small.limits.workgroup_invocations = 128;
-        assert_eq!(Class::of(&small), Class::Gpu(Registers::Few, Size::Medium));
+        assert_eq!(DeviceClass::of(&small), DeviceClass::Gpu(Registers::Few, Size::Medium));
     }
 }

@@ -23,10 +23,10 @@ use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
 use crate::codegen::Composed;
 use crate::{KernelSource, codegen};
-pub(crate) use class::Class;
+pub(crate) use class::DeviceClass;
 pub(crate) use columns::of as reduced_columns;
 pub use units::of as compute_units;
-pub(crate) use variants::{Choice, Variants};
+pub(crate) use variants::{VariantChoice, Variants};
 
 /// 32-bit elements to which operands are aligned, 256 bytes: arenas are laid out so, and no adapter asks for more.
 const ALIGNMENT: usize = 64;
@@ -160,8 +160,8 @@ pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let OfClass { scratch, load_price } = OF_CLASS[variants.class().index()];
     let plain = PlanOptions { scratch, load_price, ..plain };
     match variants.class() {
-        Class::Software => plain,
-        Class::Gpu(..) => PlanOptions { columns: columns::reduces_columns, loads: conv::computes_input, ..plain },
+        DeviceClass::Software => plain,
+        DeviceClass::Gpu(..) => PlanOptions { columns: columns::reduces_columns, loads: conv::computes_input, ..plain },
     }
 }
 
@@ -173,7 +173,7 @@ struct OfClass {
 }
 
 /// That of each class: a plan takes plain functions, which know nothing but their arguments.
-const OF_CLASS: [OfClass; Class::ALL.len()] = [
+const OF_CLASS: [OfClass; DeviceClass::ALL.len()] = [
     of_class::<0>(),
     of_class::<1>(),
     of_class::<2>(),
@@ -190,11 +190,11 @@ const fn of_class<const CLASS: usize>() -> OfClass {
 }
 
 fn scratch_of<const CLASS: usize>(kernel: &Kernel, columns: Option<&Columns>) -> usize {
-    scratch(kernel, columns, &Variants::of(Class::ALL[CLASS]))
+    scratch(kernel, columns, &Variants::of(DeviceClass::ALL[CLASS]))
 }
 
 fn load_price_of<const CLASS: usize>(kernel: &Kernel, input: usize) -> u64 {
-    variants::load_price(kernel, input, Class::ALL[CLASS])
+    variants::load_price(kernel, input, DeviceClass::ALL[CLASS])
 }
 
 /// A shader's kernel with the step's program as its epilogue.

@@ -3,12 +3,12 @@
 use chiaro_graph::plan::{Kernel, Product};
 use chiaro_shaders::{Memory, Tile};
 
-use super::class::{Class, Registers, Size};
+use super::class::{DeviceClass, Registers, Size};
 use super::split;
 
 /// A variant that was found for one kernel, in place of what its shape suggests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Choice {
+pub(crate) struct VariantChoice {
     /// The tile of a matrix product or convolution.
     pub tile: Option<Tile>,
     /// Parts of a product that is summed in parts; never more than the plan has scratch for.
@@ -20,31 +20,31 @@ pub(crate) struct Choice {
 /// The class of device that variants are chosen for, and what was found for the kernel at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Variants {
-    class: Class,
+    class: DeviceClass,
     /// The cooperative tiles that may be used for the kernel at hand, the largest first; of those in `Tile::COOPERATIVE`.
     cooperative: [bool; Tile::COOPERATIVE.len()],
-    choice: Choice,
+    choice: VariantChoice,
 }
 
 impl Variants {
     /// Those of a GPU that nothing is known of.
-    pub const GPU: Variants = Variants::of(Class::Gpu(Registers::Plenty, Size::Medium));
+    pub const GPU: Variants = Variants::of(DeviceClass::Gpu(Registers::Plenty, Size::Medium));
     #[cfg(test)]
-    pub const SOFTWARE: Variants = Variants::of(Class::Software);
+    pub const SOFTWARE: Variants = Variants::of(DeviceClass::Software);
 
     /// What shapes alone suggest on a device of this class.
-    pub const fn of(class: Class) -> Variants {
-        let choice = Choice { tile: None, parts: None, threads: None };
+    pub const fn of(class: DeviceClass) -> Variants {
+        let choice = VariantChoice { tile: None, parts: None, threads: None };
         Variants { class, cooperative: [false; Tile::COOPERATIVE.len()], choice }
     }
 
     /// The class of the device.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> DeviceClass {
         self.class
     }
 
     /// The same device with a choice for one kernel.
-    pub fn with(&self, choice: Choice) -> Variants {
+    pub fn with(&self, choice: VariantChoice) -> Variants {
         Variants { choice, ..*self }
     }
 
@@ -60,7 +60,7 @@ impl Variants {
 
     /// Whether shaders run on the CPU.
     pub fn software(&self) -> bool {
-        self.class == Class::Software
+        self.class == DeviceClass::Software
     }
 
     /// Invocations of a workgroup that reduces.
@@ -72,8 +72,8 @@ impl Variants {
     pub fn tile(&self, product: Product) -> Tile {
         match (self.choice.tile, self.class) {
             (Some(tile), _) => tile,
-            (None, Class::Software) => software_tile(product),
-            (None, Class::Gpu(registers, size)) => {
+            (None, DeviceClass::Software) => software_tile(product),
+            (None, DeviceClass::Gpu(registers, size)) => {
                 self.cooperative_tile(product, size).unwrap_or_else(|| gpu_tile(product, registers, size))
             }
         }
@@ -93,7 +93,7 @@ impl Variants {
         /// Fewer parts gain less than the second dispatch takes.
         const FEWEST: usize = 4;
         let Product { batch, m, n, k, .. } = product;
-        let Class::Gpu(_, size) = self.class else { return 1 };
+        let DeviceClass::Gpu(_, size) = self.class else { return 1 };
         let whole = split::tiles(&self.tile(product), m, n, batch);
         let parts = |tiles: usize| self.choice.parts.map_or(2 * filling(size) / tiles, |parts| parts as usize);
         let parts = parts(split::tile(product, self).1.max(1)).min(k / split::SHORTEST);
@@ -103,8 +103,8 @@ impl Variants {
     /// Parts in which the terms of a weight gradient are summed, where `tiles` workgroups make one.
     pub fn weight_grad_parts(&self, tiles: usize, terms: usize) -> usize {
         let workgroups = match self.class {
-            Class::Software => 8,
-            Class::Gpu(_, size) => 4 * filling(size),
+            DeviceClass::Software => 8,
+            DeviceClass::Gpu(_, size) => 4 * filling(size),
         };
         let parts = self.choice.parts.map_or(workgroups / tiles.max(1), |parts| parts as usize);
         parts.min(terms / split::SHORTEST).max(1)
@@ -134,7 +134,7 @@ fn matrices_filling(size: Size) -> usize {
 
 /// What an instruction of a computed input costs in this kernel, as elements that could be moved meanwhile. An element is computed
 /// as often as the product reads it, once for each tile. On an H100 a norm and ReLU of 5 instructions cost 0.2 elements at each reading.
-pub(crate) fn load_price(kernel: &Kernel, input: usize, class: Class) -> u64 {
+pub(crate) fn load_price(kernel: &Kernel, input: usize, class: DeviceClass) -> u64 {
     let readings = |product: Product| {
         let Product { batch, m, n, k, .. } = product;
         let (variants, weight_grad) = (Variants::of(class), matches!(kernel, Kernel::Conv2dWeightGrad(_)));
@@ -145,9 +145,9 @@ pub(crate) fn load_price(kernel: &Kernel, input: usize, class: Class) -> u64 {
         (batch * k * all) as u64
     };
     let share = match class {
-        Class::Gpu(_, Size::Server) => 24,
-        Class::Gpu(_, Size::Small | Size::Medium | Size::Large) => 96,
-        Class::Software => return 0,
+        DeviceClass::Gpu(_, Size::Server) => 24,
+        DeviceClass::Gpu(_, Size::Small | Size::Medium | Size::Large) => 96,
+        DeviceClass::Software => return 0,
     };
     kernel.product().map_or(0, |product| readings(product) / share)
 }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn where_registers_are_few_no_thread_has_eight_by_eight_sums() {
-        for class in Class::ALL {
+        for class in DeviceClass::ALL {
             let eights = |busy_rows| {
                 let shapes = [[1 << 14, 512], [1 << 14, 64], [64, 1 << 14]];
                 let tiles = shapes.map(|[m, n]| Variants::of(class).tile(Product { m, n, busy_rows, ..LARGE }));
@@ -211,9 +211,9 @@ mod tests {
             let (none, wide) = ([false; 3], [true, false, false]);
             let wanted = match class {
                 // A term at a time there.
-                Class::Software => continue,
-                Class::Gpu(Registers::Plenty, _) => [wide, wide],
-                Class::Gpu(Registers::Few, _) => [none, none],
+                DeviceClass::Software => continue,
+                DeviceClass::Gpu(Registers::Plenty, _) => [wide, wide],
+                DeviceClass::Gpu(Registers::Few, _) => [none, none],
             };
             assert_eq!([eights(true), eights(false)], wanted, "{class:?}");
         }
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_larger_device_wants_more_workgroups() {
-        let of = |size| Variants::of(Class::Gpu(Registers::Plenty, size));
+        let of = |size| Variants::of(DeviceClass::Gpu(Registers::Plenty, size));
         let product = Product { m: 1024, n: 512, ..LARGE };
         assert_eq!(of(Size::Small).tile(product), Tile::LARGE, "32 workgroups");
         assert_ne!(of(Size::Medium).tile(product), Tile::LARGE);
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_choice_replaces_what_shapes_suggest() {
-        let choice = Choice { tile: Some(Tile::TINY), parts: Some(2), threads: Some(128) };
+        let choice = VariantChoice { tile: Some(Tile::TINY), parts: Some(2), threads: Some(128) };
         let chosen = Variants::GPU.with(choice);
         assert_eq!(
             (chosen.tile(LARGE), chosen.weight_grad_parts(1, 1 << 20), chosen.reduce_threads()),

@@ -11,8 +11,8 @@ use chiaro_graph::{
 };
 
 use crate::device::bytes::{tensor_bytes, tensor_from_bytes};
-use crate::kernels::{self, Class, Variants};
-use crate::run::executor::Executor;
+use crate::kernels::{self, DeviceClass, Variants};
+use crate::run::executor::PlanExecutor;
 use crate::run::half;
 use crate::run::planned::{self, PlannedKernel};
 use crate::tune::{Outcome, Tuned, Tuning};
@@ -51,8 +51,8 @@ impl Default for BackendOptions {
 impl BackendOptions {
     /// What shapes alone suggest on an adapter.
     pub(crate) fn variants(&self, adapter: &AdapterSummary) -> Variants {
-        match (self.kernels, Class::of(adapter)) {
-            (KernelChoice::Gpu, Class::Software) => Variants::GPU,
+        match (self.kernels, DeviceClass::of(adapter)) {
+            (KernelChoice::Gpu, DeviceClass::Software) => Variants::GPU,
             (KernelChoice::Gpu | KernelChoice::Suited, class) => Variants::of(class),
         }
     }
@@ -101,7 +101,7 @@ pub struct GpuBackend {
     options: BackendOptions,
     tuned: Tuned,
     arenas: HashMap<String, (ArenaInfo, GpuBuffer)>,
-    plans: PlanTable<Executor>,
+    plans: PlanTable<PlanExecutor>,
     start: AllocationCounter,
 }
 
@@ -126,7 +126,7 @@ impl GpuBackend {
 
     /// Dispatches of one step of a compiled graph; 0 if there is no such graph.
     pub fn dispatches(&self, plan: PlanId) -> usize {
-        self.plans.get(plan).map_or(0, Executor::dispatches)
+        self.plans.get(plan).map_or(0, PlanExecutor::dispatches)
     }
 
     /// The kernels that a graph would be compiled to here, in order; nothing is compiled and nothing allocated, but for the
@@ -248,7 +248,7 @@ impl Backend for GpuBackend {
         prepared.map_err(|e| self.error(e))?;
         let held: HashSet<String> = self.arenas.keys().cloned().collect();
         let made = self.declare(graph).and_then(|()| {
-            let made = Executor::new(&self.gpu, graph, &plan, &self.arenas, &self.tuned);
+            let made = PlanExecutor::new(&self.gpu, graph, &plan, &self.arenas, &self.tuned);
             made.map_err(|e| self.error(e))
         });
         if made.is_err() {
@@ -281,7 +281,7 @@ impl Backend for GpuBackend {
     }
 
     fn turn_async(&mut self, plan: PlanId) -> Later<()> {
-        let turn = self.plans.get_mut(plan).map(Executor::turn_async);
+        let turn = self.plans.get_mut(plan).map(PlanExecutor::turn_async);
         self.later(turn)
     }
 

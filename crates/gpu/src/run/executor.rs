@@ -13,7 +13,8 @@ use crate::run::planned;
 use crate::run::profile::HostTimes;
 use crate::tune::Tuned;
 use crate::{
-    BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline, ReadTicket, Step, StepQueue, StepSizes,
+    BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline, ReadTicket, Recording, StepQueue,
+    StepSizes,
 };
 
 /// Outputs of at most this many bytes together come back with every step; larger ones when they are asked for.
@@ -23,7 +24,7 @@ const SMALL_OUTPUTS: u64 = 16 << 10;
 const STAGING_ALIGNMENT: u64 = 16;
 
 /// A dispatch ready to be recorded.
-pub(crate) struct Command {
+pub(crate) struct PlanCommand {
     pipeline: Arc<Pipeline>,
     bound: BindGroup,
     workgroups: [u32; 3],
@@ -31,7 +32,7 @@ pub(crate) struct Command {
     pub call: Call,
 }
 
-impl Command {
+impl PlanCommand {
     /// Records it.
     pub fn record(&self, pass: &mut Pass<'_>) -> Result<(), GpuError> {
         pass.dispatch(&self.pipeline, &self.bound, self.workgroups, &[])
@@ -39,13 +40,13 @@ impl Command {
 }
 
 /// A compiled plan.
-pub(crate) struct Executor {
+pub(crate) struct PlanExecutor {
     gpu: Gpu,
     pub inputs: Vec<InputInfo>,
     /// Buffer of each input that is used.
     input_buffers: Vec<Option<GpuBuffer>>,
     outputs: Vec<(PlanOutput, GpuBuffer)>,
-    commands: Vec<Command>,
+    commands: Vec<PlanCommand>,
     queue: StepQueue,
     /// Outputs travel with their step.
     small: bool,
@@ -53,7 +54,7 @@ pub(crate) struct Executor {
     has_run: bool,
 }
 
-impl Executor {
+impl PlanExecutor {
     /// Allocates a plan's buffers (arenas are looked up in `arenas`) and compiles its kernels.
     pub fn new(
         gpu: &Gpu,
@@ -61,7 +62,7 @@ impl Executor {
         plan: &Plan,
         arenas: &HashMap<String, (ArenaInfo, GpuBuffer)>,
         tuned: &Tuned,
-    ) -> Result<Executor, GpuError> {
+    ) -> Result<PlanExecutor, GpuError> {
         let buffers: Vec<GpuBuffer> =
             (0..plan.buffers.len()).map(|i| buffer(gpu, graph, plan, i, arenas)).collect::<Result<_, _>>()?;
         let commands = commands(gpu, plan, &buffers, tuned)?;
@@ -73,7 +74,7 @@ impl Executor {
         let readback = outputs.iter().map(|(o, _)| staged(range(o).1)).sum();
         let small = readback <= SMALL_OUTPUTS;
         let queue = StepQueue::new(gpu, StepSizes { upload, readback: if small { readback } else { 0 } })?;
-        Ok(Executor {
+        Ok(PlanExecutor {
             gpu: gpu.clone(),
             inputs: graph.inputs().to_vec(),
             input_buffers,
@@ -122,7 +123,7 @@ impl Executor {
     pub fn step(
         &mut self,
         inputs: &[Tensor],
-        kernels: impl FnOnce(&mut Step<'_>, &[Command]) -> Result<(), GpuError>,
+        kernels: impl FnOnce(&mut Recording<'_>, &[PlanCommand]) -> Result<(), GpuError>,
     ) -> Result<(), GpuError> {
         self.ticket = None;
         let mut step = self.queue.begin()?;
@@ -219,7 +220,7 @@ fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
 }
 
 /// Compiles every kernel of a plan, all at once, and binds its buffers.
-fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Result<Vec<Command>, GpuError> {
+fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Result<Vec<PlanCommand>, GpuError> {
     let dispatches = planned::dispatches(plan, tuned)?;
     let sources: Vec<KernelSource> =
         dispatches.iter().map(|(step, _, d)| kernels::source(step, d, label(step))).collect();
@@ -228,7 +229,7 @@ fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Res
         planned::sized(&mut call, pipeline.needs());
         let parts: Vec<Binding> = dispatch.parts.iter().filter_map(|part| binding(step, *part, buffers)).collect();
         let bound = gpu.bind(&pipeline, &parts)?;
-        Ok(Command { pipeline, bound, workgroups: dispatch.workgroups, call })
+        Ok(PlanCommand { pipeline, bound, workgroups: dispatch.workgroups, call })
     };
     dispatches.into_iter().zip(pipelines).map(command).collect()
 }

@@ -74,7 +74,7 @@ mod tests {
     use chiaro_graph::plan::Plan;
     use chiaro_graph::{ConvSpec, DType, Graph};
 
-    fn launches(build: impl FnOnce(&mut Graph), choice: kernels::Choice) -> Vec<Launch> {
+    fn launches(build: impl FnOnce(&mut Graph), choice: kernels::VariantChoice) -> Vec<Launch> {
         let mut g = Graph::new();
         build(&mut g);
         let variants = Variants::GPU.with(choice);
@@ -95,7 +95,7 @@ mod tests {
             let y = g.matmul(a, b, false, false).expect("fits");
             g.output("y", y).expect("new");
         };
-        let choice = kernels::Choice { tile: Some(Tile::MEDIUM), ..Default::default() };
+        let choice = kernels::VariantChoice { tile: Some(Tile::MEDIUM), ..Default::default() };
         let all = launches(build, choice);
         let workgroups = 4 * 2;
         assert_eq!(all.len(), 1);
@@ -118,7 +118,10 @@ mod tests {
             g.output("dw", dw).expect("new");
         };
         let of_parts = |parts| {
-            launches(build, kernels::Choice { tile: Some(Tile::SMALL), parts: Some(parts), ..Default::default() })
+            launches(
+                build,
+                kernels::VariantChoice { tile: Some(Tile::SMALL), parts: Some(parts), ..Default::default() },
+            )
         };
         let (one, four) = (of_parts(1), of_parts(4));
         assert_eq!((one.len(), four.len()), (1, 2));

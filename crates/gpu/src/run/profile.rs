@@ -6,7 +6,7 @@ use chiaro_graph::{Call, CallTime, Clock, HostTime, Profile, Tensor};
 
 use crate::device::timestamps::Timestamps;
 use crate::kernels::{Dispatch, Part, Variants};
-use crate::run::executor::Executor;
+use crate::run::executor::PlanExecutor;
 use crate::run::launch;
 use crate::{Gpu, GpuError};
 
@@ -66,7 +66,7 @@ pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch, variants
     }
 }
 
-impl Executor {
+impl PlanExecutor {
     /// Runs one step with timestamps and waits for it.
     pub fn profile(&mut self, gpu: &Gpu, inputs: &[Tensor]) -> Result<Profile, GpuError> {
         let calls: Vec<Call> = self.calls().cloned().collect();

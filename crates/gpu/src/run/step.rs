@@ -30,8 +30,8 @@ pub struct StepQueue {
     times: Option<HostTimes>,
 }
 
-/// A step being recorded. Dropped without [`Step::submit`], it leaves nothing behind.
-pub struct Step<'a> {
+/// A step being recorded. Dropped without [`Recording::submit`], it leaves nothing behind.
+pub struct Recording<'a> {
     queue: &'a mut StepQueue,
     encoder: wgpu::CommandEncoder,
     collecting: Option<Collecting>,
@@ -84,11 +84,11 @@ impl StepQueue {
     ///
     /// # Errors
     /// [`GpuError::DeviceLost`], the first error of the steps before, or those of [`Gpu::storage_buffer`].
-    pub fn begin(&mut self) -> Result<Step<'_>, GpuError> {
+    pub fn begin(&mut self) -> Result<Recording<'_>, GpuError> {
         self.gpu.poll_once()?;
         self.uploads.begin(&self.gpu)?;
         let encoder = self.gpu.encoder("step")?;
-        Ok(Step { queue: self, encoder, collecting: None, began: Instant::now(), recording: None })
+        Ok(Recording { queue: self, encoder, collecting: None, began: Instant::now(), recording: None })
     }
 
     /// When the host did what for the last step.
@@ -104,7 +104,7 @@ impl StepQueue {
         self.readbacks.ready(&self.gpu, ticket)
     }
 
-    /// Waits for the results of a step: one entry for each [`Step::readback`], in their order.
+    /// Waits for the results of a step: one entry for each [`Recording::readback`], in their order.
     ///
     /// # Errors
     /// [`GpuError::Timeout`], [`GpuError::DeviceLost`]; [`GpuError::Validation`] for a ticket of another queue.
@@ -127,7 +127,7 @@ impl StepQueue {
     }
 }
 
-impl Step<'_> {
+impl Recording<'_> {
     /// Copies `bytes` to `target` at `offset` before the passes recorded later.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use chiaro_graph::plan::Step;
 use chiaro_shaders::{Memory, Tile};
 
 use crate::AdapterLimits;
-use crate::kernels::{self, Choice};
+use crate::kernels::{self, VariantChoice};
 
 /// A tile and a split for every kernel that can have them; the others keep what suits them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,8 +38,8 @@ impl Forced {
         step: &Step,
         limits: &AdapterLimits,
         cooperative: &[Tile],
-        known: Choice,
-    ) -> Option<Choice> {
+        known: VariantChoice,
+    ) -> Option<VariantChoice> {
         let runs = |tile: &Tile| {
             let trusted = !matches!(tile.memory, Memory::Cooperative { .. }) || cooperative.contains(tile);
             let room = tile.workgroup_bytes() <= limits.workgroup_bytes;
@@ -47,7 +47,7 @@ impl Forced {
         };
         let reduces = |tile: &Tile| step.columns.is_none() || tile.reduces(kernels::reduced_columns(step));
         let tile = self.tile.filter(|tile| runs(tile) && reduces(tile));
-        let choice = Choice { tile: tile.or(known.tile), parts: self.parts.or(known.parts), ..known };
+        let choice = VariantChoice { tile: tile.or(known.tile), parts: self.parts.or(known.parts), ..known };
         (tile.is_some() || self.parts.is_some()).then_some(choice)
     }
 }
@@ -77,11 +77,11 @@ mod tests {
         g.output("y", y).expect("new");
         let plan = Plan::new(&g, &kernels::plan_options(&Variants::GPU)).expect("a plan");
         let limits = AdapterLimits { workgroup_bytes: 32768, workgroup_invocations: 256, ..AdapterLimits::default() };
-        let known = Choice { tile: Some(Tile::SMALL), parts: Some(3), threads: Some(64) };
+        let known = VariantChoice { tile: Some(Tile::SMALL), parts: Some(3), threads: Some(64) };
         let choice = |tile, parts| Forced::new(tile, parts).expect("known").choice(&plan.steps[0], &limits, &[], known);
         assert_eq!(choice(None, None), None);
-        assert_eq!(choice(None, Some(5)), Some(Choice { parts: Some(5), ..known }));
-        assert_eq!(choice(Some("128x64x16/8x4"), None), Some(Choice { tile: Some(Tile::FOURS[0]), ..known }));
+        assert_eq!(choice(None, Some(5)), Some(VariantChoice { parts: Some(5), ..known }));
+        assert_eq!(choice(Some("128x64x16/8x4"), None), Some(VariantChoice { tile: Some(Tile::FOURS[0]), ..known }));
         // The adapter has no cooperative matrices.
         assert_eq!(choice(Some("cooperative16 64x64x32/32x32"), None), None);
     }

@@ -4,42 +4,42 @@ use chiaro_graph::plan::{Kernel, Product, Step};
 use chiaro_shaders::{Memory, Tile};
 
 use crate::AdapterLimits;
-use crate::kernels::{self, Choice, Variants};
+use crate::kernels::{self, VariantChoice, Variants};
 
 /// The variant that every device runs right and compiles soon: no subgroups, few registers, a term at a time, and no workgroup
 /// memory but for reductions of columns.
-pub(super) fn portable(step: &Step, base: &Variants) -> Choice {
+pub(super) fn portable(step: &Step, base: &Variants) -> VariantChoice {
     // What shapes suggest to software devices is that already.
     if base.software() {
-        return Choice::default();
+        return VariantChoice::default();
     }
     let tile = match step.columns {
         Some(_) => Tile::TINY,
         None => Tile::new(Memory::Direct, [16, 32, 1], [4, 4]),
     };
-    Choice { tile: Some(tile), parts: None, threads: Some(64) }
+    VariantChoice { tile: Some(tile), parts: None, threads: Some(64) }
 }
 
 /// What to try for a step, the most promising first. `cooperative` are the tiles that may be trusted.
-pub(super) fn of(step: &Step, base: &Variants, limits: &AdapterLimits, cooperative: &[Tile]) -> Vec<Choice> {
+pub(super) fn of(step: &Step, base: &Variants, limits: &AdapterLimits, cooperative: &[Tile]) -> Vec<VariantChoice> {
     if let Kernel::Reduce { .. } = &step.kernel {
         let fits = |threads: &u32| *threads <= limits.workgroup_invocations;
         let all = [64, 128, 256, 512].into_iter().filter(fits);
-        return all.map(|threads| Choice { threads: Some(threads), ..Choice::default() }).collect();
+        return all.map(|threads| VariantChoice { threads: Some(threads), ..VariantChoice::default() }).collect();
     }
     // A kernel without a tile, a depthwise convolution, has one variant.
     let Some(product) = step.kernel.product().filter(|_| kernels::tile(step, base).is_some()) else { return vec![] };
     let reduced = kernels::reduced_columns(step);
     let tiles =
         tiles(product, base, limits, cooperative).filter(|tile| tile.reduces(reduced) || step.columns.is_none());
-    tiles.map(|tile| Choice { tile: Some(tile), ..Choice::default() }).collect()
+    tiles.map(|tile| VariantChoice { tile: Some(tile), ..VariantChoice::default() }).collect()
 }
 
 /// In how many parts the terms of a weight gradient or product may be summed. Scratch is planned for as many as shapes suggest: fewer are
 /// tried, more are not.
-pub(super) fn splits(step: &Step) -> Vec<Choice> {
+pub(super) fn splits(step: &Step) -> Vec<VariantChoice> {
     let (Kernel::Conv2dWeightGrad(_) | Kernel::MatMul(_)) = &step.kernel else { return vec![] };
-    [1, 2, 4, 16, 64].map(|parts| Choice { parts: Some(parts), ..Choice::default() }).to_vec()
+    [1, 2, 4, 16, 64].map(|parts| VariantChoice { parts: Some(parts), ..VariantChoice::default() }).to_vec()
 }
 
 /// The tiles that the adapter can run and that are not mostly outside of the result.
@@ -99,7 +99,7 @@ mod tests {
         };
         let step = step();
         let all = of(&step, &Variants::GPU, &limits, &Tile::COOPERATIVE);
-        let cooperative = |c: &&Choice| c.tile.is_some_and(|t| matches!(t.memory, Memory::Cooperative { .. }));
+        let cooperative = |c: &&VariantChoice| c.tile.is_some_and(|t| matches!(t.memory, Memory::Cooperative { .. }));
         assert!(all.iter().any(|c| cooperative(&c)) && !all.iter().all(|c| cooperative(&c)), "{all:?}");
         for choice in all.into_iter().chain([portable(&step, &Variants::GPU)]) {
             let made =

@@ -7,7 +7,7 @@ use crate::GpuError;
 
 /// How far results may be apart, normwise: ||a - b|| / ||b||.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tolerance(f64);
+pub(crate) struct OutputTolerance(f64);
 
 /// What a comparison found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,17 +22,17 @@ pub(crate) struct Apart {
     pub differing: f64,
 }
 
-impl Tolerance {
+impl OutputTolerance {
     /// For sums of `terms` products. Products of f16 values are exact in f32; what is stored in f16 is rounded to 1 in 2048.
-    pub fn new(half: bool, terms: usize) -> Tolerance {
+    pub fn new(half: bool, terms: usize) -> OutputTolerance {
         let growth = (terms as f64 / 1024.0).sqrt().max(1.0);
-        Tolerance(if half { 1e-3 } else { 1e-5 * growth })
+        OutputTolerance(if half { 1e-3 } else { 1e-5 * growth })
     }
 
     /// For the results of a step.
-    pub fn of(step: &Step) -> Tolerance {
+    pub fn of(step: &Step) -> OutputTolerance {
         let half = step.operands.iter().any(|operand| operand.dtype == DType::F16);
-        Tolerance::new(half, step.kernel.terms())
+        OutputTolerance::new(half, step.kernel.terms())
     }
 
     /// Whether results are equal up to rounding; integers must be equal. The answer is the distance where they are not.
@@ -60,11 +60,11 @@ mod tests {
     #[test]
     fn results_are_right_up_to_the_rounding_of_their_sums_and_integers_to_the_bit() {
         let apart = |difference: f64| Apart { difference, norm: 1.0, wrong: 0.0, differing: 9.0 };
-        let short = Tolerance::new(false, 100);
+        let short = OutputTolerance::new(false, 100);
         assert_eq!(short.judge(DType::F32, apart(0.9e-10)), Ok(()));
         assert!(short.judge(DType::F32, apart(1.1e-10)).is_err());
-        assert_eq!(Tolerance::new(false, 4096).judge(DType::F32, apart(3.9e-10)), Ok(()));
-        assert_eq!(Tolerance::new(true, 1).judge(DType::F16, apart(0.9e-6)), Ok(()));
+        assert_eq!(OutputTolerance::new(false, 4096).judge(DType::F32, apart(3.9e-10)), Ok(()));
+        assert_eq!(OutputTolerance::new(true, 1).judge(DType::F16, apart(0.9e-6)), Ok(()));
         assert!(short.judge(DType::I32, apart(0.0)).is_err());
         assert!(short.judge(DType::F32, Apart { wrong: 1.0, ..apart(0.0) }).is_err());
         assert!(short.judge(DType::F32, Apart { norm: 0.0, ..apart(0.0) }).is_err(), "zeros are wanted");

@@ -7,7 +7,7 @@ use chiaro_graph::DType;
 use chiaro_shaders::kernels::{Conv2d, MatMul, MatOperand, ShaderKernel};
 use chiaro_shaders::{ColumnReduction, Elem, Memory, ShaderError, Tile};
 
-use crate::tune::{Apart, Tolerance, ends_the_search};
+use crate::tune::{Apart, OutputTolerance, ends_the_search};
 use crate::{AdapterSummary, Binding, Gpu, GpuError, KernelSource};
 
 const PORTABLE: Tile = Tile::new(Memory::Direct, [16, 32, 4], [4, 4]);
@@ -139,7 +139,7 @@ fn judge(
     let portable: Vec<Vec<u8>> = jobs().map(|(s, case)| run(&PORTABLE, s, case)).collect::<Result<_, _>>()?;
     'tiles: for tile in tiles {
         for ((shapes, case), wanted) in jobs().zip(&portable) {
-            let tolerance = Tolerance::new(true, (case.terms)(shapes) as usize);
+            let tolerance = OutputTolerance::new(true, (case.terms)(shapes) as usize);
             let reason = match run(&tile, shapes, case) {
                 Ok(got) => match tolerance.judge(result_type(case), apart(result_type(case), &got, wanted)) {
                     Ok(()) => continue,

@@ -5,7 +5,7 @@ use std::mem::{Discriminant, discriminant};
 
 use chiaro_graph::plan::Kernel;
 
-use crate::kernels::Choice;
+use crate::kernels::VariantChoice;
 
 /// A variant that took so many times as long as the best in the only kernel of its kind so far is left out of the next ...
 const ONCE: f64 = 1.5;
@@ -15,7 +15,7 @@ const TWICE: f64 = 1.2;
 /// How variants did, for each kind of kernel.
 #[derive(Debug, Default)]
 pub(super) struct Experience {
-    of: HashMap<(Discriminant<Kernel>, Choice), Record>,
+    of: HashMap<(Discriminant<Kernel>, VariantChoice), Record>,
 }
 
 /// Times against the best variant of a kernel: the last one's, and that before.
@@ -38,9 +38,9 @@ impl Record {
 
 impl Experience {
     /// The candidates that may be worth a trial, those that did best first; what was never tried comes in between.
-    pub fn promising(&self, kernel: &Kernel, candidates: Vec<Choice>) -> Vec<Choice> {
-        let record = |choice: &Choice| self.of.get(&(discriminant(kernel), *choice)).copied();
-        let mut kept: Vec<(f64, Choice)> = candidates
+    pub fn promising(&self, kernel: &Kernel, candidates: Vec<VariantChoice>) -> Vec<VariantChoice> {
+        let record = |choice: &VariantChoice| self.of.get(&(discriminant(kernel), *choice)).copied();
+        let mut kept: Vec<(f64, VariantChoice)> = candidates
             .into_iter()
             .filter(|choice| record(choice).is_none_or(Record::promises))
             .map(|choice| (record(&choice).map_or(TWICE, Record::ratio), choice))
@@ -50,7 +50,7 @@ impl Experience {
     }
 
     /// Remembers how variants of a kernel did, whose best took `best` seconds.
-    pub fn learn(&mut self, kernel: &Kernel, seconds: &[(Choice, f64)], best: f64) {
+    pub fn learn(&mut self, kernel: &Kernel, seconds: &[(VariantChoice, f64)], best: f64) {
         for (choice, seconds) in seconds {
             let last = seconds / best;
             let new = |record: &mut Record| *record = Record { last, before: Some(record.last) };
@@ -67,8 +67,11 @@ mod tests {
 
     #[test]
     fn what_was_much_slower_before_is_left_out_for_kernels_of_its_kind_alone() {
-        let [slow, fast, new] =
-            [Tile::TINY, Tile::MEDIUM, Tile::LARGE].map(|tile| Choice { tile: Some(tile), parts: None, threads: None });
+        let [slow, fast, new] = [Tile::TINY, Tile::MEDIUM, Tile::LARGE].map(|tile| VariantChoice {
+            tile: Some(tile),
+            parts: None,
+            threads: None,
+        });
         let all = || vec![slow, new, fast];
         let softmax = Kernel::Softmax { rows: 1, n: 1, log: false };
         let mut experience = Experience::default();

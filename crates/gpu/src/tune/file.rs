@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::proof::Proofs;
 use crate::device::{cache, files};
-use crate::kernels::Choice;
+use crate::kernels::VariantChoice;
 use crate::{Gpu, Notes};
 
 /// Changes with the meaning of the file, and with the kernels: what was proved and timed is of those that were there.
@@ -41,7 +41,7 @@ struct Entry {
 /// What a file knew.
 #[derive(Default)]
 pub(super) struct Known {
-    pub choices: BTreeMap<String, Choice>,
+    pub choices: BTreeMap<String, VariantChoice>,
     pub cooperative: Option<Vec<Tile>>,
     pub proofs: Proofs,
 }
@@ -85,7 +85,7 @@ impl TuneFile {
         let mut choices = BTreeMap::new();
         for (key, entry) in contents.choices {
             let tile = entry.tile.map(|text| tile(&text)).transpose()?;
-            choices.insert(key, Choice { tile, parts: entry.parts, threads: entry.threads });
+            choices.insert(key, VariantChoice { tile, parts: entry.parts, threads: entry.threads });
         }
         let cooperative = contents.cooperative.map(|tiles| tiles.iter().map(|t| tile(t)).collect::<Result<_, _>>());
         let mut proofs = Proofs::default();
@@ -100,12 +100,12 @@ impl TuneFile {
     /// Writes the file; a folder that takes none costs a note.
     pub fn save(
         &self,
-        choices: &BTreeMap<String, Choice>,
+        choices: &BTreeMap<String, VariantChoice>,
         cooperative: Option<&[Tile]>,
         proofs: &Proofs,
         notes: &Notes,
     ) {
-        let entry = |choice: &Choice| Entry {
+        let entry = |choice: &VariantChoice| Entry {
             tile: choice.tile.map(|tile| tile.to_string()),
             parts: choice.parts,
             threads: choice.threads,
@@ -153,7 +153,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, notes) = (TuneFile { path: folder.path().join("tuned.json"), ..file() }, Notes::default());
-        let choice = Choice { tile: Some(Tile::LARGE), parts: Some(3), threads: None };
+        let choice = VariantChoice { tile: Some(Tile::LARGE), parts: Some(3), threads: None };
         let (choices, trusted) = (BTreeMap::from([("a product".to_owned(), choice)]), [Tile::COOPERATIVE[0]]);
         let mut proofs = Proofs::default();
         proofs.add("a product", trusted[0], false);
@@ -168,7 +168,7 @@ mod tests {
     fn only_a_whole_file_of_this_device_counts() {
         let good = text("Radeon", "workgroup 128x128x16/8x8");
         let known = file().parse(good.as_bytes()).expect("a good file");
-        assert_eq!(known.choices["a"], Choice { tile: Some(Tile::LARGE), parts: Some(4), threads: None });
+        assert_eq!(known.choices["a"], VariantChoice { tile: Some(Tile::LARGE), parts: Some(4), threads: None });
         assert!(file().parse(text("Arc", "workgroup 128x128x16/8x8").as_bytes()).is_err());
         let format = format!("\"format\": {FORMAT}");
         for (ours, other) in

@@ -3,7 +3,7 @@
 use super::compare::ends_the_search;
 use super::trial::{Ready, Trial};
 use crate::GpuError;
-use crate::kernels::{Choice, Dispatch};
+use crate::kernels::{Dispatch, VariantChoice};
 
 /// A variant whose first run takes so many times as long as the best is given up.
 const TWICE: f64 = 2.0;
@@ -14,11 +14,11 @@ const START_UP: f64 = 2e-5;
 pub(super) struct Found<'a> {
     trial: &'a Trial<'a>,
     /// What was made so far, so that no kernel is tried twice under two names.
-    made: Vec<(Choice, Vec<Dispatch>)>,
+    made: Vec<(VariantChoice, Vec<Dispatch>)>,
     /// Seconds of each variant that ran.
-    pub seconds: Vec<(Choice, f64)>,
+    pub seconds: Vec<(VariantChoice, f64)>,
     pub best: f64,
-    pub choice: Choice,
+    pub choice: VariantChoice,
     /// Variants other than the portable one that gave right results.
     pub right: usize,
     pub ended: usize,
@@ -28,13 +28,13 @@ pub(super) struct Found<'a> {
 impl<'a> Found<'a> {
     /// Begins with the portable variant, whose results are those that are wanted. It is timed as well as the others where it is
     /// what shapes suggest.
-    pub fn new(trial: &'a Trial<'a>, portable: Choice, made: Vec<Dispatch>) -> Result<Found<'a>, GpuError> {
+    pub fn new(trial: &'a Trial<'a>, portable: VariantChoice, made: Vec<Dispatch>) -> Result<Found<'a>, GpuError> {
         let ready = trial.ready(std::slice::from_ref(&made)).remove(0)?;
         trial.warm_up(&ready)?;
         let first = trial.run(&ready)?;
         trial.keep()?;
         // Elsewhere it is a slow one, measured well enough by one run.
-        let suggested = portable == Choice::default();
+        let suggested = portable == VariantChoice::default();
         let first = if suggested { trial.seconds(&ready, first, f64::INFINITY)? } else { first };
         let seconds = vec![(portable, first)];
         let made = vec![(portable, made)];
@@ -43,7 +43,7 @@ impl<'a> Found<'a> {
     }
 
     /// Runs variants that are new; each counts only if its results are right.
-    pub fn consider(&mut self, variants: Vec<(Choice, Vec<Dispatch>)>) -> Result<(), GpuError> {
+    pub fn consider(&mut self, variants: Vec<(VariantChoice, Vec<Dispatch>)>) -> Result<(), GpuError> {
         let mut new = vec![];
         for (choice, made) in variants {
             let same = self.made.iter().chain(&new).find(|(_, other)| *other == made).map(|(same, _)| *same);
@@ -69,7 +69,7 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    fn measure(&mut self, choice: Choice, ready: &[Ready]) -> Result<(), GpuError> {
+    fn measure(&mut self, choice: VariantChoice, ready: &[Ready]) -> Result<(), GpuError> {
         self.trial.warm_up(ready)?;
         let first = self.trial.run(ready)?;
         if first > TWICE * self.best + START_UP {
@@ -91,7 +91,7 @@ impl<'a> Found<'a> {
     }
 
     /// Seconds of a variant; infinite if it did not run or was wrong.
-    pub fn seconds_of(&self, choice: Choice) -> f64 {
+    pub fn seconds_of(&self, choice: VariantChoice) -> f64 {
         self.seconds.iter().find(|(other, _)| *other == choice).map_or(f64::INFINITY, |(_, seconds)| *seconds)
     }
 }
@@ -108,8 +108,8 @@ mod tests {
     use chiaro_shaders::{Memory, Tile};
 
     /// Not the portable one, nor what shapes suggest.
-    const OTHER: Choice =
-        Choice { tile: Some(Tile::new(Memory::Direct, [16, 32, 1], [8, 4])), parts: None, threads: None };
+    const OTHER: VariantChoice =
+        VariantChoice { tile: Some(Tile::new(Memory::Direct, [16, 32, 1], [8, 4])), parts: None, threads: None };
 
     /// The one step of a product of matrices.
     fn step() -> Step {
@@ -139,12 +139,12 @@ mod tests {
                 assert!(d.wgsl.contains("k < end"), "{}", d.wgsl);
                 Dispatch { wgsl: d.wgsl.replace("k < end", text), ..d }
             };
-            let choice = Choice { parts: Some(parts), ..Choice::default() };
-            (choice, made(Choice::default()).into_iter().map(tampered).collect::<Vec<_>>())
+            let choice = VariantChoice { parts: Some(parts), ..VariantChoice::default() };
+            (choice, made(VariantChoice::default()).into_iter().map(tampered).collect::<Vec<_>>())
         };
         let mut all = [("k + 1u < end", 7), ("k < min(end, 1u)", 8)].map(wrong).to_vec();
         let no_wgsl = |d: Dispatch| Dispatch { wgsl: "no".to_owned(), ..d };
-        all.push((Choice { parts: Some(9), ..portable }, made(portable).into_iter().map(no_wgsl).collect()));
+        all.push((VariantChoice { parts: Some(9), ..portable }, made(portable).into_iter().map(no_wgsl).collect()));
         found.consider(all).expect("the device goes on");
         assert_eq!((found.right, found.rejected, found.choice), (0, 3, portable));
 
@@ -161,7 +161,7 @@ mod tests {
         let portable = candidates::portable(&step, &Variants::GPU);
         let made = |choice| kernels::dispatches(&step, &Variants::SOFTWARE.with(choice)).expect("dispatches");
         let mut found = Found::new(&trial, portable, made(portable)).expect("runs");
-        let twin = Choice { threads: Some(3), ..portable };
+        let twin = VariantChoice { threads: Some(3), ..portable };
         let before = gpu.counters().dispatches;
         found.consider(vec![(twin, made(portable))]).expect("nothing to do");
         assert_eq!((gpu.counters().dispatches, found.seconds_of(twin)), (before, found.seconds_of(portable)));

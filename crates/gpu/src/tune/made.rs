@@ -19,7 +19,7 @@ const COMPARING: u32 = 128;
 const SUM_BYTES: u64 = 16;
 
 /// What a dispatch does with the elements of one operand.
-pub(crate) struct Task {
+pub(crate) struct TuningTask {
     pipeline: Arc<Pipeline>,
     bound: BindGroup,
     workgroups: u32,
@@ -27,9 +27,14 @@ pub(crate) struct Task {
     sums: Option<GpuBuffer>,
 }
 
-impl Task {
+impl TuningTask {
     /// Fills `buffer` with `len` values between -1 and 1, or zeros and ones, the same for the same seed.
-    pub fn fill(gpu: &Gpu, buffer: &GpuBuffer, (dtype, len): (DType, usize), seed: u32) -> Result<Task, GpuError> {
+    pub fn fill(
+        gpu: &Gpu,
+        buffer: &GpuBuffer,
+        (dtype, len): (DType, usize),
+        seed: u32,
+    ) -> Result<TuningTask, GpuError> {
         Self::new(gpu, ("fill", FILL, FILLING), (dtype, len), seed, |uniform, _| {
             Ok((vec![uniform, buffer.into()], None))
         })
@@ -41,7 +46,7 @@ impl Task {
         got: &GpuBuffer,
         wanted: &GpuBuffer,
         (dtype, len): (DType, usize),
-    ) -> Result<Task, GpuError> {
+    ) -> Result<TuningTask, GpuError> {
         Self::new(gpu, ("compare", COMPARE, COMPARING), (dtype, len), 0, |uniform, workgroups| {
             let sums = gpu.storage_buffer("sums of a comparison", u64::from(workgroups) * SUM_BYTES)?;
             Ok((vec![uniform, got.into(), wanted.into(), Binding::from(&sums)], Some(sums)))
@@ -54,7 +59,7 @@ impl Task {
         (dtype, len): (DType, usize),
         seed: u32,
         bindings: impl FnOnce(Binding, u32) -> Result<(Vec<Binding>, Option<GpuBuffer>), GpuError>,
-    ) -> Result<Task, GpuError> {
+    ) -> Result<TuningTask, GpuError> {
         let kind = match dtype {
             DType::F32 => 0,
             DType::F16 => 1,
@@ -75,7 +80,7 @@ impl Task {
         let task = [length, seed, workgroups * INVOCATIONS, 0];
         gpu.upload(&uniform, 0, bytemuck::cast_slice(&task))?;
         let (bindings, sums) = bindings(Binding::from(&uniform), workgroups)?;
-        Ok(Task { bound: gpu.bind(&pipeline, &bindings)?, pipeline, workgroups, sums })
+        Ok(TuningTask { bound: gpu.bind(&pipeline, &bindings)?, pipeline, workgroups, sums })
     }
 
     /// Records it.
@@ -94,11 +99,11 @@ impl Task {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare::Tolerance;
+    use super::super::compare::OutputTolerance;
     use super::super::software::software;
     use super::*;
 
-    fn submit(gpu: &Gpu, tasks: &[&Task]) {
+    fn submit(gpu: &Gpu, tasks: &[&TuningTask]) {
         let mut encoder = gpu.encoder("test").expect("an encoder");
         gpu.pass(&mut encoder, "test", |pass| tasks.iter().try_for_each(|task| task.record(pass))).expect("records");
         gpu.submit("test", encoder).expect("submits");
@@ -110,9 +115,9 @@ mod tests {
         for (dtype, len) in [(DType::F32, 100_003), (DType::F16, 70_001), (DType::I32, 1000), (DType::F16, 1)] {
             let bytes = (len * dtype.size()).next_multiple_of(4) as u64;
             let [a, b] = [(); 2].map(|()| gpu.storage_buffer("test", bytes).expect("a buffer"));
-            let [fill_a, fill_b] = [&a, &b].map(|b| Task::fill(&gpu, b, (dtype, len), 7).expect("a task"));
-            let compare = Task::compare(&gpu, &a, &b, (dtype, len)).expect("a task");
-            let tolerance = Tolerance::new(dtype == DType::F16, 100);
+            let [fill_a, fill_b] = [&a, &b].map(|b| TuningTask::fill(&gpu, b, (dtype, len), 7).expect("a task"));
+            let compare = TuningTask::compare(&gpu, &a, &b, (dtype, len)).expect("a task");
+            let tolerance = OutputTolerance::new(dtype == DType::F16, 100);
             submit(&gpu, &[&fill_a, &fill_b, &compare]);
             assert_eq!(tolerance.judge(dtype, compare.apart(&gpu).expect("sums")), Ok(()), "{dtype}");
             let made = gpu.download(&a, 0, bytes).expect("reads");

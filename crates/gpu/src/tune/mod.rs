@@ -24,9 +24,9 @@ use chiaro_graph::DType;
 use chiaro_graph::plan::{Kernel, Step};
 use chiaro_shaders::{Memory, Tile};
 
-use crate::kernels::{self, Choice, Variants};
+use crate::kernels::{self, VariantChoice, Variants};
 use crate::{AdapterKind, AdapterLimits, Forced, Gpu, GpuError};
-pub(crate) use compare::{Apart, Tolerance, ends_the_search};
+pub(crate) use compare::{Apart, OutputTolerance, ends_the_search};
 use file::TuneFile;
 use proof::Proofs;
 pub use search::Outcome;
@@ -53,7 +53,7 @@ const BRIEF: Duration = Duration::from_secs(2);
 pub(crate) struct Tuned {
     base: Variants,
     tuning: Tuning,
-    choices: BTreeMap<String, Choice>,
+    choices: BTreeMap<String, VariantChoice>,
     file: Option<TuneFile>,
     /// The cooperative tiles that gave right results; absent until a plan has a use for them.
     cooperative: Option<Vec<Tile>>,
@@ -128,7 +128,7 @@ impl Tuned {
     fn wanted(&self, step: &Step) -> Variants {
         let cooperative = self.base.with_cooperative(&self.cooperative_for(step));
         let key = key(step);
-        let wrong = |choice: &Choice| {
+        let wrong = |choice: &VariantChoice| {
             let wrong = |(key, tile): (&String, Tile)| self.proofs.of(key, tile) == Some(false);
             key.as_ref().zip(choice.tile).is_some_and(wrong)
         };

@@ -14,7 +14,7 @@ use super::found::Found;
 use super::trial::Trial;
 use super::{Tuned, fits, key};
 use crate::device::threads;
-use crate::kernels::{self, Choice, Dispatch};
+use crate::kernels::{self, Dispatch, VariantChoice};
 use crate::{Gpu, GpuError};
 
 /// A variant replaces what shapes suggest when it takes at most this share of the time: less would be noise.
@@ -127,7 +127,7 @@ impl Tuned {
         clock: &Stopwatch,
         experience: &mut Experience,
         Enough { deadline, seconds: negligible }: Enough,
-    ) -> Result<Option<(Choice, Outcome)>, GpuError> {
+    ) -> Result<Option<(VariantChoice, Outcome)>, GpuError> {
         let all = candidates::of(step, &self.base, gpu.limits(), &self.cooperative_for(step));
         if all.len() < 2 {
             return Ok(None);
@@ -136,7 +136,7 @@ impl Tuned {
         let scratch = kernels::scratch(&step.kernel, step.columns.as_ref(), &self.base.with(portable));
         let trial = Trial::new(gpu, step, clock, scratch)?;
         let mut found = Found::new(&trial, portable, self.dispatches(step, portable)?)?;
-        let plain = Choice::default();
+        let plain = VariantChoice::default();
         self.consider(&mut found, step, &[plain])?;
         let order = experience.promising(&step.kernel, all);
         let chunk = threads::processors();
@@ -172,36 +172,36 @@ impl Tuned {
     /// How the terms are split is searched for the best tile alone.
     fn consider_splits(&self, found: &mut Found<'_>, step: &Step, experience: &mut Experience) -> Result<(), GpuError> {
         let (tile, splits) = (found.choice, experience.promising(&step.kernel, candidates::splits(step)));
-        let whole = |split: Choice| Choice { parts: split.parts, ..tile };
+        let whole = |split: VariantChoice| VariantChoice { parts: split.parts, ..tile };
         self.consider(found, step, &splits.iter().map(|split| whole(*split)).collect::<Vec<_>>())?;
         let seconds = splits.iter().map(|split| (*split, found.seconds_of(whole(*split))));
         // What did not fit the scratch of this one may fit that of the next.
-        let seconds: Vec<(Choice, f64)> = seconds.filter(|(_, seconds)| seconds.is_finite()).collect();
+        let seconds: Vec<(VariantChoice, f64)> = seconds.filter(|(_, seconds)| seconds.is_finite()).collect();
         experience.learn(&step.kernel, &seconds, found.best);
         Ok(())
     }
 
-    fn consider(&self, found: &mut Found<'_>, step: &Step, choices: &[Choice]) -> Result<(), GpuError> {
+    fn consider(&self, found: &mut Found<'_>, step: &Step, choices: &[VariantChoice]) -> Result<(), GpuError> {
         let made = choices.iter().filter(|choice| fits(step, &self.base.with(**choice)));
         let made = made.map(|choice| self.dispatches(step, *choice).map(|made| (*choice, made)));
         // What a kernel cannot be made as is no candidate.
         found.consider(made.filter_map(Result::ok).collect())
     }
 
-    fn dispatches(&self, step: &Step, choice: Choice) -> Result<Vec<Dispatch>, GpuError> {
+    fn dispatches(&self, step: &Step, choice: VariantChoice) -> Result<Vec<Dispatch>, GpuError> {
         kernels::dispatches(step, &self.base.with(choice))
             .map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })
     }
 }
 
 /// The best variant with its seconds, or what shapes suggest where that takes hardly longer.
-fn worth_it((choice, best): (Choice, f64), plain: f64) -> (Choice, f64) {
-    if best > plain * WORTH_IT { (Choice::default(), plain) } else { (choice, best) }
+fn worth_it((choice, best): (VariantChoice, f64), plain: f64) -> (VariantChoice, f64) {
+    if best > plain * WORTH_IT { (VariantChoice::default(), plain) } else { (choice, best) }
 }
 
 /// A choice as a table shows it.
-fn words(choice: Choice) -> String {
-    if choice == Choice::default() {
+fn words(choice: VariantChoice) -> String {
+    if choice == VariantChoice::default() {
         return "as shapes suggest".to_owned();
     }
     let tile = choice.tile.map(|tile| tile.to_string());
@@ -217,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_variant_that_is_hardly_faster_than_what_shapes_suggest_is_not_taken() {
-        let other = Choice { threads: Some(64), ..Choice::default() };
-        assert_eq!(worth_it((other, 0.98), 1.0), (Choice::default(), 1.0));
+        let other = VariantChoice { threads: Some(64), ..VariantChoice::default() };
+        assert_eq!(worth_it((other, 0.98), 1.0), (VariantChoice::default(), 1.0));
         assert_eq!(worth_it((other, 0.96), 1.0), (other, 0.96));
         // What shapes suggest does not run here.
         assert_eq!(worth_it((other, 5.0), f64::INFINITY), (other, 5.0));

@@ -6,8 +6,8 @@ use chiaro_graph::DType;
 use chiaro_graph::plan::{Access, Operand, Step};
 
 use super::clock::Stopwatch;
-use super::compare::Tolerance;
-use super::made::Task;
+use super::compare::OutputTolerance;
+use super::made::TuningTask;
 use crate::kernels::{Dispatch, Part};
 use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline};
 
@@ -22,8 +22,8 @@ pub(super) struct Ready {
 struct Written {
     operand: usize,
     wanted: GpuBuffer,
-    fill: Task,
-    compare: Task,
+    fill: TuningTask,
+    compare: TuningTask,
 }
 
 /// A step with made-up operands.
@@ -31,7 +31,7 @@ pub(super) struct Trial<'a> {
     gpu: &'a Gpu,
     step: &'a Step,
     clock: &'a Stopwatch,
-    tolerance: Tolerance,
+    tolerance: OutputTolerance,
     operands: Vec<GpuBuffer>,
     written: Vec<Written>,
     scratch: Option<GpuBuffer>,
@@ -49,19 +49,19 @@ impl<'a> Trial<'a> {
     pub fn new(gpu: &'a Gpu, step: &'a Step, clock: &'a Stopwatch, scratch: usize) -> Result<Trial<'a>, GpuError> {
         let buffer = |operand: &Operand| gpu.storage_buffer("tuning", bytes(operand));
         let operands: Vec<GpuBuffer> = step.operands.iter().map(buffer).collect::<Result<_, _>>()?;
-        let fill = |i: usize| Task::fill(gpu, &operands[i], kind(&step.operands[i]), i as u32 + 1);
-        let all: Vec<Task> = (0..operands.len()).map(fill).collect::<Result<_, _>>()?;
+        let fill = |i: usize| TuningTask::fill(gpu, &operands[i], kind(&step.operands[i]), i as u32 + 1);
+        let all: Vec<TuningTask> = (0..operands.len()).map(fill).collect::<Result<_, _>>()?;
         submit(gpu, &all.iter().collect::<Vec<_>>())?;
-        let is_written = |(i, _): &(usize, Task)| step.operands[*i].access != Access::Read;
+        let is_written = |(i, _): &(usize, TuningTask)| step.operands[*i].access != Access::Read;
         let written = all.into_iter().enumerate().filter(is_written).map(|(operand, fill)| {
             let wanted = buffer(&step.operands[operand])?;
-            let compare = Task::compare(gpu, &operands[operand], &wanted, kind(&step.operands[operand]))?;
+            let compare = TuningTask::compare(gpu, &operands[operand], &wanted, kind(&step.operands[operand]))?;
             Ok(Written { operand, wanted, fill, compare })
         });
         let written = written.collect::<Result<_, _>>()?;
         let scratch = step.scratch.as_ref().map(|o| 4 * o.len.max(scratch) as u64);
         let scratch = scratch.map(|bytes| gpu.storage_buffer("tuning", bytes)).transpose()?;
-        Ok(Trial { gpu, step, clock, tolerance: Tolerance::of(step), operands, written, scratch })
+        Ok(Trial { gpu, step, clock, tolerance: OutputTolerance::of(step), operands, written, scratch })
     }
 
     /// Compiles variants, all kernels at once, and binds the trial's buffers to them.
@@ -139,7 +139,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-fn submit(gpu: &Gpu, tasks: &[&Task]) -> Result<(), GpuError> {
+fn submit(gpu: &Gpu, tasks: &[&TuningTask]) -> Result<(), GpuError> {
     let mut encoder = gpu.encoder("tuning")?;
     gpu.pass(&mut encoder, "tuning", |pass| tasks.iter().try_for_each(|task| task.record(pass)))?;
     gpu.submit("tuning", encoder).map(|_| ())

@@ -253,7 +253,7 @@ impl Lowering<'_> {
                     self.places.storages[region.storage].output = true;
                     region
                 }
-                _ => {
+                Some(_) | None => {
                     let len = count(self.graph().shape(v));
                     let region = self.temporary(len, self.graph().dtype(v));
                     self.places.storages[region.storage].output = true;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chiaro_graph::Tensor;
 use half::{bf16, f16};
 
-use super::pickle::{Bytes, Id, Machine, View};
+use super::pickle::{Bytes, Id, Unpickler, StorageView};
 use super::zip;
 
 /// What the older form begins with, as a pickle: 0x1950a86a20f9469cfc6c.
@@ -13,7 +13,7 @@ const MAGIC: [u8; 14] = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0
 
 /// An opened file.
 pub(super) struct Archive {
-    pub machine: Machine,
+    pub machine: Unpickler,
     pub root: Id,
     storages: HashMap<String, Vec<u8>>,
 }
@@ -35,7 +35,7 @@ fn zip(bytes: &[u8]) -> Opened<Archive> {
     let entries = zip::entries(bytes)?;
     let pickle = entries.iter().find(|(name, _)| name.ends_with("/data.pkl")).ok_or("it has no data.pkl")?;
     let folder = pickle.0.strip_suffix("data.pkl").unwrap_or_default();
-    let mut machine = Machine::default();
+    let mut machine = Unpickler::default();
     let root = machine.run(&mut Bytes::new(pickle.1))?;
     let data = format!("{folder}data/");
     let storage = |(name, content): &(String, &[u8])| Some((name.strip_prefix(&data)?.to_string(), content.to_vec()));
@@ -45,16 +45,16 @@ fn zip(bytes: &[u8]) -> Opened<Archive> {
 
 fn legacy(bytes: &[u8]) -> Opened<Archive> {
     let mut from = Bytes::new(bytes);
-    let mut head = Machine::default();
+    let mut head = Unpickler::default();
     head.run(&mut from)?;
     let version = head.run(&mut from)?;
     if head.int(version) != Some(1001) {
         return Err("it is of a version of the older form that is not known".into());
     }
     head.run(&mut from)?;
-    let mut machine = Machine::default();
+    let mut machine = Unpickler::default();
     let root = machine.run(&mut from)?;
-    let mut keys = Machine::default();
+    let mut keys = Unpickler::default();
     let list = keys.run(&mut from)?;
     let sizes = machine.storages();
     let mut storages = HashMap::new();
@@ -81,7 +81,7 @@ fn width(class: &str) -> Opened<usize> {
 
 impl Archive {
     /// The elements of a view as floats, in its own order.
-    pub fn tensor(&self, view: &View) -> Opened<Tensor> {
+    pub fn tensor(&self, view: &StorageView) -> Opened<Tensor> {
         let storage = self.storages.get(&view.storage).ok_or("has no storage in the file")?;
         let width = width(&view.class)?;
         let elements = storage.len() / width;

@@ -10,7 +10,7 @@ const MOST: usize = 4_000_000;
 
 /// Part of a storage.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct View {
+pub(super) struct StorageView {
     /// Key of the storage.
     pub storage: String,
     /// Name of its class, which tells the type of its elements.
@@ -38,20 +38,20 @@ enum Value {
         key: String,
         elements: usize,
     },
-    Tensor(View),
+    Tensor(StorageView),
     Opaque(String),
 }
 
 /// The interpreter, and all values that it has made.
 #[derive(Default)]
-pub(super) struct Machine {
+pub(super) struct Unpickler {
     values: Vec<Value>,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
 }
 
-type Step<T> = Result<T, String>;
+type Parsed<T> = Result<T, String>;
 
 /// Bytes that are read one after the other.
 pub(super) struct Bytes<'b> {
@@ -64,24 +64,24 @@ impl<'b> Bytes<'b> {
         Bytes { bytes, at: 0 }
     }
 
-    pub fn take(&mut self, n: usize) -> Step<&'b [u8]> {
+    pub fn take(&mut self, n: usize) -> Parsed<&'b [u8]> {
         let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len()).ok_or("it ends too early")?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
     }
 
-    fn byte(&mut self) -> Step<u8> {
+    fn byte(&mut self) -> Parsed<u8> {
         Ok(self.take(1)?[0])
     }
 
     /// A whole number of up to 8 bytes, least first.
-    pub fn number(&mut self, bytes: usize) -> Step<u64> {
+    pub fn number(&mut self, bytes: usize) -> Parsed<u64> {
         let taken = self.take(bytes)?;
         Ok(taken.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b)))
     }
 
-    fn line(&mut self) -> Step<String> {
+    fn line(&mut self) -> Parsed<String> {
         let rest = &self.bytes[self.at.min(self.bytes.len())..];
         let n = rest.iter().position(|&b| b == b'\n').ok_or("it ends too early")?;
         let text = String::from_utf8_lossy(self.take(n)?).into_owned();
@@ -90,8 +90,8 @@ impl<'b> Bytes<'b> {
     }
 }
 
-impl Machine {
-    fn make(&mut self, value: Value) -> Step<Id> {
+impl Unpickler {
+    fn make(&mut self, value: Value) -> Parsed<Id> {
         if self.values.len() >= MOST {
             return Err(format!("it has more than {MOST} values"));
         }
@@ -99,13 +99,13 @@ impl Machine {
         Ok(self.values.len() - 1)
     }
 
-    fn push(&mut self, value: Value) -> Step<()> {
+    fn push(&mut self, value: Value) -> Parsed<()> {
         let id = self.make(value)?;
         self.stack.push(id);
         Ok(())
     }
 
-    fn pop(&mut self) -> Step<Id> {
+    fn pop(&mut self) -> Parsed<Id> {
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
             Err("an operand is missing".into())
@@ -114,18 +114,18 @@ impl Machine {
         }
     }
 
-    fn top(&self) -> Step<Id> {
+    fn top(&self) -> Parsed<Id> {
         self.stack.last().copied().ok_or("an operand is missing".into())
     }
 
     /// What stands above the last mark.
-    fn marked(&mut self) -> Step<Vec<Id>> {
+    fn marked(&mut self) -> Parsed<Vec<Id>> {
         let mark = self.marks.pop().ok_or("a mark is missing")?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
 
     /// Runs one pickle and gives its value.
-    pub fn run(&mut self, from: &mut Bytes<'_>) -> Step<Id> {
+    pub fn run(&mut self, from: &mut Bytes<'_>) -> Parsed<Id> {
         self.stack.clear();
         self.marks.clear();
         self.memo.clear();
@@ -138,7 +138,7 @@ impl Machine {
         }
     }
 
-    fn step(&mut self, code: u8, from: &mut Bytes<'_>) -> Step<()> {
+    fn step(&mut self, code: u8, from: &mut Bytes<'_>) -> Parsed<()> {
         match code {
             0x80 => drop(from.take(1)?),
             0x95 => drop(from.take(8)?),
@@ -191,7 +191,7 @@ impl Machine {
         Ok(())
     }
 
-    fn literal(&mut self, code: u8, from: &mut Bytes<'_>) -> Step<()> {
+    fn literal(&mut self, code: u8, from: &mut Bytes<'_>) -> Parsed<()> {
         let value = match code {
             b'N' => Value::None,
             0x88 | 0x89 => Value::Bool,
@@ -235,7 +235,7 @@ impl Machine {
     }
 
     /// Puts items into the list, or pairs into the dict, below them.
-    fn fill(&mut self, code: u8) -> Step<()> {
+    fn fill(&mut self, code: u8) -> Parsed<()> {
         let items = match code {
             b's' => {
                 let (value, key) = (self.pop()?, self.pop()?);
@@ -258,7 +258,7 @@ impl Machine {
     }
 
     /// What a call would give; only what state dicts are made of is known.
-    fn reduce(&mut self) -> Step<()> {
+    fn reduce(&mut self) -> Parsed<()> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let Value::Global(name) = self.values[function].clone() else {
             return self.push(Value::Opaque("a call of something computed".into()));
@@ -283,7 +283,7 @@ impl Machine {
     }
 
     /// A tensor of storage, offset, extents and strides.
-    fn view(&self, arguments: &[Id]) -> Option<View> {
+    fn view(&self, arguments: &[Id]) -> Option<StorageView> {
         let &[storage, offset, size, stride, ..] = arguments else { return None };
         let Value::Storage { class, key, elements } = &self.values[storage] else { return None };
         let number = |id: Id| match self.values[id] {
@@ -293,7 +293,7 @@ impl Machine {
         let list = |id: Id| self.items(id)?.iter().map(|&i| number(i)).collect::<Option<Vec<usize>>>();
         let (size, stride) = (list(size)?, list(stride)?);
         let (storage, class) = (key.clone(), class.clone());
-        (size.len() == stride.len()).then_some(View {
+        (size.len() == stride.len()).then_some(StorageView {
             storage,
             class,
             elements: *elements,
@@ -304,7 +304,7 @@ impl Machine {
     }
 
     /// A storage that lies elsewhere in the file.
-    fn persistent(&mut self) -> Step<()> {
+    fn persistent(&mut self) -> Parsed<()> {
         let id = self.pop()?;
         let parts = self.items(id).unwrap_or_default().to_vec();
         let storage = || {
@@ -339,7 +339,7 @@ impl Machine {
         self.entries(id)?.filter(|(k, _)| self.text(*k) == Some(key)).map(|(_, v)| v).last()
     }
 
-    pub fn tensor(&self, id: Id) -> Option<&View> {
+    pub fn tensor(&self, id: Id) -> Option<&StorageView> {
         if let Value::Tensor(view) = &self.values[id] { Some(view) } else { None }
     }
 
@@ -353,7 +353,7 @@ impl Machine {
     }
 }
 
-impl Machine {
+impl Unpickler {
     /// The class of each storage that was named.
     pub fn storages(&self) -> HashMap<String, String> {
         let of = |value: &Value| match value {

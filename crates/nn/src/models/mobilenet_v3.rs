@@ -6,9 +6,9 @@ use crate::layers::{Activation, BatchNorm2d, DropPath, Dropout, GlobalAvgPool, S
 use Activation::{Hardswish, Relu};
 
 /// A block: kernel, channels inside, channels of the result, whether squeeze-and-excitation is in it, activation, stride.
-type Row = (usize, usize, usize, bool, Activation, usize);
+type BlockRow = (usize, usize, usize, bool, Activation, usize);
 
-const SMALL: [Row; 11] = [
+const SMALL: [BlockRow; 11] = [
     (3, 16, 16, true, Relu, 2),
     (3, 72, 24, false, Relu, 2),
     (3, 88, 24, false, Relu, 1),
@@ -22,7 +22,7 @@ const SMALL: [Row; 11] = [
     (5, 576, 96, true, Hardswish, 1),
 ];
 
-const LARGE: [Row; 15] = [
+const LARGE: [BlockRow; 15] = [
     (3, 16, 16, false, Relu, 1),
     (3, 64, 24, false, Relu, 2),
     (3, 72, 24, false, Relu, 1),
@@ -50,7 +50,7 @@ pub fn mobilenet_v3_large(classes: usize, image: [usize; 3]) -> Sequential {
     mobilenet_v3(&LARGE, 1280, classes, image)
 }
 
-fn mobilenet_v3(rows: &[Row], hidden: usize, classes: usize, image: [usize; 3]) -> Sequential {
+fn mobilenet_v3(rows: &[BlockRow], hidden: usize, classes: usize, image: [usize; 3]) -> Sequential {
     let norm = BatchNorm2d { eps: 1e-3, momentum: 0.01, ..BatchNorm2d::default() };
     let stride = if is_small(image) { 1 } else { 2 };
     let stem = conv_norm(conv(16, 3).stride(stride), norm.clone(), Some(Hardswish));

@@ -22,7 +22,7 @@ pub fn regnet_y_400mf(classes: usize, image: [usize; 3]) -> Sequential {
         for block in 0..blocks {
             let stride = if block == 0 { 2 } else { 1 };
             let drop = DropPath::of(index, 16, 0.0);
-            layers = layers.named(&format!("block{stage}-{block}"), Block { channels, out, stride, drop });
+            layers = layers.named(&format!("block{stage}-{block}"), RegNetBlock { channels, out, stride, drop });
             (channels, index) = (out, index + 1);
         }
         trunk = trunk.named(&format!("block{stage}"), layers);
@@ -33,14 +33,14 @@ pub fn regnet_y_400mf(classes: usize, image: [usize; 3]) -> Sequential {
 }
 
 /// 1x1, grouped 3x3 and 1x1 convolutions with squeeze-and-excitation, added to the input or its projection.
-struct Block {
+struct RegNetBlock {
     channels: usize,
     out: usize,
     stride: usize,
     drop: DropPath,
 }
 
-impl Block {
+impl RegNetBlock {
     fn layers(&self) -> Sequential {
         let part = |conv, activation| conv_norm(conv, BatchNorm2d::new(), activation);
         let grouped = conv(self.out, 3).stride(self.stride).groups(self.out / GROUP);
@@ -58,7 +58,7 @@ impl Block {
     }
 }
 
-impl Module for Block {
+impl Module for RegNetBlock {
     fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
         self.layers().declare(declare, x)
     }

@@ -73,6 +73,33 @@ pub(super) fn work(g: &Graph, i: usize) -> usize {
         }
         Op::MaxPool2d(s) | Op::MaxPool2dIndex(s) | Op::MaxPool2dGrad(s) => own.max(first) * s.kernel[0] * s.kernel[1],
         Op::AvgPool2d(s, _) | Op::AvgPool2dGrad(s, _) => own.max(first) * s.kernel[0] * s.kernel[1],
-        _ => own.max(first),
+        Op::Input(_)
+        | Op::State(_)
+        | Op::Arena(_)
+        | Op::Scalar(_)
+        | Op::Constant(_)
+        | Op::Iota
+        | Op::Random { .. }
+        | Op::Map(_)
+        | Op::Cast(_)
+        | Op::Reshape
+        | Op::Transpose(_)
+        | Op::Broadcast
+        | Op::Slice { .. }
+        | Op::Pad { .. }
+        | Op::Concat(_)
+        | Op::Pack(..)
+        | Op::Reduce(..)
+        | Op::ArgReduce(..)
+        | Op::Moments(_)
+        | Op::Softmax { .. }
+        | Op::CrossEntropy(_)
+        | Op::CrossEntropyGrad(_)
+        | Op::Gather(_)
+        | Op::ScatterAdd(_)
+        | Op::IndexSelect(_)
+        | Op::IndexAdd(_)
+        | Op::Custom(_)
+        | Op::WithGradient(_) => own.max(first),
     }
 }

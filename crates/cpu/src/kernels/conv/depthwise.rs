@@ -7,7 +7,7 @@ use super::weight_gradient::parts;
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Epilogue, Workspace, finish, row_tiles};
 use crate::raw::simd::{PAD, Vectorize, madd};
-use crate::raw::tile::{Output, Splits, Tile};
+use crate::raw::tile::{Output, OutputTile, Splits};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -154,7 +154,14 @@ pub(crate) fn weight_gradient(workspace: &mut Workspace, shape: &ConvExtents, x:
     workspace.partials = partials;
 }
 
-fn lines_task(workspace: &Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], lines: Range<usize>, tile: &mut Tile) {
+fn lines_task(
+    workspace: &Workspace,
+    shape: &ConvExtents,
+    x: &[f32],
+    dy: &[f32],
+    lines: Range<usize>,
+    tile: &mut OutputTile,
+) {
     let (height, width, channels) = (shape.out_height(), shape.out_width(), shape.channels_in);
     let first = tile.row_range().start;
     for tap in 0..shape.taps() {

@@ -8,7 +8,7 @@ use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Workspace, row_tiles};
 use crate::raw::lanes::prefetch;
 use crate::raw::simd::{Kernels, Outer, PAD, Pick, Place};
-use crate::raw::tile::{Output, Splits, Tile};
+use crate::raw::tile::{Output, OutputTile, Splits};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -72,7 +72,14 @@ fn by_tap(workspace: &mut Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32],
 }
 
 /// All taps in the tile's columns, for its outputs and the given pixels.
-fn taps_task(workspace: &Workspace, shape: &ConvExtents, x: &[f32], dy: &[f32], pixels: Range<usize>, tile: &mut Tile) {
+fn taps_task(
+    workspace: &Workspace,
+    shape: &ConvExtents,
+    x: &[f32],
+    dy: &[f32],
+    pixels: Range<usize>,
+    tile: &mut OutputTile,
+) {
     let kernels = workspace.kernels();
     let per_tap = shape.channels_in / shape.groups;
     let mut arena = workspace.arena();
@@ -97,7 +104,7 @@ fn tap_tiles(
     shape: &ConvExtents,
     operands: &Outer,
     tap: usize,
-    tile: &mut Tile,
+    tile: &mut OutputTile,
     accumulate: bool,
     ahead: &mut Ahead,
 ) {
@@ -250,7 +257,7 @@ fn patch_task(
     dy: &[f32],
     patch: &[u32],
     pixels: Range<usize>,
-    tile: &mut Tile,
+    tile: &mut OutputTile,
 ) {
     let kernels = workspace.kernels();
     let (height, width) = (shape.out_height(), shape.out_width());

@@ -12,13 +12,13 @@ const MOST: i32 = 255 << 16;
 /// Image number `n` of the batch; operands as `Graph::sample_images` has them.
 pub(super) fn image(op: &SampleImages, operands: &[(&TensorType, Elements<'_>)], n: usize, result: ElementsMut<'_>) {
     // `infer` lets no other types pass.
-    if let (Some(batch), ElementsMut::F32(out)) = (Batch::of(op, operands), result) {
+    if let (Some(batch), ElementsMut::F32(out)) = (SampledBatch::of(op, operands), result) {
         batch.image(n, out);
     }
 }
 
 /// The operands.
-pub(super) struct Batch<'a> {
+pub(super) struct SampledBatch<'a> {
     pub op: &'a SampleImages,
     pixels: &'a [u32],
     chosen: &'a [i32],
@@ -30,8 +30,8 @@ pub(super) struct Batch<'a> {
     tones: Option<&'a [u32]>,
 }
 
-impl<'a> Batch<'a> {
-    fn of(op: &'a SampleImages, operands: &[(&TensorType, Elements<'a>)]) -> Option<Batch<'a>> {
+impl<'a> SampledBatch<'a> {
+    fn of(op: &'a SampleImages, operands: &[(&TensorType, Elements<'a>)]) -> Option<SampledBatch<'a>> {
         let [(_, Elements::U32(pixels)), (_, Elements::I32(chosen)), (_, Elements::F32(normalization)), rest @ ..] =
             operands
         else {
@@ -39,7 +39,7 @@ impl<'a> Batch<'a> {
         };
         let (mean, factor) = normalization.split_at(op.channels());
         let mut batch =
-            Batch { op, pixels, chosen, mean, factor, place: None, colour: None, changes: None, tones: None };
+            SampledBatch { op, pixels, chosen, mean, factor, place: None, colour: None, changes: None, tones: None };
         let mut rest = rest.iter().map(|(_, elements)| *elements);
         let mut integers = |there: bool| match there.then(|| rest.next())? {
             Some(Elements::I32(values)) => Some(values),
@@ -134,7 +134,7 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn sharpen(&self, picture: &Picture<'_>, changes: &Changes, spot: Option<[i32; 2]>, values: &mut [u32]) {
+    fn sharpen(&self, picture: &SampledPicture<'_>, changes: &Changes, spot: Option<[i32; 2]>, values: &mut [u32]) {
         let (by, amount) = (changes.0[0], changes.0[1]);
         let mut around: Values = [0; MIXED_CHANNELS];
         for i in 0..9 {
@@ -152,12 +152,12 @@ impl<'a> Batch<'a> {
         }
     }
 
-    pub fn picture(&self, n: usize) -> Picture<'_> {
+    pub fn picture(&self, n: usize) -> SampledPicture<'_> {
         let words = self.op.words();
         let image = (self.chosen[n].max(0) as usize).min(self.pixels.len() / words - 1);
         let len = 64 * self.op.channels();
         let tones = self.tones.map(|all| &all[len * n..][..len]);
-        Picture { batch: self, words: &self.pixels[image * words..][..words], tones }
+        SampledPicture { batch: self, words: &self.pixels[image * words..][..words], tones }
     }
 
     /// Row and column in units of 1/256 pixel; `None` behind the viewer.
@@ -220,13 +220,13 @@ struct Taps {
 }
 
 /// An image of the set.
-pub(super) struct Picture<'a> {
-    batch: &'a Batch<'a>,
+pub(super) struct SampledPicture<'a> {
+    batch: &'a SampledBatch<'a>,
     pub words: &'a [u32],
     tones: Option<&'a [u32]>,
 }
 
-impl Picture<'_> {
+impl SampledPicture<'_> {
     /// A channel between pixels, in units of 2^-16.
     fn interpolated(&self, taps: &Option<Taps>, c: usize) -> u32 {
         let mean = self.batch.fixed_mean(c);

@@ -1,7 +1,7 @@
 //! Sampled images on the CPU that are only shifted by whole pixels or mirrored, row by row.
 
 use super::PLACE_ONE;
-use super::compute::{Batch, byte};
+use super::compute::{SampledBatch, byte};
 
 const ONE: i32 = PLACE_ONE;
 
@@ -22,7 +22,7 @@ impl Shift {
     }
 }
 
-impl Batch<'_> {
+impl SampledBatch<'_> {
     /// Where nothing of the image is.
     fn fill(&self, out: &mut [f32]) {
         for (i, o) in out.iter_mut().enumerate() {

@@ -11,7 +11,7 @@ use crate::kernels::transpose::copy_row;
 use crate::kernels::workspace::ScratchArena;
 use crate::kernels::{Epilogue, Workspace};
 use crate::raw::simd::PAD;
-use crate::raw::tile::{Output, Splits, Tile};
+use crate::raw::tile::{Output, OutputTile, Splits};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -146,7 +146,7 @@ fn transformed<E: Epilogue + ?Sized>(
         view.for_each(&rows, &cols, |mut tile| {
             let (part, cols) = (tile.row_part(), tile.col_range());
             let panel = FilterPanel { direction: weights.direction(), geometry, weights: filters, cols };
-            let task = Task { workspace: share, grid, panel, groups: groups(part), first_row, slot };
+            let task = ColumnTask { workspace: share, grid, panel, groups: groups(part), first_row, slot };
             task.run(&v[part * slots * slot..(part + 1) * slots * slot], &mut tile, epilogue);
         });
     }
@@ -154,7 +154,7 @@ fn transformed<E: Epilogue + ?Sized>(
 }
 
 /// Some columns of some tiles.
-struct Task<'a> {
+struct ColumnTask<'a> {
     workspace: &'a Workspace,
     grid: &'a TileGrid,
     panel: FilterPanel<'a>,
@@ -164,8 +164,8 @@ struct Task<'a> {
     slot: usize,
 }
 
-impl Task<'_> {
-    fn run<E: Epilogue + ?Sized>(&self, v: &[f32], tile: &mut Tile, epilogue: &E) {
+impl ColumnTask<'_> {
+    fn run<E: Epilogue + ?Sized>(&self, v: &[f32], tile: &mut OutputTile, epilogue: &E) {
         let (kernels, level) = (self.workspace.kernels(), self.workspace.level());
         let tiles = &self.groups.tiles;
         let (depth, cols) = (self.grid.geometry.in_channels, self.panel.cols.len());

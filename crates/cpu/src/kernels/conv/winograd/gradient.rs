@@ -10,7 +10,7 @@ use crate::kernels::conv::geometry::{Direction, Geometry};
 use crate::kernels::conv::weight_gradient::parts;
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::raw::simd::{Kernels, Outer, Vectorize};
-use crate::raw::tile::{Output, Splits, Tile};
+use crate::raw::tile::{Output, OutputTile, Splits};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -158,7 +158,7 @@ fn by_channels(workspace: &mut Workspace, grid: &TileGrid, (x, dy): (&[f32], &[f
 }
 
 /// The gradients in a tile of dw.
-fn channels_task(workspace: &Workspace, all: &Transformed, accumulate: bool, tile: &mut Tile) {
+fn channels_task(workspace: &Workspace, all: &Transformed, accumulate: bool, tile: &mut OutputTile) {
     let taps = TAPS * TAPS;
     let (rows, inputs) = (tile.row_range(), tile.col_range());
     let outputs = rows.start / taps..rows.end / taps;

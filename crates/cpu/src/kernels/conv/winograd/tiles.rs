@@ -155,7 +155,7 @@ fn load<const PADDED: bool, const N: usize>(x: &[f32], offset: u32, c: usize) ->
 }
 
 /// One tile, of which parts may lie in the padding.
-struct Tile<T, const PADDED: bool>(T);
+struct Bordered<T, const PADDED: bool>(T);
 
 /// One tile of inputs, for all channels.
 struct Inputs<'a> {
@@ -174,11 +174,15 @@ impl Vectorize for Inputs<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let (channels, inside) = (self.channels, !self.offsets.contains(&PAD));
-        if inside { Tile::<_, false>(self).each::<FMA>(channels) } else { Tile::<_, true>(self).each::<FMA>(channels) }
+        if inside {
+            Bordered::<_, false>(self).each::<FMA>(channels)
+        } else {
+            Bordered::<_, true>(self).each::<FMA>(channels)
+        }
     }
 }
 
-impl<const PADDED: bool> EachVector for Tile<Inputs<'_>, PADDED> {
+impl<const PADDED: bool> EachVector for Bordered<Inputs<'_>, PADDED> {
     type Between = [[Lane; EDGE]; EDGE];
 
     #[inline(always)]
@@ -209,11 +213,15 @@ impl Vectorize for Gradients<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let (channels, inside) = (self.channels, !self.offsets.contains(&PAD));
-        if inside { Tile::<_, false>(self).each::<FMA>(channels) } else { Tile::<_, true>(self).each::<FMA>(channels) }
+        if inside {
+            Bordered::<_, false>(self).each::<FMA>(channels)
+        } else {
+            Bordered::<_, true>(self).each::<FMA>(channels)
+        }
     }
 }
 
-impl<const PADDED: bool> EachVector for Tile<Gradients<'_>, PADDED> {
+impl<const PADDED: bool> EachVector for Bordered<Gradients<'_>, PADDED> {
     type Between = [[Lane; OUT]; EDGE];
 
     #[inline(always)]
