@@ -1,5 +1,5 @@
 //! What the plan of a model's training step costs, counted before anything runs:
-//! `cargo run --release --example plan resnet18 128 f16`.
+//! `cargo run --release --example plan resnet18 128 f16`; with `recompute` behind it, of a step that keeps less of its forward pass.
 
 use std::time::Instant;
 
@@ -16,9 +16,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("f16") => Precision::f16(),
         Some(other) => return Err(format!("the precision is f32 or f16, not {other}").into()),
     };
+    let recompute = match arguments.next().as_deref() {
+        None => false,
+        Some("recompute") => true,
+        Some(other) => return Err(format!("recompute or nothing, not {other}").into()),
+    };
     let model = models::by_name(&name, 10, [32, 32, 3])?;
     let optimizer = Sgd { momentum: 0.9, ..Sgd::default() };
-    let step = TrainStep::build(&model, TrainOptions { precision, ..TrainOptions::new(batch, optimizer) })?;
+    let step = TrainStep::build(&model, TrainOptions { precision, recompute, ..TrainOptions::new(batch, optimizer) })?;
     // As a GPU asks for it.
     let mut started = Instant::now();
     let plan = Plan::observed(&step.graph, &portable_plan_options(), &mut |pass| {

@@ -8,7 +8,7 @@ use crate::indices::IndexBound;
 use crate::op::Op;
 use crate::shape::{Shape, checked_count};
 use crate::tensor::Tensor;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// An operand of an elementwise op's method: a value, or a number of the type of the values beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,6 +92,8 @@ pub struct Graph {
     tag: Tag,
     nodes: Vec<Node>,
     merged: FxHashMap<Node, Var>,
+    /// Values that are computed a second time, since the first was not kept.
+    recomputed: FxHashSet<Var>,
     paths: Vec<String>,
     scope: Vec<String>,
     pub(crate) inputs: Vec<InputInfo>,
@@ -229,6 +231,21 @@ impl Graph {
         self.nodes.push(node);
         self.paths.push(self.scope());
         v
+    }
+
+    /// Records the op of a value once more, over other operands or the same, as a value of its own.
+    pub(crate) fn push_copy(&mut self, of: Var, inputs: Vec<Var>) -> Var {
+        let v = self.value(self.nodes.len());
+        let node = Node { inputs, ..self.node(of).clone() };
+        self.nodes.push(node);
+        self.paths.push(self.paths[of.index()].clone());
+        self.recomputed.insert(v);
+        v
+    }
+
+    /// Whether a value is computed a second time.
+    pub(crate) fn is_recomputed(&self, v: Var) -> bool {
+        self.recomputed.contains(&v)
     }
 
     /// [`Graph::push`] of a result that may be larger than its operands.

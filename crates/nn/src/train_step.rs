@@ -44,6 +44,8 @@ pub struct TrainOptions {
     pub size: Option<[usize; 2]>,
     /// Whether the step is of the time in which [`Optimizers::freezes`]'s parameters stay: then no gradient of theirs is computed.
     pub is_frozen: bool,
+    /// Most results of the forward pass are computed anew in the backward pass instead of being kept: less memory, about a third more work.
+    pub recompute: bool,
     /// Also give `logits` `[N,classes]`.
     pub output_logits: bool,
     /// Also give `gradients`, laid out as the parameters' arena, before clipping.
@@ -65,6 +67,7 @@ impl TrainOptions {
             teacher: None,
             size: None,
             is_frozen: false,
+            recompute: false,
             output_logits: false,
             output_gradients: false,
         }
@@ -260,7 +263,10 @@ fn packed_gradient(
         taken.retain(|(state, _)| !options.optimizers.freezes(&graph.states()[state.index()]));
     }
     let values: Vec<Var> = taken.iter().map(|(_, value)| *value).collect();
-    let gradients = graph.grad(loss, start, &values)?;
+    let gradients = match options.recompute {
+        true => graph.grad_recomputing(loss, start, &values)?,
+        false => graph.grad(loss, start, &values)?,
+    };
     let mut pairs: Vec<(StateId, Var)> = vec![];
     for ((state, _), gradient) in taken.into_iter().zip(gradients) {
         let gradient = graph.widened(gradient)?;

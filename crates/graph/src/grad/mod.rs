@@ -1,11 +1,13 @@
 //! Reverse-mode differentiation: appends the backward pass to the graph, over the subset of nodes that needs it.
 
 pub(crate) mod expr;
+mod recompute;
 
 use crate::error::{GraphError, Result};
 use crate::graph::{Graph, Var};
 use crate::op::Op;
 use expr::{E, Tape};
+use recompute::Recomputation;
 
 impl Graph {
     /// Gradients of `sum(y * cotangent)` with respect to each of `wrt` (`cotangent` None: of a single number y).
@@ -15,6 +17,25 @@ impl Graph {
     /// If a value is of another graph, y is no float, has more than one element and no cotangent, the cotangent's shape differs, or an op on the way has no
     /// gradient.
     pub fn grad(&mut self, y: Var, cotangent: Option<Var>, wrt: &[Var]) -> Result<Vec<Var>> {
+        self.grad_with(y, cotangent, wrt, |_, needed| Recomputation::none(needed.len()))
+    }
+
+    /// [`Graph::grad`] that trades time for memory: most results of the forward pass are not kept for the backward pass but computed anew in
+    /// it, one segment of the forward pass after the other (arXiv:1604.06174). About one forward pass more is computed.
+    ///
+    /// # Errors
+    /// Those of [`Graph::grad`].
+    pub fn grad_recomputing(&mut self, y: Var, cotangent: Option<Var>, wrt: &[Var]) -> Result<Vec<Var>> {
+        self.grad_with(y, cotangent, wrt, Recomputation::new)
+    }
+
+    fn grad_with(
+        &mut self,
+        y: Var,
+        cotangent: Option<Var>,
+        wrt: &[Var],
+        recomputation: impl FnOnce(&Graph, &[bool]) -> Recomputation,
+    ) -> Result<Vec<Var>> {
         self.check_own("grad", &[y])?;
         self.check_own("grad", wrt)?;
         self.check_own("grad", cotangent.as_slice())?;
@@ -33,12 +54,13 @@ impl Graph {
             None => return Err(GraphError::NotDifferentiable("a result of many elements needs a cotangent".into())),
         };
         let needed = self.needing_gradient(y, wrt);
+        let mut again = recomputation(self, &needed);
         let mut cotangents: Vec<Option<Var>> = vec![None; y.index() + 1];
         cotangents[y.index()] = Some(seed);
         for i in (0..=y.index()).rev() {
             let Some(d) = cotangents[i].filter(|_| needed[i]) else { continue };
             if self.nodes()[i].inputs.iter().any(|v| needed[v.index()]) {
-                self.backward(self.value(i), d, &needed, &mut cotangents)?;
+                self.backward(self.value(i), d, &needed, &mut again, &mut cotangents)?;
             }
         }
         wrt.iter()
@@ -64,9 +86,17 @@ impl Graph {
         needed
     }
 
-    fn backward(&mut self, v: Var, d: Var, needed: &[bool], cotangents: &mut [Option<Var>]) -> Result<()> {
+    fn backward(
+        &mut self,
+        v: Var,
+        d: Var,
+        needed: &[bool],
+        again: &mut Recomputation,
+        cotangents: &mut [Option<Var>],
+    ) -> Result<()> {
         let inputs = self.node(v).inputs.clone();
-        let parts = crate::ops::cotangents(self, v, d, &|x: Var| needed[x.index()])?;
+        let node = again.node(self, v);
+        let parts = crate::ops::cotangents(self, node, d, &|x: Var| needed[again.original(x).index()])?;
         for (&input, part) in inputs.iter().zip(parts) {
             let (Some(part), true) = (part, needed[input.index()]) else { continue };
             cotangents[input.index()] = Some(match cotangents[input.index()] {

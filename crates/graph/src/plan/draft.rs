@@ -54,8 +54,17 @@ pub(super) struct Draft {
     pub loads: Vec<Option<Load>>,
     pub columns: Option<Columns>,
     pub label: String,
-    /// Order in which calls were made, for ties.
-    pub rank: usize,
+    /// Which of the calls that can run goes first.
+    pub rank: Rank,
+}
+
+/// Order of calls of which none waits for another: the lowest goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    /// It computes anew what was not kept in memory: not before everything else waits for it.
+    pub late: bool,
+    /// Order in which calls were made.
+    pub number: usize,
 }
 
 impl Draft {
@@ -69,7 +78,7 @@ impl Draft {
             loads: vec![],
             columns: None,
             label: String::new(),
-            rank: 0,
+            rank: Rank::default(),
         }
     }
 

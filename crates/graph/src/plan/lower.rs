@@ -2,7 +2,7 @@
 
 use super::PlanOptions;
 use super::decide::{Decisions, operands, resolve};
-use super::draft::{Draft, Drafts, Region, StorageKind};
+use super::draft::{Draft, Drafts, Rank, Region, StorageKind};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Store, View};
 use super::trace::{StorageMap, Tracer};
@@ -75,7 +75,7 @@ impl Lowering<'_> {
         let graph = self.graph();
         let (path, name) = (graph.path(v), graph.node(v).op.name());
         let label = if path.is_empty() { name } else { format!("{path}/{name}") };
-        let rank = self.calls.len();
+        let rank = Rank { late: graph.is_recomputed(v), number: self.calls.len() };
         self.calls.push(Draft { kernel, program, operands, inputs, loads: vec![], columns: None, label, rank });
     }
 

@@ -1,7 +1,7 @@
 //! The order of calls: operands before their uses, reads of a state before its assignment.
 
 use super::dependencies::Dependencies;
-use super::draft::{Draft, Drafts, Region};
+use super::draft::{Draft, Drafts, Rank, Region};
 use super::fuse::loads_in_order;
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Store, View};
@@ -73,7 +73,7 @@ fn copy(drafts: &Drafts, from: &Region, to: &Region) -> Draft {
     let mut program = Program::new(&domain);
     let reg = program.push(Instr::Load { operand: 0, view: View::identity(&domain), dtype }, dtype);
     program.stores.push(Store { operand: 1, view: View::identity(&domain), dtype, reg });
-    let rank = drafts.calls.len();
+    let rank = Rank { late: false, number: drafts.calls.len() };
     let operands = vec![from.clone(), to.clone()];
     Draft {
         kernel: Kernel::Pointwise,
@@ -97,7 +97,7 @@ pub(super) fn topological(drafts: &Drafts, deps: &Dependencies, pass: &'static s
     for a in 0..n {
         deps.after(a).for_each(|b| waiting[b] += 1);
     }
-    let mut ready: std::collections::BTreeSet<(usize, usize)> =
+    let mut ready: std::collections::BTreeSet<(Rank, usize)> =
         (0..n).filter(|&i| waiting[i] == 0).map(|i| (drafts.calls[i].rank, i)).collect();
     let mut order = vec![];
     while let Some((_, i)) = ready.pop_first() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chiaro_graph::Tensor;
 use half::{bf16, f16};
 
-use super::pickle::{Bytes, Id, Unpickler, StorageView};
+use super::pickle::{Bytes, Id, StorageView, Unpickler};
 use super::zip;
 
 /// What the older form begins with, as a pickle: 0x1950a86a20f9469cfc6c.

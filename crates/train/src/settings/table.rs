@@ -242,6 +242,10 @@ settings! {
     accumulate: usize = 1,
         Row { value: "STEPS", aliases: &["grad-accum-steps"], range: Range::at_least(1.0), ..Row::PLAIN };
 
+    /// Compute most results of the forward pass anew in the backward pass instead of keeping them: less memory, up to a third more time
+    recompute: bool = false,
+        Row { aliases: &["grad-checkpointing"], means: |p, options| options.recompute = *p, ..Row::PLAIN };
+
     /// Evaluate and save an exponential average of the weights that keeps this share of itself in each update
     ema: Option<f64> = None,
         Row { value: "SHARE", aliases: &["model-ema-decay"], range: Range::SHARE, usual: "no average", suits: TrainConfig::suit_average, ..Row::PLAIN };
