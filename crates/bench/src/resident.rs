@@ -2,7 +2,7 @@
 
 use chiaro_graph::{DType, Graph, Result, Target, Var};
 
-use crate::workload::{Arena, Group, Values, Workload};
+use crate::workload::{Arena, Group, Workload, WorkloadValues};
 
 /// A graph being built whose operands and results stay on the device.
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Resident {
 
     /// The workload.
     pub fn workload(self, group: Group, name: &str, dtype: DType) -> Workload {
-        let values = Values::Resident(self.arenas);
+        let values = WorkloadValues::Resident(self.arenas);
         Workload { name: name.to_string(), group, dtype, images: None, graph: self.graph, values }
     }
 }

@@ -4,7 +4,7 @@ use chiaro_graph::DType;
 use chiaro_nn::{Adam, AdamW, Model, Optimizers, Precision, Result, Sgd, TrainOptions, TrainStep, models};
 
 use crate::depthwise::Depthwise;
-use crate::workload::{CLASSES, Group, Values, Workload};
+use crate::workload::{CLASSES, Group, Workload, WorkloadValues};
 
 /// Model, images of a batch, their height, width and channels, and the precision of the layers; the cheapest first.
 const MODELS: &[(&str, usize, [usize; 3], DType)] = &[
@@ -45,7 +45,7 @@ fn step(name: &str, batch: usize, image: [usize; 3], dtype: DType) -> Result<Wor
         dtype,
         images: Some(batch),
         graph: step.graph.clone(),
-        values: Values::Step(Box::new(step), [batch, h, w, c]),
+        values: WorkloadValues::Step(Box::new(step), [batch, h, w, c]),
     })
 }
 

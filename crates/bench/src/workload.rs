@@ -29,11 +29,11 @@ pub struct Workload {
     /// Images that one run trains on, where it is a training step.
     pub images: Option<usize>,
     pub(crate) graph: Graph,
-    pub(crate) values: Values,
+    pub(crate) values: WorkloadValues,
 }
 
 /// Where a workload's values come from. They are made when they are wanted: all of them together would fill the memory.
-pub(crate) enum Values {
+pub(crate) enum WorkloadValues {
     /// Arenas alone.
     Resident(Vec<Arena>),
     /// A training step and its images.
@@ -57,7 +57,7 @@ impl Workload {
 
     /// The inputs of a run.
     pub fn inputs(&self) -> Vec<Tensor> {
-        let Values::Step(step, shape) = &self.values else { return vec![] };
+        let WorkloadValues::Step(step, shape) = &self.values else { return vec![] };
         let images = floats(shape, DType::F32, 0);
         step.inputs(images, indices(shape[0], DType::I32, CLASSES), 1, 0, 1e-3)
     }
@@ -65,8 +65,10 @@ impl Workload {
     /// Every arena that does not start with zeros, by name.
     pub fn arenas(&self) -> Vec<(String, Tensor)> {
         match &self.values {
-            Values::Step(step, _) => step.initial_arenas(1),
-            Values::Resident(arenas) => arenas.iter().enumerate().map(|(i, a)| (a.name.clone(), a.values(i))).collect(),
+            WorkloadValues::Step(step, _) => step.initial_arenas(1),
+            WorkloadValues::Resident(arenas) => {
+                arenas.iter().enumerate().map(|(i, a)| (a.name.clone(), a.values(i))).collect()
+            }
         }
     }
 }

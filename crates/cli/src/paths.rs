@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use chiaro::data::pictures::{Found, Picture, find};
+use chiaro::data::pictures::{FoundPictures, Picture, find};
 use chiaro::data::{Channels, DataError, OpenOptions};
 use chiaro::train::Saved;
 
@@ -47,7 +47,7 @@ impl Paths {
         }
         let [height, width, channels] = saved.info().image;
         let (size, channels, resize) = (Some([height, width]), Channels::of_count(channels), saved.resize()?);
-        let Found { pictures, failed } =
+        let FoundPictures { pictures, failed } =
             find(&named, &OpenOptions { size, channels, resize, ..OpenOptions::default() });
         let mut tally = Tally::default();
         failed.iter().for_each(|error| tally.failed(error));

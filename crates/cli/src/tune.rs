@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use chiaro::gpu::{
-    AllocationCounter, BackendOptions, Gpu, GpuBackend, OpenOptions, Outcome, Selection, Tuning, user_cache_folder,
+    AllocationCounter, BackendOptions, Gpu, GpuBackend, OpenOptions, SearchOutcome, Selection, Tuning,
+    user_cache_folder,
 };
 use chiaro::nn::{self, AdamW, TrainOptions, TrainStep, models};
 
@@ -13,7 +14,7 @@ use crate::usage::Usage;
 
 /// The choice of precision; a search has no device to leave it to.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Precision {
+enum TunedPrecision {
     F32,
     F16,
 }
@@ -40,8 +41,8 @@ pub struct Args {
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     classes: u32,
     /// The numbers that weights and activations are multiplied in: f32 or f16
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    precision: Precision,
+    #[arg(long, value_enum, default_value_t = TunedPrecision::F32)]
+    precision: TunedPrecision,
     /// The longest search for each model, in seconds
     #[arg(long, default_value_t = 300.0, value_name = "S")]
     seconds: f64,
@@ -93,10 +94,10 @@ fn step(args: &Args, name: &str) -> anyhow::Result<TrainStep> {
 }
 
 /// A precision's name and what it is to a training step.
-fn precision(chosen: Precision) -> (&'static str, nn::Precision) {
+fn precision(chosen: TunedPrecision) -> (&'static str, nn::Precision) {
     match chosen {
-        Precision::F32 => ("f32", nn::Precision::F32),
-        Precision::F16 => ("f16", nn::Precision::f16()),
+        TunedPrecision::F32 => ("f32", nn::Precision::F32),
+        TunedPrecision::F16 => ("f16", nn::Precision::f16()),
     }
 }
 
@@ -112,7 +113,7 @@ fn summary(kernels: usize, time: Duration, before: AllocationCounter, now: Alloc
     )
 }
 
-fn row(outcome: &Outcome) -> String {
+fn row(outcome: &SearchOutcome) -> String {
     let time = |seconds: f64| duration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
     let kernel = outcome.kernel.split(['(', ' ']).next().unwrap_or_default();
     let rejected = match outcome.rejected {

@@ -1,6 +1,6 @@
 //! The CPU backend: plans compiled to actions over aligned buffers, run on a thread pool of its own.
 
-use crate::exec::{Action, Block, Bound, Builder, Context, Region, Scratches, StepOperand, prepare};
+use crate::exec::{Action, Block, Bound, Builder, ExecContext, MemoryRegion, Scratches, StepOperand, prepare};
 use crate::kernels::{Level, Workspace};
 use crate::{peaks, threads};
 use chiaro_graph::clock::Instant;
@@ -36,8 +36,8 @@ struct HostArena {
 
 struct CompiledPlan {
     inputs: Vec<InputInfo>,
-    input_regions: Vec<Option<Region>>,
-    outputs: Vec<(PlanOutput, Region)>,
+    input_regions: Vec<Option<MemoryRegion>>,
+    outputs: Vec<(PlanOutput, MemoryRegion)>,
     steps: Vec<Prepared>,
     /// Arenas that the plan writes.
     written: Vec<Arc<Block>>,
@@ -155,7 +155,7 @@ impl Cpu {
         let (workspace, scratches, level) = (&mut self.workspace, &self.scratches, self.level);
         let stats = &mut self.stats;
         self.pool.install(|| {
-            let mut context = Context { workspace, scratches, level, run: stats.dispatches };
+            let mut context = ExecContext { workspace, scratches, level, run: stats.dispatches };
             for step in &mut compiled.steps {
                 for action in &mut step.actions {
                     context.run += 1;
@@ -201,7 +201,7 @@ fn mismatch(name: &str, arena: &HostArena, shape: &[usize], dtype: DType) -> Bac
 }
 
 /// Copies a tensor into memory of its size.
-fn write(region: Region, tensor: &Tensor) {
+fn write(region: MemoryRegion, tensor: &Tensor) {
     match tensor.data() {
         Data::F32(v) => region.floats_mut(0, v.len()).copy_from_slice(v),
         Data::F16(v) => region.halves_mut(0, v.len()).copy_from_slice(v),
@@ -211,7 +211,7 @@ fn write(region: Region, tensor: &Tensor) {
 }
 
 /// A tensor from memory of its size.
-fn read(region: Region, shape: &[usize], dtype: DType) -> Result<Tensor, BackendError> {
+fn read(region: MemoryRegion, shape: &[usize], dtype: DType) -> Result<Tensor, BackendError> {
     let n = shape.iter().product();
     let data = match dtype {
         DType::F32 => Data::F32(copied(region.floats(0, n))?),

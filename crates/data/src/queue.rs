@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Work items 0 to `total`, claimed by worker threads, delivered in order, never more than
 /// `window` of them between claim and delivery.
 pub(crate) struct OrderedQueue<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<QueueState<T>>,
     /// Signalled when a worker may claim.
     room: Condvar,
     /// Signalled when something was finished.
@@ -15,7 +15,7 @@ pub(crate) struct OrderedQueue<T> {
     total: usize,
 }
 
-struct State<T> {
+struct QueueState<T> {
     /// Finished items, item n at n % window.
     slots: Box<[Option<T>]>,
     claimed: usize,
@@ -25,7 +25,7 @@ struct State<T> {
 impl<T> OrderedQueue<T> {
     pub(crate) fn new(total: usize, window: usize) -> Self {
         Self {
-            state: Mutex::new(State { slots: (0..window).map(|_| None).collect(), claimed: 0, delivered: 0 }),
+            state: Mutex::new(QueueState { slots: (0..window).map(|_| None).collect(), claimed: 0, delivered: 0 }),
             room: Condvar::new(),
             finished: Condvar::new(),
             stopped: AtomicBool::new(false),
@@ -33,14 +33,14 @@ impl<T> OrderedQueue<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next item to work on, waiting for room; `None` when there is no more or after a stop.
     /// Whoever claims an item must finish it, or everyone waits for ever.
     pub(crate) fn claim(&self) -> Option<usize> {
-        let full = |state: &mut State<T>| {
+        let full = |state: &mut QueueState<T>| {
             !self.is_stopped() && state.claimed < self.total && state.claimed == state.delivered + state.slots.len()
         };
         let mut state = self.room.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);

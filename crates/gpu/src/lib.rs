@@ -19,7 +19,7 @@ pub use device::budget::available_memory;
 pub use device::buffer::GpuBuffer;
 pub use device::cache::user_cache_folder;
 pub use device::counters::AllocationCounter;
-pub use device::encode::Pass;
+pub use device::encode::ComputePass;
 pub use device::error::GpuError;
 pub use device::gpu::{Gpu, OpenOptions};
 pub use device::notes::Notes;
@@ -33,4 +33,4 @@ pub use run::backend::{BackendOptions, GpuBackend, KernelChoice, planned_dispatc
 pub use run::planned::{PlannedKernel, planned_for};
 pub use run::step::{Recording, StepQueue, StepSizes};
 pub use run::switches::Forced;
-pub use tune::{Outcome, Tuning};
+pub use tune::{SearchOutcome, Tuning};

@@ -132,7 +132,7 @@ fn a_search_that_is_killed_has_lost_nothing_and_the_next_goes_on_after_it() {
     let Some(mut first) = backend(folder.path(), Tuning::Kept) else { return };
     let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut told = 0;
-        let mut die = |_: &chiaro_gpu::Outcome| {
+        let mut die = |_: &chiaro_gpu::SearchOutcome| {
             told += 1;
             assert!(told < 2, "killed here");
         };

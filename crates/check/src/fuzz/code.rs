@@ -1,7 +1,7 @@
 //! A recipe as Rust: builder calls and inputs to paste into a test.
 
 use super::arg::{Arg, V};
-use super::recipe::{Leaf, LeafKind, Place, RUNS, Recipe, Step};
+use super::recipe::{Leaf, LeafKind, Place, RUNS, Recipe, RecipeStep};
 use crate::draw::Draw;
 use chiaro_graph::DType;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ impl Recipe {
                 writeln!(out, "let {} = g.arena(\"fuzz.{dtype}\", {})?;", arena(dtype), dtype.code(&|v| self.name(v)));
         }
         for (i, step) in self.steps.iter().enumerate() {
-            if let Step::Leaf(leaf) = step
+            if let RecipeStep::Leaf(leaf) = step
                 && leaf.kind == LeafKind::State
             {
                 let (arena, name, shape) = (arena(leaf.dtype), leaf.name(), &leaf.shape);
@@ -42,9 +42,9 @@ impl Recipe {
         let uses = |dtype: DType| {
             let leaf = |l: &Leaf| matches!(l.kind, LeafKind::State | LeafKind::Arena) && l.dtype == dtype;
             self.steps.iter().any(|s| match s {
-                Step::Leaf(l) => leaf(l),
-                Step::Pack(d, _) => *d == dtype,
-                Step::Call(_) => false,
+                RecipeStep::Leaf(l) => leaf(l),
+                RecipeStep::Pack(d, _) => *d == dtype,
+                RecipeStep::Call(_) => false,
             })
         };
         [DType::F32, DType::F16, DType::I32, DType::U32, DType::Bool].into_iter().filter(|&d| uses(d)).collect()
@@ -53,20 +53,20 @@ impl Recipe {
     /// How a value is written.
     fn name(&self, v: V) -> String {
         let part = match &self.steps[v.step] {
-            Step::Call(call) => call.part(v.part),
-            Step::Leaf(_) | Step::Pack(..) => String::new(),
+            RecipeStep::Call(call) => call.part(v.part),
+            RecipeStep::Leaf(_) | RecipeStep::Pack(..) => String::new(),
         };
         format!("v{}{part}", v.step)
     }
 
-    fn step(&self, i: usize, step: &Step) -> String {
+    fn step(&self, i: usize, step: &RecipeStep) -> String {
         match step {
-            Step::Call(call) => call.code(&|v| self.name(v)),
-            Step::Pack(dtype, parts) => {
+            RecipeStep::Call(call) => call.code(&|v| self.name(v)),
+            RecipeStep::Pack(dtype, parts) => {
                 let parts: Vec<String> = parts.iter().map(|&(s, v)| format!("(s{s}, {})", self.name(v))).collect();
                 format!("g.pack({}, &[{}])?", arena(*dtype), parts.join(", "))
             }
-            Step::Leaf(leaf) => match leaf.kind {
+            RecipeStep::Leaf(leaf) => match leaf.kind {
                 LeafKind::Input => {
                     let (name, dtype) = (leaf.name(), leaf.dtype.code(&|v| self.name(v)));
                     format!("g.input({name:?}, &{:?}, {dtype})?", leaf.shape)
@@ -85,9 +85,9 @@ impl Recipe {
     }
 
     fn inputs(&self) -> String {
-        let given = |s: &Step| match s {
-            Step::Leaf(l) if l.kind == LeafKind::Input => Some(l.clone()),
-            Step::Leaf(_) | Step::Call(_) | Step::Pack(..) => None,
+        let given = |s: &RecipeStep| match s {
+            RecipeStep::Leaf(l) if l.kind == LeafKind::Input => Some(l.clone()),
+            RecipeStep::Leaf(_) | RecipeStep::Call(_) | RecipeStep::Pack(..) => None,
         };
         let leaves: Vec<Leaf> = self.steps.iter().filter_map(given).collect();
         let mut out = String::from("let inputs = vec![\n");

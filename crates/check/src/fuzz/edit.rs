@@ -2,7 +2,7 @@
 
 use super::arg::V;
 use super::call::Call;
-use super::recipe::{LeafKind, Place, Recipe, Step};
+use super::recipe::{LeafKind, Place, Recipe, RecipeStep};
 use chiaro_graph::DType;
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ impl Recipe {
     }
 
     /// Puts steps of one value each in the place of step `i`, one for each of its results. With none the step must be dead.
-    pub fn replace(&mut self, i: usize, with: Vec<Step>) {
+    pub fn replace(&mut self, i: usize, with: Vec<RecipeStep>) {
         let count = with.len();
         self.steps.splice(i..=i, with);
         self.each_value(&mut |v| match v.step.cmp(&i) {
@@ -68,14 +68,14 @@ impl Recipe {
             let (values, states) = self.read();
             let arena = |dtype: DType| {
                 self.assignments.iter().any(|(p, _)| *p == Place::Arena(dtype))
-                    || self.steps.iter().any(|s| matches!(s, Step::Pack(d, _) if *d == dtype))
+                    || self.steps.iter().any(|s| matches!(s, RecipeStep::Pack(d, _) if *d == dtype))
                     || self
                         .steps
                         .iter()
-                        .any(|s| matches!(s, Step::Leaf(l) if l.kind == LeafKind::Arena && l.dtype == dtype))
+                        .any(|s| matches!(s, RecipeStep::Leaf(l) if l.kind == LeafKind::Arena && l.dtype == dtype))
             };
             // What reads or writes a whole arena sees how its states lie.
-            let layout = matches!(&self.steps[i], Step::Leaf(l) if l.kind == LeafKind::State && arena(l.dtype));
+            let layout = matches!(&self.steps[i], RecipeStep::Leaf(l) if l.kind == LeafKind::State && arena(l.dtype));
             if !layout && !states.contains(&i) && !values.iter().any(|v| v.step == i) {
                 self.replace(i, vec![]);
             } else {
@@ -85,7 +85,7 @@ impl Recipe {
     }
 
     fn prune_gradients(&mut self, i: usize, values: &BTreeSet<V>) {
-        let Step::Call(Call::Grad { wrt, .. }) = &mut self.steps[i] else { return };
+        let RecipeStep::Call(Call::Grad { wrt, .. }) = &mut self.steps[i] else { return };
         let kept: Vec<usize> = (0..wrt.len()).filter(|&part| values.contains(&V { step: i, part })).collect();
         *wrt = kept.iter().map(|&part| wrt[part]).collect();
         self.each_value(&mut |v| {

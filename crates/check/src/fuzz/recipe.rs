@@ -37,7 +37,7 @@ pub(super) enum LeafKind {
 
 /// A step of a recipe.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum RecipeStep {
     Leaf(Leaf),
     Call(Call),
     /// Values laid out as the states of an arena are: steps of states, and what stands in their places.
@@ -57,7 +57,7 @@ pub(super) enum Place {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recipe {
     pub seed: u64,
-    pub steps: Vec<Step>,
+    pub steps: Vec<RecipeStep>,
     pub outputs: Vec<V>,
     pub assignments: Vec<(Place, V)>,
 }
@@ -94,21 +94,21 @@ impl Leaf {
     }
 }
 
-impl Step {
+impl RecipeStep {
     /// Visits the values that the step reads.
     pub fn values(&mut self, visit: &mut dyn FnMut(&mut V)) {
         match self {
-            Step::Leaf(_) => {}
-            Step::Call(call) => call.values(visit),
-            Step::Pack(_, parts) => parts.iter_mut().for_each(|(_, v)| visit(v)),
+            RecipeStep::Leaf(_) => {}
+            RecipeStep::Call(call) => call.values(visit),
+            RecipeStep::Pack(_, parts) => parts.iter_mut().for_each(|(_, v)| visit(v)),
         }
     }
 
     /// Visits the numbers of steps of which the step needs more than their values.
     pub fn states(&mut self, visit: &mut dyn FnMut(&mut usize)) {
         match self {
-            Step::Leaf(_) | Step::Call(_) => {}
-            Step::Pack(_, parts) => parts.iter_mut().for_each(|(s, _)| visit(s)),
+            RecipeStep::Leaf(_) | RecipeStep::Call(_) => {}
+            RecipeStep::Pack(_, parts) => parts.iter_mut().for_each(|(s, _)| visit(s)),
         }
     }
 }
@@ -133,7 +133,7 @@ impl Recipe {
         let mut inputs = vec![vec![]; RUNS];
         for (i, step) in self.steps.iter().enumerate() {
             let vars = self.add(&mut g, &made, &states, i)?;
-            if let Step::Leaf(leaf) = step
+            if let RecipeStep::Leaf(leaf) = step
                 && leaf.kind == LeafKind::Input
             {
                 inputs.iter_mut().enumerate().for_each(|(run, all)| all.push(leaf.values(self.seed, run)));
@@ -155,12 +155,12 @@ impl Recipe {
 
     /// Declares every state first, as reading a whole arena demands.
     fn declare_states(&self, g: &mut Graph) -> Result<Vec<Option<StateId>>> {
-        let declare = |step: &Step| match step {
-            Step::Leaf(leaf) if leaf.kind == LeafKind::State => {
+        let declare = |step: &RecipeStep| match step {
+            RecipeStep::Leaf(leaf) if leaf.kind == LeafKind::State => {
                 let id = arena(g, leaf.dtype)?;
                 g.state(id, &leaf.name(), &leaf.shape).map(Some)
             }
-            Step::Leaf(_) | Step::Call(_) | Step::Pack(..) => Ok(None),
+            RecipeStep::Leaf(_) | RecipeStep::Call(_) | RecipeStep::Pack(..) => Ok(None),
         };
         self.steps.iter().map(declare).collect()
     }
@@ -169,13 +169,13 @@ impl Recipe {
     pub fn add(&self, g: &mut Graph, made: &Made, states: &[Option<StateId>], i: usize) -> Result<Vec<Var>> {
         let state = |step: usize| declared(states, step);
         match &self.steps[i] {
-            Step::Call(call) => call.apply(g, made),
-            Step::Pack(dtype, parts) => {
+            RecipeStep::Call(call) => call.apply(g, made),
+            RecipeStep::Pack(dtype, parts) => {
                 let id = arena(g, *dtype)?;
                 let parts: Vec<(StateId, Var)> = parts.iter().map(|&(s, v)| (state(s), made[v.step][v.part])).collect();
                 g.pack(id, &parts).map(|v| vec![v])
             }
-            Step::Leaf(leaf) => Ok(vec![match leaf.kind {
+            RecipeStep::Leaf(leaf) => Ok(vec![match leaf.kind {
                 LeafKind::Input => g.input(&leaf.name(), &leaf.shape, leaf.dtype)?,
                 LeafKind::Constant => g.constant(leaf.values(self.seed, 0))?,
                 LeafKind::State => g.state_value(state(i))?,

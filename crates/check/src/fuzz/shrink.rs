@@ -2,7 +2,7 @@
 
 use super::arg::V;
 use super::call::Call;
-use super::recipe::{Leaf, LeafKind, Recipe, Step};
+use super::recipe::{Leaf, LeafKind, Recipe, RecipeStep};
 use crate::draw::Draw;
 use std::collections::BTreeSet;
 
@@ -87,16 +87,16 @@ impl Shrinker<'_> {
     }
 
     /// Inputs of the shapes of a computed step's results.
-    fn leaves_like(&self, i: usize) -> Option<Vec<Step>> {
-        if matches!(self.recipe.steps.get(i)?, Step::Leaf(_)) {
+    fn leaves_like(&self, i: usize) -> Option<Vec<RecipeStep>> {
+        if matches!(self.recipe.steps.get(i)?, RecipeStep::Leaf(_)) {
             return None;
         }
         let (question, made) = self.recipe.build_with_values().ok()?;
-        let free = self.recipe.steps.iter().map(|s| if let Step::Leaf(l) = s { l.stream } else { 0 }).max()? + 1;
+        let free = self.recipe.steps.iter().map(|s| if let RecipeStep::Leaf(l) = s { l.stream } else { 0 }).max()? + 1;
         let leaf = |(part, &v): (usize, _)| {
             let (shape, dtype) = (question.graph.shape(v).to_vec(), question.graph.dtype(v));
             let draw = if dtype.is_float() { Draw::Uniform(-2.0, 2.0) } else { Draw::Integers(0, 2) };
-            Step::Leaf(Leaf { kind: LeafKind::Input, shape, dtype, draw, stream: free + part as u32 })
+            RecipeStep::Leaf(Leaf { kind: LeafKind::Input, shape, dtype, draw, stream: free + part as u32 })
         };
         Some(made[i].iter().enumerate().map(leaf).collect())
     }
@@ -120,11 +120,13 @@ impl Shrinker<'_> {
         for i in 0..self.recipe.steps.len() {
             let simpler = match self.recipe.steps.get(i) {
                 // Which gradients are taken follows from what is read of them.
-                Some(Step::Call(Call::Grad { .. }) | Step::Leaf(_) | Step::Pack(..)) | None => continue,
-                Some(Step::Call(call)) => call.simpler(),
+                Some(RecipeStep::Call(Call::Grad { .. }) | RecipeStep::Leaf(_) | RecipeStep::Pack(..)) | None => {
+                    continue;
+                }
+                Some(RecipeStep::Call(call)) => call.simpler(),
             };
             for call in simpler {
-                any |= self.keep(|r| r.steps[i] = Step::Call(call));
+                any |= self.keep(|r| r.steps[i] = RecipeStep::Call(call));
                 if i >= self.recipe.steps.len() {
                     break;
                 }
@@ -160,13 +162,13 @@ impl Shrinker<'_> {
     fn leaves(&mut self) -> bool {
         let mut any = false;
         for i in 0..self.recipe.steps.len() {
-            let Some(Step::Leaf(leaf)) = self.recipe.steps.get(i).cloned() else { continue };
+            let Some(RecipeStep::Leaf(leaf)) = self.recipe.steps.get(i).cloned() else { continue };
             if matches!(leaf.kind, LeafKind::State | LeafKind::Constant) {
-                any |= self.keep(|r| r.steps[i] = Step::Leaf(Leaf { kind: LeafKind::Input, ..leaf.clone() }));
+                any |= self.keep(|r| r.steps[i] = RecipeStep::Leaf(Leaf { kind: LeafKind::Input, ..leaf.clone() }));
             }
             if leaf.dtype.is_float() && !matches!(leaf.draw, Draw::Uniform(..)) {
                 let draw = Draw::Uniform(-2.0, 2.0);
-                any |= self.keep(|r| r.steps[i] = Step::Leaf(Leaf { draw, ..leaf }));
+                any |= self.keep(|r| r.steps[i] = RecipeStep::Leaf(Leaf { draw, ..leaf }));
             }
         }
         any
@@ -176,7 +178,7 @@ impl Shrinker<'_> {
 fn each_extent(recipe: &mut Recipe, visit: &mut dyn FnMut(&mut usize)) {
     for step in &mut recipe.steps {
         match step {
-            Step::Leaf(leaf) => {
+            RecipeStep::Leaf(leaf) => {
                 leaf.shape.iter_mut().for_each(&mut *visit);
                 // Indices stay inside.
                 if let Draw::Integers(0, high) = &mut leaf.draw {
@@ -185,8 +187,8 @@ fn each_extent(recipe: &mut Recipe, visit: &mut dyn FnMut(&mut usize)) {
                     *high = extent as i64;
                 }
             }
-            Step::Call(call) => call.extents(visit),
-            Step::Pack(..) => {}
+            RecipeStep::Call(call) => call.extents(visit),
+            RecipeStep::Pack(..) => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use chiaro_graph::Tensor;
 
 /// The bound of one tensor of a case.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
+pub(super) struct GoldenLimit {
     /// Largest normwise relative error.
     pub relative: f64,
     /// Also compare element by element, `|a - b| <= 1e-6 + 1e-5 |b|`.
@@ -43,17 +43,17 @@ pub(super) fn limit(
     output: &Tensor,
     tensor: &Tensor,
     inner: usize,
-) -> Limit {
+) -> GoldenLimit {
     let elementwise = family == "activations";
     if role == "output" && SELECTIONS.contains(&case.op.as_str()) {
-        return Limit { relative: 1e-7, elementwise };
+        return GoldenLimit { relative: 1e-7, elementwise };
     }
     if ["matmul", "linear", "conv2d", "conv_transpose2d"].contains(&family) {
         // Each product of the output counts once in each gradient, so that an element of a gradient sums this many.
         let outputs = output.data().len();
         let products = if role == "grad_bias" { outputs } else { outputs * inner };
         let terms = products.div_ceil(tensor.data().len().max(1));
-        return Limit { relative: (2e-7 * (terms as f64).sqrt()).max(2e-6), elementwise };
+        return GoldenLimit { relative: (2e-7 * (terms as f64).sqrt()).max(2e-6), elementwise };
     }
-    Limit { relative: 1e-5, elementwise }
+    GoldenLimit { relative: 1e-5, elementwise }
 }

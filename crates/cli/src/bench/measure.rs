@@ -7,7 +7,7 @@ use chiaro_bench::{Group, Rates, Session, Workload};
 
 use super::calls::CallRow;
 use super::model::Predicted;
-use super::report::{Row, precision};
+use super::report::{ReportRow, precision};
 
 /// How long a row takes.
 pub struct Limits {
@@ -46,7 +46,7 @@ pub fn measure(
     limits: &Limits,
     peaks: Option<&Peaks>,
     model: Option<&Rates>,
-) -> Result<Row, BackendError> {
+) -> Result<ReportRow, BackendError> {
     let started = Instant::now();
     let session = Session::new(backend, case)?;
     let compile_seconds = started.elapsed().as_secs_f64();
@@ -70,12 +70,12 @@ pub fn measure(
         times = device;
     }
     let seconds = sorted(&times);
-    let work = Work::of(&calls, peaks);
+    let work = MeasuredWork::of(&calls, peaks);
     let fastest = seconds[0];
     // A row whose second run took up its time has no more than that one.
     let counted = (steady.submissions - before.submissions) / (after.submissions - before.submissions).max(1);
     let encode_nanoseconds = steady.encode_nanoseconds - before.encode_nanoseconds;
-    Ok(Row {
+    Ok(ReportRow {
         name: case.name.clone(),
         precision: precision(case.dtype),
         clock: times.clock.name(),
@@ -174,22 +174,22 @@ fn sorted(times: &Times) -> Vec<f64> {
 }
 
 /// The work of a run.
-struct Work {
+struct MeasuredWork {
     flop: u64,
     bytes: u64,
     bound: Option<f64>,
     by_compute: Option<f64>,
 }
 
-impl Work {
-    fn of(calls: &[Call], peaks: Option<&Peaks>) -> Work {
+impl MeasuredWork {
+    fn of(calls: &[Call], peaks: Option<&Peaks>) -> MeasuredWork {
         let peaks = peaks.filter(|_| !calls.is_empty());
         let bound = peaks.map(|p| p.bound(calls));
         let computing = |p: &Peaks| {
             let limited = |c: &&Call| c.flops as f64 / p.flops > c.bytes as f64 / p.bytes;
             p.bound(calls.iter().filter(limited))
         };
-        Work {
+        MeasuredWork {
             flop: calls.iter().map(|c| c.flops).sum(),
             bytes: calls.iter().map(|c| c.bytes).sum(),
             bound,

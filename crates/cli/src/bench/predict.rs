@@ -9,7 +9,7 @@ use chiaro::graph::plan::{Plan, PlanOptions};
 use chiaro::graph::{Call, Peaks};
 use chiaro_bench::{Group, Workload};
 
-use super::report::Row;
+use super::report::ReportRow;
 use crate::output::duration;
 
 /// Runs that a row takes at least: the first, and one that counts.
@@ -48,7 +48,7 @@ impl Predictor {
     }
 
     /// Learns from a row.
-    pub fn learn(&mut self, group: Group, row: &Row) {
+    pub fn learn(&mut self, group: Group, row: &ReportRow) {
         if let Some(bound) = row.bound_seconds {
             self.learn_share(group, bound, bound / row.seconds);
         }

@@ -20,7 +20,7 @@ pub struct Report {
     /// What was measured of the device itself.
     pub device_peaks: Vec<PeakRow>,
     pub starts: Vec<StartRow>,
-    pub rows: Vec<Row>,
+    pub rows: Vec<ReportRow>,
     /// Rows that were not run.
     pub left_out: Vec<Missing>,
     /// Rows that could not be run.
@@ -36,7 +36,7 @@ pub struct Missing {
 
 /// The figures of a row.
 #[derive(Serialize)]
-pub struct Row {
+pub struct ReportRow {
     pub name: String,
     /// Element type of the stored tensors.
     pub precision: String,

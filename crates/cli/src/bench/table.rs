@@ -9,7 +9,7 @@ use chiaro_bench::{Rates, Workload};
 use super::Chosen;
 use super::calls::CallRow;
 use super::model::Predicted;
-use super::report::{Report, Row, precision};
+use super::report::{Report, ReportRow, precision};
 use super::singles::{PeakRow, StartRow, start_name};
 use crate::output::{bytes, duration, line};
 
@@ -57,7 +57,7 @@ pub fn section(current: &mut Option<bool>, steps: bool) -> anyhow::Result<()> {
 }
 
 /// A line of the table.
-pub fn row(r: &Row) -> String {
+pub fn row(r: &ReportRow) -> String {
     let time = |seconds: f64| duration(Duration::from_secs_f64(seconds));
     let rate = if r.flop == 0 { "-".to_string() } else { format!("{:.1}", r.gflop_per_second) };
     let roof = r.roofline_percent.map_or("-".to_string(), |percent| format!("{percent:.0} %"));
@@ -96,7 +96,7 @@ pub fn row(r: &Row) -> String {
 }
 
 /// What the roofline says that a row is limited by.
-fn limit(row: &Row) -> &'static str {
+fn limit(row: &ReportRow) -> &'static str {
     match row.bound_by_compute {
         None => "-",
         Some(share) if share > 0.5 => "compute",

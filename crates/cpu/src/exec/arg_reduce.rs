@@ -1,8 +1,8 @@
 //! Position of the first extreme along an axis.
 
 use super::operands::Operands;
-use super::{Action, Context, for_each};
-use crate::raw::memory::Region;
+use super::{Action, ExecContext, for_each};
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::plan::AxisShape;
 use chiaro_graph::{DType, ReduceKind};
 
@@ -11,12 +11,12 @@ pub(crate) struct ArgReduce {
     kind: ReduceKind,
     shape: AxisShape,
     dtype: DType,
-    x: Region,
-    out: Region,
+    x: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl ArgReduce {
-    pub fn new(kind: ReduceKind, shape: AxisShape, o: &mut Operands<'_>, out: Region) -> ArgReduce {
+    pub fn new(kind: ReduceKind, shape: AxisShape, o: &mut Operands<'_>, out: MemoryRegion) -> ArgReduce {
         ArgReduce { kind, shape, dtype: o.dtype(0), x: o.input(0), out }
     }
 
@@ -31,7 +31,7 @@ impl ArgReduce {
 }
 
 impl Action for ArgReduce {
-    fn run(&mut self, _: &mut Context<'_>) {
+    fn run(&mut self, _: &mut ExecContext<'_>) {
         let this = &*self;
         let AxisShape { outer, n, inner, .. } = this.shape;
         for_each(outer * inner, n, |i| {

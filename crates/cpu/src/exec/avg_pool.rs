@@ -2,9 +2,9 @@
 
 use super::operands::Operands;
 use super::window::sizes;
-use super::{Action, Context};
+use super::{Action, ExecContext};
 use crate::kernels::{self, avg_pool2d, avg_pool2d_gradient};
-use crate::raw::memory::Region;
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::AvgDivisor;
 use chiaro_graph::plan::PoolShape;
 
@@ -14,12 +14,12 @@ pub(crate) struct AvgPool {
     sizes: kernels::PoolExtents,
     by: AvgDivisor,
     backward: bool,
-    from: Region,
-    out: Region,
+    from: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl AvgPool {
-    pub fn new(shape: &PoolShape, by: AvgDivisor, backward: bool, o: &mut Operands<'_>, out: Region) -> AvgPool {
+    pub fn new(shape: &PoolShape, by: AvgDivisor, backward: bool, o: &mut Operands<'_>, out: MemoryRegion) -> AvgPool {
         AvgPool { shape: shape.clone(), sizes: sizes(shape), by, backward, from: o.input(0), out }
     }
 
@@ -40,7 +40,7 @@ impl AvgPool {
 }
 
 impl Action for AvgPool {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         let divisor = |y: usize, x: usize, inside: usize| self.divisor([y, x], inside);
         let (from, out) = (self.from.all(), self.out.all_mut());
         match self.backward {

@@ -1,7 +1,7 @@
 //! A program prepared for the CPU: operands bound to memory, registers to tiles, what is the same for all rows set apart.
 
 use super::grid::{Addresses, Grid};
-use crate::raw::memory::Region;
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::plan::{Instr, Program, Reg};
 use chiaro_graph::{DType, Elementwise, RandomKind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ pub(crate) const TILE: usize = 1024;
 /// An operand of a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bound {
-    pub region: Region,
+    pub region: MemoryRegion,
     pub dtype: DType,
     /// Parts of it may be written by the step, so that it is copied before use.
     pub shared: bool,
@@ -20,17 +20,17 @@ pub(crate) struct Bound {
 
 /// Where `Value(i)` comes from.
 #[derive(Clone, Debug)]
-pub(crate) enum Values {
+pub(crate) enum ValueSource {
     /// There are none, or `Value(0)` is the kernel's tile.
     Tile,
     /// Row-major results of a reduction.
-    Regions(Vec<Region>),
+    Regions(Vec<MemoryRegion>),
 }
 
 /// One instruction.
 #[derive(Clone, Debug)]
 pub(crate) struct PreparedOp {
-    pub kind: Kind,
+    pub kind: OpKind,
     pub reg: Reg,
     /// The store whose memory the result may be written to at once.
     pub store: Option<usize>,
@@ -40,7 +40,7 @@ pub(crate) struct PreparedOp {
 
 /// What an instruction does.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum OpKind {
     Load(Bound, Addresses),
     Tile,
     Fill(u32),
@@ -56,7 +56,7 @@ pub(crate) struct StoreTarget {
     pub reg: Reg,
     /// The kernel's tile instead of the region.
     pub tile: bool,
-    pub region: Region,
+    pub region: MemoryRegion,
     pub dtype: DType,
     pub places: Addresses,
 }
@@ -87,10 +87,10 @@ enum Varies {
 
 impl Code {
     /// Prepares a program. `tile` is the store whose memory the kernel's tile is.
-    pub fn new(program: &Program, operands: &[Bound], values: &Values, tile: Option<usize>) -> Code {
+    pub fn new(program: &Program, operands: &[Bound], values: &ValueSource, tile: Option<usize>) -> Code {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let grid = Grid::new(&program.domain);
-        let kinds: Vec<Kind> = program.instrs.iter().map(|i| kind(i, program, &grid, operands, values)).collect();
+        let kinds: Vec<OpKind> = program.instrs.iter().map(|i| kind(i, program, &grid, operands, values)).collect();
         let varies = variation(&kinds, &grid);
         let stores: Vec<StoreTarget> = program
             .stores
@@ -114,7 +114,7 @@ impl Code {
         let invariant = ops(&|reg| varies[reg] != Varies::Always);
         // What a store may overwrite is copied before anything is stored.
         let early =
-            |reg: usize| matches!(&kinds[reg], Kind::Tile) || matches!(&kinds[reg], Kind::Load(b, _) if b.shared);
+            |reg: usize| matches!(&kinds[reg], OpKind::Tile) || matches!(&kinds[reg], OpKind::Load(b, _) if b.shared);
         let mut body = ops(&|reg| varies[reg] == Varies::Always && early(reg));
         body.extend(ops(&|reg| varies[reg] == Varies::Always && !early(reg)));
         choose_stores(&mut body, &stores);
@@ -136,51 +136,51 @@ impl Code {
     }
 }
 
-fn kind(instr: &Instr, program: &Program, grid: &Grid, operands: &[Bound], values: &Values) -> Kind {
+fn kind(instr: &Instr, program: &Program, grid: &Grid, operands: &[Bound], values: &ValueSource) -> OpKind {
     match instr {
         Instr::Value(i) => match values {
-            Values::Tile => Kind::Tile,
-            Values::Regions(regions) => {
+            ValueSource::Tile => OpKind::Tile,
+            ValueSource::Regions(regions) => {
                 let bound = Bound { region: regions[*i], dtype: DType::F32, shared: false };
-                Kind::Load(bound, Addresses::linear(grid))
+                OpKind::Load(bound, Addresses::linear(grid))
             }
         },
         Instr::Load { operand, view, dtype } => {
-            Kind::Load(Bound { dtype: *dtype, ..operands[*operand] }, Addresses::new(view, grid))
+            OpKind::Load(Bound { dtype: *dtype, ..operands[*operand] }, Addresses::new(view, grid))
         }
-        Instr::Scalar(s) => Kind::Fill(s.lane()),
-        Instr::Index(view) => Kind::Index(Addresses::new(view, grid)),
+        Instr::Scalar(s) => OpKind::Fill(s.lane()),
+        Instr::Index(view) => OpKind::Index(Addresses::new(view, grid)),
         Instr::Random { kind, salt, operands: [a, b, c, index] } => {
-            Kind::Random { kind: *kind, salt: *salt, key: [*a, *b, *c], index: *index }
+            OpKind::Random { kind: *kind, salt: *salt, key: [*a, *b, *c], index: *index }
         }
         Instr::Map(op, regs) => {
             // Selections have the type of what they select, all others that of their operands.
             let at = |i: usize| regs.get(i).copied().unwrap_or(regs[0]);
             let dtype = program.types[if *op == Elementwise::Where { at(1) } else { at(0) }];
-            Kind::Map(*op, dtype, [at(0), at(1), at(2)])
+            OpKind::Map(*op, dtype, [at(0), at(1), at(2)])
         }
-        Instr::Cast(to, x) => Kind::Cast { from: program.types[*x], to: *to, x: *x },
+        Instr::Cast(to, x) => OpKind::Cast { from: program.types[*x], to: *to, x: *x },
     }
 }
 
 /// The registers that an instruction reads.
-fn sources(kind: &Kind) -> Vec<Reg> {
+fn sources(kind: &OpKind) -> Vec<Reg> {
     match kind {
-        Kind::Load(..) | Kind::Tile | Kind::Fill(_) | Kind::Index(_) => vec![],
-        Kind::Random { key, index, .. } => key.iter().copied().chain([*index]).collect(),
-        Kind::Map(_, _, regs) => regs.to_vec(),
-        Kind::Cast { x, .. } => vec![*x],
+        OpKind::Load(..) | OpKind::Tile | OpKind::Fill(_) | OpKind::Index(_) => vec![],
+        OpKind::Random { key, index, .. } => key.iter().copied().chain([*index]).collect(),
+        OpKind::Map(_, _, regs) => regs.to_vec(),
+        OpKind::Cast { x, .. } => vec![*x],
     }
 }
 
-fn variation(kinds: &[Kind], grid: &Grid) -> Vec<Varies> {
+fn variation(kinds: &[OpKind], grid: &Grid) -> Vec<Varies> {
     let mut varies: Vec<Varies> = vec![];
     for kind in kinds {
         let own = match kind {
-            Kind::Load(_, places) | Kind::Index(places) if places.is_constant(grid) => Varies::Never,
-            Kind::Load(_, places) | Kind::Index(places) if places.ignores_rows(grid) => Varies::WithColumn,
-            Kind::Load(..) | Kind::Index(_) | Kind::Tile => Varies::Always,
-            Kind::Fill(_) | Kind::Random { .. } | Kind::Map(..) | Kind::Cast { .. } => {
+            OpKind::Load(_, places) | OpKind::Index(places) if places.is_constant(grid) => Varies::Never,
+            OpKind::Load(_, places) | OpKind::Index(places) if places.ignores_rows(grid) => Varies::WithColumn,
+            OpKind::Load(..) | OpKind::Index(_) | OpKind::Tile => Varies::Always,
+            OpKind::Fill(_) | OpKind::Random { .. } | OpKind::Map(..) | OpKind::Cast { .. } => {
                 sources(kind).into_iter().map(|r| varies[r]).max().unwrap_or(Varies::Never)
             }
         };
@@ -195,7 +195,7 @@ fn variation(kinds: &[Kind], grid: &Grid) -> Vec<Varies> {
 fn choose_stores(body: &mut [PreparedOp], stores: &[StoreTarget]) {
     let read: Vec<Reg> = body.iter().flat_map(|op| sources(&op.kind)).collect();
     for op in body.iter_mut() {
-        if !matches!(op.kind, Kind::Map(..) | Kind::Cast { .. } | Kind::Random { .. }) {
+        if !matches!(op.kind, OpKind::Map(..) | OpKind::Cast { .. } | OpKind::Random { .. }) {
             continue;
         }
         let mut own = (0..stores.len()).filter(|&i| stores[i].reg == op.reg && stores[i].dtype != DType::F16);

@@ -2,9 +2,9 @@
 
 use super::epilogue::StepEpilogue;
 use super::operands::Operands;
-use super::{Action, Context};
+use super::{Action, ExecContext};
 use crate::kernels::{self, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
-use crate::raw::memory::{Block, Region};
+use crate::raw::memory::{Block, MemoryRegion};
 use chiaro_graph::plan::ConvShape;
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use std::sync::Arc;
 pub(crate) struct Conv {
     shape: kernels::ConvExtents,
     backward: bool,
-    x: Region,
-    w: Region,
+    x: MemoryRegion,
+    w: MemoryRegion,
     packed: PackedWeights,
     /// Block of weights that may stay the same, and its version when they were packed.
     kept: Option<Arc<Block>>,
@@ -30,7 +30,7 @@ impl Conv {
         Conv { shape: sizes(shape), backward, x, w, packed, kept, version: 0, ending }
     }
 
-    fn pack(&mut self, context: &mut Context<'_>) {
+    fn pack(&mut self, context: &mut ExecContext<'_>) {
         let version = self.kept.as_ref().map_or(0, |b| b.version());
         if version != 0 && version == self.version {
             return;
@@ -61,7 +61,7 @@ fn sizes(shape: &ConvShape) -> kernels::ConvExtents {
 }
 
 impl Action for Conv {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         self.pack(context);
         let (x, w, y) = (self.x.all(), self.w.all(), self.ending.out.all_mut());
         self.ending.finish(context, 0, |context, epilogue| match self.backward {
@@ -75,19 +75,19 @@ impl Action for Conv {
 /// The weight gradient.
 pub(crate) struct WeightGrad {
     shape: kernels::ConvExtents,
-    x: Region,
-    dy: Region,
-    out: Region,
+    x: MemoryRegion,
+    dy: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl WeightGrad {
-    pub fn new(shape: &ConvShape, o: &mut Operands<'_>, out: Region) -> WeightGrad {
+    pub fn new(shape: &ConvShape, o: &mut Operands<'_>, out: MemoryRegion) -> WeightGrad {
         WeightGrad { shape: sizes(shape), x: o.input(0), dy: o.input(1), out }
     }
 }
 
 impl Action for WeightGrad {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         let (x, dy) = (self.x.all(), self.dy.all());
         conv2d_weight_gradient(context.workspace, &self.shape, x, dy, self.out.all_mut());
     }

@@ -2,8 +2,8 @@
 
 use super::operands::Operands;
 use super::softmax::log_sum;
-use super::{Action, Context, for_each};
-use crate::raw::memory::Region;
+use super::{Action, ExecContext, for_each};
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::CrossEntropySpec;
 
 /// Loss of each row `w[t] (1-s) (-log p[t]) + s/C sum_c w[c] (-log p[c])`, or with a cotangent d the gradient
@@ -12,11 +12,11 @@ pub(crate) struct CrossEntropy {
     spec: CrossEntropySpec,
     rows: usize,
     classes: usize,
-    logits: Region,
-    target: Region,
-    weight: Option<Region>,
-    cotangent: Option<Region>,
-    out: Region,
+    logits: MemoryRegion,
+    target: MemoryRegion,
+    weight: Option<MemoryRegion>,
+    cotangent: Option<MemoryRegion>,
+    out: MemoryRegion,
 }
 
 impl CrossEntropy {
@@ -26,7 +26,7 @@ impl CrossEntropy {
         weighted: bool,
         gradient: bool,
         o: &mut Operands<'_>,
-        out: Region,
+        out: MemoryRegion,
     ) -> CrossEntropy {
         let (logits, target) = (o.input(0), o.input(1));
         let cotangent = gradient.then(|| o.input(2));
@@ -59,7 +59,7 @@ impl CrossEntropy {
         self.out.floats_mut(r, 1)[0] = loss;
     }
 
-    fn gradient(&self, r: usize, cotangent: Region, total: f32) {
+    fn gradient(&self, r: usize, cotangent: MemoryRegion, total: f32) {
         let n = self.classes;
         let (row, out) = (self.logits.floats(r * n, n), self.out.floats_mut(r * n, n));
         let Some(t) = self.class(r) else { return out.fill(0.0) };
@@ -77,7 +77,7 @@ impl CrossEntropy {
 }
 
 impl Action for CrossEntropy {
-    fn run(&mut self, _: &mut Context<'_>) {
+    fn run(&mut self, _: &mut ExecContext<'_>) {
         let this = &*self;
         let total = (0..this.classes).map(|c| f64::from(this.weight(c))).sum::<f64>() as f32;
         for_each(this.rows, 16 * this.classes, |r| match this.cotangent {

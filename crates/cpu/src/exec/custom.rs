@@ -1,20 +1,20 @@
 //! Ops from outside: their own code over slices, piece by piece.
 
 use super::operands::Operands;
-use super::{Action, Context, for_each};
-use crate::raw::memory::Region;
+use super::{Action, ExecContext, for_each};
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::plan::CustomCall;
 use chiaro_graph::{CUSTOM_OPERANDS, DType, Elements, ElementsMut};
 
 /// Runs a custom op.
 pub(crate) struct CustomAction {
     call: CustomCall,
-    operands: Vec<Region>,
-    out: Region,
+    operands: Vec<MemoryRegion>,
+    out: MemoryRegion,
 }
 
 impl CustomAction {
-    pub fn new(call: &CustomCall, o: &mut Operands<'_>, out: Region) -> CustomAction {
+    pub fn new(call: &CustomCall, o: &mut Operands<'_>, out: MemoryRegion) -> CustomAction {
         CustomAction { call: call.clone(), operands: (0..call.operands.len()).map(|i| o.input(i)).collect(), out }
     }
 
@@ -30,7 +30,7 @@ impl CustomAction {
 }
 
 impl Action for CustomAction {
-    fn run(&mut self, _: &mut Context<'_>) {
+    fn run(&mut self, _: &mut ExecContext<'_>) {
         let this = &*self;
         let CustomCall { op, operands: types, result } = &this.call;
         // On the stack: a step allocates nothing.

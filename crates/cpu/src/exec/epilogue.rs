@@ -1,20 +1,20 @@
 //! What follows a matrix product or convolution: nothing, its program on each finished tile, or a pass of its own.
 
-use super::code::{Bound, Code, TILE, Values};
-use super::grid::{Span, with_columns};
+use super::code::{Bound, Code, TILE, ValueSource};
+use super::grid::{TileSpan, with_columns};
 use super::machine::{Machine, ResultTile};
 use super::pointwise::Pointwise;
 use super::scratch::Scratches;
-use super::{Action, Builder, Context};
+use super::{Action, Builder, ExecContext};
 use crate::kernels::{Epilogue, Level, NoEpilogue};
-use crate::raw::memory::Region;
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::DType;
 use chiaro_graph::plan::{Instr, Program, Store};
 
 /// The end of a kernel that writes a matrix of floats.
 pub(crate) struct StepEpilogue {
     /// Where the kernel writes.
-    pub out: Region,
+    pub out: MemoryRegion,
     kind: EpilogueKind,
 }
 
@@ -35,10 +35,10 @@ impl StepEpilogue {
         }
         let Some(program) = with_columns(program, cols) else {
             let out = builder.allocate(bytes);
-            let after = Pointwise::new(program, operands, &Values::Regions(vec![out]));
+            let after = Pointwise::new(program, operands, &ValueSource::Regions(vec![out]));
             return StepEpilogue { out, kind: EpilogueKind::After(after) };
         };
-        let loaded = |out: Region| {
+        let loaded = |out: MemoryRegion| {
             let of = |i: &Instr| matches!(i, Instr::Load { operand, .. } if operands[*operand].region.overlaps(out));
             program.instrs.iter().any(of)
         };
@@ -48,11 +48,16 @@ impl StepEpilogue {
             .iter()
             .position(|s| s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(place(s)));
         let out = first.map_or_else(|| builder.allocate(bytes), |i| place(&program.stores[i]));
-        StepEpilogue { out, kind: EpilogueKind::InTile(Code::new(&program, operands, &Values::Tile, first)) }
+        StepEpilogue { out, kind: EpilogueKind::InTile(Code::new(&program, operands, &ValueSource::Tile, first)) }
     }
 
     /// Runs the kernel with its epilogue. `row` is the first row of the kernel's output within the whole result.
-    pub fn finish(&self, context: &mut Context<'_>, row: usize, kernel: impl FnOnce(&mut Context<'_>, &dyn Epilogue)) {
+    pub fn finish(
+        &self,
+        context: &mut ExecContext<'_>,
+        row: usize,
+        kernel: impl FnOnce(&mut ExecContext<'_>, &dyn Epilogue),
+    ) {
         match &self.kind {
             EpilogueKind::InTile(code) => {
                 let (scratches, level, run) = (context.scratches, context.level, context.run);
@@ -63,7 +68,7 @@ impl StepEpilogue {
     }
 
     /// What remains to be done when the whole output is there.
-    pub fn after(&mut self, context: &mut Context<'_>) {
+    pub fn after(&mut self, context: &mut ExecContext<'_>) {
         if let EpilogueKind::After(pass) = &mut self.kind {
             pass.run(context);
         }
@@ -89,7 +94,7 @@ impl Epilogue for InTile<'_> {
             let step = self.code.tile_rows(cols);
             for down in (0..rows).step_by(step) {
                 let rows = step.min(rows - down);
-                let span = Span { row: self.row + row + down, rows, col: col + across, cols };
+                let span = TileSpan { row: self.row + row + down, rows, col: col + across, cols };
                 let start = down * stride + across;
                 let lanes = &mut lanes[start..start + (rows - 1) * stride + cols];
                 machine.block(span, Some(ResultTile { lanes, stride }));

@@ -1,8 +1,8 @@
 //! Selection by index along an axis: element by element, or whole slices.
 
 use super::operands::Operands;
-use super::{Action, Context, for_each};
-use crate::raw::memory::Region;
+use super::{Action, ExecContext, for_each};
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::plan::AxisShape;
 
 /// x `[outer, n, inner]` and index `[outer, m, inner]` (or `[m]`, shared by all) to `[outer, m, inner]`.
@@ -10,13 +10,13 @@ pub(crate) struct Gather {
     shape: AxisShape,
     /// Each element has an index of its own.
     each: bool,
-    x: Region,
-    index: Region,
-    out: Region,
+    x: MemoryRegion,
+    index: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl Gather {
-    pub fn new(shape: AxisShape, each: bool, o: &mut Operands<'_>, out: Region) -> Gather {
+    pub fn new(shape: AxisShape, each: bool, o: &mut Operands<'_>, out: MemoryRegion) -> Gather {
         Gather { shape, each, x: o.input(0), index: o.input(1), out }
     }
 }
@@ -27,7 +27,7 @@ pub(crate) fn inside(lane: u32, extent: usize) -> usize {
 }
 
 impl Action for Gather {
-    fn run(&mut self, _: &mut Context<'_>) {
+    fn run(&mut self, _: &mut ExecContext<'_>) {
         let this = &*self;
         let AxisShape { outer, n, inner, m } = this.shape;
         for_each(outer * m, inner, |row| {

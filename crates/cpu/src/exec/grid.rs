@@ -25,14 +25,14 @@ impl Grid {
 
 /// A rectangle of a grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct TileSpan {
     pub row: usize,
     pub rows: usize,
     pub col: usize,
     pub cols: usize,
 }
 
-impl Span {
+impl TileSpan {
     /// Number of points.
     pub fn points(&self) -> usize {
         self.rows * self.cols
@@ -96,7 +96,7 @@ impl Addresses {
     }
 
     /// The points of a span lie one behind the other.
-    pub fn is_dense(&self, span: &Span) -> bool {
+    pub fn is_dense(&self, span: &TileSpan) -> bool {
         let in_row = self.col == 1 || span.cols == 1;
         in_row && (span.rows == 1 || self.row == Some(span.cols as isize))
     }

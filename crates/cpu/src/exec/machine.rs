@@ -1,7 +1,7 @@
 //! The tile interpreter: runs a prepared program over a rectangle of its domain, one vectorised loop an instruction.
 
-use super::code::{Code, Kind, PreparedOp, StoreTarget};
-use super::grid::Span;
+use super::code::{Code, OpKind, PreparedOp, StoreTarget};
+use super::grid::TileSpan;
 use super::math;
 use super::random;
 use super::scratch::Scratch;
@@ -42,11 +42,11 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs a rectangle of at most one tile.
-    pub fn block(&mut self, span: Span, mut tile: Option<ResultTile<'_>>) {
+    pub fn block(&mut self, span: TileSpan, mut tile: Option<ResultTile<'_>>) {
         let key = (self.code.id, self.run, span.col, span.cols);
         if self.scratch.key != key && !self.code.invariant.is_empty() {
             let rows = self.code.tile_rows(span.cols);
-            self.ops(&self.code.invariant, Span { row: 0, rows, ..span }, &mut None);
+            self.ops(&self.code.invariant, TileSpan { row: 0, rows, ..span }, &mut None);
             self.scratch.key = key;
         }
         self.ops(&self.code.body, span, &mut tile);
@@ -55,7 +55,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn ops(&mut self, ops: &'a [PreparedOp], span: Span, tile: &mut Option<ResultTile<'_>>) {
+    fn ops(&mut self, ops: &'a [PreparedOp], span: TileSpan, tile: &mut Option<ResultTile<'_>>) {
         let level = self.level;
         level.vectorize(Ops { machine: self, ops, span, tile });
     }
@@ -69,7 +69,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn finish(&self, i: usize, target: &StoreTarget, span: Span, tile: &mut Option<ResultTile<'_>>) {
+    fn finish(&self, i: usize, target: &StoreTarget, span: TileSpan, tile: &mut Option<ResultTile<'_>>) {
         let done = self.code.body.iter().any(|op| op.store == Some(i)) && stores_at_once(target, span, tile.as_ref());
         if done {
             return;
@@ -86,7 +86,7 @@ impl<'a> Machine<'a> {
 }
 
 /// Can an instruction write its result straight to the store's memory?
-fn stores_at_once(target: &StoreTarget, span: Span, tile: Option<&ResultTile<'_>>) -> bool {
+fn stores_at_once(target: &StoreTarget, span: TileSpan, tile: Option<&ResultTile<'_>>) -> bool {
     match tile {
         Some(tile) if target.tile => span.rows == 1 || tile.stride == span.cols,
         _ => target.places.is_dense(&span),
@@ -96,7 +96,7 @@ fn stores_at_once(target: &StoreTarget, span: Span, tile: Option<&ResultTile<'_>
 struct Ops<'m, 'a, 't> {
     machine: &'m mut Machine<'a>,
     ops: &'a [PreparedOp],
-    span: Span,
+    span: TileSpan,
     tile: &'m mut Option<ResultTile<'t>>,
 }
 
@@ -113,9 +113,9 @@ impl Vectorize for Ops<'_, '_, '_> {
 
 impl<'a> Machine<'a> {
     #[inline(always)]
-    fn op(&mut self, op: &'a PreparedOp, span: Span, tile: &mut Option<ResultTile<'_>>) {
+    fn op(&mut self, op: &'a PreparedOp, span: TileSpan, tile: &mut Option<ResultTile<'_>>) {
         let n = span.points();
-        if let Kind::Load(bound, places) = &op.kind {
+        if let OpKind::Load(bound, places) = &op.kind {
             // Invariant tiles outlive this machine, so that they are copied.
             if !op.invariant && !bound.shared && bound.dtype != DType::F16 && op.reg < DIRECT && places.is_dense(&span)
             {
@@ -133,7 +133,7 @@ impl<'a> Machine<'a> {
             _ => &mut own[..n],
         };
         self.compute(op, span, out);
-        if let (Kind::Tile, Some(tile)) = (&op.kind, tile.as_ref()) {
+        if let (OpKind::Tile, Some(tile)) = (&op.kind, tile.as_ref()) {
             let rows = own.chunks_mut(span.cols).zip(tile.lanes.chunks(tile.stride.max(1))).take(span.rows);
             rows.for_each(|(to, from)| to.copy_from_slice(&from[..span.cols]));
         }
@@ -144,26 +144,26 @@ impl<'a> Machine<'a> {
     }
 
     #[inline(always)]
-    fn compute(&self, op: &PreparedOp, span: Span, out: &mut [u32]) {
+    fn compute(&self, op: &PreparedOp, span: TileSpan, out: &mut [u32]) {
         let n = out.len();
         match &op.kind {
-            Kind::Load(bound, places) => load(bound, places, span, out),
-            Kind::Tile => {}
-            Kind::Fill(lane) => out.fill(*lane),
-            Kind::Index(places) => {
+            OpKind::Load(bound, places) => load(bound, places, span, out),
+            OpKind::Tile => {}
+            OpKind::Fill(lane) => out.fill(*lane),
+            OpKind::Index(places) => {
                 for (r, row) in out.chunks_exact_mut(span.cols).enumerate() {
                     let (start, step) = (places.at(span.row + r, span.col) as u32, places.col as u32);
                     row.iter_mut().enumerate().for_each(|(c, o)| *o = start.wrapping_add(step.wrapping_mul(c as u32)));
                 }
             }
-            Kind::Random { kind, salt, key, index } => {
+            OpKind::Random { kind, salt, key, index } => {
                 let key = key.map(|r| self.register(r, 1)[0]);
                 random::fill(*kind, key, *salt, self.register(*index, n), out);
             }
-            Kind::Map(op, dtype, [x, y, z]) => {
+            OpKind::Map(op, dtype, [x, y, z]) => {
                 map(*op, *dtype, [self.register(*x, n), self.register(*y, n), self.register(*z, n)], out);
             }
-            Kind::Cast { from, to, x } => cast(*from, *to, self.register(*x, n), out),
+            OpKind::Cast { from, to, x } => cast(*from, *to, self.register(*x, n), out),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::epilogue::StepEpilogue;
 use super::operands::Operands;
-use super::{Action, Context};
+use super::{Action, ExecContext};
 use crate::kernels::{MatmulShape, matmul};
-use crate::raw::memory::Region;
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::plan::MatMulShape;
 
 /// A product of matrices with its epilogue.
@@ -13,8 +13,8 @@ pub(crate) struct MatMul {
     shape: MatmulShape,
     /// First elements of a and b of each call.
     calls: Vec<[usize; 2]>,
-    a: Region,
-    b: Region,
+    a: MemoryRegion,
+    b: MemoryRegion,
     ending: StepEpilogue,
 }
 
@@ -58,7 +58,7 @@ fn merged(shape: &MatMulShape) -> Vec<[usize; 3]> {
 }
 
 impl Action for MatMul {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         let rows = self.shape.batch * self.shape.m;
         for (i, &[a, b]) in self.calls.iter().enumerate() {
             let c = self.ending.out.floats_mut(i * rows * self.shape.n, rows * self.shape.n);

@@ -3,26 +3,26 @@
 use super::epilogue::StepEpilogue;
 use super::operands::Operands;
 use super::window::sizes;
-use super::{Action, Context, for_each};
+use super::{Action, ExecContext, for_each};
 use crate::kernels::{self, max_pool2d, max_pool2d_gradient};
-use crate::raw::memory::Region;
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::plan::PoolShape;
 
 /// The largest of each window.
 pub(crate) struct MaxPool {
     shape: kernels::PoolExtents,
-    x: Region,
-    out: Region,
+    x: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl MaxPool {
-    pub fn new(shape: &PoolShape, o: &mut Operands<'_>, out: Region) -> MaxPool {
+    pub fn new(shape: &PoolShape, o: &mut Operands<'_>, out: MemoryRegion) -> MaxPool {
         MaxPool { shape: sizes(shape), x: o.input(0), out }
     }
 }
 
 impl Action for MaxPool {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         max_pool2d(context.workspace, &self.shape, self.x.all(), self.out.all_mut());
     }
 }
@@ -30,12 +30,12 @@ impl Action for MaxPool {
 /// The position in the plane of each window's first largest.
 pub(crate) struct MaxPoolIndex {
     shape: kernels::PoolExtents,
-    x: Region,
-    out: Region,
+    x: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl MaxPoolIndex {
-    pub fn new(shape: &PoolShape, o: &mut Operands<'_>, out: Region) -> MaxPoolIndex {
+    pub fn new(shape: &PoolShape, o: &mut Operands<'_>, out: MemoryRegion) -> MaxPoolIndex {
         MaxPoolIndex { shape: sizes(shape), x: o.input(0), out }
     }
 
@@ -59,7 +59,7 @@ impl MaxPoolIndex {
 }
 
 impl Action for MaxPoolIndex {
-    fn run(&mut self, _: &mut Context<'_>) {
+    fn run(&mut self, _: &mut ExecContext<'_>) {
         let kernels::PoolExtents { batch: n, channels: c, out: [oh, ow], kernel, .. } = self.shape;
         let taps = kernel[0] * kernel[1];
         let this = &*self;
@@ -70,9 +70,9 @@ impl Action for MaxPoolIndex {
 /// The gradient: dy goes to the first largest of each window; the program follows while the image is in cache.
 pub(crate) struct MaxPoolGrad {
     shape: kernels::PoolExtents,
-    x: Region,
-    y: Region,
-    dy: Region,
+    x: MemoryRegion,
+    y: MemoryRegion,
+    dy: MemoryRegion,
     ending: StepEpilogue,
 }
 
@@ -86,7 +86,7 @@ impl MaxPoolGrad {
 }
 
 impl Action for MaxPoolGrad {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         let (x, of, dx) = (self.x.all(), [self.y.all(), self.dy.all()], self.ending.out.all_mut());
         self.ending.finish(context, 0, |context, epilogue| {
             max_pool2d_gradient(context.workspace, &self.shape, x, of, dx, epilogue);

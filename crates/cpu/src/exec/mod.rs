@@ -27,7 +27,7 @@ mod softmax;
 mod transfer;
 mod window;
 
-pub(crate) use crate::raw::memory::{Block, Region};
+pub(crate) use crate::raw::memory::{Block, MemoryRegion};
 pub(crate) use code::Bound;
 pub(crate) use operands::StepOperand;
 pub(crate) use prepare::prepare;
@@ -37,7 +37,7 @@ use crate::kernels::{Level, Workspace};
 use std::sync::Arc;
 
 /// What actions run with.
-pub(crate) struct Context<'a> {
+pub(crate) struct ExecContext<'a> {
     pub workspace: &'a mut Workspace,
     pub scratches: &'a Scratches,
     pub level: Level,
@@ -48,7 +48,7 @@ pub(crate) struct Context<'a> {
 /// One prepared kernel call.
 pub(crate) trait Action: Send {
     /// Runs it on the current pool.
-    fn run(&mut self, context: &mut Context<'_>);
+    fn run(&mut self, context: &mut ExecContext<'_>);
 }
 
 /// Memory that actions ask for while a plan is compiled. Steps run one after another and keep nothing in it, so that they share.
@@ -71,7 +71,7 @@ impl Builder {
     }
 
     /// Memory for the present step, its content undefined.
-    pub fn allocate(&mut self, bytes: usize) -> Region {
+    pub fn allocate(&mut self, bytes: usize) -> MemoryRegion {
         let fitting = self.blocks.iter_mut().filter(|b| !b.taken && b.bytes >= bytes).min_by_key(|b| b.bytes);
         if let Some(shared) = fitting {
             shared.taken = true;

@@ -1,9 +1,9 @@
 //! Mean and biased variance of the columns or rows of a matrix.
 
 use super::operands::Operands;
-use super::{Action, Context, for_each};
+use super::{Action, ExecContext, for_each};
 use crate::kernels::{Vectorize, column_moments};
-use crate::raw::memory::Region;
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::MomentsAxis;
 
 /// Moments of `[rows, columns]`.
@@ -11,16 +11,16 @@ pub(crate) struct Moments {
     axis: MomentsAxis,
     rows: usize,
     columns: usize,
-    x: Region,
-    out: Region,
+    x: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl Moments {
-    pub fn new(axis: MomentsAxis, rows: usize, columns: usize, o: &mut Operands<'_>, out: Region) -> Moments {
+    pub fn new(axis: MomentsAxis, rows: usize, columns: usize, o: &mut Operands<'_>, out: MemoryRegion) -> Moments {
         Moments { axis, rows, columns, x: o.input(0), out }
     }
 
-    fn down(&self, context: &mut Context<'_>) {
+    fn down(&self, context: &mut ExecContext<'_>) {
         let (mean, variance) = self.out.floats_mut(0, 2 * self.columns).split_at_mut(self.columns);
         column_moments(context.workspace, self.x.all(), self.columns, mean, variance);
         variance.iter_mut().for_each(|v| *v /= self.rows as f32);
@@ -60,7 +60,7 @@ fn wide_sum(row: &[f32], f: impl Fn(f32) -> f64) -> f64 {
 }
 
 impl Action for Moments {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         if self.axis == MomentsAxis::Rows {
             return self.down(context);
         }

@@ -3,7 +3,7 @@
 use super::code::Bound;
 use super::convert::Convert;
 use super::{Action, Builder};
-use crate::raw::memory::{Block, Region};
+use crate::raw::memory::{Block, MemoryRegion};
 use chiaro_graph::DType;
 use chiaro_graph::plan::Step;
 use chiaro_graph::shape::count;
@@ -29,7 +29,7 @@ pub(crate) struct Operands<'a> {
 
 impl Operands<'_> {
     /// Memory of the kernel's own input `i`, 16-bit floats widened first.
-    pub fn input(&mut self, i: usize) -> Region {
+    pub fn input(&mut self, i: usize) -> MemoryRegion {
         let source = &self.sources[self.step.inputs[i]];
         if source.bound.dtype != DType::F16 {
             return source.bound.region;
@@ -51,7 +51,7 @@ impl Operands<'_> {
     }
 
     /// Adds the action of a kernel without an epilogue; `make` gets where it writes.
-    pub fn plain<A: Action + 'static>(&mut self, make: impl FnOnce(&mut Self, Region) -> A) {
+    pub fn plain<A: Action + 'static>(&mut self, make: impl FnOnce(&mut Self, MemoryRegion) -> A) {
         let to = self.bounds[self.step.program.stores[0].operand];
         let (len, half) = (count(&self.step.program.domain), to.dtype == DType::F16);
         // A result may be the first part of a longer operand.

@@ -1,9 +1,9 @@
 //! A program over its whole domain, tile after tile, in parallel.
 
-use super::code::{Bound, Code, TILE, Values};
-use super::grid::Span;
+use super::code::{Bound, Code, TILE, ValueSource};
+use super::grid::TileSpan;
 use super::machine::Machine;
-use super::{Action, Context};
+use super::{Action, ExecContext};
 use chiaro_graph::plan::Program;
 use rayon::prelude::*;
 
@@ -16,25 +16,25 @@ pub(crate) struct Pointwise {
 }
 
 impl Pointwise {
-    pub fn new(program: &Program, operands: &[Bound], values: &Values) -> Pointwise {
+    pub fn new(program: &Program, operands: &[Bound], values: &ValueSource) -> Pointwise {
         Pointwise { code: Code::new(program, operands, values, None) }
     }
 
     /// Number of blocks and the block of each number.
-    fn blocks(&self) -> (usize, impl Fn(usize) -> Span + Sync + '_) {
+    fn blocks(&self) -> (usize, impl Fn(usize) -> TileSpan + Sync + '_) {
         let grid = &self.code.grid;
         let step = self.code.tile_rows(grid.cols);
         let (across, down) = (grid.cols.div_ceil(TILE), grid.rows.div_ceil(step));
         let span = move |i: usize| {
             let (row, col) = (i / across * step, i % across * TILE);
-            Span { row, rows: step.min(grid.rows - row), col, cols: TILE.min(grid.cols - col) }
+            TileSpan { row, rows: step.min(grid.rows - row), col, cols: TILE.min(grid.cols - col) }
         };
         (across * down, span)
     }
 }
 
 impl Action for Pointwise {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         let (blocks, span) = self.blocks();
         let work = self.code.grid.points() * (self.code.body.len() + self.code.stores.len());
         let most = if work < SERIAL { 1 } else { 4 * rayon::current_num_threads() };

@@ -1,6 +1,6 @@
 //! Turns a plan's step into actions.
 
-use super::code::Values;
+use super::code::ValueSource;
 use super::operands::{Operands, StepOperand};
 use super::pointwise::Pointwise;
 use super::{Action, Builder};
@@ -15,7 +15,7 @@ pub(crate) fn prepare(step: &Step, sources: &[StepOperand], builder: &mut Builde
     let bounds = sources.iter().map(|s| s.bound).collect();
     let mut o = Operands { step, sources, bounds, builder, actions: vec![] };
     match &step.kernel {
-        Kernel::Pointwise => o.add(|o| Pointwise::new(&step.program, &o.bounds, &Values::Regions(vec![]))),
+        Kernel::Pointwise => o.add(|o| Pointwise::new(&step.program, &o.bounds, &ValueSource::Regions(vec![]))),
         Kernel::Reduce { prologue, kept, results } => {
             o.add(|o| reduce::Reduce::new((prologue, *kept), results, &step.program, &o.bounds, o.builder));
         }

@@ -1,13 +1,13 @@
 //! Reductions: a prologue feeds tiles, which are folded down columns or across rows into partial results.
 //! The domain is cut into parts that depend on the shape alone and joined in order: any number of threads gives the same bits.
 
-use super::code::{Bound, Code, TILE, Values};
+use super::code::{Bound, Code, TILE, ValueSource};
 use super::fold::{AddAcross, AddRows, Fold};
-use super::grid::{Addresses, Span, permuted};
+use super::grid::{Addresses, TileSpan, permuted};
 use super::machine::Machine;
 use super::pointwise::Pointwise;
-use super::{Action, Builder, Context};
-use crate::raw::memory::Region;
+use super::{Action, Builder, ExecContext};
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::ReduceKind;
 use chiaro_graph::plan::{Instr, Program, Reg, View};
 use chiaro_graph::shape::{count, strides};
@@ -35,8 +35,8 @@ pub(crate) struct Reduce {
     /// Parts into which each group is cut.
     parts: usize,
     /// `[part][result][kept]`
-    partials: Region,
-    values: Vec<Region>,
+    partials: MemoryRegion,
+    values: Vec<MemoryRegion>,
     epilogue: Pointwise,
 }
 
@@ -53,7 +53,7 @@ impl Reduce {
         let down = inner.is_some_and(|a| a < kept);
         let mut order: Vec<usize> = (0..axes).filter(|&a| Some(a) != inner).collect();
         order.extend(inner);
-        let mut code = Code::new(&permuted(prologue, &order), operands, &Values::Tile, None);
+        let mut code = Code::new(&permuted(prologue, &order), operands, &ValueSource::Tile, None);
         code.keep(results.iter().map(|r| r.0));
         let total = count(&prologue.domain[..kept]);
         let mut to = strides(&prologue.domain[..kept]);
@@ -65,15 +65,15 @@ impl Reduce {
         let points = per_group * if down { code.grid.cols.min(TILE) } else { code.grid.cols };
         let parts = (points / LEAST).clamp(1, TASKS.div_ceil(tasks.max(1)));
         let places = Addresses::new(&view, &code.grid);
-        let values: Vec<Region> = results.iter().map(|_| builder.allocate(4 * total)).collect();
-        let epilogue = Pointwise::new(program, operands, &Values::Regions(values.clone()));
+        let values: Vec<MemoryRegion> = results.iter().map(|_| builder.allocate(4 * total)).collect();
+        let epilogue = Pointwise::new(program, operands, &ValueSource::Regions(values.clone()));
         let partials = builder.allocate(8 * parts * results.len() * total);
         let results = results.iter().map(|&(reg, kind)| (reg, Fold::new(kind, prologue.types[reg]))).collect();
         Reduce { code, results, down, groups, per_group, places, kept: total, parts, partials, values, epilogue }
     }
 
     /// Partial results of one result and part.
-    fn partial(&self, part: usize, result: usize) -> Region {
+    fn partial(&self, part: usize, result: usize) -> MemoryRegion {
         self.partials.part(8 * (part * self.results.len() + result) * self.kept, 8 * self.kept)
     }
 
@@ -95,7 +95,7 @@ impl Reduce {
         let mut added = 0;
         for row in range.clone().step_by(step) {
             let rows = step.min(range.end - row);
-            machine.block(Span { row: group * self.per_group + row, rows, col, cols }, None);
+            machine.block(TileSpan { row: group * self.per_group + row, rows, col, cols }, None);
             for ((reg, fold), total) in self.results.iter().zip(&mut lanes) {
                 context.level.vectorize(AddRows { fold: *fold, total, lanes: machine.register(*reg, rows * cols) });
             }
@@ -133,7 +133,7 @@ impl Reduce {
             let fold = self.results[i].1;
             self.partial(part, i).doubles_mut(groups.start, groups.len()).fill(fold.widen(fold.identity()));
         }
-        let mut add = |span: Span| {
+        let mut add = |span: TileSpan| {
             machine.block(span, None);
             for (i, (reg, fold)) in self.results.iter().enumerate() {
                 let totals = self.partial(part, i).doubles_mut(groups.start, groups.len());
@@ -147,7 +147,7 @@ impl Reduce {
             for group in groups.clone() {
                 for unit in share(self.per_group * across, part, self.parts) {
                     let (row, col) = (group * self.per_group + unit / across, unit % across * TILE);
-                    add(Span { row, rows: 1, col, cols: TILE.min(grid.cols - col) });
+                    add(TileSpan { row, rows: 1, col, cols: TILE.min(grid.cols - col) });
                 }
             }
             return;
@@ -157,7 +157,7 @@ impl Reduce {
         let (start, end) = (groups.start * self.per_group + rows.start, groups.start * self.per_group + rows.end);
         let step = self.code.tile_rows(grid.cols);
         for row in (start..end).step_by(step) {
-            add(Span { row, rows: step.min(end - row), col: 0, cols: grid.cols });
+            add(TileSpan { row, rows: step.min(end - row), col: 0, cols: grid.cols });
         }
     }
 
@@ -195,7 +195,7 @@ struct ReduceContext<'a> {
 }
 
 impl Action for Reduce {
-    fn run(&mut self, context: &mut Context<'_>) {
+    fn run(&mut self, context: &mut ExecContext<'_>) {
         let shared = ReduceContext { scratches: context.scratches, level: context.level, run: context.run };
         let (sets, together, across) = self.tasks();
         let this = &*self;

@@ -2,8 +2,8 @@
 
 use super::gather::inside;
 use super::operands::Operands;
-use super::{Action, Context, for_each};
-use crate::raw::memory::Region;
+use super::{Action, ExecContext, for_each};
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::DType;
 use chiaro_graph::plan::AxisShape;
 
@@ -16,13 +16,13 @@ pub(crate) struct Scatter {
     /// Each element has an index of its own.
     each: bool,
     float: bool,
-    source: Region,
-    index: Region,
-    out: Region,
+    source: MemoryRegion,
+    index: MemoryRegion,
+    out: MemoryRegion,
 }
 
 impl Scatter {
-    pub fn new(shape: AxisShape, each: bool, o: &mut Operands<'_>, out: Region) -> Scatter {
+    pub fn new(shape: AxisShape, each: bool, o: &mut Operands<'_>, out: MemoryRegion) -> Scatter {
         let float = matches!(o.dtype(0), DType::F32 | DType::F16);
         Scatter { shape, each, float, source: o.input(0), index: o.input(1), out }
     }
@@ -38,7 +38,7 @@ impl Scatter {
 }
 
 impl Action for Scatter {
-    fn run(&mut self, _: &mut Context<'_>) {
+    fn run(&mut self, _: &mut ExecContext<'_>) {
         let this = &*self;
         let AxisShape { outer, n, inner, m } = this.shape;
         let across = inner.div_ceil(WIDTH);

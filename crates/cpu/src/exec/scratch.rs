@@ -4,13 +4,13 @@ use super::code::TILE;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the invariant tiles of a thread hold: prepared program, run, first column, columns.
-pub(crate) type Key = (u64, u64, usize, usize);
+pub(crate) type ScratchKey = (u64, u64, usize, usize);
 
 /// One thread's scratch.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub tiles: Vec<Vec<u32>>,
-    pub key: Key,
+    pub key: ScratchKey,
     /// Lanes in which a reduction sums up a few tiles.
     pub lanes: Vec<Vec<u32>>,
     /// 64-bit sums of columns.

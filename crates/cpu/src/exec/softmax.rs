@@ -1,12 +1,12 @@
 //! Softmax and its logarithm along rows; the largest element is subtracted first.
 
-use super::{Action, Context, for_each};
-use crate::raw::memory::Region;
+use super::{Action, ExecContext, for_each};
+use crate::raw::memory::MemoryRegion;
 
 /// Softmax of `[rows, n]`.
 pub(crate) struct Softmax {
-    pub x: Region,
-    pub out: Region,
+    pub x: MemoryRegion,
+    pub out: MemoryRegion,
     pub rows: usize,
     pub n: usize,
     pub log: bool,
@@ -20,7 +20,7 @@ pub(crate) fn log_sum(row: &[f32]) -> (f32, f32) {
 }
 
 impl Action for Softmax {
-    fn run(&mut self, _: &mut Context<'_>) {
+    fn run(&mut self, _: &mut ExecContext<'_>) {
         let this = &*self;
         for_each(this.rows, 16 * this.n, |r| {
             let (row, out) = (this.x.floats(r * this.n, this.n), this.out.floats_mut(r * this.n, this.n));

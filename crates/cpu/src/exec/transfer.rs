@@ -1,8 +1,8 @@
 //! Moves rectangles between operands and register tiles.
 
 use super::code::{Bound, StoreTarget};
-use super::grid::{Addresses, Span};
-use crate::raw::memory::Region;
+use super::grid::{Addresses, TileSpan};
+use crate::raw::memory::MemoryRegion;
 use chiaro_graph::DType;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -11,7 +11,7 @@ use half::slice::HalfFloatSliceExt;
 const SHORT: usize = 16;
 
 /// Fills a tile with an operand's elements, 16-bit ones widened.
-pub(crate) fn load(bound: &Bound, places: &Addresses, span: Span, out: &mut [u32]) {
+pub(crate) fn load(bound: &Bound, places: &Addresses, span: TileSpan, out: &mut [u32]) {
     let half = bound.dtype == DType::F16;
     if places.is_dense(&span) {
         return run(bound.region, half, places.at(span.row, span.col) as usize, out);
@@ -37,7 +37,7 @@ pub(crate) fn load(bound: &Bound, places: &Addresses, span: Span, out: &mut [u32
     }
 }
 
-fn run(region: Region, half: bool, start: usize, out: &mut [u32]) {
+fn run(region: MemoryRegion, half: bool, start: usize, out: &mut [u32]) {
     if half {
         region.halves(start, out.len()).convert_to_f32_slice(bytemuck::cast_slice_mut(out));
     } else {
@@ -45,12 +45,12 @@ fn run(region: Region, half: bool, start: usize, out: &mut [u32]) {
     }
 }
 
-fn one(region: Region, half: bool, at: usize) -> u32 {
+fn one(region: MemoryRegion, half: bool, at: usize) -> u32 {
     if half { region.half(at).to_f32().to_bits() } else { region.lane(at) }
 }
 
 /// Writes a tile where a store wants it, narrowed to 16 bits if it is stored so.
-pub(crate) fn store(target: &StoreTarget, span: Span, lanes: &[u32]) {
+pub(crate) fn store(target: &StoreTarget, span: TileSpan, lanes: &[u32]) {
     let (region, places) = (target.region, &target.places);
     let half = target.dtype == DType::F16;
     if places.is_dense(&span) {
@@ -72,7 +72,7 @@ pub(crate) fn store(target: &StoreTarget, span: Span, lanes: &[u32]) {
     }
 }
 
-fn put(region: Region, half: bool, start: usize, lanes: &[u32]) {
+fn put(region: MemoryRegion, half: bool, start: usize, lanes: &[u32]) {
     if half {
         region.halves_mut(start, lanes.len()).convert_from_f32_slice(bytemuck::cast_slice(lanes));
     } else {

@@ -4,7 +4,7 @@
 use super::transpose::transpose_rows;
 use super::workspace::{Aligned, ScratchArena, scratch};
 use super::{Epilogue, Workspace, finish, row_tiles};
-use crate::raw::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Place, Rows};
+use crate::raw::simd::{Kernels, MAX_MR, Outer, PAD, Panel, Pick, Rows, TilePlace};
 use crate::raw::tile::{Output, OutputTile, Splits};
 use std::ops::Range;
 
@@ -121,7 +121,7 @@ fn task<E: Epilogue + ?Sized>(
             (scratch(offsets, kernels.mr()), scratch(taps, 0))
         };
         for (row, mr) in row_tiles(rows.clone(), kernels.mr()) {
-            let place = |(col, cols)| Place { row, rows: mr, col, cols };
+            let place = |(col, cols)| TilePlace { row, rows: mr, col, cols };
             if shape.a_transposed {
                 let (a, from) = match &mut a_packed {
                     Some(packed) => {

@@ -1,6 +1,6 @@
 //! Buffers of a plan and the regions of them that steps read and write.
 //! `unsafe` because one buffer holds many values at different times, and tasks write disjoint parts of one region at once. The
-//! proof that nothing is read while it is written is the plan's: see [`Region`].
+//! proof that nothing is read while it is written is the plan's: see [`MemoryRegion`].
 
 use half::f16;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -15,7 +15,7 @@ pub(crate) struct Block {
     version: AtomicU64,
 }
 
-// SAFETY: the memory is the block's own; see `Region` for who keeps apart reads and writes.
+// SAFETY: the memory is the block's own; see `MemoryRegion` for who keeps apart reads and writes.
 unsafe impl Send for Block {}
 // SAFETY: the same.
 unsafe impl Sync for Block {}
@@ -73,12 +73,12 @@ impl Block {
     }
 
     /// `bytes` bytes from `offset` on.
-    pub fn region(&self, offset: usize, bytes: usize) -> Region {
+    pub fn region(&self, offset: usize, bytes: usize) -> MemoryRegion {
         let base = self.words.cast::<u8>();
         let start = base.align_offset(LINE).saturating_add(offset);
         let end = start.checked_add(bytes);
         assert!(end.is_some_and(|end| end <= self.bytes()), "a region leaves its buffer");
-        Region { base: base.wrapping_add(start), bytes }
+        MemoryRegion { base: base.wrapping_add(start), bytes }
     }
 }
 
@@ -86,24 +86,24 @@ impl Block {
 ///
 /// The plan guarantees that within a step a region that is only read overlaps none that is written, and the actions that
 /// tasks write disjoint parts. Slices made here must not outlive the task, and a region that is read and written at once
-/// ([`chiaro_graph::plan::Access::ReadWrite`]) is copied out by [`Region::copy_lanes`] before it is written.
+/// ([`chiaro_graph::plan::Access::ReadWrite`]) is copied out by [`MemoryRegion::copy_lanes`] before it is written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Region {
+pub(crate) struct MemoryRegion {
     base: *mut u8,
     bytes: usize,
 }
 
 // SAFETY: a region is an address; see above for who keeps apart reads and writes.
-unsafe impl Send for Region {}
+unsafe impl Send for MemoryRegion {}
 // SAFETY: the same.
-unsafe impl Sync for Region {}
+unsafe impl Sync for MemoryRegion {}
 
 macro_rules! accessors {
     ($($(#[$doc:meta])* $read:ident $write:ident $T:ty;)+) => {$(
         $(#[$doc])*
         pub fn $read<'a>(self, start: usize, len: usize) -> &'a [$T] {
             self.check::<$T>(start, len);
-            // SAFETY: in bounds and aligned; nobody writes it meanwhile (see `Region`); all bit patterns are values.
+            // SAFETY: in bounds and aligned; nobody writes it meanwhile (see `MemoryRegion`); all bit patterns are values.
             unsafe { std::slice::from_raw_parts(self.base.cast::<$T>().add(start), len) }
         }
 
@@ -116,7 +116,7 @@ macro_rules! accessors {
     )+};
 }
 
-impl Region {
+impl MemoryRegion {
     accessors! {
         /// Elements as 32-bit lanes.
         lanes lanes_mut u32;
@@ -185,16 +185,16 @@ impl Region {
     }
 
     /// Whether some byte is in both.
-    pub fn overlaps(self, other: Region) -> bool {
+    pub fn overlaps(self, other: MemoryRegion) -> bool {
         let (a, b) = (self.base as usize, other.base as usize);
         a < b + other.bytes && b < a + self.bytes
     }
 
     /// A part, in bytes.
-    pub fn part(self, offset: usize, bytes: usize) -> Region {
+    pub fn part(self, offset: usize, bytes: usize) -> MemoryRegion {
         let end = offset.checked_add(bytes);
         assert!(end.is_some_and(|end| end <= self.bytes), "bytes {offset}.. ({bytes}) of {} bytes", self.bytes);
-        Region { base: self.base.wrapping_add(offset), bytes }
+        MemoryRegion { base: self.base.wrapping_add(offset), bytes }
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn regions_and_slices_outside_are_refused_where_sums_wrap_too() {
-        let refused = |f: fn(Region) -> usize| {
+        let refused = |f: fn(MemoryRegion) -> usize| {
             let block = Block::new(64);
             std::panic::catch_unwind(|| f(block.region(0, 64))).is_err()
         };

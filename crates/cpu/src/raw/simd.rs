@@ -367,7 +367,7 @@ impl Kernels {
 
     /// One output tile from checked rows of A and a panel of B whose rows are readable for whole vectors.
     /// `tile` rows `row..row + mr`, columns `col..col + cols` are overwritten, or added to with `accumulate`.
-    pub(crate) fn rows(self, a: &Rows, panel: Panel, tile: &mut OutputTile, at: Place, accumulate: bool) {
+    pub(crate) fn rows(self, a: &Rows, panel: Panel, tile: &mut OutputTile, at: TilePlace, accumulate: bool) {
         let vectors = at.cols.div_ceil(self.lanes());
         assert!((1..=NV).contains(&vectors) && at.rows >= 1 && at.rows <= self.mr());
         if !a.taps.is_empty() && a.kc > 0 {
@@ -479,7 +479,7 @@ impl Kernels {
         pick: Pick,
         b_col: usize,
         tile: &mut OutputTile,
-        at: Place,
+        at: TilePlace,
         accumulate: bool,
     ) {
         let vectors = at.cols.div_ceil(self.lanes());
@@ -541,7 +541,7 @@ pub(crate) struct Blocks {
 
 /// Where a micro-tile lies inside the tile that a task owns.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct TilePlace {
     pub(crate) row: usize,
     pub(crate) rows: usize,
     pub(crate) col: usize,

@@ -11,7 +11,7 @@ use crate::{DataError, OpenOptions, Split};
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FoundPictures {
     /// The pictures, in the order in which they were named, those of a folder by path.
     pub pictures: Vec<Picture>,
     /// What was named but cannot be read, or holds no picture.
@@ -21,8 +21,8 @@ pub struct Found {
 /// Finds pictures. A file is taken whatever its name; of a folder everything below it that is named as an image is, or the images of
 /// the data set in it if these are no files (MNIST, CIFAR), of which `options` say the shape: test images, where there are some. What is
 /// no path that exists is a pattern, of `*`, `?`, `[ab]` and `**` for folders at any depth.
-pub fn find(named: &[PathBuf], options: &OpenOptions) -> Found {
-    let mut found = Found::default();
+pub fn find(named: &[PathBuf], options: &OpenOptions) -> FoundPictures {
+    let mut found = FoundPictures::default();
     for path in named {
         if let Err(error) = add(path, options, &mut found.pictures) {
             found.failed.push(error);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 pub use decoding::{Decoding, decoded};
-pub use find::{Found, find};
+pub use find::{FoundPictures, find};
 
 use crate::memory::zeroed;
 use crate::source::ImageSource;

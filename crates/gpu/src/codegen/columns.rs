@@ -8,7 +8,7 @@ use chiaro_shaders::{BufferAccess, StorageBuffer};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
-use super::{ReducePass, Slot, enabled, slots, used};
+use super::{BindingSlot, ReducePass, enabled, slots, used};
 
 /// Neighbouring columns of a workgroup: few, so that many threads share the parts of each.
 const SIDE: usize = 8;
@@ -73,7 +73,13 @@ const SUM_OF_THREADS: &str = "fn sum_of_threads(thread: u32, value: f32) -> f32 
 }
 ";
 
-fn body(columns: &Columns, parts: &ColumnParts, count: usize, slots: &[Slot], functions: &mut Functions) -> String {
+fn body(
+    columns: &Columns,
+    parts: &ColumnParts,
+    count: usize,
+    slots: &[BindingSlot],
+    functions: &mut Functions,
+) -> String {
     let mut text = format!(
         "@compute @workgroup_size({THREADS})
 fn main(
@@ -138,7 +144,7 @@ fn moments(text: &mut String, first: usize, parts: &ColumnParts, count: usize) {
 }
 
 /// The program at one column.
-fn finish(program: &Program, values: &[String], slots: &[Slot], functions: &mut Functions, text: &mut String) {
+fn finish(program: &Program, values: &[String], slots: &[BindingSlot], functions: &mut Functions, text: &mut String) {
     let rank = program.domain.len();
     let point = Point { parts: vec![(0..rank, "column")], lanes: None, prefix: "e" };
     let mut emitter = Emitter::new(program, slots, point, functions);

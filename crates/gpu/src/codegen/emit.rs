@@ -7,7 +7,7 @@ use chiaro_graph::plan::{Instr, Program, Reg, Store, View};
 use chiaro_graph::{Class, DType, RandomKind};
 
 use super::functions::{Functions, stored_type};
-use super::{Slot, is_vector};
+use super::{BindingSlot, is_vector};
 
 /// Where the code runs: positions as row-major numbers over ranges of the domain's axes.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Lanes {
 /// Writes the statements of one program.
 pub(super) struct Emitter<'a> {
     program: &'a Program,
-    slots: &'a [Slot],
+    slots: &'a [BindingSlot],
     point: Point<'a>,
     functions: &'a mut Functions,
     registers: Vec<Lanes>,
@@ -52,7 +52,7 @@ pub(super) struct Emitter<'a> {
 const COMPONENTS: [&str; 4] = ["x", "y", "z", "w"];
 
 impl<'a> Emitter<'a> {
-    pub fn new(program: &'a Program, slots: &'a [Slot], point: Point<'a>, functions: &'a mut Functions) -> Self {
+    pub fn new(program: &'a Program, slots: &'a [BindingSlot], point: Point<'a>, functions: &'a mut Functions) -> Self {
         let mut emitter =
             Emitter { program, slots, point, functions, registers: vec![], unrounded: vec![], text: String::new() };
         emitter.coordinates();
@@ -273,7 +273,7 @@ fn shifted(element: &str, stride: isize, lane: usize) -> String {
 }
 
 /// One element of a buffer.
-fn indexed(slot: &Slot, element: &str) -> String {
+fn indexed(slot: &BindingSlot, element: &str) -> String {
     match slot.width {
         4 => format!("{}[({element}) / 4u][({element}) % 4u]", slot.name),
         _ => format!("{}[{element}]", slot.name),

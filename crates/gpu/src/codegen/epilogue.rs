@@ -9,7 +9,7 @@ use super::binding::Composed;
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::Functions;
 use super::loads::InputCode;
-use super::{Slot, slots, used};
+use super::{BindingSlot, slots, used};
 
 /// Composes a shader whose buffers are the kernel's `inputs` and then one output, and whose results go through [`Hook::Put`] or
 /// [`Hook::Put4`]. The step's program stores them; its first store that is row-major and of floats goes to the shader's own
@@ -42,7 +42,7 @@ pub(crate) fn with_epilogue(source: Source, step: &Step) -> Result<Composed, Sha
     let own_operand = own.map(|own| program.stores[own].operand);
     if let Some(operand) = own_operand {
         let width = if vector { 4 } else { 1 };
-        slots[operand] = Slot { name: output.name.clone(), width, ..slots[operand].clone() };
+        slots[operand] = BindingSlot { name: output.name.clone(), width, ..slots[operand].clone() };
     }
     let extra = |&i: &usize| used(&[program], i) && Some(i) != own_operand || loaded.iter().any(|input| input.needs(i));
     let extra: Vec<usize> = (0..operands.len()).filter(extra).collect();
@@ -107,7 +107,7 @@ struct Results<'a> {
     output: &'a StorageBuffer,
     /// Registers that the shader reduces.
     tails: &'a [Reg],
-    slots: &'a [Slot],
+    slots: &'a [BindingSlot],
 }
 
 impl Results<'_> {

@@ -7,7 +7,7 @@ use chiaro_shaders::{Hook, ShaderError, Source};
 use super::binding::Composed;
 use super::emit::{Emitter, Point};
 use super::functions::Functions;
-use super::{Slot, slots};
+use super::{BindingSlot, slots};
 
 /// The code of one input.
 pub(super) struct InputCode<'a> {
@@ -66,10 +66,10 @@ impl<'a> InputCode<'a> {
     }
 
     /// Puts the code into the shader.
-    pub fn put(&self, source: Source, slots: &[Slot], functions: &mut Functions) -> Source {
+    pub fn put(&self, source: Source, slots: &[BindingSlot], functions: &mut Functions) -> Source {
         let mut slots = slots.to_vec();
         let width = if self.lanes.is_some() { 4 } else { 1 };
-        slots[self.operand] = Slot { name: self.name.clone(), width, ..slots[self.operand].clone() };
+        slots[self.operand] = BindingSlot { name: self.name.clone(), width, ..slots[self.operand].clone() };
         let program = &self.load.program;
         let point = Point { parts: vec![(0..program.domain.len(), "index")], lanes: self.lanes, prefix: "l" };
         let unrounded = unseen_casts(program, self.load.reg);

@@ -23,7 +23,7 @@ pub(crate) use reduce::{ReducePass, most_parts, reduce};
 
 /// How generated code reaches an operand of its step.
 #[derive(Debug, Clone)]
-pub(crate) struct Slot {
+pub(crate) struct BindingSlot {
     /// Name of the buffer variable.
     pub name: String,
     /// Stored type.
@@ -32,7 +32,7 @@ pub(crate) struct Slot {
     pub width: u32,
 }
 
-impl Slot {
+impl BindingSlot {
     fn word(&self) -> String {
         match self.width {
             4 => format!("vec4<{}>", stored_type(self.dtype)),
@@ -48,7 +48,7 @@ impl Slot {
 }
 
 /// A slot for every operand of a step; `views` gives those through which each is used along the axis of the lanes.
-fn slots(operands: &[Operand], lane_uses: &[(&Program, Option<usize>)]) -> Vec<Slot> {
+fn slots(operands: &[Operand], lane_uses: &[(&Program, Option<usize>)]) -> Vec<BindingSlot> {
     let width = |operand: usize| {
         let mut used = false;
         let all = lane_uses.iter().all(|(program, axis)| {
@@ -59,7 +59,7 @@ fn slots(operands: &[Operand], lane_uses: &[(&Program, Option<usize>)]) -> Vec<S
         });
         if used && all { 4 } else { 1 }
     };
-    let slot = |(i, o): (usize, &Operand)| Slot { name: format!("operand{i}"), dtype: o.dtype, width: width(i) };
+    let slot = |(i, o): (usize, &Operand)| BindingSlot { name: format!("operand{i}"), dtype: o.dtype, width: width(i) };
     operands.iter().enumerate().map(slot).collect()
 }
 

@@ -9,7 +9,7 @@ use chiaro_shaders::{BufferAccess, StorageBuffer};
 
 use super::emit::{Emitter, Lanes, Point};
 use super::functions::{Functions, wgsl_type};
-use super::{Slot, enabled, is_vector, slots, used, views};
+use super::{BindingSlot, enabled, is_vector, slots, used, views};
 
 /// Workgroups that fill a large device several times over.
 const WANTED_GROUPS: usize = 1024;
@@ -168,7 +168,7 @@ fn pass(
     let binds: Vec<usize> = (0..operands.len()).filter(|&i| used(&programs, i)).collect();
     let scratch = epilogue.is_none() || matches!(terms, Terms::Parts);
     let mut functions = Functions::default();
-    let body = body(&Work { layout, terms, kinds, regs, epilogue, slots: &slots }, &mut functions);
+    let body = body(&ReduceWork { layout, terms, kinds, regs, epilogue, slots: &slots }, &mut functions);
     let mut text = String::new();
     for (binding, &i) in binds.iter().enumerate() {
         text += &slots[i].buffer(&operands[i]).declaration(binding);
@@ -195,17 +195,17 @@ fn epilogue_lanes(program: &Program, layout: &ReduceLayout) -> Option<usize> {
 }
 
 /// What a pass reduces and where its results go.
-struct Work<'a> {
+struct ReduceWork<'a> {
     layout: &'a ReduceLayout,
     terms: &'a Terms<'a>,
     kinds: &'a [(DType, ReduceKind)],
     regs: &'a [Reg],
     epilogue: Option<&'a Program>,
-    slots: &'a [Slot],
+    slots: &'a [BindingSlot],
 }
 
 /// The entry point.
-fn body(work: &Work, functions: &mut Functions) -> String {
+fn body(work: &ReduceWork, functions: &mut Functions) -> String {
     let ReduceLayout { kept, by_columns, threads: [tk, tr], lanes: [kl, _], parts, .. } = *work.layout;
     let blocks = work.layout.blocks() * parts;
     let (side, depth) = if by_columns {
@@ -252,7 +252,7 @@ fn main(
 }
 
 /// Writes the loop over the terms of a thread. Its results are in `sum<result>_<lane>`.
-fn accumulate(work: &Work, functions: &mut Functions, text: &mut String) {
+fn accumulate(work: &ReduceWork, functions: &mut Functions, text: &mut String) {
     let ReduceLayout { kept, reduced, threads: [_, tr], lanes: [kl, rl], .. } = *work.layout;
     let chunk = work.layout.chunk();
     let accumulators = if kl * rl > 1 { 4 } else { 1 };
@@ -283,7 +283,7 @@ fn accumulate(work: &Work, functions: &mut Functions, text: &mut String) {
 }
 
 /// Writes the statements that compute the terms at results `k` and terms `r`.
-fn term_values(work: &Work, functions: &mut Functions, text: &mut String) -> Vec<Lanes> {
+fn term_values(work: &ReduceWork, functions: &mut Functions, text: &mut String) -> Vec<Lanes> {
     let layout = work.layout;
     match work.terms {
         Terms::Program { program, kept, lanes } => {
@@ -331,8 +331,8 @@ fn across_threads(layout: &ReduceLayout, kinds: &[(DType, ReduceKind)], text: &m
 }
 
 /// Writes the epilogue for the results of a thread.
-fn finish(work: &Work, program: &Program, functions: &mut Functions, text: &mut String) {
-    let Work { layout, slots, .. } = *work;
+fn finish(work: &ReduceWork, program: &Program, functions: &mut Functions, text: &mut String) {
+    let ReduceWork { layout, slots, .. } = *work;
     let results = work.kinds.len();
     let rank = program.domain.len();
     let lanes = epilogue_lanes(program, layout);

@@ -6,12 +6,12 @@ use crate::device::pipeline::Pipeline;
 use crate::{Gpu, GpuError};
 
 /// A compute pass being recorded.
-pub struct Pass<'a> {
+pub struct ComputePass<'a> {
     raw: wgpu::ComputePass<'a>,
     gpu: &'a Gpu,
 }
 
-impl Pass<'_> {
+impl ComputePass<'_> {
     /// Records one dispatch of `workgroups` along x, y and z (nothing at all when one of them is 0), with
     /// `immediates` as the kernel's immediate data.
     ///
@@ -70,7 +70,7 @@ impl Gpu {
         &self,
         encoder: &mut wgpu::CommandEncoder,
         label: &str,
-        record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
+        record: impl FnOnce(&mut ComputePass<'_>) -> Result<T, GpuError>,
     ) -> Result<T, GpuError> {
         self.timed_pass(encoder, label, None, record)
     }
@@ -81,11 +81,11 @@ impl Gpu {
         encoder: &mut wgpu::CommandEncoder,
         label: &str,
         timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
-        record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
+        record: impl FnOnce(&mut ComputePass<'_>) -> Result<T, GpuError>,
     ) -> Result<T, GpuError> {
         let descriptor = wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: timestamps };
         let raw = encoder.begin_compute_pass(&descriptor);
-        record(&mut Pass { raw, gpu: self })
+        record(&mut ComputePass { raw, gpu: self })
     }
 
     /// Ends an encoder and submits it.

@@ -66,17 +66,17 @@ impl KernelSource {
         self
     }
 
-    fn key(&self, checked: bool) -> Key {
+    fn key(&self, checked: bool) -> PipelineKey {
         let mut constants: Vec<_> =
             self.constants.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect();
         constants.sort();
-        Key { wgsl: Arc::clone(&self.wgsl), entry: self.entry.clone(), constants, checked }
+        PipelineKey { wgsl: Arc::clone(&self.wgsl), entry: self.entry.clone(), constants, checked }
     }
 }
 
 /// The whole identity of a compiled kernel (the map hashes it; equality is of the full text, so nothing can collide).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+struct PipelineKey {
     wgsl: Arc<str>,
     entry: String,
     constants: Vec<(String, u64)>,
@@ -107,7 +107,7 @@ impl Pipeline {
 /// The pipelines made on a device.
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
-    made: Mutex<HashMap<Key, Arc<Pipeline>>>,
+    made: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
 }
 
 impl Gpu {
@@ -170,7 +170,7 @@ impl Gpu {
             .collect()
     }
 
-    fn made(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Pipeline>>> {
+    fn made(&self) -> std::sync::MutexGuard<'_, HashMap<PipelineKey, Arc<Pipeline>>> {
         let pipelines = self.pipelines_made();
         pipelines.made.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,7 +15,7 @@ use crate::kernels::{self, DeviceClass, Variants};
 use crate::run::executor::PlanExecutor;
 use crate::run::half;
 use crate::run::planned::{self, PlannedKernel};
-use crate::tune::{Outcome, Tuned, Tuning};
+use crate::tune::{SearchOutcome, Tuned, Tuning};
 use crate::{AdapterSummary, AllocationCounter, Forced, Gpu, GpuBuffer, GpuError, peaks};
 
 /// Storage bindings of a kernel on every device.
@@ -147,7 +147,12 @@ impl GpuBackend {
     ///
     /// # Errors
     /// Those of planning, and the loss of the device.
-    pub fn tune(&mut self, graph: &Graph, limit: Duration, told: &mut dyn FnMut(&Outcome)) -> Result<(), BackendError> {
+    pub fn tune(
+        &mut self,
+        graph: &Graph,
+        limit: Duration,
+        told: &mut dyn FnMut(&SearchOutcome),
+    ) -> Result<(), BackendError> {
         half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options())?;
         self.tuned.search(&self.gpu, &plan.steps, limit, told).map_err(|e| self.error(e))

@@ -13,8 +13,8 @@ use crate::run::planned;
 use crate::run::profile::HostTimes;
 use crate::tune::Tuned;
 use crate::{
-    BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline, ReadTicket, Recording, StepQueue,
-    StepSizes,
+    BindGroup, Binding, ComputePass, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline, ReadTicket, Recording,
+    StepQueue, StepSizes,
 };
 
 /// Outputs of at most this many bytes together come back with every step; larger ones when they are asked for.
@@ -34,7 +34,7 @@ pub(crate) struct PlanCommand {
 
 impl PlanCommand {
     /// Records it.
-    pub fn record(&self, pass: &mut Pass<'_>) -> Result<(), GpuError> {
+    pub fn record(&self, pass: &mut ComputePass<'_>) -> Result<(), GpuError> {
         pass.dispatch(&self.pipeline, &self.bound, self.workgroups, &[])
     }
 }

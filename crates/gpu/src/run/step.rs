@@ -5,7 +5,7 @@ use std::future::Future;
 use chiaro_graph::clock::Instant;
 
 use crate::device::buffer::GpuBuffer;
-use crate::device::encode::Pass;
+use crate::device::encode::ComputePass;
 use crate::device::staging::{Collecting, ReadTicket, ReadbackRing, UploadRing};
 use crate::device::sync::InFlight;
 use crate::device::timestamps::Timestamps;
@@ -146,7 +146,7 @@ impl Recording<'_> {
     pub fn pass<T>(
         &mut self,
         label: &str,
-        record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
+        record: impl FnOnce(&mut ComputePass<'_>) -> Result<T, GpuError>,
     ) -> Result<T, GpuError> {
         self.timed_pass(label, None, record)
     }
@@ -156,7 +156,7 @@ impl Recording<'_> {
         &mut self,
         label: &str,
         timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
-        record: impl FnOnce(&mut Pass<'_>) -> Result<T, GpuError>,
+        record: impl FnOnce(&mut ComputePass<'_>) -> Result<T, GpuError>,
     ) -> Result<T, GpuError> {
         self.recording.get_or_insert_with(Instant::now);
         self.queue.gpu.timed_pass(&mut self.encoder, label, timestamps, record)

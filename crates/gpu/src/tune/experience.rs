@@ -15,17 +15,17 @@ const TWICE: f64 = 1.2;
 /// How variants did, for each kind of kernel.
 #[derive(Debug, Default)]
 pub(super) struct Experience {
-    of: HashMap<(Discriminant<Kernel>, VariantChoice), Record>,
+    of: HashMap<(Discriminant<Kernel>, VariantChoice), KernelRecord>,
 }
 
 /// Times against the best variant of a kernel: the last one's, and that before.
 #[derive(Debug, Clone, Copy)]
-struct Record {
+struct KernelRecord {
     last: f64,
     before: Option<f64>,
 }
 
-impl Record {
+impl KernelRecord {
     /// The better of the last two.
     fn ratio(self) -> f64 {
         self.before.map_or(self.last, |before| before.min(self.last))
@@ -42,8 +42,8 @@ impl Experience {
         let record = |choice: &VariantChoice| self.of.get(&(discriminant(kernel), *choice)).copied();
         let mut kept: Vec<(f64, VariantChoice)> = candidates
             .into_iter()
-            .filter(|choice| record(choice).is_none_or(Record::promises))
-            .map(|choice| (record(&choice).map_or(TWICE, Record::ratio), choice))
+            .filter(|choice| record(choice).is_none_or(KernelRecord::promises))
+            .map(|choice| (record(&choice).map_or(TWICE, KernelRecord::ratio), choice))
             .collect();
         kept.sort_by(|a, b| a.0.total_cmp(&b.0));
         kept.into_iter().map(|(_, choice)| choice).collect()
@@ -53,9 +53,9 @@ impl Experience {
     pub fn learn(&mut self, kernel: &Kernel, seconds: &[(VariantChoice, f64)], best: f64) {
         for (choice, seconds) in seconds {
             let last = seconds / best;
-            let new = |record: &mut Record| *record = Record { last, before: Some(record.last) };
+            let new = |record: &mut KernelRecord| *record = KernelRecord { last, before: Some(record.last) };
             let key = (discriminant(kernel), *choice);
-            self.of.entry(key).and_modify(new).or_insert(Record { last, before: None });
+            self.of.entry(key).and_modify(new).or_insert(KernelRecord { last, before: None });
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{Gpu, Notes};
 const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
-struct Contents {
+struct TunedFile {
     format: u32,
     program: String,
     adapter: String,
@@ -77,7 +77,7 @@ impl TuneFile {
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Known, String> {
-        let contents: Contents = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let contents: TunedFile = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let ours = (FORMAT, env!("CARGO_PKG_VERSION"), self.adapter.as_str(), self.driver.as_str());
         if (contents.format, &*contents.program, &*contents.adapter, &*contents.driver) != ours {
             return Err("it is of another device, driver or version".to_owned());
@@ -110,7 +110,7 @@ impl TuneFile {
             parts: choice.parts,
             threads: choice.threads,
         };
-        let contents = Contents {
+        let contents = TunedFile {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: self.adapter.clone(),

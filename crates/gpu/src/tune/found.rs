@@ -11,7 +11,7 @@ const TWICE: f64 = 2.0;
 const START_UP: f64 = 2e-5;
 
 /// What was found for a step.
-pub(super) struct Found<'a> {
+pub(super) struct FoundVariants<'a> {
     trial: &'a Trial<'a>,
     /// What was made so far, so that no kernel is tried twice under two names.
     made: Vec<(VariantChoice, Vec<Dispatch>)>,
@@ -25,10 +25,14 @@ pub(super) struct Found<'a> {
     pub rejected: usize,
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundVariants<'a> {
     /// Begins with the portable variant, whose results are those that are wanted. It is timed as well as the others where it is
     /// what shapes suggest.
-    pub fn new(trial: &'a Trial<'a>, portable: VariantChoice, made: Vec<Dispatch>) -> Result<Found<'a>, GpuError> {
+    pub fn new(
+        trial: &'a Trial<'a>,
+        portable: VariantChoice,
+        made: Vec<Dispatch>,
+    ) -> Result<FoundVariants<'a>, GpuError> {
         let ready = trial.ready(std::slice::from_ref(&made)).remove(0)?;
         trial.warm_up(&ready)?;
         let first = trial.run(&ready)?;
@@ -39,7 +43,7 @@ impl<'a> Found<'a> {
         let seconds = vec![(portable, first)];
         let made = vec![(portable, made)];
         let (best, choice, right, ended, rejected) = (first, portable, 0, 0, 0);
-        Ok(Found { trial, made, seconds, best, choice, right, ended, rejected })
+        Ok(FoundVariants { trial, made, seconds, best, choice, right, ended, rejected })
     }
 
     /// Runs variants that are new; each counts only if its results are right.
@@ -129,7 +133,7 @@ mod tests {
         let trial = Trial::new(&gpu, &step, &clock, 0).expect("a trial");
         let portable = candidates::portable(&step, &Variants::GPU);
         let made = |choice| kernels::dispatches(&step, &Variants::SOFTWARE.with(choice)).expect("dispatches");
-        let mut found = Found::new(&trial, portable, made(portable)).expect("runs");
+        let mut found = FoundVariants::new(&trial, portable, made(portable)).expect("runs");
         // Slower than anything, so that all are in the race.
         found.best = f64::MAX;
 
@@ -160,7 +164,7 @@ mod tests {
         let trial = Trial::new(&gpu, &step, &clock, 0).expect("a trial");
         let portable = candidates::portable(&step, &Variants::GPU);
         let made = |choice| kernels::dispatches(&step, &Variants::SOFTWARE.with(choice)).expect("dispatches");
-        let mut found = Found::new(&trial, portable, made(portable)).expect("runs");
+        let mut found = FoundVariants::new(&trial, portable, made(portable)).expect("runs");
         let twin = VariantChoice { threads: Some(3), ..portable };
         let before = gpu.counters().dispatches;
         found.consider(vec![(twin, made(portable))]).expect("nothing to do");

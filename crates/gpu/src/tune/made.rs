@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chiaro_graph::DType;
 
 use super::compare::Apart;
-use crate::{BindGroup, Binding, Gpu, GpuBuffer, GpuError, KernelSource, Pass, Pipeline};
+use crate::{BindGroup, Binding, ComputePass, Gpu, GpuBuffer, GpuError, KernelSource, Pipeline};
 
 const FILL: &str = concat!(include_str!("task.wgsl"), include_str!("fill.wgsl"));
 const COMPARE: &str = concat!(include_str!("task.wgsl"), include_str!("compare.wgsl"));
@@ -84,7 +84,7 @@ impl TuningTask {
     }
 
     /// Records it.
-    pub fn record(&self, pass: &mut Pass<'_>) -> Result<(), GpuError> {
+    pub fn record(&self, pass: &mut ComputePass<'_>) -> Result<(), GpuError> {
         pass.dispatch(&self.pipeline, &self.bound, [self.workgroups, 1, 1], &[])
     }
 

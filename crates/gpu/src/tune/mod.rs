@@ -29,7 +29,7 @@ use crate::{AdapterKind, AdapterLimits, Forced, Gpu, GpuError};
 pub(crate) use compare::{Apart, OutputTolerance, ends_the_search};
 use file::TuneFile;
 use proof::Proofs;
-pub use search::Outcome;
+pub use search::SearchOutcome;
 
 /// Where variants of kernels come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

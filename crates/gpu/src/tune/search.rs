@@ -10,7 +10,7 @@ use super::candidates;
 use super::clock::Stopwatch;
 use super::compare::ends_the_search;
 use super::experience::Experience;
-use super::found::Found;
+use super::found::FoundVariants;
 use super::trial::Trial;
 use super::{Tuned, fits, key};
 use crate::device::threads;
@@ -25,7 +25,7 @@ const NEGLIGIBLE: f64 = 1e-3;
 
 /// What a search found for one kernel.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct SearchOutcome {
     /// The kernel, its whole shape and its types.
     pub kernel: String,
     /// The step it was tried in.
@@ -77,7 +77,7 @@ impl Tuned {
         gpu: &Gpu,
         steps: &[Step],
         limit: Duration,
-        told: &mut dyn FnMut(&Outcome),
+        told: &mut dyn FnMut(&SearchOutcome),
     ) -> Result<(), GpuError> {
         self.check_cooperative(gpu, steps)?;
         let deadline = Deadline::after(limit);
@@ -108,7 +108,7 @@ impl Tuned {
                     whole += uses * outcome.best_seconds;
                     self.choices.insert(key.clone(), choice);
                     self.save(gpu);
-                    told(&Outcome { kernel: key, ..outcome });
+                    told(&SearchOutcome { kernel: key, ..outcome });
                 }
                 Ok(None) => {}
                 Err(error) if ends_the_search(&error) => return Err(error),
@@ -127,7 +127,7 @@ impl Tuned {
         clock: &Stopwatch,
         experience: &mut Experience,
         Enough { deadline, seconds: negligible }: Enough,
-    ) -> Result<Option<(VariantChoice, Outcome)>, GpuError> {
+    ) -> Result<Option<(VariantChoice, SearchOutcome)>, GpuError> {
         let all = candidates::of(step, &self.base, gpu.limits(), &self.cooperative_for(step));
         if all.len() < 2 {
             return Ok(None);
@@ -135,7 +135,7 @@ impl Tuned {
         let portable = candidates::portable(step, &self.base);
         let scratch = kernels::scratch(&step.kernel, step.columns.as_ref(), &self.base.with(portable));
         let trial = Trial::new(gpu, step, clock, scratch)?;
-        let mut found = Found::new(&trial, portable, self.dispatches(step, portable)?)?;
+        let mut found = FoundVariants::new(&trial, portable, self.dispatches(step, portable)?)?;
         let plain = VariantChoice::default();
         self.consider(&mut found, step, &[plain])?;
         let order = experience.promising(&step.kernel, all);
@@ -156,7 +156,7 @@ impl Tuned {
         } else {
             (found.choice, found.best) = worth_it((found.choice, found.best), found.seconds_of(plain));
         }
-        let outcome = Outcome {
+        let outcome = SearchOutcome {
             kernel: String::new(),
             label: step.label.clone(),
             tried: found.seconds.len(),
@@ -170,7 +170,12 @@ impl Tuned {
     }
 
     /// How the terms are split is searched for the best tile alone.
-    fn consider_splits(&self, found: &mut Found<'_>, step: &Step, experience: &mut Experience) -> Result<(), GpuError> {
+    fn consider_splits(
+        &self,
+        found: &mut FoundVariants<'_>,
+        step: &Step,
+        experience: &mut Experience,
+    ) -> Result<(), GpuError> {
         let (tile, splits) = (found.choice, experience.promising(&step.kernel, candidates::splits(step)));
         let whole = |split: VariantChoice| VariantChoice { parts: split.parts, ..tile };
         self.consider(found, step, &splits.iter().map(|split| whole(*split)).collect::<Vec<_>>())?;
@@ -181,7 +186,7 @@ impl Tuned {
         Ok(())
     }
 
-    fn consider(&self, found: &mut Found<'_>, step: &Step, choices: &[VariantChoice]) -> Result<(), GpuError> {
+    fn consider(&self, found: &mut FoundVariants<'_>, step: &Step, choices: &[VariantChoice]) -> Result<(), GpuError> {
         let made = choices.iter().filter(|choice| fits(step, &self.base.with(**choice)));
         let made = made.map(|choice| self.dispatches(step, *choice).map(|made| (*choice, made)));
         // What a kernel cannot be made as is no candidate.

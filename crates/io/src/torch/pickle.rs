@@ -23,7 +23,7 @@ pub(super) struct StorageView {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Value {
+enum Pickled {
     None,
     Bool,
     Int(i64),
@@ -45,7 +45,7 @@ enum Value {
 /// The interpreter, and all values that it has made.
 #[derive(Default)]
 pub(super) struct Unpickler {
-    values: Vec<Value>,
+    values: Vec<Pickled>,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
@@ -91,7 +91,7 @@ impl<'b> Bytes<'b> {
 }
 
 impl Unpickler {
-    fn make(&mut self, value: Value) -> Parsed<Id> {
+    fn make(&mut self, value: Pickled) -> Parsed<Id> {
         if self.values.len() >= MOST {
             return Err(format!("it has more than {MOST} values"));
         }
@@ -99,7 +99,7 @@ impl Unpickler {
         Ok(self.values.len() - 1)
     }
 
-    fn push(&mut self, value: Value) -> Parsed<()> {
+    fn push(&mut self, value: Pickled) -> Parsed<()> {
         let id = self.make(value)?;
         self.stack.push(id);
         Ok(())
@@ -143,11 +143,11 @@ impl Unpickler {
             0x80 => drop(from.take(1)?),
             0x95 => drop(from.take(8)?),
             b'(' => self.marks.push(self.stack.len()),
-            b'}' => self.push(Value::Dict(vec![]))?,
-            b']' | b')' | 0x8f => self.push(Value::Items(vec![]))?,
+            b'}' => self.push(Pickled::Dict(vec![]))?,
+            b']' | b')' | 0x8f => self.push(Pickled::Items(vec![]))?,
             b't' | b'l' => {
                 let items = self.marked()?;
-                self.push(Value::Items(items))?;
+                self.push(Pickled::Items(items))?;
             }
             0x85..=0x87 => {
                 let mut items = vec![];
@@ -155,7 +155,7 @@ impl Unpickler {
                     items.push(self.pop()?);
                 }
                 items.reverse();
-                self.push(Value::Items(items))?;
+                self.push(Pickled::Items(items))?;
             }
             b'q' | b'r' | 0x94 => {
                 let key = match code {
@@ -175,12 +175,12 @@ impl Unpickler {
             b'2' => self.stack.push(self.top()?),
             b'c' => {
                 let name = format!("{}.{}", from.line()?, from.line()?);
-                self.push(Value::Global(name))?;
+                self.push(Pickled::Global(name))?;
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let both = format!("{}.{}", self.text(module).unwrap_or("?"), self.text(name).unwrap_or("?"));
-                self.push(Value::Global(both))?;
+                self.push(Pickled::Global(both))?;
             }
             b'b' => drop(self.pop()?),
             b'R' | 0x81 => self.reduce()?,
@@ -193,26 +193,26 @@ impl Unpickler {
 
     fn literal(&mut self, code: u8, from: &mut Bytes<'_>) -> Parsed<()> {
         let value = match code {
-            b'N' => Value::None,
-            0x88 | 0x89 => Value::Bool,
-            b'J' => Value::Int(i64::from(from.number(4)? as u32 as i32)),
-            b'K' => Value::Int(from.number(1)? as i64),
-            b'M' => Value::Int(from.number(2)? as i64),
+            b'N' => Pickled::None,
+            0x88 | 0x89 => Pickled::Bool,
+            b'J' => Pickled::Int(i64::from(from.number(4)? as u32 as i32)),
+            b'K' => Pickled::Int(from.number(1)? as i64),
+            b'M' => Pickled::Int(from.number(2)? as i64),
             0x8a | 0x8b => {
                 let n = from.number(if code == 0x8a { 1 } else { 4 })? as usize;
                 let bytes = from.take(n)?;
                 if n > 8 {
-                    Value::Other
+                    Pickled::Other
                 } else {
                     let sign = if bytes.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
                     let mut all = [sign; 8];
                     all[..n].copy_from_slice(bytes);
-                    Value::Int(i64::from_le_bytes(all))
+                    Pickled::Int(i64::from_le_bytes(all))
                 }
             }
             b'G' => {
                 from.take(8)?;
-                Value::Other
+                Pickled::Other
             }
             b'X' | 0x8c | 0x8d | b'U' | b'T' => {
                 let n = from.number(match code {
@@ -220,14 +220,14 @@ impl Unpickler {
                     0x8d => 8,
                     _ => 4,
                 })?;
-                Value::Text(
+                Pickled::Text(
                     String::from_utf8_lossy(from.take(usize::try_from(n).map_err(|e| e.to_string())?)?).into_owned(),
                 )
             }
             b'B' | b'C' => {
                 let n = from.number(if code == b'C' { 1 } else { 4 })?;
                 from.take(n as usize)?;
-                Value::Other
+                Pickled::Other
             }
             other => return Err(format!("it has the opcode {other:#04x}, which state dicts do not use")),
         };
@@ -245,12 +245,12 @@ impl Unpickler {
             _ => self.marked()?,
         };
         if code == b'd' {
-            self.push(Value::Dict(vec![]))?;
+            self.push(Pickled::Dict(vec![]))?;
         }
         let at = self.top()?;
         match &mut self.values[at] {
-            Value::Dict(pairs) => pairs.extend(items.chunks_exact(2).map(|p| (p[0], p[1]))),
-            Value::Items(list) => list.extend(items),
+            Pickled::Dict(pairs) => pairs.extend(items.chunks_exact(2).map(|p| (p[0], p[1]))),
+            Pickled::Items(list) => list.extend(items),
             // An object of an unknown class is filled in vain.
             _ => {}
         }
@@ -260,24 +260,24 @@ impl Unpickler {
     /// What a call would give; only what state dicts are made of is known.
     fn reduce(&mut self) -> Parsed<()> {
         let (arguments, function) = (self.pop()?, self.pop()?);
-        let Value::Global(name) = self.values[function].clone() else {
-            return self.push(Value::Opaque("a call of something computed".into()));
+        let Pickled::Global(name) = self.values[function].clone() else {
+            return self.push(Pickled::Opaque("a call of something computed".into()));
         };
         let arguments = self.items(arguments).unwrap_or_default().to_vec();
         let value = match name.as_str() {
-            "collections.OrderedDict" => Value::Dict(vec![]),
+            "collections.OrderedDict" => Pickled::Dict(vec![]),
             "torch.Size" => match arguments.first() {
                 Some(&id) => self.values[id].clone(),
-                None => Value::Items(vec![]),
+                None => Pickled::Items(vec![]),
             },
             "torch._utils._rebuild_parameter" => match arguments.first() {
                 Some(&id) => self.values[id].clone(),
-                None => Value::Opaque(name),
+                None => Pickled::Opaque(name),
             },
             "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" => {
-                self.view(&arguments).map_or(Value::Opaque(name), Value::Tensor)
+                self.view(&arguments).map_or(Pickled::Opaque(name), Pickled::Tensor)
             }
-            _ => Value::Opaque(name),
+            _ => Pickled::Opaque(name),
         };
         self.push(value)
     }
@@ -285,9 +285,9 @@ impl Unpickler {
     /// A tensor of storage, offset, extents and strides.
     fn view(&self, arguments: &[Id]) -> Option<StorageView> {
         let &[storage, offset, size, stride, ..] = arguments else { return None };
-        let Value::Storage { class, key, elements } = &self.values[storage] else { return None };
+        let Pickled::Storage { class, key, elements } = &self.values[storage] else { return None };
         let number = |id: Id| match self.values[id] {
-            Value::Int(n) => usize::try_from(n).ok(),
+            Pickled::Int(n) => usize::try_from(n).ok(),
             _ => None,
         };
         let list = |id: Id| self.items(id)?.iter().map(|&i| number(i)).collect::<Option<Vec<usize>>>();
@@ -309,30 +309,30 @@ impl Unpickler {
         let parts = self.items(id).unwrap_or_default().to_vec();
         let storage = || {
             let &[_, class, key, _, elements, ..] = &parts[..] else { return None };
-            let (Value::Global(class), Value::Int(elements)) = (&self.values[class], &self.values[elements]) else {
+            let (Pickled::Global(class), Pickled::Int(elements)) = (&self.values[class], &self.values[elements]) else {
                 return None;
             };
             let (key, elements) = (self.text(key)?.to_string(), usize::try_from(*elements).ok()?);
-            Some(Value::Storage { class: class.clone(), key, elements })
+            Some(Pickled::Storage { class: class.clone(), key, elements })
         };
         let value = storage().ok_or("it refers to something that is no storage")?;
         self.push(value)
     }
 
     pub fn items(&self, id: Id) -> Option<&[Id]> {
-        if let Value::Items(items) = &self.values[id] { Some(items) } else { None }
+        if let Pickled::Items(items) = &self.values[id] { Some(items) } else { None }
     }
 
     pub fn text(&self, id: Id) -> Option<&str> {
-        if let Value::Text(text) = &self.values[id] { Some(text) } else { None }
+        if let Pickled::Text(text) = &self.values[id] { Some(text) } else { None }
     }
 
     pub fn entries(&self, id: Id) -> Option<impl Iterator<Item = (Id, Id)>> {
-        if let Value::Dict(pairs) = &self.values[id] { Some(pairs.iter().copied()) } else { None }
+        if let Pickled::Dict(pairs) = &self.values[id] { Some(pairs.iter().copied()) } else { None }
     }
 
     pub fn is_dict(&self, id: Id) -> bool {
-        matches!(self.values[id], Value::Dict(_))
+        matches!(self.values[id], Pickled::Dict(_))
     }
 
     pub fn get(&self, id: Id, key: &str) -> Option<Id> {
@@ -340,24 +340,24 @@ impl Unpickler {
     }
 
     pub fn tensor(&self, id: Id) -> Option<&StorageView> {
-        if let Value::Tensor(view) = &self.values[id] { Some(view) } else { None }
+        if let Pickled::Tensor(view) = &self.values[id] { Some(view) } else { None }
     }
 
     pub fn opaque(&self, id: Id) -> Option<&str> {
-        if let Value::Opaque(what) = &self.values[id] { Some(what) } else { None }
+        if let Pickled::Opaque(what) = &self.values[id] { Some(what) } else { None }
     }
 
     /// The number that a pickle is, of the start of old files.
     pub fn int(&self, id: Id) -> Option<i64> {
-        if let Value::Int(n) = self.values[id] { Some(n) } else { None }
+        if let Pickled::Int(n) = self.values[id] { Some(n) } else { None }
     }
 }
 
 impl Unpickler {
     /// The class of each storage that was named.
     pub fn storages(&self) -> HashMap<String, String> {
-        let of = |value: &Value| match value {
-            Value::Storage { class, key, .. } => Some((key.clone(), class.clone())),
+        let of = |value: &Pickled| match value {
+            Pickled::Storage { class, key, .. } => Some((key.clone(), class.clone())),
             _ => None,
         };
         self.values.iter().filter_map(of).collect()

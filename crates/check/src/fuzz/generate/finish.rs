@@ -3,7 +3,7 @@
 use super::super::arg::V;
 use super::super::call::Call;
 use super::super::expect::expect;
-use super::super::recipe::{LeafKind, Place, Recipe, Step};
+use super::super::recipe::{LeafKind, Place, Recipe, RecipeStep};
 use super::{Gen, gradient};
 use crate::draw::Draw;
 use chiaro_graph::DType;
@@ -15,7 +15,7 @@ const OUTPUTS: usize = 12;
 impl Gen {
     /// Chooses outputs and assignments. What would not stay finite in the second run is not assigned.
     pub fn finish(mut self) -> Recipe {
-        let has_gradients = self.recipe.steps.iter().any(|s| matches!(s, Step::Call(Call::Grad { .. })));
+        let has_gradients = self.recipe.steps.iter().any(|s| matches!(s, RecipeStep::Call(Call::Grad { .. })));
         if !has_gradients && self.rng.percent(60) {
             gradient::gradient(&mut self);
         }
@@ -67,7 +67,7 @@ impl Gen {
         }
         let mut outputs = vec![];
         for v in self.all() {
-            let leaf = matches!(&self.recipe.steps[v.step], Step::Leaf(_));
+            let leaf = matches!(&self.recipe.steps[v.step], RecipeStep::Leaf(_));
             let chance = if leaf {
                 3
             } else if read.contains(&v) {

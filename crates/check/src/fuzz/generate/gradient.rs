@@ -2,7 +2,7 @@
 
 use super::super::arg::V;
 use super::super::call::Call;
-use super::super::recipe::{LeafKind, Step};
+use super::super::recipe::{LeafKind, RecipeStep};
 use super::Gen;
 use chiaro_graph::Elementwise;
 
@@ -22,7 +22,7 @@ impl Gen {
     }
 
     fn is_leaf(&self, v: V) -> bool {
-        matches!(&self.recipe.steps[v.step], Step::Leaf(_))
+        matches!(&self.recipe.steps[v.step], RecipeStep::Leaf(_))
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn gradient_of(g: &mut Gen, y: V) -> Option<V> {
 
 /// A state that has a gradient takes a step against it.
 fn learn(g: &mut Gen, parameter: V, gradient: V) -> Option<()> {
-    let is_state = matches!(&g.recipe.steps[parameter.step], Step::Leaf(l) if l.kind == LeafKind::State);
+    let is_state = matches!(&g.recipe.steps[parameter.step], RecipeStep::Leaf(l) if l.kind == LeafKind::State);
     let taken = g.updates.iter().any(|(s, _)| *s == parameter.step) || !g.whole.is_empty();
     if !is_state || taken || g.rng.percent(30) || g.reach(gradient) > 50.0 {
         return None;

@@ -21,7 +21,7 @@ mod state;
 use super::arg::V;
 use super::call::Call;
 use super::lanes::{Lanes, Value};
-use super::recipe::{Leaf, LeafKind, Made, Recipe, Step, arena};
+use super::recipe::{Leaf, LeafKind, Made, Recipe, RecipeStep, arena};
 use super::rng::Rng;
 use crate::draw::{Draw, arena_values};
 use chiaro_graph::{DType, Graph, StateId, Tensor, Var};
@@ -135,11 +135,11 @@ impl Gen {
 
     /// Adds a builder call.
     pub fn call(&mut self, call: Call) -> Option<V> {
-        self.add(Step::Call(call))
+        self.add(RecipeStep::Call(call))
     }
 
     /// Adds a step, or takes it back if the builder refuses it or its values are of no use.
-    pub fn add(&mut self, step: Step) -> Option<V> {
+    pub fn add(&mut self, step: RecipeStep) -> Option<V> {
         let i = self.recipe.steps.len();
         self.recipe.steps.push(step);
         self.states.push(None);
@@ -154,7 +154,7 @@ impl Gen {
 
     /// The values of step `i`; none if the builder refuses it or they are of no use.
     fn applied(&mut self, i: usize) -> Option<Vec<Var>> {
-        if let Step::Leaf(leaf) = self.recipe.steps[i].clone() {
+        if let RecipeStep::Leaf(leaf) = self.recipe.steps[i].clone() {
             self.declare(i, &leaf)?;
         }
         let added = self.recipe.add(&mut self.graph, &self.made, &self.states, i);
@@ -215,7 +215,7 @@ impl Gen {
     pub fn leaf(&mut self, kind: LeafKind, shape: &[usize], dtype: DType, draw: Draw) -> Option<V> {
         self.streams += 1;
         let stream = self.streams;
-        self.add(Step::Leaf(Leaf { kind, shape: shape.to_vec(), dtype, draw, stream }))
+        self.add(RecipeStep::Leaf(Leaf { kind, shape: shape.to_vec(), dtype, draw, stream }))
     }
 
     pub fn shape(&self, v: V) -> Vec<usize> {

@@ -2,7 +2,7 @@
 
 use super::super::arg::V;
 use super::super::call::Call;
-use super::super::recipe::{Leaf, LeafKind, Step};
+use super::super::recipe::{Leaf, LeafKind, RecipeStep};
 use super::Gen;
 use crate::draw::Draw;
 use chiaro_graph::{DType, Elementwise};
@@ -10,12 +10,17 @@ use chiaro_graph::{DType, Elementwise};
 impl Gen {
     /// Whether the arena of a type can take another state: not once it has been read as a whole.
     pub fn may_declare(&self, dtype: DType) -> bool {
-        !self.recipe.steps.iter().any(|s| matches!(s, Step::Leaf(l) if l.kind == LeafKind::Arena && l.dtype == dtype))
+        !self
+            .recipe
+            .steps
+            .iter()
+            .any(|s| matches!(s, RecipeStep::Leaf(l) if l.kind == LeafKind::Arena && l.dtype == dtype))
     }
 
     /// The steps of the states of a type.
     pub fn states_of(&self, dtype: DType) -> Vec<usize> {
-        let is = |s: &Step| matches!(s, Step::Leaf(Leaf { kind: LeafKind::State, dtype: d, .. }) if *d == dtype);
+        let is =
+            |s: &RecipeStep| matches!(s, RecipeStep::Leaf(Leaf { kind: LeafKind::State, dtype: d, .. }) if *d == dtype);
         (0..self.recipe.steps.len()).filter(|&i| is(&self.recipe.steps[i])).collect()
     }
 
@@ -96,7 +101,7 @@ pub(super) fn packed(g: &mut Gen) -> Option<V> {
     if parts.is_empty() || g.states_of(dtype) != states {
         return None;
     }
-    let packed = g.add(Step::Pack(dtype, parts))?;
+    let packed = g.add(RecipeStep::Pack(dtype, parts))?;
     let len = g.shape(packed);
     let arena = g.leaf(LeafKind::Arena, &len, dtype, Draw::Normal)?;
     let step = g.call(Call::MapScalars { op: Elementwise::Mul, x: packed, numbers: vec![0.1] })?;

@@ -7,7 +7,7 @@ use super::padding::padded_input;
 use super::phase::Phase;
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{EPILOGUE, Epilogue, NoEpilogue, Workspace, finish, finish_all, row_tiles};
-use crate::raw::simd::{PAD, Panel, Place, Rows};
+use crate::raw::simd::{PAD, Panel, Rows, TilePlace};
 use crate::raw::tile::{Output, Splits};
 
 /// Images up to this many output pixels are walked pixel by pixel with the batch innermost, so that a tile's rows agree
@@ -224,7 +224,7 @@ fn run_phase<E: Epilogue + ?Sized>(
                     geometry.kc,
                 );
                 for panel in weights.panels(phase, group, cols.clone()) {
-                    let place = Place { row, rows: mr, col: panel.col, cols: panel.cols };
+                    let place = TilePlace { row, rows: mr, col: panel.col, cols: panel.cols };
                     let b = Panel { b: panel.data, step: panel.step };
                     kernels.rows(&a, b, &mut tile, place, false);
                 }

@@ -7,7 +7,7 @@ use super::{depthwise, winograd};
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Workspace, row_tiles};
 use crate::raw::lanes::prefetch;
-use crate::raw::simd::{Kernels, Outer, PAD, Pick, Place};
+use crate::raw::simd::{Kernels, Outer, PAD, Pick, TilePlace};
 use crate::raw::tile::{Output, OutputTile, Splits};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -116,7 +116,7 @@ fn tap_tiles(
         let of_group = outputs.start.max(group * per_group)..outputs.end.min((group + 1) * per_group);
         for col in (0..per_tap).step_by(kernels.nr()) {
             for (output, mr) in row_tiles(of_group.clone(), kernels.mr()) {
-                let place = Place {
+                let place = TilePlace {
                     row: first_output + output,
                     rows: mr,
                     col: tap * per_tap + col,
@@ -282,7 +282,7 @@ fn patch_task(
             // Nine row offsets fit the registers of x86-64; more would be read from memory again and again.
             for (k, mr) in row_tiles(0..patch.len(), kernels.mr().min(9)) {
                 let place =
-                    Place { row: first_row + k, rows: mr, col, cols: kernels.nr().min(shape.channels_out - col) };
+                    TilePlace { row: first_row + k, rows: mr, col, cols: kernels.nr().min(shape.channels_out - col) };
                 let pick = Pick::At(&patch[k..k + mr]);
                 kernels.outer(&operands, pick, col, tile, place, start != pixels.start);
             }

@@ -82,7 +82,7 @@ impl<'a> SampledBatch<'a> {
     }
 
     /// An image and a share of another.
-    fn mixed(&self, n: usize, changes: &Changes, y: i32, x: i32) -> Values {
+    fn mixed(&self, n: usize, changes: &Changes, y: i32, x: i32) -> PixelValues {
         let share = changes.share(y, x);
         let other = || {
             let other = (changes.0[7].max(0) as usize).min(self.chosen.len() - 1);
@@ -100,7 +100,7 @@ impl<'a> SampledBatch<'a> {
     }
 
     /// An image of the batch, a rectangle of it erased.
-    fn single(&self, n: usize, changes: &Changes, y: i32, x: i32) -> Values {
+    fn single(&self, n: usize, changes: &Changes, y: i32, x: i32) -> PixelValues {
         if !changes.covers(2, y, x) {
             return self.coloured(n, Some(changes), y, x);
         }
@@ -115,11 +115,12 @@ impl<'a> SampledBatch<'a> {
     }
 
     /// The channels at a place, blurred or sharpened, their colours mixed.
-    fn coloured(&self, n: usize, changes: Option<&Changes>, y: i32, x: i32) -> Values {
+    fn coloured(&self, n: usize, changes: Option<&Changes>, y: i32, x: i32) -> PixelValues {
         let (picture, channels) = (self.picture(n), self.op.channels());
         let spot = self.spot(n, y, x);
         let taps = spot.map(|at| self.taps(at));
-        let mut values: Values = std::array::from_fn(|c| if c < channels { picture.interpolated(&taps, c) } else { 0 });
+        let mut values: PixelValues =
+            std::array::from_fn(|c| if c < channels { picture.interpolated(&taps, c) } else { 0 });
         if let Some(changes) = changes.filter(|c| c.0[1] != 0) {
             self.sharpen(&picture, changes, spot, &mut values[..channels]);
         }
@@ -136,7 +137,7 @@ impl<'a> SampledBatch<'a> {
 
     fn sharpen(&self, picture: &SampledPicture<'_>, changes: &Changes, spot: Option<[i32; 2]>, values: &mut [u32]) {
         let (by, amount) = (changes.0[0], changes.0[1]);
-        let mut around: Values = [0; MIXED_CHANNELS];
+        let mut around: PixelValues = [0; MIXED_CHANNELS];
         for i in 0..9 {
             let step: [i32; 2] = [i / 3 - 1, i % 3 - 1];
             let weight = ((2 - step[0].abs()) * (2 - step[1].abs())) as u32;
@@ -174,7 +175,7 @@ impl<'a> SampledBatch<'a> {
     }
 
     /// The four pixels around a place.
-    fn taps(&self, at: [i32; 2]) -> Taps {
+    fn taps(&self, at: [i32; 2]) -> BilinearTaps {
         let [rows, columns, channels] = self.op.sampling.source;
         let (corner, next) = (at.map(|a| a >> 8), at.map(|a| (a & 255) as u32));
         let along = |axis: usize, n: usize| {
@@ -184,7 +185,7 @@ impl<'a> SampledBatch<'a> {
             })
         };
         let (down, across) = (along(0, rows), along(1, columns));
-        let mut taps = Taps { at: [0; 4], weights: [0; 4], outside: 0 };
+        let mut taps = BilinearTaps { at: [0; 4], weights: [0; 4], outside: 0 };
         for i in 0..4 {
             let ((row, a), (column, b)) = (down[i / 2], across[i % 2]);
             match (row, column) {
@@ -210,10 +211,10 @@ impl<'a> SampledBatch<'a> {
 }
 
 /// Channels of a pixel in units of 2^-16.
-type Values = [u32; MIXED_CHANNELS];
+type PixelValues = [u32; MIXED_CHANNELS];
 
 /// Pixels with their weights in units of 2^-16, and the weight of what lies outside.
-struct Taps {
+struct BilinearTaps {
     at: [usize; 4],
     weights: [u32; 4],
     outside: u32,
@@ -228,7 +229,7 @@ pub(super) struct SampledPicture<'a> {
 
 impl SampledPicture<'_> {
     /// A channel between pixels, in units of 2^-16.
-    fn interpolated(&self, taps: &Option<Taps>, c: usize) -> u32 {
+    fn interpolated(&self, taps: &Option<BilinearTaps>, c: usize) -> u32 {
         let mean = self.batch.fixed_mean(c);
         let Some(taps) = taps.as_ref().filter(|t| t.outside < 1 << 16) else { return mean };
         let toned = |p: u8| self.tones.map_or(p, |tones| byte(&tones[64 * c..], p.into()));

@@ -8,22 +8,22 @@ use std::collections::HashMap;
 
 /// Bytes of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct HeldSpan {
     pub buffer: usize,
     pub start: usize,
     pub end: usize,
 }
 
-impl Span {
+impl HeldSpan {
     /// The bytes of a region.
-    pub fn new(placed: &Placed, region: &Region) -> Span {
+    pub fn new(placed: &Placed, region: &Region) -> HeldSpan {
         let place = outermost(&placed.drafts, region);
         let size = placed.drafts.storages[region.storage].dtype.size();
         let start = place.offset * size;
-        Span { buffer: placed.buffer_of[place.storage], start, end: start + place.len * size }
+        HeldSpan { buffer: placed.buffer_of[place.storage], start, end: start + place.len * size }
     }
 
-    pub fn meets(&self, other: &Span) -> bool {
+    pub fn meets(&self, other: &HeldSpan) -> bool {
         self.buffer == other.buffer && self.start < other.end && other.start < self.end
     }
 }
@@ -39,14 +39,14 @@ pub(super) enum Holder {
 }
 
 /// The bytes of an operand.
-pub(super) fn span_of(o: &Operand) -> Span {
+pub(super) fn span_of(o: &Operand) -> HeldSpan {
     let size = o.dtype.size();
-    Span { buffer: o.buffer, start: o.offset * size, end: (o.offset + o.len) * size }
+    HeldSpan { buffer: o.buffer, start: o.offset * size, end: (o.offset + o.len) * size }
 }
 
 /// What each run of bytes holds.
 pub(super) struct Held {
-    runs: HashMap<usize, Vec<(Span, Holder)>>,
+    runs: HashMap<usize, Vec<(HeldSpan, Holder)>>,
 }
 
 impl Held {
@@ -56,29 +56,29 @@ impl Held {
         for (s, storage) in placed.drafts.storages.iter().enumerate() {
             let filled = !matches!(storage.kind, StorageKind::Temporary) && storage.inside.is_none();
             if filled && placed.buffer_of[s] != usize::MAX {
-                let span = Span::new(placed, &Region { storage: s, offset: 0, len: storage.len });
+                let span = HeldSpan::new(placed, &Region { storage: s, offset: 0, len: storage.len });
                 held.write(span, Holder::Value(s));
             }
         }
         held
     }
 
-    pub fn write(&mut self, span: Span, holder: Holder) {
+    pub fn write(&mut self, span: HeldSpan, holder: Holder) {
         if span.start == span.end {
             return;
         }
         let runs = self.runs.entry(span.buffer).or_default();
-        let mut after: Vec<(Span, Holder)> = vec![];
+        let mut after: Vec<(HeldSpan, Holder)> = vec![];
         for (old, what) in runs.drain(..) {
             if !old.meets(&span) {
                 after.push((old, what));
                 continue;
             }
             if old.start < span.start {
-                after.push((Span { end: span.start, ..old }, what));
+                after.push((HeldSpan { end: span.start, ..old }, what));
             }
             if span.end < old.end {
-                after.push((Span { start: span.end, ..old }, what));
+                after.push((HeldSpan { start: span.end, ..old }, what));
             }
         }
         after.push((span, holder));
@@ -94,12 +94,12 @@ impl Held {
                 && storages[s].inside.is_some_and(|(outer, _)| outer == region.storage);
             s == region.storage || part
         };
-        self.find(Span::new(placed, region), |h| !matches!(h, Some(Holder::Value(s)) if own(s)))
+        self.find(HeldSpan::new(placed, region), |h| !matches!(h, Some(Holder::Value(s)) if own(s)))
     }
 
     /// The first run within a span for which `wanted` holds; `None` stands for memory that nothing was written to.
-    pub fn find(&self, span: Span, wanted: impl Fn(Option<Holder>) -> bool) -> Option<Option<Holder>> {
-        let within = |(run, holder): &(Span, Holder)| {
+    pub fn find(&self, span: HeldSpan, wanted: impl Fn(Option<Holder>) -> bool) -> Option<Option<Holder>> {
+        let within = |(run, holder): &(HeldSpan, Holder)| {
             run.meets(&span).then(|| (run.end.min(span.end) - run.start.max(span.start), *holder))
         };
         let found: Vec<(usize, Holder)> =

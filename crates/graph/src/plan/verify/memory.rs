@@ -8,7 +8,7 @@ use super::super::kernel::{Access, Operand, Step};
 use super::super::memory::Placed;
 use super::super::program::{Instr, Program, Store};
 use super::broken;
-use super::held::{Span, span_of};
+use super::held::{HeldSpan, span_of};
 use super::simulation::Simulation;
 use crate::error::Result;
 
@@ -45,7 +45,7 @@ fn operands(placed: &Placed, call: &Draft, step: &Step, options: &PlanOptions) -
         }
     }
     let reads =
-        |r: &&Region| step.operands.iter().any(|o| span_of(o) == Span::new(placed, r) && o.access == Access::Read);
+        |r: &&Region| step.operands.iter().any(|o| span_of(o) == HeldSpan::new(placed, r) && o.access == Access::Read);
     if let Some(region) = call.writes().find(reads) {
         return Some(format!("{region:?} is written, but only read by its access"));
     }
@@ -53,20 +53,22 @@ fn operands(placed: &Placed, call: &Draft, step: &Step, options: &PlanOptions) -
         let n = call.operands.len();
         return Some(format!("{n} operands, the device binds {} with its scratch", options.max_operands));
     }
-    let missing =
-        call.reads().chain(call.writes()).find(|r| !step.operands.iter().any(|o| span_of(o) == Span::new(placed, r)));
+    let missing = call
+        .reads()
+        .chain(call.writes())
+        .find(|r| !step.operands.iter().any(|o| span_of(o) == HeldSpan::new(placed, r)));
     missing.map(|r| format!("{r:?} is no operand of the step"))
 }
 
 /// What a call reads while it writes over it, other than the element of the very point that is being computed.
 fn at_once(placed: &Placed, call: &Draft, step: &Step) -> Option<String> {
-    let spans = |program: &Program| -> Vec<Span> {
-        program.stores.iter().map(|s| Span::new(placed, &call.operands[s.operand])).collect()
+    let spans = |program: &Program| -> Vec<HeldSpan> {
+        program.stores.iter().map(|s| HeldSpan::new(placed, &call.operands[s.operand])).collect()
     };
     let own = spans(&call.program);
-    let late: Vec<Span> = call.columns.iter().flat_map(|c| spans(&c.program)).collect();
-    let scratch: Vec<Span> = step.scratch.iter().map(span_of).collect();
-    let meets = |region: &Region, spans: &[Span]| spans.iter().any(|s| s.meets(&Span::new(placed, region)));
+    let late: Vec<HeldSpan> = call.columns.iter().flat_map(|c| spans(&c.program)).collect();
+    let scratch: Vec<HeldSpan> = step.scratch.iter().map(span_of).collect();
+    let meets = |region: &Region, spans: &[HeldSpan]| spans.iter().any(|s| s.meets(&HeldSpan::new(placed, region)));
     let loaded = |program: &Program| -> Vec<&Region> { program.loaded().map(|o| &call.operands[o]).collect() };
     let mut elsewhere = call.kernel_reads().chain(call.prologue().map(loaded).into_iter().flatten());
     if let Some(r) = elsewhere.find(|r| meets(r, &own)) {
@@ -77,10 +79,10 @@ fn at_once(placed: &Placed, call: &Draft, step: &Step) -> Option<String> {
     }
     let (program, domain) = (&call.program, &call.program.domain);
     let in_order = |store: &Store| {
-        let target = Span::new(placed, &call.operands[store.operand]);
+        let target = HeldSpan::new(placed, &call.operands[store.operand]);
         program.instrs.iter().all(|i| match i {
             Instr::Load { operand, view, .. } => {
-                let source = Span::new(placed, &call.operands[*operand]);
+                let source = HeldSpan::new(placed, &call.operands[*operand]);
                 let same = source == target && view.is_identity(domain) && store.view.is_identity(domain);
                 same || !source.meets(&target)
             }

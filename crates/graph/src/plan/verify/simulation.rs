@@ -5,7 +5,7 @@ use super::super::kernel::Step;
 use super::super::memory::Placed;
 use super::super::program::Program;
 use super::super::schedule::writers;
-use super::held::{Held, Holder, Span, span_of};
+use super::held::{Held, HeldSpan, Holder, span_of};
 
 /// Memory between two calls.
 pub(super) struct Simulation<'a> {
@@ -66,7 +66,7 @@ impl<'a> Simulation<'a> {
                 }
                 StorageKind::Zeroed | StorageKind::Temporary => Holder::Value(region.storage),
             };
-            self.held.write(Span::new(self.placed, region), holder);
+            self.held.write(HeldSpan::new(self.placed, region), holder);
             if !storages.contains(&region.storage) {
                 storages.push(region.storage);
                 self.unwritten[region.storage] = self.unwritten[region.storage].saturating_sub(1);
@@ -85,7 +85,7 @@ impl<'a> Simulation<'a> {
         let state = || {
             drafts.assignments.iter().find_map(|(_, to, from)| {
                 let new = |h: Holder| h == Holder::Value(from.storage) || h == Holder::Assigned(to.storage);
-                let found = self.held.find(Span::new(self.placed, to), |h| !h.is_some_and(new))?;
+                let found = self.held.find(HeldSpan::new(self.placed, to), |h| !h.is_some_and(new))?;
                 Some(format!("at the end the state {to:?} holds {found:?}"))
             })
         };

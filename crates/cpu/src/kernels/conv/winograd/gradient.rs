@@ -2,7 +2,7 @@
 //! over all tiles, and 3x3 gradients come back.
 
 use super::CHUNK_BYTES;
-use super::lines::{self, EDGE, EachVector, LANES, Lane, POSITIONS, TAPS, padded, square};
+use super::lines::{self, EDGE, EachVector, Floats, LANES, POSITIONS, TAPS, padded, square};
 use super::tiles::{Groups, TileGrid, transform_gradients, transform_inputs};
 use crate::kernels::Workspace;
 use crate::kernels::conv::ConvExtents;
@@ -206,7 +206,7 @@ impl Vectorize for Filter<'_> {
 }
 
 impl EachVector for Filter<'_> {
-    type Between = [[Lane; EDGE]; TAPS];
+    type Between = [[Floats; EDGE]; TAPS];
 
     #[inline(always)]
     fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {

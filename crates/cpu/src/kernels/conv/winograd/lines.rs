@@ -19,7 +19,7 @@ pub(crate) const POSITIONS: usize = EDGE * EDGE;
 /// Floats behind the channels of each position, so that the positions of a tile do not fall into few cache sets.
 pub(super) const GAP: usize = LANES;
 
-pub(super) type Lane = [f32; LANES];
+pub(super) type Floats = [f32; LANES];
 
 /// Floats that `channels` channels take at a position or in a panel of filters: whole vectors. What stands behind the channels is read and
 /// means nothing.
@@ -50,7 +50,7 @@ pub(super) trait EachVector {
 
 /// The first `N` floats of a slice, zeros behind them.
 #[inline(always)]
-pub(super) fn lane<const N: usize>(from: &[f32]) -> Lane {
+pub(super) fn lane<const N: usize>(from: &[f32]) -> Floats {
     let mut lane = [0.0; LANES];
     lane[..N].copy_from_slice(&from[..N]);
     lane
@@ -114,7 +114,7 @@ pub(super) fn filter_gradient<const FMA: bool>(s: [f32; EDGE]) -> [f32; TAPS] {
 
 /// Applies `line` to a vector of channels.
 #[inline(always)]
-fn lanes<const N: usize, const M: usize>(from: &[Lane; N], line: impl Fn([f32; N]) -> [f32; M]) -> [Lane; M] {
+fn lanes<const N: usize, const M: usize>(from: &[Floats; N], line: impl Fn([f32; N]) -> [f32; M]) -> [Floats; M] {
     let mut to = [[0.0; LANES]; M];
     for l in 0..LANES {
         let mut values = [0.0; N];
@@ -132,10 +132,10 @@ fn lanes<const N: usize, const M: usize>(from: &[Lane; N], line: impl Fn([f32; N
 /// holds means nothing before and after.
 #[inline(always)]
 pub(super) fn square<const N: usize, const M: usize>(
-    between: &mut [[Lane; N]; M],
-    load: impl Fn(usize, usize) -> Lane,
+    between: &mut [[Floats; N]; M],
+    load: impl Fn(usize, usize) -> Floats,
     line: impl Fn([f32; N]) -> [f32; M],
-    mut store: impl FnMut(usize, usize, &Lane),
+    mut store: impl FnMut(usize, usize, &Floats),
 ) {
     for j in 0..N {
         let mut column = [[0.0; LANES]; N];

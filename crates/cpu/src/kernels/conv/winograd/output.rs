@@ -1,6 +1,6 @@
 //! The last stage of a convolution: products at the positions become outputs.
 
-use super::lines::{self, EDGE, EachVector, LANES, Lane, OUT, lane, square};
+use super::lines::{self, EDGE, EachVector, Floats, LANES, OUT, lane, square};
 use super::tiles::{Groups, TileGrid};
 use crate::kernels::Workspace;
 use crate::raw::simd::Vectorize;
@@ -65,7 +65,7 @@ impl Vectorize for Back<'_> {
 }
 
 impl EachVector for Back<'_> {
-    type Between = [[Lane; EDGE]; OUT];
+    type Between = [[Floats; EDGE]; OUT];
 
     #[inline(always)]
     fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {

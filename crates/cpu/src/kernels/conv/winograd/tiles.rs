@@ -1,7 +1,7 @@
 //! The tiles of a convolution, and the transforms of inputs and of output gradients to the positions.
 
 use super::filters::filters_len;
-use super::lines::{self, EDGE, EachVector, GAP, LANES, Lane, OUT, POSITIONS, lane, padded, square};
+use super::lines::{self, EDGE, EachVector, Floats, GAP, LANES, OUT, POSITIONS, lane, padded, square};
 use crate::kernels::Workspace;
 use crate::kernels::conv::geometry::Geometry;
 use crate::raw::simd::{Blocks, PAD, Vectorize};
@@ -150,7 +150,7 @@ pub(super) fn transform_gradients(
 
 /// `N` floats at an offset; zeros in the padding.
 #[inline(always)]
-fn load<const PADDED: bool, const N: usize>(x: &[f32], offset: u32, c: usize) -> Lane {
+fn load<const PADDED: bool, const N: usize>(x: &[f32], offset: u32, c: usize) -> Floats {
     if PADDED && offset == PAD { [0.0; LANES] } else { lane::<N>(&x[offset as usize + c..]) }
 }
 
@@ -183,7 +183,7 @@ impl Vectorize for Inputs<'_> {
 }
 
 impl<const PADDED: bool> EachVector for Bordered<Inputs<'_>, PADDED> {
-    type Between = [[Lane; EDGE]; EDGE];
+    type Between = [[Floats; EDGE]; EDGE];
 
     #[inline(always)]
     fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {
@@ -222,7 +222,7 @@ impl Vectorize for Gradients<'_> {
 }
 
 impl<const PADDED: bool> EachVector for Bordered<Gradients<'_>, PADDED> {
-    type Between = [[Lane; OUT]; EDGE];
+    type Between = [[Floats; OUT]; EDGE];
 
     #[inline(always)]
     fn vector<const FMA: bool, const N: usize>(&mut self, between: &mut Self::Between, c: usize) {
