@@ -1,8 +1,10 @@
-//! The register-tiled micro-kernels, generic over a vector type, one instance per instruction set.
-//! The only arithmetic in this crate that needs `unsafe`: `std::arch` intrinsics and raw loads that the optimiser cannot prove
-//! to be in bounds. Everything public here is safe: arguments are checked once a tile, before the raw loops run.
+//! Instruction sets, and the register-tiled micro-kernels behind an interface that is safe: arguments are checked once a tile, before the
+//! raw loops of `micro_kernels.rs` run, whose loads the optimiser cannot prove to be in bounds.
 
-use super::lanes::{Four, Lanes, prefetch_line};
+use super::lanes::prefetch_line;
+#[cfg(target_arch = "x86_64")]
+use super::micro_kernels::{AVX2, AVX512};
+use super::micro_kernels::{Args, PORTABLE, Table};
 use super::tile::OutputTile;
 use crate::kernels::row_tiles;
 use std::ops::Range;
@@ -12,7 +14,7 @@ pub(crate) const PAD: u32 = u32::MAX;
 /// Most output rows that any micro-kernel holds in registers.
 pub(crate) const MAX_MR: usize = 12;
 /// Vectors across a full column panel.
-const NV: usize = 2;
+pub(super) const NV: usize = 2;
 
 /// An instruction set that the micro-kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,179 +94,6 @@ fn run_avx512<T: Vectorize>(task: T) -> T::Output {
 fn run_avx2<T: Vectorize>(task: T) -> T::Output {
     task.run::<true>()
 }
-
-/// What one call of a micro-kernel works on; see [`Rows`] and [`Outer`] for the meaning of the operands.
-struct Args {
-    a: *const f32,
-    zero: *const f32,
-    a_offsets: *const u32,
-    /// `Rows`: the block of B that each tap multiplies. `Outer`: the offset of each row of B.
-    b_offsets: *const u32,
-    /// Taps of `Rows`, summed rows of `Outer`.
-    count: usize,
-    kc: usize,
-    b: *const f32,
-    b_step: usize,
-    row_offsets: *const u32,
-    c: *mut f32,
-    c_offsets: *const usize,
-    cols: usize,
-    accumulate: bool,
-}
-
-/// Starting values of the accumulators: zeros, or what the output holds.
-#[inline(always)]
-unsafe fn begin<V: Lanes, const MR: usize, const NV: usize>(args: &Args) -> [[V; NV]; MR] {
-    unsafe {
-        let mut acc = [[V::splat(0.0); NV]; MR];
-        if args.accumulate {
-            for (r, row) in acc.iter_mut().enumerate() {
-                let c = args.c.add(*args.c_offsets.add(r));
-                for (v, lane) in row.iter_mut().enumerate() {
-                    let left = args.cols.saturating_sub(v * V::N).min(V::N);
-                    *lane = V::load_part(c.add(v * V::N), left);
-                }
-            }
-        }
-        acc
-    }
-}
-
-#[inline(always)]
-unsafe fn finish<V: Lanes, const MR: usize, const NV: usize>(args: &Args, acc: [[V; NV]; MR]) {
-    unsafe {
-        for (r, row) in acc.iter().enumerate() {
-            let c = args.c.add(*args.c_offsets.add(r));
-            if args.cols == NV * V::N {
-                for (v, lane) in row.iter().enumerate() {
-                    lane.store(c.add(v * V::N));
-                }
-            } else {
-                for (v, lane) in row.iter().enumerate() {
-                    let left = args.cols.saturating_sub(v * V::N).min(V::N);
-                    lane.store_part(c.add(v * V::N), left);
-                }
-            }
-        }
-    }
-}
-
-/// `c[r][:] (+)= sum_t sum_k a_t_r[k] * b_t[k][:]`: rows of A are contiguous in k, each tap has its own row pointers.
-#[inline(always)]
-unsafe fn rows<V: Lanes, const MR: usize, const NV: usize>(args: &Args) {
-    unsafe {
-        let mut acc = begin::<V, MR, NV>(args);
-        for t in 0..args.count {
-            let mut a = [args.zero; MR];
-            for (r, pointer) in a.iter_mut().enumerate() {
-                let offset = *args.a_offsets.add(t * MR + r);
-                if offset != PAD {
-                    *pointer = args.a.add(offset as usize);
-                }
-            }
-            let mut b = args.b.add(*args.b_offsets.add(t) as usize * args.kc * args.b_step);
-            for k in 0..args.kc {
-                let mut lanes = [V::splat(0.0); NV];
-                for (v, lane) in lanes.iter_mut().enumerate() {
-                    *lane = V::load(b.add(v * V::N));
-                }
-                for r in 0..MR {
-                    let value = V::splat(*a[r].add(k));
-                    for v in 0..NV {
-                        acc[r][v] = value.fma(lanes[v], acc[r][v]);
-                    }
-                }
-                b = b.wrapping_add(args.b_step);
-            }
-        }
-        finish(args, acc);
-    }
-}
-
-/// `c[r][:] (+)= sum_p a_p[row_offset(r)] * b_p[:]`: a sum of outer products over pointers to rows of A and B.
-#[inline(always)]
-unsafe fn outer<V: Lanes, const MR: usize, const NV: usize, const GATHER: bool, const PART: bool>(args: &Args) {
-    unsafe {
-        let mut acc = begin::<V, MR, NV>(args);
-        let mut row = [0usize; MR];
-        for (r, offset) in row.iter_mut().enumerate() {
-            *offset = if GATHER { *args.row_offsets.add(r) as usize } else { r };
-        }
-        for p in 0..args.count {
-            let a = args.a.add(*args.a_offsets.add(p) as usize);
-            let b = args.b.add(*args.b_offsets.add(p) as usize);
-            let mut lanes = [V::splat(0.0); NV];
-            for (v, lane) in lanes.iter_mut().enumerate() {
-                *lane = if PART {
-                    let left = args.cols.saturating_sub(v * V::N).min(V::N);
-                    V::load_part(b.add(v * V::N), left)
-                } else {
-                    V::load(b.add(v * V::N))
-                };
-            }
-            for r in 0..MR {
-                let value = V::splat(*a.add(row[r]));
-                for v in 0..NV {
-                    acc[r][v] = value.fma(lanes[v], acc[r][v]);
-                }
-            }
-        }
-        finish(args, acc);
-    }
-}
-
-type MicroKernel = unsafe fn(&Args);
-
-/// The micro-kernels of one level, by what they compute and by their number of rows less one.
-struct Table {
-    /// Indexed by `[vectors - 1][rows - 1]`.
-    rows: [&'static [MicroKernel]; NV],
-    /// Indexed by `[gather * 4 + partial * 2 + vectors - 1][rows - 1]`.
-    outer: [&'static [MicroKernel]; 8],
-    lanes: usize,
-}
-
-macro_rules! table {
-    ($name:ident, $module:ident, $lanes:ty, [$($feature:literal)?], $counts:tt) => {
-        mod $module {
-            #[allow(clippy::wildcard_imports)]
-            use super::*;
-            $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn rows<const MR: usize, const NV: usize>(args: &Args) {
-                unsafe { super::rows::<$lanes, MR, NV>(args) }
-            }
-            $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn outer<const MR: usize, const NV: usize, const G: bool, const P: bool>(args: &Args) {
-                unsafe { super::outer::<$lanes, MR, NV, G, P>(args) }
-            }
-        }
-        static $name: Table = Table {
-            rows: [table!(@rows $module, 1, $counts), table!(@rows $module, 2, $counts)],
-            outer: [
-                table!(@outer $module, 1, false, false, $counts),
-                table!(@outer $module, 2, false, false, $counts),
-                table!(@outer $module, 1, false, true, $counts),
-                table!(@outer $module, 2, false, true, $counts),
-                table!(@outer $module, 1, true, false, $counts),
-                table!(@outer $module, 2, true, false, $counts),
-                table!(@outer $module, 1, true, true, $counts),
-                table!(@outer $module, 2, true, true, $counts),
-            ],
-            lanes: <$lanes as Lanes>::N,
-        };
-    };
-    (@rows $module:ident, $nv:literal, [$($mr:literal)*]) => { &[$($module::rows::<$mr, $nv>),*] };
-    (@outer $module:ident, $nv:literal, $gather:literal, $part:literal, [$($mr:literal)*]) => {
-        &[$($module::outer::<$mr, $nv, $gather, $part>),*]
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-table!(AVX512, avx512, std::arch::x86_64::__m512, ["avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"],
-    [1 2 3 4 5 6 7 8 9 10 11 12]);
-#[cfg(target_arch = "x86_64")]
-table!(AVX2, avx2, std::arch::x86_64::__m256, ["avx2,fma"], [1 2 3 4 5 6]);
-table!(PORTABLE, portable, Four, [], [1 2 3 4 5 6]);
 
 /// The micro-kernels of one [`Level`].
 #[derive(Clone, Copy)]
