@@ -18,6 +18,7 @@ use chiaro::{Backend, Device, DeviceOptions, Var, graph};
 
 const NAME: &str = "squeeze-excite";
 
+// ANCHOR: layer
 /// Scales each channel by what the whole image says about it.
 struct SqueezeExcite {
     reduced: usize,
@@ -51,6 +52,7 @@ impl Module for SqueezeExcite {
         "SqueezeExcite"
     }
 }
+// ANCHOR_END: layer
 
 /// Images of 12x12 pixels: stripes along rows (class 0) or columns (class 1), of random brightness.
 fn stripes(count: usize, seed: usize) -> Result<Arc<InMemory>, chiaro::data::DataError> {
@@ -65,6 +67,7 @@ fn stripes(count: usize, seed: usize) -> Result<Arc<InMemory>, chiaro::data::Dat
     Ok(Arc::new(set))
 }
 
+// ANCHOR: layers
 /// The layers, for any number of classes.
 fn layers(classes: usize) -> Sequential {
     Sequential::new()
@@ -75,7 +78,9 @@ fn layers(classes: usize) -> Sequential {
         .named("pool", GlobalAvgPool)
         .named("classify", Linear::new(classes))
 }
+// ANCHOR_END: layers
 
+// ANCHOR: register
 /// Gives the model a name, by which settings and weights know it from here on.
 fn register() -> Result<(), Box<dyn Error>> {
     if models::named(NAME).is_err() {
@@ -83,10 +88,12 @@ fn register() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+// ANCHOR_END: register
 
 /// Trains into a run folder, then opens what was saved there and asks it about an image; the last accuracy, and the answer.
 pub fn run(device: Shared, folder: &Path, epochs: usize) -> Result<(f64, Vec<Guess>), Box<dyn Error>> {
     register()?;
+    // ANCHOR: train
     let data = Data::new(stripes(512, 1)?, stripes(128, 2)?)?;
     let config = TrainConfig { model: NAME.into(), epochs, lr: 0.02, ..TrainConfig::suited_to("", &data) };
     let model = model_for(&config, &data)?;
@@ -95,6 +102,7 @@ pub fn run(device: Shared, folder: &Path, epochs: usize) -> Result<(f64, Vec<Gue
     let mut trainer = Trainer::new(device.clone(), &model, &data, &config)?;
     folder.write_config(&trainer.record(&device.name()))?;
     trainer.fit(Some(&folder), &mut (), &Stop::default())?;
+    // ANCHOR_END: train
     for record in trainer.records() {
         let [train, eval] = [&record.train, &record.eval].map(|scores| scores.shown(&trainer.task().measures(), ""));
         println!("epoch {}: {train}; on others {eval}", record.epoch);
@@ -102,11 +110,13 @@ pub fn run(device: Shared, folder: &Path, epochs: usize) -> Result<(f64, Vec<Gue
     let accuracy = trainer.records().last().map_or(0.0, |record| record.eval.get("accuracy"));
 
     // Another program that has registered the model opens it in the same way.
+    // ANCHOR: use
     let saved = Saved::load(folder.path())?;
     let mut classifier = Classifier::new(device, &saved)?;
     let mut image = vec![0; 144];
     data.eval.write_image(1, &mut image)?;
     let guesses = classifier.classify_pixels(&image)?;
+    // ANCHOR_END: use
     println!("{} says of an image of columns: {}", saved.info().model, guesses[0]);
     Ok((accuracy, guesses))
 }

@@ -18,6 +18,7 @@ use chiaro::{Backend, Device, DeviceOptions, Graph, Tensor, Var};
 #[derive(Debug)]
 struct Focal;
 
+// ANCHOR: loss
 impl Objective for Focal {
     fn target(&self, outputs: usize) -> TargetSpec {
         Classification::default().target(outputs)
@@ -42,6 +43,7 @@ impl Objective for Focal {
         Classification::default().sums(graph, logits, labels)
     }
 }
+// ANCHOR_END: loss
 
 /// Images of 8x8 pixels, one in ten with a bright cross at a place of its own.
 fn crosses(count: usize, seed: usize) -> Result<Arc<dyn Dataset>, Box<dyn Error>> {
@@ -66,6 +68,7 @@ pub fn run(mut device: Shared, epochs: usize) -> Result<[f64; 3], Box<dyn Error>
     let input = ImageInput::Pixels(PixelInput { mean, std, augment: Augment::default(), resident: None });
 
     // The step is one graph: forward, loss, gradients, update.
+    // ANCHOR: step
     let model = models::by_name("small-cnn", 2, [8, 8, 1])?;
     let options = TrainOptions {
         images: input.clone(),
@@ -77,7 +80,9 @@ pub fn run(mut device: Shared, epochs: usize) -> Result<[f64; 3], Box<dyn Error>
     for (arena, values) in step.initial_arenas(1) {
         device.write_arena(&arena, &values)?;
     }
+    // ANCHOR_END: step
 
+    // ANCHOR: loop
     let loader = Loader::new(Arc::clone(&train), LoaderOptions::training(BATCH, 1))?;
     let (mut number, mut losses) = (0, vec![]);
     for epoch in 0..epochs {
@@ -96,6 +101,7 @@ pub fn run(mut device: Shared, epochs: usize) -> Result<[f64; 3], Box<dyn Error>
         losses.push(sum / batches as f64);
         println!("epoch {}: focal loss {:.6}", epoch + 1, losses[epoch]);
     }
+    // ANCHOR_END: loop
     let found = found(&mut device, &model, &input, &test)?;
     println!("{:.1} % of the crosses are found", found * 100.0);
     Ok([losses[0], losses[epochs - 1], found])

@@ -25,6 +25,7 @@ impl CustomOp for SquaredDistances {
         vec!["x", "c"]
     }
 
+    // ANCHOR: shape
     fn infer(&self, operands: &[TensorType]) -> Result<TensorType, String> {
         match (&operands[0], &operands[1]) {
             (TensorType { shape: x, dtype: DType::F32 }, TensorType { shape: c, dtype: DType::F32 })
@@ -35,7 +36,9 @@ impl CustomOp for SquaredDistances {
             _ => Err("takes f32 x [N,D] and c [K,D]".into()),
         }
     }
+    // ANCHOR_END: shape
 
+    // ANCHOR: gradient
     /// With d the cotangent: dx = 2 (x * rows of d summed - d c), dc = 2 (c * columns of d summed - d' x).
     fn gradient(
         &self,
@@ -59,18 +62,22 @@ impl CustomOp for SquaredDistances {
         let (x, c) = (operands[0], operands[1]);
         Ok(vec![toward(x, c, 1)?, toward(c, x, 0)?])
     }
+    // ANCHOR_END: gradient
 
+    // ANCHOR: reference
     fn reference(&self, operands: &[(&TensorType, &[f64])], result: &TensorType) -> Vec<f64> {
         let ((x, c), (classes, depth)) = ((operands[0].1, operands[1].1), (result.shape[1], operands[0].0.shape[1]));
         let distance = |n: usize, k: usize| (0..depth).map(|d| (x[n * depth + d] - c[k * depth + d]).powi(2)).sum();
         (0..result.len()).map(|i| distance(i / classes, i % classes)).collect()
     }
+    // ANCHOR_END: reference
 
     /// A row of the result for each row of x.
     fn pieces(&self, result: &TensorType) -> usize {
         result.shape[0]
     }
 
+    // ANCHOR: cpu
     fn compute(&self, operands: &[(&TensorType, Elements<'_>)], piece: usize, result: ElementsMut<'_>) {
         let depth = operands[0].0.shape[1];
         if let (Elements::F32(x), Elements::F32(c), ElementsMut::F32(out)) = (operands[0].1, operands[1].1, result) {
@@ -80,7 +87,9 @@ impl CustomOp for SquaredDistances {
             }
         }
     }
+    // ANCHOR_END: cpu
 
+    // ANCHOR: wgsl
     fn wgsl(&self, operands: &[TensorType], result: &TensorType) -> String {
         let (classes, depth) = (result.shape[1], operands[0].shape[1]);
         format!(
@@ -101,8 +110,10 @@ fn element(index: u32) -> f32 {{
 "
         )
     }
+    // ANCHOR_END: wgsl
 }
 
+// ANCHOR: verify
 /// The op on a device against its definition in 64 bits, forward and backward.
 pub fn verified(device: &mut Shared) -> VerifyReport {
     let of = |n: usize, k: usize, d: usize| {
@@ -114,6 +125,7 @@ pub fn verified(device: &mut Shared) -> VerifyReport {
     let cases = [of(5, 3, 7), of(1, 1, 1), of(33, 10, 65)];
     verify(device, &mut Reference::new(), &cases, &VerifyOptions::default())
 }
+// ANCHOR_END: verify
 
 const POINTS: usize = 96;
 
@@ -140,6 +152,7 @@ pub fn run(device: &mut Shared, steps: usize) -> Result<Vec<f64>, Box<dyn Error>
     let state = g.state(arena, "prototypes", &[3, 2])?;
     g.describe_arena(arena, chiaro::graph::ArenaRole::Parameters, Initial::Fill(0.0))?;
     let prototypes = g.state_value(state)?;
+    // ANCHOR: train
     let distances = g.custom(SquaredDistances, &[x, prototypes])?;
     let logits = g.neg(distances)?;
     let loss = g.cross_entropy(logits, labels, &CrossEntropyOptions::default())?;
@@ -148,6 +161,7 @@ pub fn run(device: &mut Shared, steps: usize) -> Result<Vec<f64>, Box<dyn Error>
     let change = g.mul(gradient, rate)?;
     let next = g.sub(prototypes, change)?;
     g.assign(Target::State(state), next)?;
+    // ANCHOR_END: train
     g.output("prototypes", next)?;
     let plan = device.compile(&g)?;
     let inputs = points().ok_or("points")?;

@@ -46,3 +46,16 @@ pub use chiaro_train as train;
 
 pub use chiaro_graph::{Backend, BackendError, DType, Graph, Tensor, Var, evaluate};
 pub use device::{Device, DeviceError, DeviceKind, DeviceOptions};
+
+/// The Rust code of the documents, compiled with that of the comments.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/book/src/tasks/export.md")]
+    mod export {}
+    #[doc = include_str!("../docs/book/src/moving/keras.md")]
+    mod keras {}
+    #[doc = include_str!("../docs/book/src/moving/pytorch.md")]
+    mod pytorch {}
+}

@@ -1,6 +1,8 @@
 //! Developer tasks: `cargo xtask test` sets up what is missing and runs every check; `cargo xtask vulkan` only sets up;
-//! `cargo xtask gpu-compilers` asks the vendors' compilers; `cargo xtask onnx-proto` makes the types of ONNX files.
+//! `cargo xtask book` makes the book; `cargo xtask gpu-compilers` asks the vendors' compilers; `cargo xtask onnx-proto`
+//! makes the types of ONNX files.
 
+mod book;
 mod cargo;
 mod gpu_compilers;
 mod gpu_results;
@@ -16,6 +18,7 @@ usage: cargo xtask TASK
 
   test     set up software Vulkan if it is missing, then formatting, clippy, docs and every test; all of them run, and
            what failed stands at the end
+  book     make the book of docs/book in target/book, and check its links and those of the other documents
   gpu-compilers [OPTION...]
            compile the kernels that 13 GPUs are given with the vendors' compilers, without a GPU, and write
            docs/gpu-compilers.md; fails where one spills or is below its share of multiply-adds. --help tells the options
@@ -30,6 +33,7 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("test") => test::all(),
+        Some("book") => book::build(),
         Some("gpu-compilers") => {
             let options: Vec<&str> = arguments[1..].iter().map(String::as_str).collect();
             if !gpu_compilers::run(&options)? {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::results::Results;
-use crate::{cargo, gpu_compilers, vulkan};
+use crate::{book, cargo, gpu_compilers, vulkan};
 
 const SLOWEST: usize = 10;
 /// Where nothing blocks: what the backends of a browser need compiles there.
@@ -42,6 +42,11 @@ pub fn all() -> Result<()> {
         check(&wasm, &[])?;
     } else {
         println!("== not checked: what a browser could run; `rustup target add {WASM}` brings what that needs");
+    }
+    println!("== cargo xtask book");
+    if let Err(error) = book::build() {
+        println!("{error:#}");
+        failed.push("cargo xtask book".to_owned());
     }
     // A few kernels of each chip; where their drivers were not fetched before, that is printed.
     if !gpu_compilers::run(&["--short"])? {

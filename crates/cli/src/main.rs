@@ -7,6 +7,8 @@ mod compare;
 mod data;
 mod device;
 mod devices;
+#[cfg(test)]
+mod documents;
 mod dump;
 mod embed;
 mod eval;

@@ -1,0 +1,57 @@
+//! The documents, and the blocks of code in them.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// README.md and what is in docs, with their names.
+pub fn documents() -> Vec<(String, String)> {
+    let mut files = vec![repository().join("README.md")];
+    find(&repository().join("docs"), &mut files);
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a document").replace("\r\n", "\n");
+        (path.strip_prefix(repository()).expect("below it").display().to_string(), text)
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn find(folder: &Path, files: &mut Vec<PathBuf>) {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            find(&path, files);
+        } else if path.extension().is_some_and(|e| e == "md") {
+            files.push(path);
+        }
+    }
+}
+
+/// The blocks of a kind, as `sh`.
+pub fn blocks(text: &str, kind: &str) -> Vec<String> {
+    let (mut found, mut inside) = (vec![], None);
+    for line in text.lines() {
+        match (line.strip_prefix("```"), &mut inside) {
+            (Some(_), Some(_)) => found.extend(inside.take().filter(|(is, _)| is == kind).map(|(_, block)| block)),
+            (Some(is), None) => inside = Some((is.to_string(), String::new())),
+            (None, Some((_, block))) => *block += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+/// What stands between backticks outside of blocks.
+pub fn spans(text: &str) -> Vec<String> {
+    let mut inside = false;
+    let lines = text.lines().filter(|line| {
+        let fence = line.starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    });
+    lines.flat_map(|line| line.split('`').skip(1).step_by(2)).map(String::from).collect()
+}
