@@ -15,8 +15,10 @@ const ANYWHERE: &str = "404.html";
 /// # Errors
 /// If a page cannot be read.
 pub fn faults(root: &Path) -> Result<Vec<String>> {
+    // Without `..`, so that a link's file has the name under which it was read.
+    let root = root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?;
     let mut files = vec![];
-    super::documents::find(root, "html", &mut files)?;
+    super::documents::find(&root, "html", &mut files)?;
     let read =
         |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
     let texts = files.iter().map(|path| Ok((path.clone(), read(path)?))).collect::<Result<BTreeMap<_, _>>>()?;
