@@ -5,33 +5,24 @@
 //! scikit-learn 1.9.1 on the same rows: 113 of 113 right; the first three weights -0.27357, -0.20641,
 //! -0.26444 (at its tolerance of 1e-12; at its usual one they differ in the second digit).
 //!
-//! `cargo run --release --example breast_cancer -- [device]`
+//! `cargo run --release --example breast_cancer -- [--device NAME]`
 
 use std::error::Error;
 
 use chiaro::graph::{ArenaRole, Initial, Reduction, Shared, Target};
-use chiaro::{Backend, DType, Device, DeviceOptions, Graph, Tensor};
+use chiaro::{Backend, DType, Graph, Tensor};
 
+mod start;
 mod tabular;
+
+use tabular::scaler::Scaler;
 
 const STEPS: usize = 2000;
 const RATE: f64 = 0.5;
 const MOMENTUM: f64 = 0.9;
 
-/// Mean and standard deviation of each column.
-fn scale_of(rows: &[&Vec<f64>]) -> Vec<[f64; 2]> {
-    let n = rows.len() as f64;
-    let of = |column: usize| {
-        let mean = rows.iter().map(|row| row[column]).sum::<f64>() / n;
-        let variance = rows.iter().map(|row| (row[column] - mean).powi(2)).sum::<f64>() / n;
-        [mean, variance.sqrt()]
-    };
-    (0..rows[0].len()).map(of).collect()
-}
-
-fn scaled(rows: &[&Vec<f64>], scale: &[[f64; 2]]) -> Option<Tensor> {
-    let values = rows.iter().flat_map(|row| row.iter().zip(scale).map(|(v, [mean, std])| ((v - mean) / std) as f32));
-    Tensor::f32([rows.len(), scale.len()], values.collect())
+fn scaled(rows: &[&[f64]], scaler: &Scaler) -> Option<Tensor> {
+    Tensor::f32([rows.len(), scaler.mean.len()], rows.iter().flat_map(|row| scaler.scaled(row)).collect())
 }
 
 /// A step of gradient descent with momentum on all training rows.
@@ -83,19 +74,19 @@ fn predict(rows: usize, columns: usize) -> chiaro::graph::Result<Graph> {
 pub fn run(mut device: Shared) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
     let table = tabular::read("breast_cancer")?;
     let (test, train): (Vec<usize>, Vec<usize>) = (0..table.rows.len()).partition(|row| row % 5 == 4);
-    let of = |rows: &[usize]| rows.iter().map(|&row| &table.rows[row]).collect::<Vec<_>>();
-    let scale = scale_of(&of(&train));
+    let of = |rows: &[usize]| rows.iter().map(|&row| &table.rows[row][..]).collect::<Vec<_>>();
+    let scale = Scaler::fit(of(&train).into_iter());
     let x = scaled(&of(&train), &scale).ok_or("rows of the same length")?;
     let y = train.iter().map(|&row| table.classes[row] as f32).collect();
     let y = Tensor::f32([train.len(), 1], y).ok_or("a class each")?;
-    let plan = device.compile(&step(train.len(), scale.len())?)?;
+    let plan = device.compile(&step(train.len(), scale.mean.len())?)?;
     for number in 1..=STEPS {
         device.run(plan, &[x.clone(), y.clone()])?;
         if number % 500 == 0 {
             println!("step {number}: loss {:.6}", device.read(plan, 0)?.to_f64()[0]);
         }
     }
-    let plan = device.compile(&predict(test.len(), scale.len())?)?;
+    let plan = device.compile(&predict(test.len(), scale.mean.len())?)?;
     device.run(plan, &[scaled(&of(&test), &scale).ok_or("rows of the same length")?])?;
     let p = device.read(plan, 0)?.to_f64();
     let right = p.iter().zip(&test).filter(|(p, row)| (**p > 0.5) == (table.classes[**row] == 1)).count();
@@ -105,8 +96,6 @@ pub fn run(mut device: Shared) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
 
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let name = std::env::args().nth(1).unwrap_or_else(|| "auto".into());
-    let device = Device::by_name(&name, &DeviceOptions::default())?;
-    println!("on {}", device.name());
+    let (device, _) = start::device()?;
     run(device.share()).map(|_| ())
 }

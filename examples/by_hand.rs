@@ -5,13 +5,15 @@
 //! mean cross-entropy of a sigmoid it is 1/n xᵀ(sigmoid(x w) - y): the sigmoid's own derivative cancels, and those that keep it
 //! learn slowly where the prediction is most wrong.
 //!
-//! `cargo run --release --example by_hand -- [device]`
+//! `cargo run --release --example by_hand -- [--device NAME]`
 
 use std::error::Error;
 
 use chiaro::graph::{ArenaRole, Initial, Reduction, Shared, Target};
 use chiaro::nn::Init;
-use chiaro::{Backend, DType, Device, DeviceOptions, Graph, Tensor, Var};
+use chiaro::{Backend, DType, Graph, Tensor, Var};
+
+mod start;
 
 const ROWS: usize = 64;
 const COLUMNS: usize = 3;
@@ -101,9 +103,7 @@ pub fn run(device: &mut Shared, kind: Kind, steps: usize) -> Result<(Vec<f64>, f
 
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let name = std::env::args().nth(1).unwrap_or_else(|| "auto".into());
-    let device = Device::by_name(&name, &DeviceOptions::default())?;
-    println!("on {}", device.name());
+    let (device, _) = start::device()?;
     run(&mut device.share(), Kind::Linear, 1000)?;
     run(&mut device.share(), Kind::Logistic, 1000).map(|_| ())
 }

@@ -4,14 +4,15 @@
 //!
 //! scikit-learn 1.9.1, the best of 50 starts: inertia 78.8514 with 3 clusters, of 62, 50 and 38 flowers.
 //!
-//! `cargo run --release --example kmeans -- [device]`
+//! `cargo run --release --example kmeans -- [--device NAME]`
 
 use std::error::Error;
 
 use chiaro::graph::{ReduceKind, Shared};
 use chiaro::nn::Init;
-use chiaro::{Backend, DType, Device, DeviceOptions, Graph, Tensor, Var};
+use chiaro::{Backend, DType, Graph, Tensor, Var};
 
+mod start;
 mod tabular;
 
 const STARTS: u64 = 20;
@@ -105,8 +106,6 @@ pub fn run(mut device: Shared, k: usize) -> Result<(f64, Vec<usize>), Box<dyn Er
 
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let name = std::env::args().nth(1).unwrap_or_else(|| "auto".into());
-    let device = Device::by_name(&name, &DeviceOptions::default())?;
-    println!("on {}", device.name());
+    let (device, _) = start::device()?;
     run(device.share(), 3).map(|_| ())
 }

@@ -1,7 +1,7 @@
 //! Linear regression as tutorials have it: 100 points of y = 2x + 1 with noise of deviation 0.1, one dense unit, mean squared
 //! error, plain SGD, 100 epochs; the closed form beside it. The picture `linear_regression.png` shows points and line.
 //!
-//! `cargo run --release --example linear_regression -- [device]`
+//! `cargo run --release --example linear_regression -- [--device NAME]`
 
 use std::error::Error;
 use std::path::Path;
@@ -9,7 +9,9 @@ use std::path::Path;
 use chiaro::data::Canvas;
 use chiaro::graph::{ArenaRole, Initial, Reduction, Shared, Target};
 use chiaro::nn::Init;
-use chiaro::{Backend, DType, Device, DeviceOptions, Graph, Tensor};
+use chiaro::{Backend, DType, Graph, Tensor};
+
+mod start;
 
 const POINTS: usize = 100;
 const BATCH: usize = 25;
@@ -93,8 +95,6 @@ pub fn run(mut device: Shared, picture: &Path) -> Result<[[f64; 2]; 2], Box<dyn 
 
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let name = std::env::args().nth(1).unwrap_or_else(|| "auto".into());
-    let device = Device::by_name(&name, &DeviceOptions::default())?;
-    println!("on {}", device.name());
+    let (device, _) = start::device()?;
     run(device.share(), "linear_regression.png".as_ref()).map(|_| ())
 }

@@ -7,9 +7,9 @@ use chiaro::cpu::reference::Reference;
 use chiaro::graph::philox4x32;
 use chiaro::nn::models::{LeNet, ResNet, SmallCnn, Vgg};
 use chiaro::nn::{
-    Activation, AdaptiveAvgPool2d, Attention, AvgPool2d, BUFFERS, BatchNorm2d, Bottleneck, ChannelPart, ChannelShuffle,
-    Concat, Context, Conv2d, Declarations, DropPath, FirstToken, Flatten, GlobalAvgPool, GlobalMaxPool, LayerNorm,
-    LayerScale, Linear, Map, MaxPool2d, Mode, Module, PARAMS, Residual, Sequential, SqueezeExcite, Sum, Tokens,
+    Activation, AdaptiveAvgPool2d, Attention, AvgPool2d, BUFFERS, BatchNorm2d, Bottleneck, Cell, ChannelPart, ChannelShuffle,
+    Concat, Context, Conv2d, ConvTranspose2d, Declarations, DropPath, FirstToken, Flatten, GlobalAvgPool, GlobalMaxPool, Init, LayerNorm,
+    LayerScale, Linear, Map, MaxPool2d, Mode, Module, PARAMS, Places, Recurrent, Residual, Sequential, SqueezeExcite, Sum, Tokens,
     initial_arena,
 };
 use chiaro::{Backend, DType, Graph, Tensor};
@@ -21,6 +21,7 @@ fn layers() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
     let inner = branch();
     vec![
         ("Conv2d", Box::new(Conv2d::new(6, 3).padding(1).stride(2).groups(2)), image.clone()),
+        ("ConvTranspose2d", Box::new(ConvTranspose2d::new(3, 4).stride(2).padding(1)), image.clone()),
         ("Linear", Box::new(Linear::new(5)), vec![3, 7]),
         ("BatchNorm2d", Box::new(BatchNorm2d::new()), image.clone()),
         ("MaxPool2d", Box::new(MaxPool2d::new(2)), image.clone()),
@@ -44,6 +45,10 @@ fn layers() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("Tokens", Box::new(Tokens), vec![2, 3, 2, 4]),
         ("FirstToken", Box::new(FirstToken), vec![2, 5, 4]),
         ("Attention", Box::new(Attention { heads: 2, dense: Linear::new(0) }), vec![2, 5, 6]),
+        ("Rnn", Box::new(Recurrent::new(Cell::Rnn, 3).sequence()), vec![2, 9, 4]),
+        ("Gru", Box::new(Recurrent::new(Cell::Gru, 3).both_ways()), vec![2, 9, 4]),
+        ("Lstm", Box::new(Recurrent::new(Cell::Lstm, 3).both_ways().layers(2).sequence()), vec![2, 9, 4]),
+        ("Places", Box::new(Places { init: Init::Normal { std: 0.5 } }), vec![2, 5, 6]),
         ("LeNet", Box::new(LeNet::for_image(3, [16, 16, 1])), vec![2, 16, 16, 1]),
         ("SmallCnn", Box::new(SmallCnn { channels: [4, 6, 8], classes: 3 }), vec![4, 8, 8, 2]),
         ("ResNet", Box::new(ResNet::small(&[4, 8], 1, 3)), vec![4, 8, 8, 2]),
@@ -177,7 +182,7 @@ fn layers_on_the_cpu_are_those_of_the_reference() {
 #[test]
 fn blocks_and_models_on_the_gpu_are_those_of_the_reference() {
     // The ops of plain layers have cases of their own there, and each opening of the adapter takes a second.
-    agree(&["Residual", "SqueezeExcite", "ResNet", "Vgg", "Attention", "Tokens", "Concat", "DropPath"], || {
+    agree(&["Residual", "SqueezeExcite", "ResNet", "Vgg", "Attention", "Tokens", "Concat", "DropPath", "Gru", "Lstm"], || {
         support::gpu().map(|gpu| Box::new(gpu) as Box<dyn Backend>)
     });
 }

@@ -1,9 +1,12 @@
-//! Tables of numbers with a class in the last column, as `data/tabular` has them.
+//! Tables: those of numbers with a class in the last column, as `data/tabular` has them; [`frame`] reads any others.
+#![allow(dead_code, reason = "each example uses some of it")]
+
+pub mod frame;
+pub mod scaler;
 
 use std::error::Error;
 
 /// Rows of features, and the class of each.
-#[allow(dead_code, reason = "clustering looks at no class")]
 pub struct Labelled {
     /// Features.
     pub rows: Vec<Vec<f64>>,
@@ -11,9 +14,14 @@ pub struct Labelled {
     pub classes: Vec<usize>,
 }
 
+/// Where a table of the repository's lies.
+pub fn path(file: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tabular").join(file)
+}
+
 /// Reads a table of the repository's. The first line tells how much there is, and is compared with what was found.
 pub fn read(name: &str) -> Result<Labelled, Box<dyn Error>> {
-    let path = format!("{}/data/tabular/{name}.csv", env!("CARGO_MANIFEST_DIR"));
+    let path = path(&format!("{name}.csv")).display().to_string();
     let text = std::fs::read_to_string(&path).map_err(|cause| format!("{path}: {cause}"))?;
     let (head, body) = text.split_once('\n').ok_or("an empty table")?;
     let told: Vec<usize> = head.split(',').take(2).map(|n| n.trim().parse()).collect::<Result<_, _>>()?;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::arena::{PARAMS, arena_id, vector};
+use crate::arena::{PARAMS, arena_id};
 use crate::augment::StepKey;
 use crate::classification::Classification;
 use crate::context::{Context, Declarations, Mode};
 use crate::dropping::Dropping;
 use crate::error::{NnError, Result};
-use crate::init::{Init, initial_arena_from};
+use crate::init::Init;
+use crate::initial::initial_arenas;
 use crate::input::ImageInput;
 use crate::metrics;
 use crate::models::Model;
@@ -17,7 +18,7 @@ use crate::optim::{GradientChange, Optimizers, record_average};
 use crate::precision::{self, Precision};
 use crate::teacher::Teacher;
 use crate::whitening::ExampleImages;
-use chiaro_graph::{ArenaId, ArenaInfo, ArenaRole, DType, Data, Graph, Initial, StateId, Tensor, Var};
+use chiaro_graph::{ArenaId, DType, Data, Graph, StateId, Tensor, Var};
 
 /// What a training step does beside the model.
 #[derive(Clone, Debug)]
@@ -174,21 +175,7 @@ impl TrainStep {
 
     /// [`TrainStep::initial_arenas`] with training images for the values that are made of some.
     pub fn initial_arenas_from(&self, seed: u64, examples: Option<&ExampleImages>) -> Vec<(String, Tensor)> {
-        let Declarations { parameters, buffers, .. } = &self.declarations;
-        let drawn = |role| match role {
-            ArenaRole::Parameters => initial_arena_from(&self.graph, parameters, seed, examples),
-            ArenaRole::Statistics | ArenaRole::Slot | ArenaRole::Metrics | ArenaRole::Data | ArenaRole::Other => {
-                initial_arena_from(&self.graph, buffers, seed, examples)
-            }
-        };
-        let value = |arena: &ArenaInfo| match &arena.initial {
-            Initial::Fill(number) => vector(vec![*number as f32; arena.len]),
-            Initial::Values(values) => padded(values, arena.len),
-            // An average starts as what it is of.
-            Initial::Drawn => drawn(arena.like.map_or(arena.role, |like| self.graph.arenas()[like.index()].role)),
-        };
-        let arenas = self.graph.arenas().iter().filter(|arena| arena.role != ArenaRole::Data);
-        arenas.map(|arena| (arena.name.clone(), value(arena))).collect()
+        initial_arenas(&self.graph, &self.declarations, seed, examples)
     }
 
     /// The inputs of a step in the graph's order, the images as [`TrainOptions::images`] says. `seed` and `step` (from 0) key the random numbers, `lr` is the step's rate.
@@ -223,15 +210,8 @@ fn loss(graph: &mut Graph, objective: &dyn Objective, logits: Var, targets: Var,
     Ok(graph.add(own, other)?)
 }
 
-/// f32 values filled up with zeros.
-fn padded(values: &Tensor, len: usize) -> Tensor {
-    let mut flat = values.as_f32().unwrap_or_default().to_vec();
-    flat.resize(len, 0.0);
-    vector(flat)
-}
-
 /// The key of the random ops of a step.
-fn random_key(seed: u64, step: u64) -> Tensor {
+pub(crate) fn random_key(seed: u64, step: u64) -> Tensor {
     let words = vec![seed as u32, (seed >> 32) as u32, step as u32];
     Tensor::new([3], Data::U32(words)).unwrap_or_else(|| Tensor::zeros([3], DType::U32))
 }

@@ -1,12 +1,14 @@
 //! Reverse-mode differentiation: appends the backward pass to the graph, over the subset of nodes that needs it.
 
 pub(crate) mod expr;
+mod parts;
 mod recompute;
 
 use crate::error::{GraphError, Result};
 use crate::graph::{Graph, Var};
 use crate::op::Op;
 use expr::{E, Tape};
+use parts::Cotangent;
 use recompute::Recomputation;
 
 impl Graph {
@@ -55,16 +57,16 @@ impl Graph {
         };
         let needed = self.needing_gradient(y, wrt);
         let mut again = recomputation(self, &needed);
-        let mut cotangents: Vec<Option<Var>> = vec![None; y.index() + 1];
-        cotangents[y.index()] = Some(seed);
+        let mut cotangents = self.cotangents_of(y);
+        cotangents[y.index()].add(self, seed)?;
         for i in (0..=y.index()).rev() {
-            let Some(d) = cotangents[i].filter(|_| needed[i]) else { continue };
+            let Some(d) = cotangents[i].whole(self, i)?.filter(|_| needed[i]) else { continue };
             if self.nodes()[i].inputs.iter().any(|v| needed[v.index()]) {
                 self.backward(self.value(i), d, &needed, &mut again, &mut cotangents)?;
             }
         }
         wrt.iter()
-            .map(|&v| match cotangents.get(v.index()).copied().flatten() {
+            .map(|&v| match cotangents.get(v.index()).and_then(Cotangent::sum) {
                 Some(d) => Ok(d),
                 None => {
                     let (shape, dtype) = (self.shape(v).to_vec(), self.dtype(v));
@@ -92,17 +94,14 @@ impl Graph {
         d: Var,
         needed: &[bool],
         again: &mut Recomputation,
-        cotangents: &mut [Option<Var>],
+        cotangents: &mut [Cotangent],
     ) -> Result<()> {
         let inputs = self.node(v).inputs.clone();
         let node = again.node(self, v);
         let parts = crate::ops::cotangents(self, node, d, &|x: Var| needed[again.original(x).index()])?;
         for (&input, part) in inputs.iter().zip(parts) {
             let (Some(part), true) = (part, needed[input.index()]) else { continue };
-            cotangents[input.index()] = Some(match cotangents[input.index()] {
-                Some(sum) => self.add(sum, part)?,
-                None => part,
-            });
+            cotangents[input.index()].add(self, part)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Vision transformers (arXiv:2010.11929, as timm has them).
 
 use super::blocks::{dense, is_small, small_stem};
-use crate::layers::{Activation, Attention, Conv2d, DropPath, Dropout, FirstToken, LayerNorm, Sequential, Sum, Tokens};
+use crate::layers::{Conv2d, DropPath, Dropout, EncoderBlock, FirstToken, LayerNorm, Sequential, Tokens};
 
 const NORM: LayerNorm = LayerNorm { eps: 1e-6 };
 
@@ -22,22 +22,14 @@ pub fn vit(features: usize, blocks: usize, heads: usize, classes: usize, image: 
     let patches = Conv2d::new(features, patch).stride(patch);
     let layers = Sequential::new().named("patch_embed.proj", patches).then(Tokens).then(Dropout { p: 0.0 });
     let chain = (0..blocks)
-        .fold(Sequential::new(), |chain, i| chain.push(block(features, heads, DropPath::of(i, blocks, 0.0))));
+        .map(|i| EncoderBlock {
+            dense: dense(0, 0.02),
+            eps: NORM.eps,
+            drop_path: DropPath::of(i, blocks, 0.0),
+            ..EncoderBlock::new(features, heads)
+        })
+        .fold(Sequential::new(), |chain, block| chain.push(block.layers()));
     let layers = layers.named("blocks", chain).named("norm", NORM).then(FirstToken);
     let layers = layers.named("head", dense(classes, 0.02));
     if small { layers.remarking(small_stem("patches are 4x4")) } else { layers }
-}
-
-/// Norm and attention, then norm and two dense layers, each added to its input.
-fn block(features: usize, heads: usize, drop: DropPath) -> Sequential {
-    let attention = Attention { heads, dense: dense(features, 0.02) };
-    let mlp = Sequential::new()
-        .named("fc1", dense(4 * features, 0.02))
-        .then(Activation::Gelu)
-        .then(Dropout { p: 0.0 })
-        .named("fc2", dense(features, 0.02))
-        .then(Dropout { p: 0.0 });
-    let first = Sequential::new().named("norm1", NORM).named("attn", attention).then(Dropout { p: 0.0 }).then(drop);
-    let second = Sequential::new().named("norm2", NORM).named("mlp", mlp).then(drop);
-    Sequential::new().then(Sum(vec![first, Sequential::new()])).then(Sum(vec![second, Sequential::new()]))
 }

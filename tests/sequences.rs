@@ -1,0 +1,129 @@
+//! Layers over sequences have PyTorch's values and gradients, on every backend (`tests/goldens/make_sequences.py`).
+
+mod support;
+
+use std::path::Path;
+
+use chiaro::cpu::reference::Reference;
+use chiaro::nn::{Cell, Context, EncoderBlock, Gives, Mode, Module, PARAMS, Recurrent, pack_arena};
+use chiaro::{Backend, DType, Graph, Tensor};
+use chiaro_check::golden::{Golden, GoldenCase};
+
+fn golden() -> Golden {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
+    Golden::load(&folder.join("sequences.safetensors")).expect("the golden file")
+}
+
+/// The recurrent layer of a case; `None` where it is none.
+fn recurrent(case: &GoldenCase) -> Option<Recurrent> {
+    let cell = match case.op.as_str() {
+        "rnn" => Cell::Rnn,
+        "gru" => Cell::Gru,
+        "lstm" => Cell::Lstm,
+        _ => return None,
+    };
+    let number = |key: &str| case.attrs.number(key).expect("a number") as usize;
+    let gives = if case.attrs.text("gives").expect("a word") == "last" { Gives::Last } else { Gives::Sequence };
+    let both_ways = case.attrs.flag("both_ways").expect("a truth value");
+    Some(Recurrent { cell, features: number("features"), layers: number("layers"), both_ways, gives })
+}
+
+/// PyTorch's name of a parameter of the layer.
+fn torch_name(name: &str) -> String {
+    let pairs = [("attn.qkv.", "self_attn.in_proj_"), ("attn.proj", "self_attn.out_proj"), ("mlp.fc1", "linear1"), ("mlp.fc2", "linear2")];
+    let name = name.strip_prefix("layer.").unwrap_or(name);
+    pairs.iter().fold(name.to_string(), |name, (ours, torch)| name.replace(ours, torch))
+}
+
+/// The largest difference of a case's results from PyTorch's, as a share of the largest of them.
+fn worst(backend: &mut dyn Backend, golden: &Golden, case: &GoldenCase) -> f64 {
+    let role = |name: &str| golden.role(case, name).expect("a tensor");
+    let lengths = golden.tensor(&format!("{}/lengths", case.name));
+    let mut graph = Graph::new();
+    let x = graph.input("x", role("x").shape(), DType::F32).expect("an input");
+    let dy = graph.input("dy", role("dy").shape(), DType::F32).expect("an input");
+    let given = lengths.map(|lengths| graph.input("lengths", lengths.shape(), DType::I32).expect("an input"));
+    let mut ctx = Context::new(&mut graph, Mode::Train, None);
+    let y = match (recurrent(case), given) {
+        (Some(layer), Some(lengths)) => ctx.call("layer", &layer.within(lengths), x),
+        (Some(layer), None) => ctx.call("layer", &layer, x),
+        (None, _) => {
+            let number = |key: &str| case.attrs.number(key).expect("a number") as usize;
+            let block = EncoderBlock::new(role("x").shape()[2], number("heads"));
+            let block = EncoderBlock { hidden: number("hidden"), ..block }.layers();
+            let block: &dyn Module = &block;
+            ctx.call("layer", block, x)
+        }
+    };
+    let y = y.expect("the layer fits");
+    let declared = ctx.finish().expect("recorded");
+    graph.output("y", y).expect("an output");
+    let states: Vec<_> = declared.parameters.iter().map(|p| p.state).collect();
+    let mut wanted = vec![x];
+    wanted.extend(states.iter().map(|&state| graph.state_value(state).expect("a state")));
+    let mut names = vec!["y".to_string(), "d/x".to_string()];
+    names.extend(states.iter().map(|s| format!("d/{}", torch_name(&graph.states()[s.index()].name))));
+    for (name, gradient) in names[1..].iter().zip(graph.grad(y, Some(dy), &wanted).expect("gradients")) {
+        graph.output(name, gradient).expect("an output");
+    }
+    let flat = pack_arena(&graph, PARAMS, |name| Some(role(&torch_name(name)))).expect("PyTorch's names and shapes");
+    let plan = backend.compile(&graph).expect("compiles");
+    backend.write_arena(PARAMS, &flat).expect("the parameters");
+    let inputs: Vec<Tensor> = [role("x"), role("dy")].into_iter().chain(lengths).cloned().collect();
+    backend.run(plan, &inputs).expect("runs");
+    let mut worst = 0.0f64;
+    for (place, name) in names.iter().enumerate() {
+        let (found, wanted) = (backend.read(plan, place).expect("an output").to_f64(), role(name).to_f64());
+        let size = wanted.iter().fold(1e-3f64, |most, v| most.max(v.abs()));
+        let far = found.iter().zip(&wanted).map(|(f, w)| (f - w).abs()).fold(0.0, f64::max) / size;
+        assert!(found.len() == wanted.len() && far < 1e-5, "{} {name}: {far:.1e}", case.name);
+        worst = worst.max(far);
+    }
+    backend.release_plan(plan).expect("a plan");
+    backend.release_arena(PARAMS).expect("an arena");
+    worst
+}
+
+fn agree(backend: &mut dyn Backend) {
+    let golden = golden();
+    assert_eq!(golden.cases().len(), 10);
+    for case in golden.cases() {
+        println!("{}: {}: {:.1e}", backend.name(), case.name, worst(backend, &golden, case));
+    }
+}
+
+#[test]
+fn recurrent_layers_and_transformers_are_pytorchs_by_the_reference() {
+    agree(&mut Reference::new());
+}
+
+#[test]
+fn recurrent_layers_and_transformers_are_pytorchs_on_the_cpu() {
+    agree(&mut support::cpu());
+}
+
+#[test]
+fn recurrent_layers_and_transformers_are_pytorchs_on_a_gpu() {
+    if let Some(mut gpu) = support::gpu() {
+        agree(&mut gpu);
+    }
+}
+
+#[test]
+fn a_sequence_of_256_steps_is_planned_once_and_its_gradient_is_joined_not_added() {
+    let kernels = |time: usize| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[2, time, 3], DType::F32).expect("an input");
+        let mut ctx = Context::new(&mut graph, Mode::Train, None);
+        let y = ctx.call("layer", &Recurrent::new(Cell::Lstm, 4), x).expect("fits");
+        ctx.finish().expect("recorded");
+        let y = graph.sum_all(y).expect("a sum");
+        let dx = graph.grad(y, None, &[x]).expect("a gradient")[0];
+        graph.output("dx", dx).expect("an output");
+        let mut cpu = support::cpu();
+        let plan = cpu.compile(&graph).expect("compiles");
+        cpu.calls(plan).map(|calls| calls.len()).unwrap_or(graph.nodes().len())
+    };
+    let (short, long) = (kernels(16), kernels(256));
+    assert!(long < 20 * short, "{short} kernels of 16 steps, {long} of 256");
+}
