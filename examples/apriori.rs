@@ -162,7 +162,13 @@ fn rules_of(baskets: &Baskets, found: &BTreeMap<Set, f64>, set: &Set, confidence
 
 /// Frequent sets with their support, and the rules among them; draws the rules.
 #[allow(clippy::type_complexity, reason = "named where it is taken apart")]
-pub fn run(device: &Shared, file: &Path, support: f64, confidence: f64, picture: &Path) -> Result<(Vec<(Vec<String>, f64)>, Vec<Rule>), Box<dyn Error>> {
+pub fn run(
+    device: &Shared,
+    file: &Path,
+    support: f64,
+    confidence: f64,
+    picture: &Path,
+) -> Result<(Vec<(Vec<String>, f64)>, Vec<Rule>), Box<dyn Error>> {
     let baskets = Baskets::read(file)?;
     println!("{}: {} baskets of {} things", file.display(), baskets.baskets.len(), baskets.things.len());
     let found = frequent(device, &baskets, support)?;
@@ -172,7 +178,9 @@ pub fn run(device: &Shared, file: &Path, support: f64, confidence: f64, picture:
     for rule in rules.iter().take(5) {
         let [of, follows] = [&rule.of, &rule.follows].map(|side| side.join(", "));
         let Rule { support, confidence, lift, leverage, .. } = rule;
-        println!("  {of} -> {follows}: support {support:.3}, confidence {confidence:.3}, lift {lift:.2}, leverage {leverage:.4}");
+        println!(
+            "  {of} -> {follows}: support {support:.3}, confidence {confidence:.3}, lift {lift:.2}, leverage {leverage:.4}"
+        );
     }
     let (x, lifts) = (drawing::span(rules.iter().map(|r| r.support)), drawing::span(rules.iter().map(|r| r.lift)));
     let mut chart = drawing::Chart::new([560, 400], "rules: support (x) and lift (y)", x, lifts);

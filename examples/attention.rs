@@ -77,7 +77,13 @@ fn asking(places: bool) -> chiaro::nn::Result<OwnStep> {
 }
 
 /// Trains, draws digits with what was said of them, and gives the share of the test digits that are read rightly.
-pub fn run(device: &Shared, places: bool, epochs: usize, images: [usize; 2], picture: &Path) -> Result<f64, Box<dyn Error>> {
+pub fn run(
+    device: &Shared,
+    places: bool,
+    epochs: usize,
+    images: [usize; 2],
+    picture: &Path,
+) -> Result<f64, Box<dyn Error>> {
     let [train, test] = digits::open(images[0], images[1])?;
     let mut learner = Learner::new(device, training(places)?, 1)?;
     let mut asker = Learner::new(device, asking(places)?, 0)?;
@@ -95,7 +101,10 @@ pub fn run(device: &Shared, places: bool, epochs: usize, images: [usize; 2], pic
             for (&at, said) in batch.iter().zip(asker.ask(&[rows])?.remove(0)) {
                 match f64::from(test.labels[at]) == said {
                     true => right += 1,
-                    false => wrong.push((test.image(at).iter().map(|&v| f64::from(v)).collect(), format!("{} not {said}", test.labels[at]))),
+                    false => wrong.push((
+                        test.image(at).iter().map(|&v| f64::from(v)).collect(),
+                        format!("{} not {said}", test.labels[at]),
+                    )),
                 }
             }
         }

@@ -9,11 +9,11 @@
 use std::error::Error;
 use std::path::Path;
 
+use chiaro::DType;
 use chiaro::data::shuffled;
 use chiaro::graph::{Reduction, Shared, Var};
 use chiaro::nn::{Activation, Adam, Context, Linear, OwnStep, Sequential};
 use chiaro::train::Learner;
-use chiaro::DType;
 
 mod digits;
 mod drawing;
@@ -70,7 +70,13 @@ pub fn auroc(scores: &[(f64, bool)]) -> f64 {
 }
 
 /// Trains on digits of one kind, draws what it makes of others, and gives the area for the test digits.
-pub fn run(device: &Shared, digit: i32, epochs: usize, images: [usize; 2], picture: &Path) -> Result<f64, Box<dyn Error>> {
+pub fn run(
+    device: &Shared,
+    digit: i32,
+    epochs: usize,
+    images: [usize; 2],
+    picture: &Path,
+) -> Result<f64, Box<dyn Error>> {
     let [train, test] = digits::open(images[0], images[1])?;
     let train = train.only(digit);
     println!("{} digits {digit} to learn, {} digits to test", train.len(), test.len());
@@ -101,7 +107,12 @@ pub fn run(device: &Shared, digit: i32, epochs: usize, images: [usize; 2], pictu
     let area = auroc(&scores);
     println!("area under the ROC curve: {area:.4}; above 0.95 is known");
     let pictures: Vec<_> = shown.into_iter().flatten().collect();
-    drawing::pictures(picture, &format!("digits, and as the network that knows {digit} draws them (error x 1000)"), 10, &pictures)?;
+    drawing::pictures(
+        picture,
+        &format!("digits, and as the network that knows {digit} draws them (error x 1000)"),
+        10,
+        &pictures,
+    )?;
     asker.close()?;
     learner.close()?;
     Ok(area)

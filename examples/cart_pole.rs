@@ -64,8 +64,11 @@ fn asking() -> chiaro::nn::Result<OwnStep> {
 /// Pushes that did better than usual become more probable: the mean over all of -log p(push) times how much better.
 fn training() -> chiaro::nn::Result<OwnStep> {
     const ROWS: usize = CARTS * LIMIT;
-    let inputs =
-        [("states", &[ROWS, 4][..], DType::F32), ("pushes", &[ROWS, 1], DType::F32), ("better", &[ROWS, 1], DType::F32)];
+    let inputs = [
+        ("states", &[ROWS, 4][..], DType::F32),
+        ("pushes", &[ROWS, 1], DType::F32),
+        ("better", &[ROWS, 1], DType::F32),
+    ];
     OwnStep::training(&inputs, Adam::default(), |ctx, given| {
         let logit = ctx.call("policy", &policy(), given[0])?;
         let g = ctx.graph();
@@ -148,7 +151,8 @@ pub fn run(device: &Shared, rounds: usize, picture: &Path) -> Result<f64, Box<dy
         learner.step(&round.inputs().ok_or("a row a step")?, if number * 3 < rounds * 2 { 0.02 } else { 0.005 })?;
     }
     // Episodes that were not learnt from.
-    let test: Vec<f64> = (0..4).map(|number| Ok(Round::play(&mut asker, 2, number)?.reward())).collect::<Result<_, Box<dyn Error>>>()?;
+    let test: Vec<f64> =
+        (0..4).map(|number| Ok(Round::play(&mut asker, 2, number)?.reward())).collect::<Result<_, Box<dyn Error>>>()?;
     let mean = test.iter().sum::<f64>() / test.len() as f64;
     println!("mean reward of {} new episodes: {mean:.1}; solved from 195 on", CARTS * test.len());
     let mut chart = drawing::Chart::new([640, 400], "mean reward by round", [0.0, rounds as f64], [0.0, LIMIT as f64]);

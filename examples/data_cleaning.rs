@@ -89,13 +89,19 @@ fn outliers(rows: &mut Frame, folder: &Path) -> Result<(), Box<dyn Error>> {
         let cells = rows.numbers(name)?;
         let (Some(low), Some(high)) = (quantile(cells, 0.25), quantile(cells, 0.75)) else { continue };
         let reach = 1.5 * (high - low);
-        let drawn: Vec<Option<f64>> = cells.iter().map(|cell| cell.map(|v| v.clamp(low - reach, high + reach))).collect();
+        let drawn: Vec<Option<f64>> =
+            cells.iter().map(|cell| cell.map(|v| v.clamp(low - reach, high + reach))).collect();
         changed += drawn.iter().zip(cells).filter(|(new, old)| new != old).count();
         rows.set(name, Column::Numbers(drawn));
     }
     println!("outliers: {changed} cells are drawn in");
     let size = [0.0, income.len() as f64];
-    let mut chart = drawing::Chart::new([640, 400], "income by row: as it was, and drawn in", size, drawing::span(income.iter().copied()));
+    let mut chart = drawing::Chart::new(
+        [640, 400],
+        "income by row: as it was, and drawn in",
+        size,
+        drawing::span(income.iter().copied()),
+    );
     chart.points(income.iter().enumerate().map(|(i, v)| [i as f64, *v]), drawing::COLOURS[1]);
     let drawn = rows.numbers(NUMBERS[0])?;
     chart.points(drawn.iter().flatten().enumerate().map(|(i, v)| [i as f64, *v]), drawing::COLOURS[0]);
@@ -114,11 +120,17 @@ fn join(rows: &mut Frame, coasts: &Frame, folder: &Path) -> Result<(), Box<dyn E
         rows.words(WORDS)?.iter().map(|word| minutes.get(word.as_ref()?).copied().flatten()).collect();
     let found = joined.iter().flatten().count();
     println!("join: {found} of {} rows have minutes to the sea", joined.len());
-    let prices: Vec<(String, f64)> = coasts.words("coast")?.iter().flatten().filter_map(|word| {
-        let of_word = rows.words(WORDS).ok()?.iter().zip(rows.numbers(NUMBERS[4]).ok()?);
-        let prices: Vec<f64> = of_word.filter(|(w, _)| w.as_ref() == Some(word)).filter_map(|(_, price)| *price).collect();
-        Some((word.clone(), prices.iter().sum::<f64>() / prices.len().max(1) as f64))
-    }).collect();
+    let prices: Vec<(String, f64)> = coasts
+        .words("coast")?
+        .iter()
+        .flatten()
+        .filter_map(|word| {
+            let of_word = rows.words(WORDS).ok()?.iter().zip(rows.numbers(NUMBERS[4]).ok()?);
+            let prices: Vec<f64> =
+                of_word.filter(|(w, _)| w.as_ref() == Some(word)).filter_map(|(_, price)| *price).collect();
+            Some((word.clone(), prices.iter().sum::<f64>() / prices.len().max(1) as f64))
+        })
+        .collect();
     drawing::bars(&folder.join("data_cleaning_5_join.png"), "mean price by coast", &prices)?;
     rows.set("minutes_to_sea", Column::Numbers(joined));
     Ok(())

@@ -25,7 +25,12 @@ fn network() -> Sequential {
 }
 
 /// Trains, draws, and gives the accuracy on the images held out after each epoch, and at last on the test images.
-pub fn run(device: Shared, epochs: usize, images: Option<usize>, picture: &Path) -> Result<(Vec<f64>, f64), Box<dyn Error>> {
+pub fn run(
+    device: Shared,
+    epochs: usize,
+    images: Option<usize>,
+    picture: &Path,
+) -> Result<(Vec<f64>, f64), Box<dyn Error>> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist"));
     let held_out = Holdout { share: Some(0.2), ..Holdout::default() };
     let options = OpenOptions { limit: images, holdout: Some(held_out), ..OpenOptions::default() };
@@ -49,7 +54,12 @@ pub fn run(device: Shared, epochs: usize, images: Option<usize>, picture: &Path)
     let of = |scores: &chiaro::train::Scores| scores.get("accuracy");
     let learnt: Vec<[f64; 2]> = trainer.records().iter().map(|r| [of(&r.train), of(&r.eval)]).collect();
     for (epoch, [train, held]) in learnt.iter().enumerate() {
-        println!("epoch {}: {:.2} % of the training images, {:.2} % of those held out", epoch + 1, 100.0 * train, 100.0 * held);
+        println!(
+            "epoch {}: {:.2} % of the training images, {:.2} % of those held out",
+            epoch + 1,
+            100.0 * train,
+            100.0 * held
+        );
     }
     let test = tested(&mut trainer, &model, folder, &data.normalize)?;
     println!("{:.2} % of the test images; known are 97.5 % to 98 %", 100.0 * test);

@@ -105,7 +105,8 @@ fn drawing_step() -> chiaro::nn::Result<OwnStep> {
 }
 
 fn classifier() -> Sequential {
-    let seen = Sequential::new().named("conv1", Conv2d::new(16, 3)).then(Activation::Relu).named("pool1", MaxPool2d::new(2));
+    let seen =
+        Sequential::new().named("conv1", Conv2d::new(16, 3)).then(Activation::Relu).named("pool1", MaxPool2d::new(2));
     let seen = seen.named("conv2", Conv2d::new(32, 3)).then(Activation::Relu).named("pool2", MaxPool2d::new(2));
     seen.named("flatten", Flatten).named("fc", Linear::new(10))
 }
@@ -141,8 +142,8 @@ fn recognised(judge: &mut Learner, batches: &[Tensor]) -> Result<(f64, usize), B
     let (mut sure, mut kinds) = (0, [false; 10]);
     for batch in batches {
         let answers = judge.ask(std::slice::from_ref(batch))?;
-        for (most, which) in answers[0].iter().zip(&answers[1]).filter(|(most, _)| **most > 0.9) {
-            sure += usize::from(*most > 0.9);
+        for (_, which) in answers[0].iter().zip(&answers[1]).filter(|(most, _)| **most > 0.9) {
+            sure += 1;
             kinds[*which as usize] = true;
         }
     }
@@ -163,7 +164,8 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
         let order = shuffled(train.len(), 1, (number / per_epoch) as u64);
         let at = number % per_epoch * BATCH;
         let [real, _] = train.batch(&order[at..at + BATCH], &[SIDE, SIDE, 1]).ok_or("pixels")?;
-        learner.step(&[real, noise(number + 1000).ok_or("noise")?], if 3 * number < 2 * steps { 1e-3 } else { 3e-4 })?;
+        learner
+            .step(&[real, noise(number + 1000).ok_or("noise")?], if 3 * number < 2 * steps { 1e-3 } else { 3e-4 })?;
         if (number + 1) % (steps / 6).max(1) == 0 {
             let [tells, fools] = [learner.read("discriminator")?[0], learner.read("generator")?[0]];
             println!("step {}: discriminator {tells:.3}, generator {fools:.3}", number + 1);
@@ -184,8 +186,17 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
     let real: Vec<Vec<f32>> = test.pixels.chunks_exact(BATCH * PIXELS).map(<[f32]>::to_vec).collect();
     let (of_real, _) = share(&mut judge, &real)?;
     let (of_drawn, kinds) = share(&mut judge, &drawn)?;
-    println!("recognised: {:.1} % of real digits, {:.1} % of those drawn ({kinds} kinds); 80 % are asked for", 100.0 * of_real, 100.0 * of_drawn);
-    let grid: Vec<_> = drawn.concat().chunks_exact(PIXELS).take(64).map(|p| (p.iter().map(|&v| f64::from(v)).collect(), String::new())).collect();
+    println!(
+        "recognised: {:.1} % of real digits, {:.1} % of those drawn ({kinds} kinds); 80 % are asked for",
+        100.0 * of_real,
+        100.0 * of_drawn
+    );
+    let grid: Vec<_> = drawn
+        .concat()
+        .chunks_exact(PIXELS)
+        .take(64)
+        .map(|p| (p.iter().map(|&v| f64::from(v)).collect(), String::new()))
+        .collect();
     drawing::pictures(picture, &format!("drawn after {steps} steps"), 8, &grid)?;
     judge.close()?;
     trained.close()?;

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use chiaro::data::shuffled;
 use chiaro::graph::{Reduction, Shared};
-use chiaro::io::{ModelInfo, load_weights, read_arenas, save_weights};
+use chiaro::io::{ModelInfo, Weights, load_weights, read_arenas, save_weights};
 use chiaro::nn::{Activation, Adam, Linear, OwnStep, Sequential};
 use chiaro::train::Learner;
 use chiaro::{Backend, DType, Tensor};
@@ -53,15 +53,18 @@ impl Preparation {
     fn learnt(rows: &Frame, target: &str) -> Result<Preparation, Box<dyn Error>> {
         let mut columns = vec![];
         for (name, column) in rows.names.iter().zip(&rows.columns).filter(|(name, _)| *name != target && *name != "b") {
-            columns.push((name.clone(), match column {
-                Column::Numbers(cells) => Kind::Number { missing: median(cells).unwrap_or(0.0) },
-                Column::Words(cells) => {
-                    let mut words: Vec<String> = cells.iter().flatten().cloned().collect();
-                    words.sort();
-                    words.dedup();
-                    Kind::Words(words)
-                }
-            }));
+            columns.push((
+                name.clone(),
+                match column {
+                    Column::Numbers(cells) => Kind::Number { missing: median(cells).unwrap_or(0.0) },
+                    Column::Words(cells) => {
+                        let mut words: Vec<String> = cells.iter().flatten().cloned().collect();
+                        words.sort();
+                        words.dedup();
+                        Kind::Words(words)
+                    }
+                },
+            ));
         }
         let mut made = Preparation { target: target.into(), columns, scaler: Scaler { mean: vec![], std: vec![] } };
         let mut inputs = made.numbers(rows)?;
@@ -78,7 +81,10 @@ impl Preparation {
         for (name, kind) in &self.columns {
             match kind {
                 Kind::Number { missing } => {
-                    inputs.iter_mut().zip(rows.numbers(name)?).for_each(|(row, cell)| row.push(cell.unwrap_or(*missing)));
+                    inputs
+                        .iter_mut()
+                        .zip(rows.numbers(name)?)
+                        .for_each(|(row, cell)| row.push(cell.unwrap_or(*missing)));
                 }
                 Kind::Words(words) => {
                     for (row, cell) in inputs.iter_mut().zip(rows.words(name)?) {
@@ -115,7 +121,8 @@ impl Preparation {
         let mut columns = vec![];
         for column in serde_json::from_str::<Vec<serde_json::Value>>(part("columns")?)? {
             let name = column[0].as_str().ok_or("a column without a name")?.to_string();
-            let words = column[1].as_array().map(|words| words.iter().filter_map(|w| w.as_str().map(str::to_string)).collect());
+            let words =
+                column[1].as_array().map(|words| words.iter().filter_map(|w| w.as_str().map(str::to_string)).collect());
             let kind = words.map_or(Kind::Number { missing: column[1].as_f64().unwrap_or(0.0) }, Kind::Words);
             columns.push((name, kind));
         }
@@ -145,11 +152,21 @@ fn asking(rows: usize, width: usize) -> chiaro::nn::Result<OwnStep> {
     })
 }
 
-/// Prices of rows by the network on the device.
-fn prices(device: &Shared, preparation: &Preparation, rows: &Frame) -> Result<Vec<f64>, Box<dyn Error>> {
+/// Prices of rows by these weights; without any, by the network that is on the device.
+fn prices(
+    device: &mut Shared,
+    preparation: &Preparation,
+    rows: &Frame,
+    weights: Option<&Weights>,
+) -> Result<Vec<f64>, Box<dyn Error>> {
     let width = preparation.width();
     let x = preparation.numbers(rows)?.iter().flat_map(|row| preparation.scaler.scaled(row)).collect();
     let mut asker = Learner::new(device, asking(rows.len(), width)?, 0)?;
+    if let Some(weights) = weights {
+        for (arena, values) in weights.arenas(&asker.recorded().graph)? {
+            device.write_arena(&arena, &values)?;
+        }
+    }
     let scaled = asker.ask(&[Tensor::f32([rows.len(), width], x).ok_or("rows of one width")?])?.remove(0);
     Ok(scaled.into_iter().map(|price| preparation.scaler.unscaled(width, price)).collect())
 }
@@ -174,10 +191,17 @@ pub fn run(device: &mut Shared, table: &str, epochs: usize, file: &Path) -> Resu
     let preparation = Preparation::learnt(&train, target)?;
     let width = preparation.width();
     let missing: usize = all.columns.iter().map(Column::missing).sum();
-    println!("{table}: {} rows to train on, {} to test, {width} numbers each, {missing} cells missing", train.len(), test.len());
-    let rows: Vec<Vec<f32>> = preparation.numbers(&train)?.iter().zip(train.numbers(target)?).map(|(row, price)| {
-        preparation.scaler.scaled(&[row.as_slice(), &[price.unwrap_or(0.0)]].concat())
-    }).collect();
+    println!(
+        "{table}: {} rows to train on, {} to test, {width} numbers each, {missing} cells missing",
+        train.len(),
+        test.len()
+    );
+    let rows: Vec<Vec<f32>> = preparation
+        .numbers(&train)?
+        .iter()
+        .zip(train.numbers(target)?)
+        .map(|(row, price)| preparation.scaler.scaled(&[row.as_slice(), &[price.unwrap_or(0.0)]].concat()))
+        .collect();
     let mut learner = Learner::new(device, training(width)?, 1)?;
     for epoch in 0..epochs {
         // Rows that fill no batch are left out, others in each epoch.
@@ -202,12 +226,13 @@ pub fn run(device: &mut Shared, table: &str, epochs: usize, file: &Path) -> Resu
     };
     let arenas = read_arenas(device, &learner.recorded().graph)?;
     save_weights(file, &info, &preparation.to_extra(), &learner.recorded().graph, &arenas)?;
-    let found = prices(device, &preparation, &test)?;
+    let found = prices(device, &preparation, &test, None)?;
     let wanted: Vec<f64> = test.numbers(target)?.iter().flatten().copied().collect();
     let score = r2(&found, &wanted);
     println!("R2 {score:.3} on the rows to test; scikit-learn's network of this size has {known}");
     let span = drawing::span(wanted.iter().copied());
-    let mut chart = drawing::Chart::new([560, 560], &format!("{table}: price (x) and prediction (y), R2 {score:.3}"), span, span);
+    let mut chart =
+        drawing::Chart::new([560, 560], &format!("{table}: price (x) and prediction (y), R2 {score:.3}"), span, span);
     chart.curve(&[[span[0], span[0]], [span[1], span[1]]], drawing::COLOURS[1]);
     chart.points(wanted.iter().zip(&found).map(|(w, f)| [*w, *f]), drawing::COLOURS[0]);
     chart.save(&file.with_extension("png"))?;
@@ -223,12 +248,7 @@ pub fn predict(device: &mut Shared, file: &Path, csv: &Path) -> Result<Vec<f64>,
     if rows.len() == 0 {
         return Err(format!("{} has no rows", csv.display()).into());
     }
-    let step = asking(rows.len(), preparation.width())?;
-    device.compile(&step.graph)?;
-    for (arena, values) in weights.arenas(&step.graph)? {
-        device.write_arena(&arena, &values)?;
-    }
-    prices(device, &preparation, &rows)
+    prices(device, &preparation, &rows, Some(&weights))
 }
 
 #[allow(dead_code, reason = "a test has its own")]

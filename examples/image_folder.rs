@@ -16,9 +16,7 @@ use std::path::{Path, PathBuf};
 use chiaro::data::{Normalize, OpenOptions, shuffled};
 use chiaro::graph::Shared;
 use chiaro::train::settings::ScheduleName;
-use chiaro::train::{
-    Classifier, Data, Guess, OptimizerName, RunFolder, Saved, Stop, TrainConfig, Trainer, model_for,
-};
+use chiaro::train::{Classifier, Data, Guess, OptimizerName, RunFolder, Saved, Stop, TrainConfig, Trainer, model_for};
 
 mod drawing;
 mod start;
@@ -48,7 +46,12 @@ pub fn run(device: &Shared, folder: &Path, epochs: usize, run: &Path) -> Result<
     let open = OpenOptions { size: Some([64, 64]), ..OpenOptions::default() };
     let mut data = Data::open(folder, &open)?;
     data.normalize = Normalize::new(vec![0.0; 3], vec![1.0; 3])?;
-    println!("{} pictures to train on, {} to validate by, of {} classes", data.train.len(), data.eval.len(), data.classes());
+    println!(
+        "{} pictures to train on, {} to validate by, of {} classes",
+        data.train.len(),
+        data.eval.len(),
+        data.classes()
+    );
     let config = TrainConfig {
         data: folder.to_path_buf(),
         model: "tutorial-cnn".into(),
@@ -69,7 +72,12 @@ pub fn run(device: &Shared, folder: &Path, epochs: usize, run: &Path) -> Result<
     let learnt: Vec<[f64; 2]> =
         trainer.records().iter().map(|r| [r.train.get("accuracy"), r.eval.get("accuracy")]).collect();
     for (epoch, [train, eval]) in learnt.iter().enumerate() {
-        println!("epoch {}: {:.1} % of the training pictures, {:.1} % of the others", epoch + 1, 100.0 * train, 100.0 * eval);
+        println!(
+            "epoch {}: {:.1} % of the training pictures, {:.1} % of the others",
+            epoch + 1,
+            100.0 * train,
+            100.0 * eval
+        );
     }
     let accuracy = learnt.iter().map(|both| both[1]).fold(0.0, f64::max);
     let curves: Vec<Vec<[f64; 2]>> =
@@ -100,7 +108,8 @@ fn first_picture(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         place = folder.to_path_buf();
     }
     while place.is_dir() {
-        let mut inside: Vec<PathBuf> = std::fs::read_dir(&place)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        let mut inside: Vec<PathBuf> =
+            std::fs::read_dir(&place)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
         inside.retain(|path| path.is_dir() || image::ImageFormat::from_path(path).is_ok());
         inside.sort();
         place = inside.pop().ok_or_else(|| format!("{} has no pictures", place.display()))?;

@@ -91,7 +91,10 @@ fn windows(seed: u64) -> Option<[Tensor; 2]> {
         (phase + frequency * t as f32).sin()
     };
     let shown = (0..WAVES * SHOWN).map(|i| point(i / SHOWN, i % SHOWN)).collect();
-    Some([Tensor::f32([WAVES, SHOWN, 1], shown)?, Tensor::f32([WAVES, 1], (0..WAVES).map(|w| point(w, SHOWN)).collect())?])
+    Some([
+        Tensor::f32([WAVES, SHOWN, 1], shown)?,
+        Tensor::f32([WAVES, 1], (0..WAVES).map(|w| point(w, SHOWN)).collect())?,
+    ])
 }
 
 /// Trains on sines, draws others, and gives the root of the mean squared error on these, and that of saying the last point again.
@@ -114,10 +117,16 @@ pub fn follow_a_sine(device: &Shared, steps: usize, picture: &Path) -> Result<[f
     let [shown, next] = windows(0).ok_or("points")?;
     let found = asker.ask(std::slice::from_ref(&shown))?.remove(0);
     let (shown, next) = (shown.to_f64(), next.to_f64());
-    let root = |of: &dyn Fn(usize) -> f64| ((0..WAVES).map(|w| (of(w) - next[w]).powi(2)).sum::<f64>() / WAVES as f64).sqrt();
+    let root =
+        |of: &dyn Fn(usize) -> f64| ((0..WAVES).map(|w| (of(w) - next[w]).powi(2)).sum::<f64>() / WAVES as f64).sqrt();
     let errors = [root(&|w| found[w]), root(&|w| shown[w * SHOWN + SHOWN - 1])];
     println!("a sine's next point: error {:.4}; of saying the last point again {:.4}", errors[0], errors[1]);
-    let mut chart = drawing::Chart::new([640, 400], "three sines, the next point and what was said", [0.0, SHOWN as f64], [-1.1, 1.1]);
+    let mut chart = drawing::Chart::new(
+        [640, 400],
+        "three sines, the next point and what was said",
+        [0.0, SHOWN as f64],
+        [-1.1, 1.1],
+    );
     for wave in 0..3 {
         let points = (0..SHOWN).map(|t| [t as f64, shown[wave * SHOWN + t]]).collect::<Vec<_>>();
         chart.curve(&points, drawing::COLOURS[wave]);

@@ -35,15 +35,23 @@ struct Reviews {
 
 impl Reviews {
     fn of(reviews: &[(Vec<String>, bool)], vocabulary: &Vocabulary) -> Reviews {
-        let numbers = |words: &Vec<String>| words.iter().take(TIME).map(|word| vocabulary.number(word) as i32).collect();
-        Reviews { words: reviews.iter().map(|(w, _)| numbers(w)).collect(), well: reviews.iter().map(|r| r.1).collect() }
+        let numbers =
+            |words: &Vec<String>| words.iter().take(TIME).map(|word| vocabulary.number(word) as i32).collect();
+        Reviews {
+            words: reviews.iter().map(|(w, _)| numbers(w)).collect(),
+            well: reviews.iter().map(|r| r.1).collect(),
+        }
     }
 
     /// Words filled up with zeros, lengths, and what is meant, of a batch.
     fn sequences(&self, places: &[usize]) -> Option<[Tensor; 3]> {
         let filled = places.iter().flat_map(|&at| (0..TIME).map(move |t| self.words[at].get(t).copied().unwrap_or(0)));
         let lengths = places.iter().map(|&at| self.words[at].len() as i32).collect();
-        Some([Tensor::i32([places.len(), TIME], filled.collect())?, Tensor::i32([places.len()], lengths)?, self.meant(places)?])
+        Some([
+            Tensor::i32([places.len(), TIME], filled.collect())?,
+            Tensor::i32([places.len()], lengths)?,
+            self.meant(places)?,
+        ])
     }
 
     /// Which words there are, and what is meant.
@@ -64,7 +72,11 @@ const SEQUENCES: [(&str, &[usize], DType); 3] =
     [("words", &[BATCH, TIME], DType::I32), ("lengths", &[BATCH], DType::I32), ("well", &[BATCH, 1], DType::F32)];
 
 /// The logit of a review that is meant well.
-fn reading(ctx: &mut chiaro::nn::Context<'_>, given: &[chiaro::Var], words: usize) -> chiaro::graph::Result<chiaro::Var> {
+fn reading(
+    ctx: &mut chiaro::nn::Context<'_>,
+    given: &[chiaro::Var],
+    words: usize,
+) -> chiaro::graph::Result<chiaro::Var> {
     let vectors = ctx.call("embed", &Embedding::new(words, 16).padding(0), given[0])?;
     let state = ctx.call("read", &Recurrent::new(Cell::Gru, 24).within(given[1]), vectors)?;
     ctx.call("say", &Linear::new(1), state)
@@ -78,10 +90,18 @@ fn share_right(logits: &[f64], well: &[bool]) -> f64 {
 /// Trains both on so many reviews; the shares of others that they read rightly: of the bag of words, and of the network.
 pub fn feelings(device: &Shared, reviews: usize, epochs: usize, picture: &Path) -> Result<[f64; 2], Box<dyn Error>> {
     let mut draws = Draws::new(1);
-    let mut compose = |count| (0..count).map(|_| text::review(&mut draws)).map(|(r, well)| (text::words(&r), well)).collect::<Vec<_>>();
+    let mut compose = |count| {
+        (0..count).map(|_| text::review(&mut draws)).map(|(r, well)| (text::words(&r), well)).collect::<Vec<_>>()
+    };
     let (train, test) = (compose(reviews), compose(500));
     let vocabulary = Vocabulary::of(train.iter().flat_map(|(words, _)| words), 1);
-    println!("{} reviews of {} words, such as: {} ({})", train.len(), vocabulary.words.len(), train[0].0.join(" "), if train[0].1 { "well" } else { "ill" });
+    println!(
+        "{} reviews of {} words, such as: {} ({})",
+        train.len(),
+        vocabulary.words.len(),
+        train[0].0.join(" "),
+        if train[0].1 { "well" } else { "ill" }
+    );
     let (train, test) = (Reviews::of(&train, &vocabulary), Reviews::of(&test, &vocabulary));
     let places: Vec<usize> = (0..test.words.len()).collect();
     let width = vocabulary.len();
@@ -134,7 +154,11 @@ pub fn feelings(device: &Shared, reviews: usize, epochs: usize, picture: &Path) 
     asker.close()?;
     learner.close()?;
     println!("read rightly: {:.1} % by the bag of words, {:.1} % by the GRU", 100.0 * of_bag, 100.0 * of_network);
-    drawing::bars(picture, "reviews read rightly, in %", &[("bag of words".into(), 100.0 * of_bag), ("GRU".into(), 100.0 * of_network)])?;
+    drawing::bars(
+        picture,
+        "reviews read rightly, in %",
+        &[("bag of words".into(), 100.0 * of_bag), ("GRU".into(), 100.0 * of_network)],
+    )?;
     Ok([of_bag, of_network])
 }
 
@@ -182,8 +206,13 @@ impl Vectors {
 
     /// The words nearest to one, the nearest first.
     pub fn nearest(&self, word: &str, count: usize) -> Vec<String> {
-        let mut others: Vec<(&String, f64)> = self.vocabulary.words.iter().filter(|other| *other != word)
-            .filter_map(|other| Some((other, self.cosine(word, other)?))).collect();
+        let mut others: Vec<(&String, f64)> = self
+            .vocabulary
+            .words
+            .iter()
+            .filter(|other| *other != word)
+            .filter_map(|other| Some((other, self.cosine(word, other)?)))
+            .collect();
         others.sort_by(|a, b| b.1.total_cmp(&a.1));
         others.into_iter().take(count).map(|(other, _)| other.clone()).collect()
     }
@@ -196,14 +225,27 @@ pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), 
     let vocabulary = Vocabulary::of(all.iter(), 8);
     let mut draws = Draws::new(5);
     // Frequent words are left out as often as the paper says, so that they do not fill every window.
-    let kept: Vec<usize> = all.iter().map(|word| vocabulary.number(word)).filter(|&number| {
-        let share = number.checked_sub(1).map_or(0.0, |at| vocabulary.counts[at] as f64 / all.len() as f64);
-        number > 0 && draws.share() < (1e-3 / share).sqrt()
-    }).collect();
-    println!("{} words, {} of which come 8 times or more; {} stand in windows", all.len(), vocabulary.words.len(), kept.len());
+    let kept: Vec<usize> = all
+        .iter()
+        .map(|word| vocabulary.number(word))
+        .filter(|&number| {
+            let share = number.checked_sub(1).map_or(0.0, |at| vocabulary.counts[at] as f64 / all.len() as f64);
+            number > 0 && draws.share() < (1e-3 / share).sqrt()
+        })
+        .collect();
+    println!(
+        "{} words, {} of which come 8 times or more; {} stand in windows",
+        all.len(),
+        vocabulary.words.len(),
+        kept.len()
+    );
     // Each word as often as it is to be drawn.
-    let table: Vec<usize> = vocabulary.counts.iter().enumerate()
-        .flat_map(|(at, &count)| std::iter::repeat_n(at + 1, (count as f64).powf(0.75).ceil() as usize)).collect();
+    let table: Vec<usize> = vocabulary
+        .counts
+        .iter()
+        .enumerate()
+        .flat_map(|(at, &count)| std::iter::repeat_n(at + 1, (count as f64).powf(0.75).ceil() as usize))
+        .collect();
     let mut learner = Learner::new(device, pairing(vocabulary.len())?, 1)?;
     let (mut first, mut last) = (0.0, 0.0);
     for number in 0..steps {
@@ -211,12 +253,14 @@ pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), 
         for _ in 0..PAIRS {
             let at = draws.below(kept.len());
             let distance = 1 + draws.below(WINDOW);
-            let other = if draws.below(2) == 0 { at.saturating_sub(distance) } else { (at + distance).min(kept.len() - 1) };
+            let other =
+                if draws.below(2) == 0 { at.saturating_sub(distance) } else { (at + distance).min(kept.len() - 1) };
             words.push(kept[at] as i32);
             near.push(kept[other] as i32);
             near.extend((0..NEGATIVES).map(|_| table[draws.below(table.len())] as i32));
         }
-        let inputs = [Tensor::i32([PAIRS], words).ok_or("words")?, Tensor::i32([PAIRS, 1 + NEGATIVES], near).ok_or("words")?];
+        let inputs =
+            [Tensor::i32([PAIRS], words).ok_or("words")?, Tensor::i32([PAIRS, 1 + NEGATIVES], near).ok_or("words")?];
         learner.step(&inputs, if 2 * number < steps { 0.01 } else { 0.003 })?;
         if number < 20 {
             first += learner.read("loss")?[0] / 20.0;
@@ -234,10 +278,13 @@ pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), 
     })?;
     let mut asker = Learner::new(device, asking, 0)?;
     let flat = asker.ask(&[Tensor::i32([rows], (0..rows as i32).collect()).ok_or("words")?])?.remove(0);
-    let vectors = flat.chunks_exact(FEATURES).map(|vector| {
-        let length = vector.iter().map(|v| v * v).sum::<f64>().sqrt().max(1e-9);
-        vector.iter().map(|v| v / length).collect()
-    }).collect();
+    let vectors = flat
+        .chunks_exact(FEATURES)
+        .map(|vector| {
+            let length = vector.iter().map(|v| v * v).sum::<f64>().sqrt().max(1e-9);
+            vector.iter().map(|v| v / length).collect()
+        })
+        .collect();
     asker.close()?;
     learner.close()?;
     Ok(([first, last], Vectors { vocabulary, vectors }))

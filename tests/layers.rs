@@ -7,10 +7,10 @@ use chiaro::cpu::reference::Reference;
 use chiaro::graph::philox4x32;
 use chiaro::nn::models::{LeNet, ResNet, SmallCnn, Vgg};
 use chiaro::nn::{
-    Activation, AdaptiveAvgPool2d, Attention, AvgPool2d, BUFFERS, BatchNorm2d, Bottleneck, Cell, ChannelPart, ChannelShuffle,
-    Concat, Context, Conv2d, ConvTranspose2d, Declarations, DropPath, FirstToken, Flatten, GlobalAvgPool, GlobalMaxPool, Init, LayerNorm,
-    LayerScale, Linear, Map, MaxPool2d, Mode, Module, PARAMS, Places, Recurrent, Residual, Sequential, SqueezeExcite, Sum, Tokens,
-    initial_arena,
+    Activation, AdaptiveAvgPool2d, Attention, AvgPool2d, BUFFERS, BatchNorm2d, Bottleneck, Cell, ChannelPart,
+    ChannelShuffle, Concat, Context, Conv2d, ConvTranspose2d, Declarations, DropPath, FirstToken, Flatten,
+    GlobalAvgPool, GlobalMaxPool, Init, LayerNorm, LayerScale, Linear, Map, MaxPool2d, Mode, Module, PARAMS, Places,
+    Recurrent, Residual, Sequential, SqueezeExcite, Sum, Tokens, initial_arena,
 };
 use chiaro::{Backend, DType, Graph, Tensor};
 
@@ -182,9 +182,10 @@ fn layers_on_the_cpu_are_those_of_the_reference() {
 #[test]
 fn blocks_and_models_on_the_gpu_are_those_of_the_reference() {
     // The ops of plain layers have cases of their own there, and each opening of the adapter takes a second.
-    agree(&["Residual", "SqueezeExcite", "ResNet", "Vgg", "Attention", "Tokens", "Concat", "DropPath", "Gru", "Lstm"], || {
-        support::gpu().map(|gpu| Box::new(gpu) as Box<dyn Backend>)
-    });
+    agree(
+        &["Residual", "SqueezeExcite", "ResNet", "Vgg", "Attention", "Tokens", "Concat", "DropPath", "Gru", "Lstm"],
+        || support::gpu().map(|gpu| Box::new(gpu) as Box<dyn Backend>),
+    );
 }
 
 #[test]

@@ -54,7 +54,10 @@ impl Digits {
     /// Those of one class.
     pub fn only(&self, label: i32) -> Digits {
         let chosen = (0..self.len()).filter(|&at| self.labels[at] == label).collect::<Vec<_>>();
-        Digits { pixels: chosen.iter().flat_map(|&at| self.image(at)).copied().collect(), labels: vec![label; chosen.len()] }
+        Digits {
+            pixels: chosen.iter().flat_map(|&at| self.image(at)).copied().collect(),
+            labels: vec![label; chosen.len()],
+        }
     }
 
     /// A batch of those at these places: pixels in this shape, and labels.

@@ -75,9 +75,12 @@ impl Frame {
             }
         }
         let columns = cells.into_iter().map(|cells| {
-            let numbers = cells.iter().map(|cell| cell.as_ref().map(|cell| cell.trim().parse().ok()).unwrap_or(Some(f64::NAN)));
+            let numbers =
+                cells.iter().map(|cell| cell.as_ref().map(|cell| cell.trim().parse().ok()).unwrap_or(Some(f64::NAN)));
             match numbers.collect::<Option<Vec<f64>>>() {
-                Some(numbers) => Column::Numbers(numbers.into_iter().map(|n| Some(n).filter(|n| !n.is_nan())).collect()),
+                Some(numbers) => {
+                    Column::Numbers(numbers.into_iter().map(|n| Some(n).filter(|n| !n.is_nan())).collect())
+                }
                 None => Column::Words(cells),
             }
         });

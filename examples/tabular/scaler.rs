@@ -42,8 +42,10 @@ impl Scaler {
     /// From such text.
     pub fn from_text(text: &str) -> Result<Scaler, Box<dyn Error>> {
         let json: serde_json::Value = serde_json::from_str(text)?;
-        let list = |key: &str| -> Option<Vec<f64>> { json[key].as_array()?.iter().map(serde_json::Value::as_f64).collect() };
-        let (mean, std) = (list("mean").ok_or("a scaler without means")?, list("std").ok_or("a scaler without deviations")?);
+        let list =
+            |key: &str| -> Option<Vec<f64>> { json[key].as_array()?.iter().map(serde_json::Value::as_f64).collect() };
+        let (mean, std) =
+            (list("mean").ok_or("a scaler without means")?, list("std").ok_or("a scaler without deviations")?);
         Ok(Scaler { mean, std })
     }
 }

@@ -72,8 +72,10 @@ impl Draws {
     }
 }
 
-const THINGS: &[&str] = &["soup", "room", "film", "music", "service", "view", "bread", "ending", "garden", "story", "coffee", "bed"];
-const GOOD: &[&str] = &["good", "lovely", "warm", "brilliant", "charming", "fresh", "delightful", "perfect", "pleasant", "fine"];
+const THINGS: &[&str] =
+    &["soup", "room", "film", "music", "service", "view", "bread", "ending", "garden", "story", "coffee", "bed"];
+const GOOD: &[&str] =
+    &["good", "lovely", "warm", "brilliant", "charming", "fresh", "delightful", "perfect", "pleasant", "fine"];
 const BAD: &[&str] = &["bad", "awful", "cold", "dull", "boring", "stale", "dreadful", "poor", "unpleasant", "noisy"];
 const DEGREES: &[&str] = &["", "very", "really", "quite", "so"];
 
@@ -81,7 +83,7 @@ const DEGREES: &[&str] = &["", "very", "really", "quite", "so"];
 /// so that the words alone, without their order, do not tell.
 pub fn review(draws: &mut Draws) -> (String, bool) {
     let clause = |draws: &mut Draws, well: bool| {
-        let denied = draws.below(2) == 0;
+        let denied = draws.below(3) == 0;
         let adjective = draws.of(if well != denied { GOOD } else { BAD });
         let (thing, degree) = (draws.of(THINGS), draws.of(DEGREES));
         let verb = if draws.below(2) == 0 { "was" } else { "is" };

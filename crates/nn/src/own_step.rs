@@ -114,7 +114,10 @@ impl OwnStep {
 }
 
 fn declare(graph: &mut Graph, inputs: &[OwnInput<'_>]) -> Result<Vec<Var>> {
-    Ok(inputs.iter().map(|(name, shape, dtype)| graph.input(name, shape, *dtype)).collect::<chiaro_graph::Result<_>>()?)
+    Ok(inputs
+        .iter()
+        .map(|(name, shape, dtype)| graph.input(name, shape, *dtype))
+        .collect::<chiaro_graph::Result<_>>()?)
 }
 
 /// Of each parameter, the gradient of the first loss that is for it.

@@ -41,9 +41,38 @@ pub(super) fn cases() -> Vec<Case> {
     all.extend(transposes());
     all.extend(slices());
     all.extend(pads());
-    all.into_iter()
+    let mut all: Vec<Case> = all
+        .into_iter()
         .map(|c| if c.name.ends_with("scalars") || c.name.ends_with("iota") { c } else { c.exact() })
-        .collect()
+        .collect();
+    all.extend(cuts());
+    all
+}
+
+/// Values that are cut into many parts, whose cotangents are joined where they lie side by side and added where they do not.
+fn cuts() -> Vec<Case> {
+    // Extent along the axis, where parts begin, and how long they are.
+    type Row = (&'static str, usize, &'static [usize], usize);
+    let table: &[Row] = &[
+        ("into_steps", 9, &[0, 1, 2, 3, 4, 5, 6, 7, 8], 1),
+        ("backwards", 16, &[14, 12, 10, 8, 6, 4, 2, 0], 2),
+        ("with_gaps", 21, &[1, 3, 5, 7, 10, 12, 14, 18], 2),
+        ("on_each_other", 12, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 3),
+    ];
+    let case = |&(name, len, starts, width): &Row| {
+        let case = Case::new(format!("movement/cut_{name}"), move |g, v| {
+            let mut sum = g.full(&[2, width, 3], 0.0, DType::F32)?;
+            for (i, &start) in starts.iter().enumerate() {
+                let part = g.narrow(v[0], 1, start, start + width)?;
+                let part = g.tanh(part)?;
+                let weighed = g.mul(part, 1.0 + 0.5 * i as f64)?;
+                sum = g.add(sum, weighed)?;
+            }
+            Ok(sum)
+        });
+        case.float("x", &[2, len, 3], Draw::Normal)
+    };
+    table.iter().map(case).collect()
 }
 
 fn transposes() -> Vec<Case> {

@@ -61,7 +61,11 @@ impl ConvTranspose2d {
 impl Module for ConvTranspose2d {
     fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
         let Some([weight, y]) = self.shapes(x) else {
-            return Err(declare.error("conv_transpose2d", &[x], "takes x [N,H,W,I] with padding inside the result".into()));
+            return Err(declare.error(
+                "conv_transpose2d",
+                &[x],
+                "takes x [N,H,W,I] with padding inside the result".into(),
+            ));
         };
         declare.parameter("weight", &weight, self.weight_init)?;
         if self.bias {

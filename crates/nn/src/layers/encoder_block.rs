@@ -26,7 +26,15 @@ impl EncoderBlock {
     /// A block of so many features and heads, four times the features between its dense layers, without dropout.
     pub fn new(features: usize, heads: usize) -> EncoderBlock {
         let drop_path = DropPath { p: 0.0, depth: 1.0 };
-        EncoderBlock { features, heads, hidden: 4 * features, dense: Linear::new(0), eps: 1e-5, dropout: 0.0, drop_path }
+        EncoderBlock {
+            features,
+            heads,
+            hidden: 4 * features,
+            dense: Linear::new(0),
+            eps: 1e-5,
+            dropout: 0.0,
+            drop_path,
+        }
     }
 
     /// Its layers.

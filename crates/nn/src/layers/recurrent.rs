@@ -233,7 +233,8 @@ impl Part {
 
     /// The next state, and the next memory of a cell that has one.
     fn step(&self, graph: &mut Graph, x: Var, h: Var, state: Var, memory: Var) -> Result<(Var, Var)> {
-        let gate = |graph: &mut Graph, of: Var, i: usize| graph.narrow(of, 1, i * self.features, (i + 1) * self.features);
+        let gate =
+            |graph: &mut Graph, of: Var, i: usize| graph.narrow(of, 1, i * self.features, (i + 1) * self.features);
         match self.cell {
             Cell::Rnn => {
                 let sum = graph.add(x, h)?;
