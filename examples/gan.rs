@@ -17,7 +17,7 @@ use std::path::Path;
 use chiaro::data::shuffled;
 use chiaro::graph::{self, CrossEntropyOptions, Reduction, Shared};
 use chiaro::nn::{
-    Activation, Adam, Aim, BatchNorm2d, Context, Conv2d, ConvTranspose2d, Declare, Flatten, Init, Linear, Map,
+    Activation, Adam, Aim, BatchNorm2d, Context, Conv2d, ConvTranspose2d, Declare, Dropout, Flatten, Init, Linear, Map,
     MaxPool2d, Module, Optimizers, OwnStep, ParameterGroup, Sequential,
 };
 use chiaro::train::Learner;
@@ -31,6 +31,8 @@ use digits::{Digits, PIXELS, SIDE};
 
 const BATCH: usize = 64;
 const NOISE: usize = 48;
+/// Of the discriminator; the generator's is twice as high, so that it keeps up.
+const RATE: f64 = 3e-4;
 
 /// Numbers as pixels of 7x7.
 struct Picture;
@@ -65,8 +67,9 @@ fn generator() -> Sequential {
 
 fn discriminator() -> Sequential {
     let leaky = || Map(Activation::LeakyRelu, vec![0.2]);
-    let seen = Sequential::new().named("conv1", Conv2d::new(24, 4).stride(2).padding(1)).then(leaky());
-    let seen = seen.named("conv2", Conv2d::new(48, 4).stride(2).padding(1)).then(leaky());
+    let drop = Dropout { p: 0.3 };
+    let seen = Sequential::new().named("conv1", Conv2d::new(24, 4).stride(2).padding(1)).then(leaky()).then(drop);
+    let seen = seen.named("conv2", Conv2d::new(48, 4).stride(2).padding(1)).then(leaky()).then(drop);
     seen.named("flatten", Flatten).named("fc", Linear::new(1))
 }
 
@@ -74,7 +77,7 @@ fn discriminator() -> Sequential {
 fn training() -> chiaro::nn::Result<OwnStep> {
     let inputs = [("real", &[BATCH, SIDE, SIDE, 1][..], DType::F32), ("noise", &[BATCH, NOISE], DType::F32)];
     let adam = Adam { betas: [0.5, 0.999], ..Adam::default() };
-    let of_generator = ParameterGroup::new("generator", |state| state.name.starts_with("generator."), adam);
+    let of_generator = ParameterGroup::new("generator", |state| state.name.starts_with("generator."), adam).rate(2.0);
     let optimizers = Optimizers::new(adam).with(of_generator);
     OwnStep::training_for(&inputs, optimizers, |ctx, given| {
         let drawn = ctx.call("generator", &generator(), given[1])?;
@@ -164,8 +167,7 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
         let order = shuffled(train.len(), 1, (number / per_epoch) as u64);
         let at = number % per_epoch * BATCH;
         let [real, _] = train.batch(&order[at..at + BATCH], &[SIDE, SIDE, 1]).ok_or("pixels")?;
-        learner
-            .step(&[real, noise(number + 1000).ok_or("noise")?], if 3 * number < 2 * steps { 1e-3 } else { 3e-4 })?;
+        learner.step(&[real, noise(number + 1000).ok_or("noise")?], RATE)?;
         if (number + 1) % (steps / 6).max(1) == 0 {
             let [tells, fools] = [learner.read("discriminator")?[0], learner.read("generator")?[0]];
             println!("step {}: discriminator {tells:.3}, generator {fools:.3}", number + 1);
