@@ -12,16 +12,22 @@ use std::sync::Arc;
 
 use chiaro::data::{Holdout, Normalize, OpenOptions};
 use chiaro::graph::Shared;
-use chiaro::nn::{Activation, Dropout, Flatten, Linear, Model, Sequential, Views};
+use chiaro::nn::{Activation, Dropout, Flatten, Init, Linear, Model, Sequential, Views};
 use chiaro::train::settings::ScheduleName;
 use chiaro::train::{Data, EvalOptions, Evaluator, OptimizerName, Stop, TrainConfig, Trainer};
 
 mod drawing;
 mod start;
 
+/// Weights and offsets start as in Keras (Glorot and Bengio, 2010).
 fn network() -> Sequential {
-    let hidden = Sequential::new().named("flatten", Flatten).named("fc1", Linear::new(128)).then(Activation::Relu);
-    hidden.then(Dropout { p: 0.2 }).named("fc2", Linear::new(10))
+    let dense = |width| Linear {
+        weight_init: Init::XavierUniform { gain: 1.0 },
+        bias_init: Some(Init::ZEROS),
+        ..Linear::new(width)
+    };
+    let hidden = Sequential::new().named("flatten", Flatten).named("fc1", dense(128)).then(Activation::Relu);
+    hidden.then(Dropout { p: 0.2 }).named("fc2", dense(10))
 }
 
 /// Trains, draws, and gives the accuracy on the images held out after each epoch, and at last on the test images.
