@@ -1,4 +1,5 @@
 //! The documents, and the blocks of code in them.
+#![allow(dead_code, reason = "each reader needs its part")]
 
 use std::path::{Path, PathBuf};
 
