@@ -1,11 +1,12 @@
 //! Developer tasks: `cargo xtask test` sets up what is missing and runs every check; `cargo xtask vulkan` only sets up;
-//! `cargo xtask book` makes the book; `cargo xtask gpu-compilers` asks the vendors' compilers; `cargo xtask onnx-proto`
-//! makes the types of ONNX files.
+//! `cargo xtask book` makes the book; `cargo xtask gpu-compilers` asks the vendors' compilers; `cargo xtask judges` asks other
+//! programs about exported files; `cargo xtask onnx-proto` makes the types of ONNX files.
 
 mod book;
 mod cargo;
 mod gpu_compilers;
 mod gpu_results;
+mod judges;
 mod onnx_proto;
 mod results;
 mod test;
@@ -24,6 +25,8 @@ usage: cargo xtask TASK
            docs/gpu-compilers.md; fails where one spills or is below its share of multiply-adds. --help tells the options
   gpu-results ARCHIVE [FOLDER]
            make benches/results/<device>.md of what benches/gpu/call.sh measured
+  judges   ask onnx, onnxruntime, onnxsim and PyTorch what they say of the files that are written here, where a Python has them
+           (CHIARO_PYTHON names it)
   onnx-proto
            make crates/onnx/src/proto.rs of crates/onnx/proto/onnx.proto
   vulkan   only set up software Vulkan (needs root; other checks run without it)
@@ -46,6 +49,12 @@ fn main() -> Result<()> {
             [archive, folder] => gpu_results::run(archive.as_ref(), Some(folder.as_ref())),
             _ => bail!("usage: cargo xtask gpu-results ARCHIVE [FOLDER]"),
         },
+        Some("judges") => {
+            if !judges::run()? {
+                bail!("a judge finds faults");
+            }
+            Ok(())
+        }
         Some("onnx-proto") => onnx_proto::write(),
         Some("vulkan") => vulkan::driver().map(|driver| println!("software Vulkan: {}", driver.display())),
         _ => {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::results::Results;
-use crate::{book, cargo, gpu_compilers, vulkan};
+use crate::{book, cargo, gpu_compilers, judges, vulkan};
 
 const SLOWEST: usize = 10;
 /// Where nothing blocks: what the backends of a browser need compiles there.
@@ -51,6 +51,9 @@ pub fn all() -> Result<()> {
     // A few kernels of each chip; where their drivers were not fetched before, that is printed.
     if !gpu_compilers::run(&["--short"])? {
         failed.push("cargo xtask gpu-compilers --short".to_owned());
+    }
+    if !judges::run()? {
+        failed.push("cargo xtask judges".to_owned());
     }
     report(&results, &failed)
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use chiaro::Device;
 use chiaro::data::Resize;
+use chiaro::graph::Backend;
 use chiaro::io::torch;
 use chiaro::onnx::ExportOptions;
 use chiaro::train::{EvalData, LikeOptions, Saved};
@@ -25,18 +26,21 @@ pub struct Args {
     /// The file to write; the model's name with .onnx if absent
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Version of ONNX' ops, 14 to 17
+    /// Version of ONNX' ops, 14 to 26
     #[arg(long, default_value_t = 17, value_name = "N")]
     opset: i64,
     /// Take normalised f32 [N,C,H,W] instead of pixels u8 [N,H,W,C]
     #[arg(long)]
     raw: bool,
-    /// Keep norms apart instead of folding them into the convolutions before them
+    /// Keep batch norms as such instead of folding them into the convolutions before them
     #[arg(long)]
     no_fold: bool,
     /// Store weights in 16 bits
     #[arg(long)]
     fp16: bool,
+    /// Products in 8 bits, their ranges found on the run's validation images; tells the accuracy before and after
+    #[arg(long, conflicts_with_all = ["fp16", "no_fold", "layout"])]
+    int8: bool,
     /// Write the weights alone, as safetensors with PyTorch's names and order of channels: torch
     #[arg(long, value_name = "NAME", value_parser = ["torch"])]
     layout: Option<String>,
@@ -81,12 +85,47 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "the file would differ from the run by {relative:.1e} of the largest logit on {whose}, more than {bound:.0e}: none is left"
         );
     }
+    if args.int8 {
+        return int8(args, &saved, &bytes, &out, own.backend());
+    }
     chiaro::io::write_whole(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
     line(&format!(
         "{}: {:.1} MB, opset {}; differs from the run by {relative:.1e} of the largest logit on {whose}",
         out.display(),
         bytes.len() as f64 / 1e6,
         args.opset
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Images of a set with decoded pixels that are looked at.
+const MOST_IMAGES: usize = 2000;
+
+/// Writes the file, which was found to be right, in 8 bits.
+fn int8(args: &Args, saved: &Saved, bytes: &[u8], out: &Path, backend: &mut dyn Backend) -> anyhow::Result<ExitCode> {
+    let data = saved.config.as_ref().map(|config| config.settings.data.clone()).filter(|d| !d.as_os_str().is_empty());
+    let Some(folder) = data else {
+        bail!("--int8 finds the ranges of activations on the run's own data, and {} tells none", args.run.display());
+    };
+    let holdout = saved.config.as_ref().map(|config| config.settings.holdout());
+    let options = LikeOptions { limit: Some(MOST_IMAGES), holdout, ..LikeOptions::default() };
+    let data = EvalData::open(&folder, None, &options, saved.info()).with_context(|| {
+        "--int8 finds the ranges of activations on the run's own data, which cannot be opened".to_string()
+    })?;
+    let waiting = Waiting::new("finding ranges, and measuring what 8 bits cost");
+    let found = saved.quantize(bytes, args.raw, &*data.set, backend)?;
+    drop(waiting);
+    chiaro::io::write_whole(out, &found.bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    line(&format!(
+        "{}: {:.1} MB, opset {}, products in 8 bits by {} {} images; accuracy on {}: {:.2} % before, {:.2} % in 8 bits",
+        out.display(),
+        found.bytes.len() as f64 / 1e6,
+        args.opset,
+        found.calibrated,
+        data.split.word(),
+        found.judged,
+        100.0 * found.before,
+        100.0 * found.after
     ))?;
     Ok(ExitCode::SUCCESS)
 }

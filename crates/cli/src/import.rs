@@ -15,7 +15,7 @@ use crate::usage::Usage;
 pub struct Args {
     /// The file: .onnx, .pth, .pt, .th or .safetensors
     file: PathBuf,
-    /// The model that weights of PyTorch are of
+    /// The model that weights of PyTorch are of: one of `chiaro models`, or a TOML file that describes it
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// The folder to make; the file's name without its ending if absent
@@ -33,7 +33,10 @@ pub struct Args {
     /// Standard deviation of the channels in the same units
     #[arg(long, value_name = "S,S,S", value_delimiter = ',')]
     std: Option<Vec<f32>>,
-    /// How images of other shapes are brought to the model's: squash, crop or letterbox
+    /// What batch norms add to the variance, for weights of PyTorch; by their names if absent: 1e-5, of lukemelas' 1e-3
+    #[arg(long, value_name = "E")]
+    eps: Option<f64>,
+    /// How images of other shapes are brought to the model's; the file's own if absent, or crop for photos: squash, crop or letterbox
     #[arg(long, value_name = "HOW")]
     resize: Option<chiaro::data::Resize>,
 }
@@ -46,6 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         mean: args.mean.clone(),
         std: args.std.clone(),
         resize: args.resize,
+        eps: args.eps,
     };
     let is_onnx = args.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
     let saved = match (&args.model, is_onnx) {
@@ -65,9 +69,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let info = saved.info();
     let [h, w, c] = info.image;
     line(&format!(
-        "{}: {} tensors, images of {h}x{w} with {c} channels, {} classes, mean {:?}, std {:?}",
+        "{}: {} tensors, images of {h}x{w} with {c} channels, resize {}, {} classes, mean {:?}, std {:?}",
         folder.path().display(),
         saved.weights().tensors().len(),
+        info.resize,
         info.classes.len(),
         info.mean,
         info.std

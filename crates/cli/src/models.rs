@@ -1,12 +1,13 @@
 //! `chiaro models`: the models there are, and how fast they are here.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use chiaro::graph::{Backend, DType, PlanId, Tensor};
 use chiaro::nn::models::NamedModel;
 use chiaro::nn::{EvalStep, Model, NnError, Sgd, Summary, TrainOptions, TrainStep, models};
-use chiaro::train::named_model;
+use chiaro::train::{Saved, named_model};
 
 use crate::device::DeviceArgs;
 use crate::output::line;
@@ -15,7 +16,7 @@ use crate::waiting::Waiting;
 /// List the models, or those that are named
 #[derive(clap::Args)]
 pub struct Args {
-    /// Names, or TOML files that describe models; all models if absent
+    /// Names, TOML files that describe models, ONNX files, or run folders; all models if absent
     names: Vec<String>,
     /// Measure the images a second of prediction and of training on this device; takes seconds a model
     #[arg(long)]
@@ -46,7 +47,7 @@ pub fn fitting(named: &NamedModel, classes: usize, [h, w, c]: [usize; 3]) -> any
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let all = if args.names.is_empty() { models::names() } else { args.names.clone() };
-    let all: Vec<NamedModel> = all.iter().map(|name| named_model(name, None)).collect::<Result<_, _>>()?;
+    let all: Vec<NamedModel> = all.iter().map(|name| named_or_file(name)).collect::<anyhow::Result<_>>()?;
     let mut device = args.measure.then(|| args.device.open()).transpose()?;
     let head = format!("{:<18}  {:>10}  {:>12}  {:>10}", "model", "image", "parameters", "MFLOP");
     let more = if args.measure { format!("  {:>10}  {:>10}", "predicts/s", "trains/s") } else { String::new() };
@@ -71,6 +72,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         line(&format!("images a second on {}, {} a step", device.name(), args.batch))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A model by its name, or that of a run or an ONNX file.
+fn named_or_file(name: &str) -> anyhow::Result<NamedModel> {
+    match named_model(name, None) {
+        Err(_) if Path::new(name).exists() && !name.ends_with(models::DESCRIBED) => {
+            let saved = Saved::load(Path::new(name))?;
+            Ok(named_model(&saved.info().model, saved.info().described.as_deref())?)
+        }
+        named => Ok(named?),
+    }
 }
 
 const CLASSES: usize = 10;

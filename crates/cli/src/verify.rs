@@ -1,12 +1,13 @@
 //! `chiaro verify`: whether the devices of this machine compute what they should.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use chiaro::cpu::reference::Reference;
 use chiaro::gpu::{Adapters, GpuError, Selection};
 use chiaro::nn::{Model, models};
+use chiaro::train::{Saved, named_model};
 use chiaro::{Device, DeviceError, DeviceKind};
 use chiaro_check::Case;
 use chiaro_check::ulp::{Accuracies, measure};
@@ -28,7 +29,7 @@ pub struct Args {
     /// The device to check beside the CPU: auto, cpu, gpu, gpu:N, gpu:NAME or gpu:software
     #[arg(long, default_value = "auto", value_name = "NAME")]
     device: String,
-    /// The model to check as a whole
+    /// The model to check as a whole: one of `chiaro models`, a TOML file that describes one, a run folder, or an ONNX file
     #[arg(long, default_value = "small-cnn", value_name = "NAME")]
     model: String,
     /// Images of the steps that a GPU is checked with as it trains
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return ulp(args);
     }
     // An unknown model should not be found out after minutes of checking.
-    let model = models::named(&args.model)?.usual(10)?;
+    let model = whole_model(&args.model)?;
     let cases = chiaro_check::cases();
     // At once: drivers may take seconds to answer.
     note(&format!("verifying: up to {} cases a device, and {} as a whole", cases.len(), model.name));
@@ -110,6 +111,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (false, false) => "what was checked agrees",
     })?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The model that is checked as a whole.
+fn whole_model(name: &str) -> anyhow::Result<Model> {
+    match named_model(name, None) {
+        Err(_) if Path::new(name).exists() && !name.ends_with(models::DESCRIBED) => {
+            Ok(Saved::load(Path::new(name))?.model()?)
+        }
+        named => Ok(named?.usual(10)?),
+    }
 }
 
 /// One device: whole models first, which matter most where the time is short, then the cases. In the report cases come first.

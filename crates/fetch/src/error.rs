@@ -40,6 +40,16 @@ pub enum FetchError {
         /// What was found.
         found: String,
     },
+    /// A file that was downloaded before is not as it was.
+    #[error("{} has changed since it was downloaded: its SHA-256 is {found}, not {expected}; remove it, so that it is downloaded again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What it was.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
     /// A file or folder here cannot be read or written.
     #[error("{}: {cause}", path.display())]
     Io {
@@ -47,6 +57,14 @@ pub enum FetchError {
         path: PathBuf,
         /// The system's error.
         cause: io::Error,
+    },
+    /// There are no weights for this model.
+    #[error("no weights are known for the model {model}; there are some for {}; --pretrained=FILE takes a file or a folder", known.join(", "))]
+    NoWeights {
+        /// The model.
+        model: String,
+        /// Those that have some.
+        known: Vec<&'static str>,
     },
     /// There is no folder to keep data in.
     #[error(

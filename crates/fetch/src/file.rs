@@ -14,18 +14,19 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Tries at an address that gives a part each time.
 const TRIES: usize = 5;
 const BUFFER: usize = 1 << 16;
+const MOST_REDIRECTS: u32 = 10;
 
 /// A file that is published.
 #[derive(Debug, Clone, Copy)]
-pub struct RemoteFile {
+pub struct RemoteFile<'f> {
     /// Its name here.
-    pub name: &'static str,
+    pub name: &'f str,
     /// Its size in bytes.
     pub bytes: u64,
-    /// Its SHA-256, as 64 hexadecimal digits.
-    pub sha256: &'static str,
+    /// Its SHA-256, as 64 hexadecimal digits; absent where nobody tells it: then the size alone is looked at.
+    pub sha256: Option<&'f str>,
     /// Where it can be had, the best first.
-    pub urls: &'static [&'static str],
+    pub urls: &'f [&'f str],
 }
 
 /// Is told how many bytes of how many are there.
@@ -35,7 +36,7 @@ pub type Progress<'p> = &'p mut dyn FnMut(&str, u64, u64);
 ///
 /// # Errors
 /// [`FetchError::NoAnswer`] where no address gives it, [`FetchError::WrongHash`] where all give something else.
-pub fn fetch_file(file: &RemoteFile, folder: &Path, progress: Progress<'_>) -> Result<PathBuf, FetchError> {
+pub fn fetch_file(file: &RemoteFile<'_>, folder: &Path, progress: Progress<'_>) -> Result<PathBuf, FetchError> {
     let path = folder.join(file.name);
     if path.is_file() {
         return Ok(path);
@@ -53,13 +54,14 @@ pub fn fetch_file(file: &RemoteFile, folder: &Path, progress: Progress<'_>) -> R
             Err(Failure::Disk(cause)) => return Err(FetchError::io(&part, cause)),
         }
         let found = hash(&part).map_err(|cause| FetchError::io(&part, cause))?;
-        if found == file.sha256 {
+        if file.sha256.is_none_or(|expected| found.eq_ignore_ascii_case(expected)) {
             std::fs::rename(&part, &path).map_err(|cause| FetchError::io(&path, cause))?;
             return Ok(path);
         }
         // Whatever it is, going on with it leads nowhere.
         std::fs::remove_file(&part).map_err(|cause| FetchError::io(&part, cause))?;
-        let (file_name, url, expected) = (file.name.to_string(), (*url).to_string(), file.sha256.to_string());
+        let (file_name, url) = (file.name.to_string(), (*url).to_string());
+        let expected = file.sha256.unwrap_or_default().to_string();
         wrong = Some(FetchError::WrongHash { file: file_name, url, expected, found });
     }
     Err(wrong.unwrap_or(FetchError::NoAnswer { file: file.name.to_string(), causes }))
@@ -71,7 +73,7 @@ enum Failure {
 }
 
 /// Downloads what the part lacks, with new tries as long as each brings something.
-fn download(file: &RemoteFile, url: &str, part: &Path, progress: Progress<'_>) -> Result<(), Failure> {
+fn download(file: &RemoteFile<'_>, url: &str, part: &Path, progress: Progress<'_>) -> Result<(), Failure> {
     let mut cause = String::new();
     for _ in 0..TRIES {
         let before = length(part);
@@ -95,16 +97,28 @@ fn length(part: &Path) -> u64 {
     std::fs::metadata(part).map_or(0, |about| about.len())
 }
 
-/// One request for what is missing after `before` bytes.
-fn request(file: &RemoteFile, url: &str, part: &Path, before: u64, progress: Progress<'_>) -> Result<(), Failure> {
-    let agent = ureq::Agent::new_with_config(
+/// What asks servers, and follows so many redirections.
+pub(crate) fn agent(redirects: u32) -> ureq::Agent {
+    let silence = silence();
+    ureq::Agent::new_with_config(
         ureq::Agent::config_builder()
-            .timeout_connect(Some(SILENCE))
-            .timeout_recv_response(Some(SILENCE))
-            .timeout_per_read(Some(SILENCE))
+            .max_redirects(redirects)
+            .timeout_connect(Some(silence))
+            .timeout_recv_response(Some(silence))
+            .timeout_per_read(Some(silence))
             .build(),
-    );
-    let mut ask = agent.get(url);
+    )
+}
+
+/// How long a server may say nothing: [`SILENCE`], or the seconds that `CHIARO_NETWORK_TIMEOUT` tells.
+fn silence() -> Duration {
+    let told = std::env::var("CHIARO_NETWORK_TIMEOUT").ok().and_then(|text| text.parse().ok());
+    told.and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok()).filter(|d| !d.is_zero()).unwrap_or(SILENCE)
+}
+
+/// One request for what is missing after `before` bytes.
+fn request(file: &RemoteFile<'_>, url: &str, part: &Path, before: u64, progress: Progress<'_>) -> Result<(), Failure> {
+    let mut ask = agent(MOST_REDIRECTS).get(url);
     if before > 0 && before < file.bytes {
         ask = ask.header("Range", format!("bytes={before}-"));
     }

@@ -1,4 +1,5 @@
-//! Published data sets by their names: downloaded once, checked by SHA-256, gone on with where a download was cut, and kept.
+//! Published data sets by their names, and weights by their model's: downloaded once, checked by SHA-256, gone on with where a
+//! download was cut, and kept.
 //!
 //! [`named`] finds a set, [`NamedSet::fetch`] gives the folder it lies in. Nothing else of the project knows a network.
 
@@ -6,7 +7,9 @@ mod error;
 mod file;
 mod sets;
 mod unpack;
+mod weights;
 
 pub use error::FetchError;
 pub use file::{Progress, RemoteFile, fetch_file};
 pub use sets::{NAMED, NamedSet, named};
+pub use weights::{FetchedWeights, PRETRAINED, PretrainedWeights, pretrained};

@@ -17,7 +17,7 @@ pub struct NamedSet {
     /// What it is, in a few words.
     pub about: &'static str,
     /// What is downloaded.
-    pub files: &'static [RemoteFile],
+    pub files: &'static [RemoteFile<'static>],
     /// What is taken out of the downloaded archive; nothing where the files are as they are used.
     pub contents: &'static [&'static str],
     /// What is written beside them: name and content.
@@ -27,7 +27,7 @@ pub struct NamedSet {
 /// A file of two places.
 macro_rules! file {
     ($name:literal, $bytes:literal, $sha256:literal, $($place:literal),+) => {
-        RemoteFile { name: $name, bytes: $bytes, sha256: $sha256, urls: &[$(concat!($place, $name)),+] }
+        RemoteFile { name: $name, bytes: $bytes, sha256: Some($sha256), urls: &[$(concat!($place, $name)),+] }
     };
 }
 

@@ -67,11 +67,23 @@ fn header_without_sum(contents: &Contents) -> Vec<u8> {
 
 /// Reads a file and looks whether its checksum is right.
 pub(crate) fn read(path: &Path) -> Result<(Contents, Checksum)> {
-    parse(path, &bytes(path)?)
+    parse(path, &bytes(path)?, Others::Refused)
+}
+
+/// Reads a file of another program's: what are no floats, such as counters of batches, are left out.
+pub(crate) fn read_floats(path: &Path) -> Result<Contents> {
+    Ok(parse(path, &bytes(path)?, Others::LeftOut)?.0)
+}
+
+/// What becomes of tensors that are no floats.
+#[derive(Clone, Copy, PartialEq)]
+enum Others {
+    Refused,
+    LeftOut,
 }
 
 /// What the bytes of a file mean; floats of any width become f32.
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Contents, Checksum)> {
+fn parse(path: &Path, bytes: &[u8], others: Others) -> Result<(Contents, Checksum)> {
     let broken = |e: safetensors::SafeTensorError| {
         let detail = format!("it is truncated or no safetensors file ({e}, {} bytes)", bytes.len());
         IoError::format(path, detail)
@@ -83,6 +95,9 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Contents, Checksum)> {
     let checksum = checksum::check(bytes, 8 + header_len, stated.as_deref());
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
+        if others == Others::LeftOut && !is_float(view.dtype()) {
+            continue;
+        }
         let tensor = floats(view.dtype(), view.data())
             .and_then(|values| Tensor::new(view.shape().to_vec(), Data::F32(values)))
             .ok_or_else(|| IoError::format(path, format!("{name} has elements of type {:?}", view.dtype())))?;
@@ -99,6 +114,10 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
         return Err(IoError::format(path, "it is a pipe or a device, not a file"));
     }
     std::fs::read(path).map_err(failed)
+}
+
+fn is_float(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64)
 }
 
 fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
@@ -141,7 +160,8 @@ mod tests {
         write_to(&mut whole, &header(&contents).expect("a header"), &contents).expect("written");
         let load = |bytes: &[u8]| {
             let path = Path::new("weights");
-            parse(path, bytes).and_then(|(contents, checksum)| Weights::from_contents(path, contents, checksum))
+            parse(path, bytes, Others::Refused)
+                .and_then(|(contents, checksum)| Weights::from_contents(path, contents, checksum))
         };
         let (weights, _) = load(&whole).expect("as it was written");
         assert!(weights.checked && weights.info == info);

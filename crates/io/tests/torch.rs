@@ -87,10 +87,109 @@ fn a_models_weights_go_out_and_come_back_the_same() {
     let theirs = torch::load_safetensors(&path).expect("read");
     assert_eq!(theirs["conv1.weight"].shape(), [16, 3, 3, 3]);
     assert_ne!(theirs["conv1.weight"], own["conv1.weight"]);
-    let fitted = torch::fit(&model, &theirs);
+    let fitted = torch::fit(&model, &theirs, None);
     assert!(fitted.missing.is_empty() && fitted.extra.is_empty(), "{fitted:?}");
     assert_eq!(fitted.tensors, own);
     assert_eq!(torch::classes_of(&model, &theirs), Some(10));
     let renamed = theirs.into_iter().map(|(name, t)| (name.replace("fc.", "linear."), t)).collect();
-    assert!(torch::fit(&model, &renamed).missing.is_empty());
+    assert!(torch::fit(&model, &renamed, None).missing.is_empty());
+}
+
+/// What timm 1.0.31 and lukemelas' EfficientNet call the states of these models, one a line with its extents, read from their own
+/// models.
+fn others(file_name: &str) -> BTreeMap<String, Tensor> {
+    let text = std::fs::read_to_string(file(file_name)).expect("a list");
+    let one = |line: &str| {
+        let (name, extents) = line.split_once(' ')?;
+        let shape: Vec<usize> =
+            extents.trim_matches(['[', ']']).split(',').filter_map(|n| n.trim().parse().ok()).collect();
+        let n = shape.iter().product::<usize>();
+        // Of each tensor the elements tell which it is.
+        let sum = name.bytes().fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        let values = vec![(sum % 65_521) as f32 / 65_521.0; n];
+        Some((name.to_string(), Tensor::f32(shape, values)?))
+    };
+    text.lines().filter_map(one).collect()
+}
+
+#[test]
+fn every_family_is_found_by_the_names_that_others_give_it() {
+    for (model, list) in [
+        ("mobilenet-v2", "timm_mobilenetv2_100.txt"),
+        ("mobilenet-v3-small", "timm_mobilenetv3_small_100.txt"),
+        ("mobilenet-v3-large", "timm_mobilenetv3_large_100.txt"),
+        ("efficientnet-b0", "timm_efficientnet_b0.txt"),
+        ("efficientnet-lite0", "timm_efficientnet_lite0.txt"),
+        ("efficientnet-lite0", "lukemelas_efficientnet_lite0.txt"),
+        ("regnet-y-400mf", "timm_regnety_004.txt"),
+        ("convnext-tiny", "timm_convnext_tiny.txt"),
+        ("resnet18", "timm_resnet18.txt"),
+        ("vit-tiny", "timm_vit_tiny_patch16_224.txt"),
+    ] {
+        let given = others(list);
+        let known = models::named(model).expect("a model");
+        let model = known.build(1000, [224, 224, 3]).expect("fits");
+        assert_eq!(torch::classes_of(&model, &given), Some(1000), "{list}");
+        let fitted = torch::fit(&model, &given, None);
+        assert!(fitted.missing.is_empty() && fitted.extra.is_empty(), "{list}: {fitted:?}");
+        // No tensor is taken twice.
+        let mut first: Vec<u32> =
+            fitted.tensors.values().filter_map(|t| t.as_f32()?.first().map(|v| v.to_bits())).collect();
+        let count = first.len();
+        first.sort_unstable();
+        first.dedup();
+        assert!(first.len() + 4 > count, "{list}: {} of {count} tensors differ", first.len());
+    }
+}
+
+#[test]
+fn another_epsilon_is_kept_within_the_variance() {
+    let model = models::named("mobilenet-v3-small").and_then(|m| m.build(1000, [224, 224, 3])).expect("fits");
+    let given = others("timm_mobilenetv3_small_100.txt");
+    let variance =
+        |eps| torch::fit(&model, &given, eps).tensors["features.0.1.running_var"].as_f32().expect("floats")[0];
+    // timm's is 1e-5, this model's 1e-3.
+    let there = given["bn1.running_var"].as_f32().expect("floats")[0];
+    assert!((variance(None) - (there - 0.00099)).abs() < 1e-6);
+    assert_eq!(variance(Some(1e-3)), there);
+}
+
+#[test]
+fn real_files_of_both_forms_are_read_whole() {
+    let Some(folder) = std::env::var_os("CHIARO_MODELS").map(PathBuf::from) else {
+        println!("not read: CHIARO_MODELS names no folder with PyTorch files of others");
+        return;
+    };
+    // Tensors and elements as PyTorch 2.15 counts them; without counters of batches.
+    for (file, tensors, elements) in [
+        ("burn-mnist/mnist.pt", 18, 376_938),
+        ("mtcnn-facenet-pytorch/pnet.pt", 13, 6_632),
+        ("mtcnn-facenet-pytorch/rnet.pt", 16, 100_178),
+        ("mtcnn-facenet-pytorch/onet.pt", 21, 389_040),
+        ("resnet-cifar10/resnet20-12fca82f.th", 97, 271_098),
+    ] {
+        let read = torch::load(&folder.join(file)).expect("a state dict");
+        let kept: Vec<&Tensor> =
+            read.iter().filter(|(name, _)| !name.ends_with("num_batches_tracked")).map(|(_, t)| t).collect();
+        let all: usize = kept.iter().map(|t| t.shape().iter().product::<usize>()).sum();
+        assert_eq!((kept.len(), all), (tensors, elements), "{file}");
+        assert!(kept.iter().all(|t| t.as_f32().is_some_and(|v| v.iter().all(|x| x.is_finite()))), "{file}");
+    }
+}
+
+#[test]
+fn counters_beside_weights_in_safetensors_are_left_out() {
+    use safetensors::tensor::{Dtype, TensorView};
+    let (weight, counter) = ([1.5f32.to_le_bytes(), 2.5f32.to_le_bytes()].concat(), 7i64.to_le_bytes());
+    let tensors = [
+        ("bn1.weight", TensorView::new(Dtype::F32, vec![2], &weight).expect("a view")),
+        ("bn1.num_batches_tracked", TensorView::new(Dtype::I64, vec![], &counter).expect("a view")),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("timm.safetensors");
+    std::fs::write(&path, safetensors::serialize(tensors, None).expect("a file")).expect("written");
+    assert!(!torch::is_own(&path).expect("read"));
+    let read = torch::load_safetensors(&path).expect("read");
+    assert_eq!(read.keys().collect::<Vec<_>>(), ["bn1.weight"]);
+    assert_eq!(read["bn1.weight"].as_f32(), Some(&[1.5, 2.5][..]));
 }

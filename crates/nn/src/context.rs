@@ -7,7 +7,8 @@ use crate::init::Init;
 use crate::inner::Recorded;
 use crate::precision::{HalfWeight, HalfWeights};
 use crate::running::{Running, RunningUpdate};
-use chiaro_graph::{ArenaRole, DType, Graph, GraphError, Initial, Result, StateId, Var};
+use chiaro_graph::{ArenaRole, DType, Graph, GraphError, Initial, Result, StateId, StateInfo, Var};
+use std::sync::Arc;
 
 /// Whether layers behave as in training or as in evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +103,33 @@ pub struct Context<'g> {
     running: Running,
     dropping: Dropping,
     places: Places,
+    still: Still,
 }
+
+/// Whether the norm with this parameter takes its running statistics as they are, in training too.
+type Still = Arc<dyn Fn(&StateInfo) -> bool + Send + Sync>;
 
 impl<'g> Context<'g> {
     /// Starts recording. `key` is the random key `u32 [3]` that dropout needs in training.
     pub fn new(graph: &'g mut Graph, mode: Mode, key: Option<Var>) -> Context<'g> {
         let (placed, layers, recorded, running) = (Declarations::default(), vec![], vec![], Running::default());
         let (half, inside, dropping, places) = (None, false, Dropping::default(), Places::default());
-        Context { graph, mode, key, half, placed, layers, recorded, inside, running, dropping, places }
+        let still: Still = Arc::new(|_| false);
+        Context { graph, mode, key, half, placed, layers, recorded, inside, running, dropping, places, still }
+    }
+
+    /// Norms with such parameters behave as in evaluation: those of parts that are not trained.
+    pub(crate) fn with_still(self, still: impl Fn(&StateInfo) -> bool + Send + Sync + 'static) -> Self {
+        Context { still: Arc::new(still), ..self }
+    }
+
+    /// Whether the norm with this parameter takes its running statistics as they are: in evaluation, and where it is not trained.
+    ///
+    /// # Errors
+    /// If the layer has not declared the parameter.
+    pub fn keeps_statistics(&self, parameter: &str) -> Result<bool> {
+        let state = self.declared(parameter)?;
+        Ok(!self.training() || (self.still)(&self.graph.states()[state.index()]))
     }
 
     /// Puts parameters and statistics into arenas of these names, which are neither trained nor saved.

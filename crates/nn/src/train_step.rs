@@ -47,6 +47,8 @@ pub struct TrainOptions {
     pub is_frozen: bool,
     /// Most results of the forward pass are computed anew in the backward pass instead of being kept: less memory, about a third more work.
     pub recompute: bool,
+    /// Whether norms take their running statistics as they are, as in evaluation; those of frozen parts do in any case.
+    pub still_norms: bool,
     /// Also give `logits` `[N,classes]`.
     pub output_logits: bool,
     /// Also give `gradients`, laid out as the parameters' arena, before clipping.
@@ -69,6 +71,7 @@ impl TrainOptions {
             size: None,
             is_frozen: false,
             recompute: false,
+            still_norms: false,
             output_logits: false,
             output_gradients: false,
         }
@@ -117,6 +120,8 @@ impl TrainStep {
         let (half, scaling) = precision::declare(&mut graph, model, options.precision)?;
         let mut ctx = Context::new(&mut graph, Mode::Train, Some(key)).with_half(half);
         ctx = ctx.with_dropping(Dropping::new(options.dropout, options.drop_path));
+        let (optimizers, is_frozen, all) = (options.optimizers.clone(), options.is_frozen, options.still_norms);
+        ctx = ctx.with_still(move |state| all || (is_frozen && optimizers.freezes(state)));
         let logits = smaller.as_ref().unwrap_or(model).record(&mut ctx, seen)?;
         ctx.dropping().check(&model.name)?;
         let (declarations, running) = ctx.close();

@@ -10,6 +10,7 @@ use crate::error::{OnnxError, Result};
 use crate::host::{Elem, Values};
 use crate::live::Live;
 use crate::model::OnnxModel;
+use crate::proto::NodeProto;
 use crate::record::Recorder;
 use crate::sink::Sink;
 use crate::value::{Held, Order, Value};
@@ -28,11 +29,13 @@ enum Images {
 pub struct OnnxClassifier {
     model: Arc<OnnxModel>,
     input: String,
-    /// Before a softmax, if there is one at the end.
+    /// Before a softmax or a sigmoid, if there is one at the end.
     output: String,
     images: Images,
     /// Whether the file takes pixels of 8 bits.
     pub takes_pixels: bool,
+    /// Whether each class is judged by itself, by a sigmoid: an image may show several.
+    pub several: bool,
     /// Height, width and channels that the file declares; those that are open are 0.
     pub image: [usize; 3],
 }
@@ -60,15 +63,9 @@ impl OnnxClassifier {
             Images::ChannelsLast => [open(a), open(b), open(c)],
         };
         let takes_pixels = model.elem(input)? == Elem::U8;
-        let output = logits(&model);
-        let last = model.graph().node.iter().find(|node| node.output.contains(&output)).map(|node| node.op_type());
-        if last == Some("Sigmoid") {
-            let detail =
-                format!("its output {output:?} is a sigmoid: networks of several labels an image are not read");
-            return Err(OnnxError::Classifier(detail));
-        }
+        let (output, several) = (logits(&model), ends_in_sigmoid(&model));
         let input = input.to_string();
-        Ok(OnnxClassifier { model: Arc::new(model), input, output, images, takes_pixels, image })
+        Ok(OnnxClassifier { model: Arc::new(model), input, output, images, takes_pixels, several, image })
     }
 
     /// The model.
@@ -117,9 +114,10 @@ impl OnnxClassifier {
     /// Number of classes for images of height, width and channels.
     ///
     /// # Errors
-    /// If the model does not fit them, or has fewer than two.
+    /// If the model does not fit them, or has fewer than two that it must tell apart.
     pub fn classes(&self, [h, w, c]: [usize; 3]) -> Result<usize> {
         match self.dry(&[1, h, w, c])?.1[1] {
+            1 if self.several => Ok(1),
             0 | 1 => Err(OnnxError::Classifier(format!("its output {:?} tells no classes apart", self.output))),
             classes => Ok(classes),
         }
@@ -141,12 +139,28 @@ impl OnnxClassifier {
     }
 }
 
-/// The value before a softmax at the end, or the first output; one called `logits` goes before others.
+/// The node that computes a value.
+fn maker<'m>(model: &'m OnnxModel, name: &str) -> Option<&'m NodeProto> {
+    model.graph().node.iter().find(|n| n.output.iter().any(|o| o == name))
+}
+
+/// Whether an output is a sigmoid.
+fn ends_in_sigmoid(model: &OnnxModel) -> bool {
+    model.outputs().into_iter().any(|output| {
+        let mut name = output;
+        while let Some(node) = maker(model, name).filter(|n| n.op_type() == "Identity") {
+            name = node.input.first().map_or("", String::as_str);
+        }
+        maker(model, name).is_some_and(|n| n.op_type() == "Sigmoid")
+    })
+}
+
+/// The value before a softmax or sigmoid at the end, or the first output; one called `logits` goes before others.
 fn logits(model: &OnnxModel) -> String {
     let outputs = model.outputs();
     let mut name = outputs.iter().find(|n| **n == "logits").or(outputs.first()).copied().unwrap_or_default();
-    while let Some(node) = model.graph().node.iter().find(|n| n.output.iter().any(|o| o == name)) {
-        if !matches!(node.op_type(), "Softmax" | "LogSoftmax" | "Identity") {
+    while let Some(node) = maker(model, name) {
+        if !matches!(node.op_type(), "Softmax" | "LogSoftmax" | "Sigmoid" | "Identity") {
             break;
         }
         name = node.input.first().map_or("", String::as_str);

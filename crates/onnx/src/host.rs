@@ -107,6 +107,18 @@ pub(crate) fn count(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
+/// Most elements of what is made of fewer before a model runs: a few bytes of a file could ask for any number.
+const MOST_MADE: usize = 1 << 22;
+
+/// Refuses extents of something that is made larger than it was.
+pub(crate) fn check_made(shape: &[usize], of: usize) -> Result<()> {
+    let n = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    if n.is_some_and(|n| n <= MOST_MADE.max(of)) {
+        return Ok(());
+    }
+    Err(OnnxError::node(format!("makes {shape:?} elements of {of} before the model runs, more than {MOST_MADE}")))
+}
+
 /// Distance between neighbours along each axis.
 pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];

@@ -9,6 +9,7 @@ mod dry;
 mod error;
 mod export;
 mod extents;
+mod first_norm;
 mod fold;
 mod graph;
 mod host;
@@ -26,7 +27,8 @@ mod value;
 
 pub use classifier::OnnxClassifier;
 pub use error::{OnnxError, Result};
-pub use export::{ExportOptions, export};
+pub use export::{ExportOptions, Ranges, export, quantized, watched};
+pub use first_norm::FirstNorm;
 pub use graph::{Feed, record_graph};
 pub use host::{Elem, Host, Values};
 pub use model::OnnxModel;

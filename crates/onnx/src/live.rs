@@ -41,11 +41,11 @@ impl Sink for Live<'_, '_> {
 
     fn batch_norm(&mut self, x: Var, names: &[String; 4], _values: &[Host; 4], numbers: NormNumbers) -> Result<Var> {
         let [scale, shift, mean, variance] = names;
+        let keeps = self.outside(|ctx| ctx.keeps_statistics(shift))?;
         let (scale, shift) = self.outside(|ctx| Ok((ctx.parameter(scale)?, ctx.parameter(shift)?)))?;
         let (mean, variance) = self.outside(|ctx| Ok((ctx.statistic(mean)?, ctx.statistic(variance)?)))?;
-        let training = self.0.training();
         let g = self.0.graph();
-        if !training {
+        if keeps {
             let (mean, variance) = (g.state_value(mean)?, g.state_value(variance)?);
             return Ok(g.normalise(x, mean, variance, Some(scale), Some(shift), numbers.eps)?);
         }

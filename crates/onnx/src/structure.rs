@@ -100,7 +100,7 @@ fn head(graph: &GraphProto, output: &str) -> Result<Vec<(String, usize)>> {
         let input = |i: usize| node.input.get(i).cloned().unwrap_or_default();
         match node.op_type() {
             "Identity" | "Flatten" | "Reshape" | "Squeeze" | "GlobalAveragePool" | "ReduceMean" | "AveragePool"
-            | "Dropout" | "Softmax" | "LogSoftmax" | "Relu" => name = input(0),
+            | "Dropout" | "Softmax" | "LogSoftmax" | "Sigmoid" | "Relu" => name = input(0),
             "Add" => {
                 let (bias, rest) = if fixed(&input(1)) { (input(1), input(0)) } else { (input(0), input(1)) };
                 if !fixed(&bias) {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use chiaro_graph::{Saved, Tensor};
+use chiaro_graph::{Saved as Kept, Tensor};
 use chiaro_nn::{arenas_saved, average_of, pack_arena, unpack_arena};
 use std::collections::BTreeMap;
 
 use crate::error::{Result, TrainError};
+use crate::imported::ImportOptions;
+use crate::saved::Saved;
 use crate::trainer::Trainer;
 
 impl Trainer {
@@ -17,11 +19,20 @@ impl Trainer {
     /// If the file cannot be read, or none of its tensors fits.
     pub fn begin(&mut self) -> Result<Vec<String>> {
         let Some(given) = self.config.init.clone() else { return Ok(vec![]) };
-        let saved = crate::saved::Saved::load(&given)?;
+        let (saved, mut notes) = Saved::for_model(&ImportOptions::default(), &given, &self.config.model)?;
+        notes.extend(self.begin_with(&saved)?);
+        Ok(notes)
+    }
+
+    /// [`Trainer::begin`] with weights that were loaded already.
+    ///
+    /// # Errors
+    /// If none of the tensors fits.
+    pub fn begin_with(&mut self, saved: &Saved) -> Result<Vec<String>> {
         let (path, weights) = (saved.path.clone(), saved.weights());
         let (mut taken, mut anew) = (0, vec![]);
         let arenas: Vec<String> =
-            arenas_saved(&self.step.graph, Saved::Weights).map(|(arena, _)| arena.name.clone()).collect();
+            arenas_saved(&self.step.graph, Kept::Weights).map(|(arena, _)| arena.name.clone()).collect();
         for arena in arenas {
             let drawn = unpack_arena(&self.step.graph, &arena, &self.backend.read_arena(&arena)?)?;
             let mut values: BTreeMap<String, Tensor> = BTreeMap::new();

@@ -11,6 +11,9 @@ const TEMPERATURE: &str = "temperature";
 /// And below which probability an image is rather of no class.
 const UNKNOWN_BELOW: &str = "unknown_below";
 
+/// What of this stands among entries that tell of weights, or of a file of theirs.
+pub(crate) const KEYS: [&str; 2] = [TEMPERATURE, UNKNOWN_BELOW];
+
 /// Puts what was found in the place of what the file told.
 pub(crate) fn tell(found: Option<Calibration>, extra: &mut BTreeMap<String, String>) {
     extra.retain(|key, _| key != TEMPERATURE && key != UNKNOWN_BELOW);

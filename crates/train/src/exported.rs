@@ -1,15 +1,17 @@
 //! Trained models as ONNX files, and the check that a file gives what the run gives.
 
-use std::collections::BTreeMap;
-
 use chiaro_data::Normalize;
-use chiaro_graph::{Backend, Tensor, evaluate};
+use chiaro_graph::{Backend, Tensor};
 use chiaro_nn::EvalStep;
-use chiaro_onnx::{Elem, ExportOptions, Feed, OnnxModel, export, record_graph};
+use chiaro_onnx::{ExportOptions, export};
 
+use crate::calibration;
 use crate::error::{Result, TrainError};
+use crate::file_run::FileRun;
+use crate::imported::task_name;
 use crate::saved::Saved;
 use crate::settings::TaskName;
+use crate::task::MULTI_LABEL;
 
 /// The largest difference between logits of the run and of a file, and how large logits are.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +26,13 @@ impl Saved {
     /// The model as the bytes of an ONNX file; normalisation and metadata are those of the run.
     ///
     /// # Errors
-    /// If the model has ops that ONNX has not, or its task is another than classification.
+    /// If the model has ops that ONNX has not, or its task is neither a classification nor of several labels an image.
     pub fn to_onnx(&self, options: &ExportOptions) -> Result<Vec<u8>> {
         let info = self.info();
-        if !["", TaskName::default().as_str()].contains(&info.task.as_str()) {
+        let several = info.task == MULTI_LABEL;
+        if !several && !["", TaskName::default().as_str()].contains(&info.task.as_str()) {
             return Err(TrainError::Setting(format!(
-                "models of the task {} are not exported: the file's probabilities are those of one class an image",
+                "models of the task {} are not exported: what its outputs mean has no form in the file",
                 info.task
             )));
         }
@@ -45,18 +48,23 @@ impl Saved {
             ("resize", info.resize.clone()),
             ("color", if c == 1 { "grey" } else { "rgb" }.to_string()),
             ("model", info.model.clone()),
+            ("task", task_name(several)),
             ("chiaro_version", env!("CARGO_PKG_VERSION").to_string()),
         ];
         metadata.extend(own.map(|(key, value)| (key.to_string(), value)));
-        if let Some(accuracy) = self.weights().extra.get("accuracy") {
-            metadata.insert("accuracy".into(), accuracy.clone());
+        for key in ["accuracy"].iter().chain(&calibration::KEYS) {
+            metadata.extend(self.weights().extra.get(*key).map(|value| (key.to_string(), value.clone())));
         }
-        let options =
-            ExportOptions { normalisation: (info.mean.clone(), info.std.clone()), metadata, ..options.clone() };
+        let options = ExportOptions {
+            normalisation: (info.mean.clone(), info.std.clone()),
+            metadata,
+            several,
+            ..options.clone()
+        };
         export(&self.model()?, self.weights().tensors(), &options).map_err(|cause| self.fault(cause))
     }
 
-    fn fault(&self, cause: chiaro_onnx::OnnxError) -> TrainError {
+    pub(crate) fn fault(&self, cause: chiaro_onnx::OnnxError) -> TrainError {
         TrainError::Onnx { path: self.path.clone(), cause: Box::new(cause) }
     }
 
@@ -78,19 +86,11 @@ impl Saved {
         let mut values = vec![0.0; pixels.len()];
         normalize.apply(&pixels, &mut values);
         let missing = || TrainError::setting("there is no picture to compare with");
-        let images = Tensor::f32([n, h, w, c], values.clone()).filter(|_| n > 0).ok_or_else(missing)?;
+        let images = Tensor::f32([n, h, w, c], values).filter(|_| n > 0).ok_or_else(missing)?;
         let wanted = self.logits(own, images)?;
-        let model = OnnxModel::parse(bytes.to_vec().into(), None).map_err(|e| self.fault(e))?;
-        let (shape, elem, input) = if raw {
-            let first: Vec<f32> = channels_first(&values, [n, h, w, c]);
-            (vec![n, c, h, w], Elem::F32, Tensor::f32([n, c, h, w], first))
-        } else {
-            (vec![n, h, w, c], Elem::U8, Tensor::i32([n, h, w, c], pixels.iter().map(|&p| i32::from(p)).collect()))
-        };
-        let feeds = BTreeMap::from([("image".to_string(), Feed::Input { shape, elem })]);
-        let (graph, _) = record_graph(&model, &feeds).map_err(|e| self.fault(e))?;
-        let found = evaluate(others, &graph, &[input.ok_or_else(missing)?])?;
-        let found = found.first().map(Tensor::to_f64).unwrap_or_default();
+        let mut run = FileRun::new(others, bytes, raw, info, n)?;
+        let found = run.run(pictures)?.first().map(Tensor::to_f64).unwrap_or_default();
+        run.end()?;
         let differences = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs());
         // NaN is a difference too.
         let difference = differences.fold(0.0, |m, d| if d > m || d.is_nan() { d } else { m });
@@ -117,16 +117,6 @@ impl Saved {
         backend.release_plan(plan)?;
         Ok(logits)
     }
-}
-
-fn channels_first(values: &[f32], [n, h, w, c]: [usize; 4]) -> Vec<f32> {
-    let mut first = Vec::with_capacity(values.len());
-    for i in 0..n {
-        for k in 0..c {
-            first.extend((0..h * w).map(|p| values[(i * h * w + p) * c + k]));
-        }
-    }
-    first
 }
 
 /// A name as Python writes it.

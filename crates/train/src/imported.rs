@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chiaro_data::Resize;
 use chiaro_io::{ModelInfo, Weights, torch, write_whole};
-use chiaro_nn::models;
 use chiaro_onnx::{OnnxClassifier, OnnxError, OnnxModel, registry};
 
+use crate::calibration;
 use crate::error::{Result, TrainError};
+use crate::named_model::named_model;
+use crate::settings::TaskName;
+use crate::task::MULTI_LABEL;
 
 /// What an ONNX file may not tell.
 #[derive(Clone, Debug, Default)]
@@ -22,12 +26,38 @@ pub struct ImportOptions {
     /// Standard deviation of each channel, in the same units.
     pub std: Option<Vec<f32>>,
     /// How images of other shapes are brought to the model's.
-    pub resize: Option<chiaro_data::Resize>,
+    pub resize: Option<Resize>,
+    /// What batch norms add to the variance, where weights of PyTorch do not have what their names let expect.
+    pub eps: Option<f64>,
 }
 
 /// Whether a path is that of an ONNX file.
 pub(crate) fn is_onnx(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) && path.is_file()
+}
+
+/// The task of a network, by whether an image may show several classes.
+pub(crate) fn task_name(several: bool) -> String {
+    if several { MULTI_LABEL.to_string() } else { TaskName::default().as_str().to_string() }
+}
+
+/// How images are brought to a network's where nobody tells: those of photos see them cut to a square, not distorted.
+fn usual_resize([h, w, c]: [usize; 3]) -> Resize {
+    const LEAST: usize = 128;
+    if h == w && h >= LEAST && c == 3 { Resize::Crop } else { Resize::default() }
+}
+
+/// Height and width of photos, as networks of ImageNet take them.
+const PHOTO: [usize; 2] = [224; 2];
+
+/// Whether a path is that of weights of PyTorch: by its ending, or safetensors that this program did not write.
+pub(crate) fn is_torch(path: &Path) -> Result<bool> {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    Ok(match ending.as_str() {
+        "pt" | "pth" | "th" => path.is_file(),
+        "safetensors" => path.is_file() && !torch::is_own(path)?,
+        _ => false,
+    })
 }
 
 /// Reads an ONNX file, and makes its model known by a name, which comes back with the weights; and whether nobody told how pixels
@@ -45,23 +75,38 @@ pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, S
     let tensors: BTreeMap<_, _> = classifier.weights(image).map_err(failed)?.into_iter().collect();
     let stem = path.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let resize = options.resize.map(|r| r.name().to_string());
-    let resize = resize.or_else(|| classifier.model().metadata("resize").map(str::to_string)).unwrap_or_default();
+    let resize = resize.or_else(|| classifier.model().metadata("resize").map(str::to_string));
+    let resize = resize.unwrap_or_else(|| usual_resize(image).name().to_string());
+    let task = task_name(classifier.several);
+    // How outputs are read, as this program writes it; others may mean something else by these words.
+    let of_own = classifier.model().metadata("chiaro_version").is_some();
+    let calibrated = calibration::KEYS
+        .iter()
+        .filter(|_| of_own)
+        .filter_map(|key| Some((key.to_string(), classifier.model().metadata(key)?.to_string())));
+    let calibrated = calibrated.collect();
     let name = registry::register(&stem, classifier).map_err(failed)?;
-    let task = "classification".to_string();
     let info = ModelInfo { model: name.clone(), task, image, resize, classes, mean, std, described: None };
-    Ok((Weights::of(path, info, tensors)?, name, !all_told))
+    let mut weights = Weights::of(path, info, tensors)?;
+    weights.extra = calibrated;
+    Ok((weights, name, !all_told))
 }
 
 /// The weights of a PyTorch file (or of safetensors that others wrote) for a model of this project, and what did not fit.
 pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Weights, Vec<String>)> {
     let is_safetensors = path.extension().is_some_and(|e| e == "safetensors");
     let given = if is_safetensors { torch::load_safetensors(path)? } else { torch::load(path)? };
-    let named = models::named(model)?;
+    let named = named_model(model, None)?;
     let [h, w, c] = named.image;
-    let [h, w] = options.size.unwrap_or([h, w]);
-    let image = [h, w, c];
-    let classes = torch::classes_of(&named.build(10, image)?, &given).unwrap_or(10);
-    let fitted = torch::fit(&named.build(classes, image)?, &given);
+    let at = |[h, w]: [usize; 2]| -> Result<(torch::Fitted, usize, [usize; 3])> {
+        let image = [h, w, c];
+        let classes = torch::classes_of(&named.build(10, image)?, &given).unwrap_or(10);
+        Ok((torch::fit(&named.build(classes, image)?, &given, options.eps), classes, image))
+    };
+    let own = at(options.size.unwrap_or([h, w]))?;
+    // Some models have other layers for small images than for photos, which their weights show.
+    let photo = (options.size.is_none() && !own.0.missing.is_empty()).then(|| at(PHOTO).ok()).flatten();
+    let (fitted, classes, image) = photo.filter(|(fitted, ..)| fitted.missing.is_empty()).unwrap_or(own);
     if !fitted.missing.is_empty() {
         let detail = format!("{} does not fit {model}: missing {}", path.display(), few(&fitted.missing));
         let extra =
@@ -82,13 +127,14 @@ pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) ->
         model: named.name.clone(),
         task: "classification".into(),
         image,
-        resize: options.resize.unwrap_or_default().name().into(),
+        resize: options.resize.unwrap_or(usual_resize(image)).name().into(),
         classes,
         mean: usual(&options.mean, [0.485, 0.456, 0.406]),
         std: usual(&options.std, [0.229, 0.224, 0.225]),
-        described: None,
+        described: named.text.as_deref().map(str::to_string),
     };
-    let notes = if fitted.extra.is_empty() { vec![] } else { vec![format!("left out: {}", few(&fitted.extra))] };
+    let left_out = (!fitted.extra.is_empty()).then(|| format!("left out: {}", few(&fitted.extra)));
+    let notes = left_out.into_iter().chain(fitted.remark.clone()).collect();
     Ok((Weights::of(path, info, fitted.tensors)?, notes))
 }
 

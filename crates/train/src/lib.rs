@@ -21,8 +21,10 @@ mod examples;
 mod explainer;
 mod exported;
 mod feed;
+mod file_run;
 mod finish;
 mod folder;
+mod guess;
 mod imported;
 mod learner;
 mod lease;
@@ -39,6 +41,7 @@ mod place;
 pub mod plot;
 mod position;
 mod precision;
+mod quantized;
 mod recipe;
 mod results;
 mod resume;
@@ -66,6 +69,7 @@ pub use evaluate::{EvalOptions, Evaluation, Evaluator};
 pub use explainer::{Explainer, Explanation};
 pub use exported::Compared;
 pub use folder::RunFolder;
+pub use guess::fitting_normalisation;
 pub use imported::ImportOptions;
 pub use learner::Learner;
 pub use named_model::named_model;
@@ -74,13 +78,14 @@ pub use number::short;
 pub use observer::{EpochRecord, Event, Observer, Progress};
 pub use place::DataPlace;
 pub use position::Best;
+pub use quantized::Quantized;
 pub use results::Results;
 pub use run_config::{DataInfo, RunConfig};
 pub use saved::Saved;
 pub use scores::Scores;
 pub use settings::{
-    Augmentation, ClassWeights, Freeze, LossName, Numbers, OptimizerName, PrecisionName, Progressive, Residency,
-    SamplingName, ScheduleName, TrainConfig,
+    Augmentation, ClassWeights, Freeze, LossName, NormsName, Numbers, OptimizerName, PrecisionName, Progressive,
+    Residency, SamplingName, ScheduleName, TrainConfig,
 };
 pub use stop::Stop;
 pub use task::{Calibration, ClassTally, Guess, Measure, Tally, Targets, Task};

@@ -13,7 +13,7 @@ use crate::calibration;
 use crate::data::resize_of;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
-use crate::imported::{ImportOptions, import, import_torch, is_onnx, known_beside};
+use crate::imported::{ImportOptions, import, import_torch, is_onnx, is_torch, known_beside};
 use crate::named_model::named_model;
 use crate::run_config::RunConfig;
 use crate::settings::TrainConfig;
@@ -54,6 +54,15 @@ impl Saved {
         let found = [folder.best_path(), folder.last_path()].into_iter().find(|path| path.is_file());
         let path = found.ok_or_else(|| TrainError::NoWeights { path: run_or_weights.to_path_buf() })?;
         Saved::of(path, Some(folder.config()?))
+    }
+
+    /// What a run of a model begins with: a run, weights of this program's, an ONNX file, or PyTorch's weights for that model; and
+    /// notes on what was left out.
+    ///
+    /// # Errors
+    /// Those of [`Saved::load`] and [`Saved::imported_torch`].
+    pub fn for_model(options: &ImportOptions, path: &Path, model: &str) -> Result<(Saved, Vec<String>)> {
+        if is_torch(path)? { Saved::imported_torch(options, path, model) } else { Ok((Saved::load(path)?, vec![])) }
     }
 
     fn of(path: PathBuf, config: Option<RunConfig>) -> Result<Saved> {
@@ -127,6 +136,11 @@ impl Saved {
         }
         let unseen = "holds no checksum, as this program writes it; damage would not be seen";
         (!self.weights.checked).then(|| format!("{} {unseen}", self.path.display()))
+    }
+
+    /// Whether nobody told how pixels are normalised: then it is a guess.
+    pub fn is_guessed(&self) -> bool {
+        self.guessed
     }
 
     /// How pictures are brought to the model's shape.

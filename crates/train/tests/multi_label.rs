@@ -59,9 +59,15 @@ fn several_classes_an_image_are_learnt_saved_and_predicted() {
     image::save_buffer(&file, &image([true, false, true], 7), 8, 8, image::ExtendedColorType::L8).expect("written");
     let saved = Saved::load(folder.path()).expect("weights");
     assert_eq!(saved.info().task, "multi-label");
-    let error = saved.to_onnx(&chiaro_onnx::ExportOptions::default()).map(|bytes| bytes.len());
-    let error = error.expect_err("no softmax").to_string();
-    assert!(error.contains("multi-label are not exported"), "{error}");
+    let bytes = saved.to_onnx(&chiaro_onnx::ExportOptions::default()).expect("written");
+    let pictures: Vec<Vec<u8>> = (0..3).map(|i| image(shown(i), i)).collect();
+    let (mut one, mut other) = (cpu(), cpu());
+    let compared = saved.compare_onnx(&bytes, false, &pictures, [&mut one, &mut other]).expect("compared");
+    assert!(compared.difference < 1e-5 * compared.scale, "{compared:?}");
+    let onnx = root.path().join("several.onnx");
+    std::fs::write(&onnx, &bytes).expect("written");
+    let back = Saved::load(&onnx).expect("read");
+    assert_eq!((back.info().task.as_str(), &back.info().classes), ("multi-label", &saved.info().classes));
     // 45 images fill no batch of 8.
     let evaluated = |batch: usize| {
         let (mut backend, task) = (cpu(), saved.task().expect("known"));
@@ -79,6 +85,10 @@ fn several_classes_an_image_are_learnt_saved_and_predicted() {
 
     let backend = cpu();
     let guesses = Classifier::new(backend, &saved).expect("opened").classify(&file).expect("an image");
+    let of_file = Classifier::new(cpu(), &back).expect("opened").classify(&file).expect("an image");
+    for (own, theirs) in guesses.iter().zip(&of_file) {
+        assert!(own.name == theirs.name && (own.value - theirs.value).abs() < 1e-4, "{guesses:?} {of_file:?}");
+    }
     let said: Vec<&str> = guesses.iter().filter(|guess| guess.value > 0.5).map(|guess| guess.name.as_str()).collect();
     assert!(said.len() == 2 && said.contains(&"row") && said.contains(&"corner"), "{guesses:?}");
 }

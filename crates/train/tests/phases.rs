@@ -10,7 +10,7 @@ use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_graph::{Graph, Tensor};
 use chiaro_nn::TrainStep;
 use chiaro_train::settings::{GivenSetting, SettingValue, setting};
-use chiaro_train::{Data, Freeze, RunFolder, Stop, TrainConfig, Trainer};
+use chiaro_train::{Data, Freeze, NormsName, RunFolder, Stop, TrainConfig, Trainer};
 use common::{config, cpu, data, model};
 
 fn trainer(config: &TrainConfig) -> Trainer {
@@ -53,6 +53,22 @@ fn frozen_parts_stay_and_the_others_move_as_with_all_gradients() {
     // A run that thaws before its first step is one that never froze.
     let thawed = TrainConfig { freeze: Some(Freeze::First(2)), thaw: Some(0.0), ..plain.clone() };
     assert!(trained(&thawed) == trained(&plain));
+}
+
+#[test]
+fn norms_of_frozen_parts_and_still_norms_keep_their_running_statistics() {
+    let plain = TrainConfig { optimizer: "sgd".parse().expect("known"), lr: 0.05, ..config(1) };
+    let stays = |config: &TrainConfig| -> Vec<(String, bool)> {
+        let before = trainer(config).weights().expect("weights");
+        let pairs = before.into_iter().zip(trained(config));
+        pairs.map(|((name, old), (_, new))| (name, old == new)).collect()
+    };
+    for (name, stays) in stays(&TrainConfig { freeze: Some(Freeze::First(2)), ..plain.clone() }) {
+        assert_eq!(stays, name.starts_with("conv1") || name.starts_with("bn1"), "{name}");
+    }
+    for (name, stays) in stays(&TrainConfig { norms: NormsName::Still, ..plain }) {
+        assert_eq!(stays, name.contains("running"), "{name}");
+    }
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use chiaro::data::{Normalize, OpenOptions};
 use chiaro::graph::Backend;
-use chiaro::io::ModelInfo;
 use chiaro::nn::Model;
 use chiaro::nn::models::NamedModel;
-use chiaro::train::{self, Data, LikeOptions, RunFolder, Saved, TrainConfig};
+use chiaro::train::{self, Data, ImportOptions, LikeOptions, RunFolder, Saved, TrainConfig};
 use chiaro::{Device, DeviceKind};
 
+use super::pretrained;
 use crate::find_data;
 use crate::output::{bytes, line, note};
 use crate::overrides::Overrides;
@@ -24,15 +24,20 @@ pub struct Run {
     pub data: Data,
     pub model: NamedModel,
     pub resumed: Option<RunFolder>,
+    /// The weights that it begins with, where they are loaded already.
+    pub begins_with: Option<Saved>,
 }
 
-/// A new run.
-pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
+/// A new run. `pretrained` is what was given with `--pretrained`.
+pub fn new(given: &Overrides, pretrained: Option<&str>, offline: bool) -> anyhow::Result<Run> {
     // What was given, so that the data can be opened as it says; what suits the data comes after.
     let mut asked = TrainConfig::default();
     given.apply(&mut asked)?;
-    let from_elsewhere = elsewhere(&mut asked)?;
-    if let Some(info) = &from_elsewhere {
+    let from_elsewhere = match pretrained {
+        Some(what) => Some(pretrained::find(what, given, &mut asked, offline)?),
+        None => elsewhere(&mut asked)?,
+    };
+    if let Some(info) = from_elsewhere.as_ref().map(Saved::info) {
         asked.size = asked.size.or(Some([info.image[0], info.image[1]]));
         if !given.is_given("resize") {
             asked.resize = info.resize.parse().unwrap_or_default();
@@ -58,21 +63,47 @@ pub fn new(given: &Overrides, offline: bool) -> anyhow::Result<Run> {
     let progress = Some(opening.progress());
     let mut data = Data::open(&folder, &OpenOptions { progress, ..options })?;
     drop(opening);
-    if let Some(info) = &from_elsewhere
+    if let Some(info) = from_elsewhere.as_ref().map(Saved::info)
         && info.mean.len() == data.train.image_shape()[2]
     {
         data.normalize = Normalize::new(info.mean.clone(), info.std.clone())?;
     }
+    if let Some(saved) = from_elsewhere.as_ref().filter(|saved| saved.is_guessed()) {
+        let mut cpu = Device::by_name("cpu", &chiaro::DeviceOptions::default())?;
+        match train::fitting_normalisation(&saved.path, &*data.train, cpu.backend())? {
+            Some((normalize, words)) => {
+                let (mean, std) = (normalize.mean(), normalize.std());
+                note(&format!(
+                    "note: {} tells no mean and deviation: taken as {mean:?} and {std:?} ({words}), by which the images have the \
+                     statistics that its first norm expects",
+                    saved.path.display()
+                ));
+                data.normalize = normalize;
+            }
+            None => saved.note().iter().for_each(|text| note(&format!("note: {text}"))),
+        }
+    }
     let mut config = TrainConfig::suited_to("", &data);
+    let begins_with = match (&from_elsewhere, &asked.init) {
+        (Some(saved), _) => Some(saved.clone()),
+        (None, Some(init)) if given.is_given("model") => {
+            Some(Saved::for_model(&ImportOptions::default(), init, &asked.model)?.0)
+        }
+        (None, _) => None,
+    };
+    if let Some(saved) = &begins_with {
+        config.suit_weights(saved, &data)?;
+    }
     given.apply(&mut config)?;
-    if elsewhere(&mut config)?.is_some() {
+    if from_elsewhere.is_some() {
         (config.size, config.resize) = (asked.size, asked.resize);
+        (config.model, config.init) = (asked.model, asked.init);
     }
     config.data = absolute(folder);
     config.teacher = config.teacher.map(absolute);
     config.check()?;
     let model = train::named_model(&config.model, None)?;
-    Ok(Run { config, data, model, resumed: None })
+    Ok(Run { config, data, model, resumed: None, begins_with })
 }
 
 /// Where the batch size was left to the memory, sets that for which the device has enough, as if it had been given, and tells it.
@@ -101,7 +132,7 @@ pub fn fit_batch(
 }
 
 /// A model that is a file or a folder: its name here is put in its place, and the run begins with its weights.
-fn elsewhere(config: &mut TrainConfig) -> anyhow::Result<Option<ModelInfo>> {
+pub(super) fn elsewhere(config: &mut TrainConfig) -> anyhow::Result<Option<Saved>> {
     let path = PathBuf::from(&config.model);
     if !path.exists() || train::named_model(&config.model, None).is_ok() || config.model.ends_with(".toml") {
         return Ok(None);
@@ -115,7 +146,7 @@ fn elsewhere(config: &mut TrainConfig) -> anyhow::Result<Option<ModelInfo>> {
     }
     config.model = saved.info().model.clone();
     config.init.get_or_insert(path);
-    Ok(Some(saved.info().clone()))
+    Ok(Some(saved))
 }
 
 /// A run that goes on.
@@ -137,7 +168,7 @@ pub fn resumed(given: &Overrides, path: &Path) -> anyhow::Result<Run> {
     let options = LikeOptions { strict: config.strict, limit: config.limit, holdout, pack_dir, progress };
     let data = Data::open_like(&config.data, &options, &info)?;
     drop(opening);
-    Ok(Run { config, data, model, resumed: Some(folder) })
+    Ok(Run { config, data, model, resumed: Some(folder), begins_with: None })
 }
 
 /// Whoever goes on with the run may be in another folder.

@@ -1,6 +1,7 @@
 //! `chiaro train`: trains a model, or goes on with a run.
 
 pub mod begin;
+pub mod pretrained;
 mod seeds;
 pub mod words;
 
@@ -38,6 +39,10 @@ pub struct Args {
     /// Choose a GPU's kernels by their shapes alone: no search, and nothing that an earlier one found
     #[arg(long)]
     no_tune: bool,
+    /// Begin with weights that were trained before: those that are known for the model (efficientnet-lite0 without --model), downloaded
+    /// once; or --pretrained=PATH, a file or a run's folder
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with_all = ["resume", "init"])]
+    pretrained: Option<String>,
     /// Download nothing
     #[arg(long)]
     offline: bool,
@@ -100,9 +105,9 @@ fn one(
     interrupt: &mut Option<Interrupt>,
     started: Instant,
 ) -> anyhow::Result<Ended> {
-    let Run { mut config, data, model, resumed } = match &args.resume {
+    let Run { mut config, data, model, resumed, begins_with } = match &args.resume {
         Some(folder) => begin::resumed(given, folder)?,
-        None => begin::new(given, args.offline)?,
+        None => begin::new(given, args.pretrained.as_deref(), args.offline)?,
     };
     let task = config.named_task()?;
     let measures = task.eval_measures();
@@ -133,7 +138,11 @@ fn one(
             folder
         }
         (None, out) => {
-            trainer.begin()?.iter().for_each(|text| note(&format!("note: {text}")));
+            let notes = match begins_with {
+                Some(saved) => trainer.begin_with(&saved)?,
+                None => trainer.begin()?,
+            };
+            notes.iter().for_each(|text| note(&format!("note: {text}")));
             out.map_or_else(|| RunFolder::create_in(Path::new("runs")), RunFolder::create)?
         }
     };

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use chiaro::nn::Summary;
 use chiaro::train::settings::{SettingValue, TaskName};
-use chiaro::train::{Data, DataPlace, Ending, Measure, PrecisionName, RunFolder, TrainError, Trainer, short};
+use chiaro::train::{
+    Data, DataPlace, Ending, Freeze, Measure, NormsName, PrecisionName, RunFolder, TrainConfig, TrainError, Trainer,
+    short,
+};
 use chiaro::{Device, data::Split};
 
 use crate::notes;
@@ -36,6 +39,9 @@ pub fn before(
         config.schedule.show(),
         config.augment.show()
     ))?;
+    if let Some(text) = fine_tuning(config) {
+        line(&text)?;
+    }
     line(&format!("device: {} ({})", device.name(), device.why()))?;
     if config.precision == PrecisionName::F16 {
         line("precision: f16, weights and sums in f32")?;
@@ -44,6 +50,24 @@ pub fn before(
     line(&format!("memory: {memory} on the device for batches of {}", config.batch_size))?;
     line(&place_line(trainer.data_place()))?;
     line(&format!("run folder: {}", folder.path().display()))
+}
+
+/// How a run goes on from weights that were trained before, where it does not train all of them alike.
+fn fine_tuning(config: &TrainConfig) -> Option<String> {
+    let frozen = config.freeze.as_ref().map(|freeze| {
+        let parts = match freeze {
+            Freeze::First(count) => format!("the first {count} parts"),
+            Freeze::Named(names) => names.join(", "),
+        };
+        let thaw = config.thaw.map_or("to the end".to_string(), |epochs| format!("for {} epochs", short(epochs)));
+        format!("frozen {thaw}: {parts}")
+    });
+    let rates = (config.layer_decay != 1.0)
+        .then(|| format!("each part's rate is {} of that of the part behind it", short(config.layer_decay)));
+    let head = (config.head_lr != 1.0).then(|| format!("the head's rate {} times as high", short(config.head_lr)));
+    let norms = (config.norms == NormsName::Still).then(|| "norms keep their running statistics".to_string());
+    let all: Vec<String> = frozen.into_iter().chain(head).chain(rates).chain(norms).collect();
+    (!all.is_empty()).then(|| format!("fine-tuning: {}", all.join("; ")))
 }
 
 /// Why a run ends before its last epoch, and how it goes on.

@@ -1,9 +1,11 @@
-//! Tensors of others as the weights of a model of this project: names, and the order of channels.
+//! Tensors of others as the weights of a model of this project: found by their names, in this project's order of channels.
 
 use std::collections::BTreeMap;
 
 use chiaro_graph::Tensor;
 use chiaro_nn::{DeclaredState, Model};
+
+use super::names::{self, Scheme};
 
 /// What others call what this project calls the first: the last layer, and norms of old DenseNets.
 const NAMES: &[(&str, &[&str])] = &[
@@ -25,11 +27,14 @@ pub struct Fitted {
     pub missing: Vec<String>,
     /// Tensors of the file that the model has not, with their extents.
     pub extra: Vec<String>,
+    /// What is not as it was where the weights come from.
+    pub remark: Option<String>,
 }
 
-/// The names that a state may have elsewhere.
-fn candidates(name: &str) -> Vec<String> {
-    let mut all = vec![name.to_string()];
+/// The names that a state may have elsewhere; those of a scheme first.
+fn candidates(name: &str, scheme: Option<&Scheme>) -> Vec<String> {
+    let mut all = scheme.map_or(vec![], |scheme| scheme.names(name));
+    all.push(name.to_string());
     for (own, others) in NAMES {
         let places = name.match_indices(own).filter(|(at, _)| *at == 0 || name.as_bytes()[at - 1] == b'.');
         for (at, _) in places {
@@ -47,14 +52,45 @@ fn torch_shape(state: &DeclaredState) -> Vec<usize> {
     }
 }
 
-/// Takes what fits of a state dict for a model.
-pub fn fit(model: &Model, given: &BTreeMap<String, Tensor>) -> Fitted {
-    let mut fitted = Fitted { tensors: BTreeMap::new(), missing: vec![], extra: vec![] };
+/// Whether a tensor has these extents, but for such as join others: a dense layer may be a convolution there.
+fn is_of(tensor: &Tensor, wanted: &[usize]) -> bool {
+    let shape = tensor.shape();
+    let joined = shape.len() != wanted.len() && shape.first() == wanted.first();
+    shape == wanted || (joined && shape.iter().product::<usize>() == wanted.iter().product::<usize>())
+}
+
+/// The tensor that is meant by a state's name, the first with its extents or else the first.
+fn meant<'g>(
+    state: &DeclaredState,
+    scheme: Option<&Scheme>,
+    given: &'g BTreeMap<String, Tensor>,
+) -> Option<(&'g String, &'g Tensor)> {
+    let wanted = torch_shape(state);
+    let found: Vec<_> = candidates(&state.name, scheme).iter().filter_map(|n| given.get_key_value(n)).collect();
+    found.iter().find(|(_, tensor)| is_of(tensor, &wanted)).or(found.first()).copied()
+}
+
+/// The scheme by which most states are found; `None` for this project's own names.
+fn scheme_of(model: &Model, given: &BTreeMap<String, Tensor>) -> Option<&'static Scheme> {
+    let states = &model.declared().states;
+    let count = |scheme: Option<&Scheme>| states.iter().filter(|s| meant(s, scheme, given).is_some()).count();
+    let own = count(None);
+    let best = Scheme::of(&model.name).map(|scheme| (count(Some(scheme)), scheme)).max_by_key(|(n, _)| *n)?;
+    (best.0 > own).then_some(best.1)
+}
+
+/// Takes what fits of a state dict for a model; `eps` is what its batch norms add to the variance, where that is known.
+pub fn fit(model: &Model, given: &BTreeMap<String, Tensor>, eps: Option<f64>) -> Fitted {
+    let scheme = scheme_of(model, given);
+    let remark = scheme.and_then(|s| Some(format!("named as {} does: {}", s.name, s.remark?)));
+    let mut fitted = Fitted { tensors: BTreeMap::new(), missing: vec![], extra: vec![], remark };
+    // The same sum under the root, whatever this model's norms add.
+    let own = names::own_eps(&model.name);
+    let shift = eps.or(scheme.map(|scheme| scheme.eps)).map_or(0.0, |theirs| theirs - own);
     let mut used = vec![];
     for state in &model.declared().states {
         let wanted = torch_shape(state);
-        let found = candidates(&state.name).into_iter().find_map(|n| given.get_key_value(&n));
-        let Some((name, tensor)) = found else {
+        let Some((name, tensor)) = meant(state, scheme, given) else {
             if let Some(made) = padded_shortcut(state, given) {
                 fitted.tensors.insert(state.name.clone(), made);
                 continue;
@@ -63,9 +99,10 @@ pub fn fit(model: &Model, given: &BTreeMap<String, Tensor>) -> Fitted {
             continue;
         };
         used.push(name.as_str());
-        match tensor.as_f32().filter(|_| tensor.shape() == wanted) {
+        match tensor.as_f32().filter(|_| is_of(tensor, &wanted)) {
             Some(values) => {
-                let own = model.torch_order(state).iter().map(|&at| values[at]).collect();
+                let shift = if state.name.ends_with("running_var") { shift as f32 } else { 0.0 };
+                let own = model.torch_order(state).iter().map(|&at| values[at] + shift).collect();
                 fitted.tensors.extend(Tensor::f32(state.shape.clone(), own).map(|t| (state.name.clone(), t)));
             }
             None => fitted.missing.push(format!("{} {wanted:?} ({:?} there)", state.name, tensor.shape())),
@@ -100,7 +137,7 @@ fn padded_shortcut(state: &DeclaredState, given: &BTreeMap<String, Tensor>) -> O
 /// How many classes the last layer of a state dict has, for a model of this kind.
 pub fn classes_of(model: &Model, given: &BTreeMap<String, Tensor>) -> Option<usize> {
     let last = model.declared().states.iter().rev().find(|s| s.name.ends_with("bias") || s.shape.len() == 2)?;
-    let tensor = candidates(&last.name).into_iter().find_map(|n| given.get(&n))?;
+    let (_, tensor) = meant(last, scheme_of(model, given), given)?;
     tensor.shape().first().copied()
 }
 

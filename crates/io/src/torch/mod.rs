@@ -2,6 +2,7 @@
 
 mod archive;
 mod fit;
+mod names;
 mod pickle;
 mod zip;
 
@@ -49,7 +50,15 @@ pub fn save(path: &Path, model: &Model, tensors: &BTreeMap<String, Tensor>) -> R
 /// # Errors
 /// If the file cannot be read, or is damaged.
 pub fn load_safetensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    Ok(file::read(path)?.0.tensors)
+    Ok(file::read_floats(path)?.tensors)
+}
+
+/// Whether this program wrote a safetensors file.
+///
+/// # Errors
+/// If the file cannot be read, or is damaged.
+pub fn is_own(path: &Path) -> Result<bool> {
+    Ok(file::read_floats(path)?.metadata.contains_key("chiaro"))
 }
 
 /// The same of a file's bytes.

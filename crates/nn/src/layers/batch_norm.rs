@@ -54,7 +54,7 @@ impl Module for BatchNorm2d {
         let scale = if self.scaled { ctx.parameter("weight")? } else { ctx.graph().full(&[c], 1.0, DType::F32)? };
         let shift = ctx.parameter("bias")?;
         let (mean, variance) = (ctx.statistic("running_mean")?, ctx.statistic("running_var")?);
-        if !ctx.training() {
+        if ctx.keeps_statistics("bias")? {
             let (mean, variance) = (ctx.graph().state_value(mean)?, ctx.graph().state_value(variance)?);
             return ctx.graph().normalise(x, mean, variance, Some(scale), Some(shift), self.eps);
         }

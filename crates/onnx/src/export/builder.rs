@@ -107,6 +107,15 @@ impl Builder {
         self.fixed(about, &wide.shape, DataType::Float, raw)
     }
 
+    /// Adds fixed floats that stay a tensor of their own though others are equal, so that they can be trained on.
+    pub fn own_floats(&mut self, about: &str, wide: &Wide) -> String {
+        let taken = self.tensors.iter().any(|t| t.name() == about);
+        let name = if taken { self.name(about) } else { about.to_string() };
+        let raw: Vec<u8> = wide.values.iter().flat_map(|&v| (v as f32).to_le_bytes()).collect();
+        self.tensors.push(tensor(&name, &wide.shape, DataType::Float, raw));
+        name
+    }
+
     /// Adds fixed whole numbers.
     pub fn numbers(&mut self, values: &[i64]) -> String {
         let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();

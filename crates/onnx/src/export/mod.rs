@@ -1,7 +1,9 @@
-//! Models of this project as ONNX files: opset 17 and IR 8, preprocessing inside, named weights.
+//! Models of this project as ONNX files: opset 17 and IR 8 unless a later one is asked for, preprocessing inside, named weights.
 
 mod builder;
 mod maps;
+mod norms;
+mod quantize;
 mod structural;
 mod value;
 mod writer;
@@ -20,15 +22,28 @@ use crate::proto::{
     GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TypeProto,
     ValueInfoProto,
 };
+pub use quantize::{Ranges, quantized, watched};
+
 use builder::{Builder, Wide, int, ints};
 use value::{IMAGE, Val};
 use writer::{Writer, refused};
 
-/// Version of `ai.onnx` and of the format: what the oldest runtimes take.
+/// Version of `ai.onnx` that the oldest runtimes take.
 const OPSET: i64 = 17;
-const IR: i64 = 8;
-/// Newer versions that the same nodes are right in; 18 gave reductions their axes as inputs.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 14..=17;
+/// Versions that can be written.
+pub const OPSETS: std::ops::RangeInclusive<i64> = 14..=26;
+
+/// The version of the format that came with a version of the ops, at least 8.
+fn format_of(opset: i64) -> i64 {
+    match opset {
+        ..=18 => 8,
+        19..=20 => 9,
+        21..=22 => 10,
+        23 => 11,
+        24 => 12,
+        25.. => 13,
+    }
+}
 /// Two numbers of images, by which extents that depend on it are known.
 const BATCHES: [usize; 2] = [7, 11];
 
@@ -45,6 +60,8 @@ pub struct ExportOptions {
     pub half: bool,
     /// What logits are divided by before they become probabilities.
     pub temperature: f64,
+    /// Each class has a probability of its own, by a sigmoid.
+    pub several: bool,
     /// Mean and deviation of each channel, in units of pixel / 255.
     pub normalisation: (Vec<f32>, Vec<f32>),
     /// What the file tells of itself.
@@ -59,6 +76,7 @@ impl Default for ExportOptions {
             fold: true,
             half: false,
             temperature: 1.0,
+            several: false,
             normalisation: (vec![0.0; 3], vec![1.0 / 255.0; 3]),
             metadata: BTreeMap::new(),
         }
@@ -79,7 +97,7 @@ pub fn export(model: &Model, weights: &BTreeMap<String, Tensor>, options: &Expor
     let steps = [step(BATCHES[0])?, step(BATCHES[1])?];
     let graphs = [&steps[0].graph, &steps[1].graph];
     let mut writer = Writer::new(graphs, BATCHES, "image")?;
-    writer.fold = options.fold;
+    (writer.fold, writer.opset) = (options.fold, options.opset);
     let images = node_of(graphs[0], |op, g| matches!(op, Op::Input(id) if g.inputs()[id.index()].shape.len() == 4))?;
     let name = preprocessed(&mut writer.b, options);
     writer.give(images, Val::Tensor { name, order: IMAGE.to_vec() });
@@ -123,7 +141,11 @@ fn finish(mut writer: Writer<'_>, logits: Var, model: &Model, options: &ExportOp
         let temperature = b.floats("temperature", &Wide::number(options.temperature));
         b.node("Div", &["logits", &temperature], vec![])
     };
-    b.named("Softmax", &[&scaled], vec![int("axis", 1)], "probabilities");
+    if options.several {
+        b.named("Sigmoid", &[&scaled], vec![], "probabilities");
+    } else {
+        b.named("Softmax", &[&scaled], vec![int("axis", 1)], "probabilities");
+    }
     let (mut nodes, mut tensors) = b.finish();
     if options.half {
         halve(&mut nodes, &mut tensors);
@@ -143,7 +165,7 @@ fn finish(mut writer: Writer<'_>, logits: Var, model: &Model, options: &ExportOp
         value: Some(value.clone()),
     };
     let proto = ModelProto {
-        ir_version: Some(IR),
+        ir_version: Some(format_of(options.opset)),
         producer_name: Some("chiaro".into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(options.opset) }],

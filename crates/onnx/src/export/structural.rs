@@ -114,25 +114,28 @@ impl Writer<'_> {
     pub(super) fn reduce(&mut self, x: Var, op: &str, axes: &[usize]) -> Result<Val> {
         let (name, order) = self.tensor(x)?;
         let places: Vec<usize> = (0..order.len()).filter(|&i| axes.contains(&order[i])).collect();
-        // Sums take their axes as an input from version 13 on, others from 18 on.
-        let name = if op == "ReduceSum" {
-            let places: Vec<i64> = places.iter().map(|&p| p as i64).collect();
-            let places = self.b.numbers(&places);
-            self.b.node(op, &[&name, &places], vec![int("keepdims", 1)])
-        } else {
-            self.b.node(op, &[&name], vec![ints("axes", &places), int("keepdims", 1)])
-        };
-        Ok(Val::Tensor { name, order })
+        Ok(Val::Tensor { name: self.reduced(op, &name, &places), order })
+    }
+
+    /// A reduction over some axes of a tensor. Sums take them as an input from version 13 on, others from 18 on.
+    fn reduced(&mut self, op: &str, x: &str, axes: &[usize]) -> String {
+        let keeps = int("keepdims", 1);
+        if op == "ReduceSum" || self.opset >= 18 {
+            let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
+            let axes = self.b.numbers(&axes);
+            return self.b.node(op, &[x, &axes], vec![keeps]);
+        }
+        self.b.node(op, &[x], vec![ints("axes", axes), keeps])
     }
 
     /// Mean and variance of a matrix' rows, one above the other.
     pub(super) fn moments(&mut self, x: Var, columns: bool) -> Result<Val> {
         let x = self.whole(x, &[0, 1])?;
-        let along = ints("axes", &[usize::from(columns)]);
-        let mean = self.b.node("ReduceMean", &[&x], vec![along.clone(), int("keepdims", 1)]);
+        let along = [usize::from(columns)];
+        let mean = self.reduced("ReduceMean", &x, &along);
         let centred = self.b.node("Sub", &[&x, &mean], vec![]);
         let square = self.b.node("Mul", &[&centred, &centred], vec![]);
-        let variance = self.b.node("ReduceMean", &[&square], vec![along, int("keepdims", 1)]);
+        let variance = self.reduced("ReduceMean", &square, &along);
         let shape = self.b.numbers(&[1, -1]);
         let rows = [mean, variance].map(|v| self.b.node("Reshape", &[&v, &shape], vec![]));
         let both = self.b.node("Concat", &[&rows[0], &rows[1]], vec![int("axis", 0)]);

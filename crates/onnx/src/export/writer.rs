@@ -6,6 +6,7 @@ use chiaro_graph::{DType, Elementwise, Graph, Op, Var};
 
 use super::builder::{Builder, Item, Wide, int, ints};
 use super::maps;
+use super::norms::Norm;
 use super::value::{IMAGE, Val, plain};
 use crate::error::{OnnxError, Result};
 
@@ -19,6 +20,8 @@ pub(crate) struct Writer<'g> {
     users: Vec<usize>,
     /// Fold what scales and shifts channels into the products before it.
     pub fold: bool,
+    /// Version of `ai.onnx`.
+    pub opset: i64,
     /// Name of the input, whose first extent is the number of images.
     pub input: String,
     batch: Option<String>,
@@ -36,7 +39,17 @@ impl<'g> Writer<'g> {
         }
         let users = vec![0; graphs[0].nodes().len()];
         let (b, values) = (Builder::default(), HashMap::new());
-        Ok(Writer { b, graphs, batches, values, users, fold: true, input: input.into(), batch: None })
+        Ok(Writer {
+            b,
+            graphs,
+            batches,
+            values,
+            users,
+            fold: true,
+            opset: super::OPSET,
+            input: input.into(),
+            batch: None,
+        })
     }
 
     /// Gives a value.
@@ -48,9 +61,18 @@ impl<'g> Writer<'g> {
     pub fn write(&mut self, result: Var, leaf: &dyn Fn(&Graph, &Op) -> Result<Wide>) -> Result<()> {
         let nodes = self.graphs[0].nodes();
         let mut needed = vec![false; nodes.len()];
+        let mut norms = HashMap::new();
         needed[result.index()] = true;
         for i in (0..=result.index()).rev() {
             if !needed[i] || self.values.contains_key(&i) {
+                continue;
+            }
+            if let Some(norm) = Norm::at(self.graphs[0], i).filter(|_| !self.fold) {
+                for input in norm.needs() {
+                    needed[input.index()] = true;
+                    self.users[input.index()] += 1;
+                }
+                norms.insert(i, norm);
                 continue;
             }
             // Of a rule of gradients the value alone is needed.
@@ -64,7 +86,10 @@ impl<'g> Writer<'g> {
         self.users[result.index()] += 1;
         for (i, &is_needed) in needed.iter().enumerate().take(result.index() + 1) {
             if is_needed && !self.values.contains_key(&i) {
-                let val = self.node(i, leaf)?;
+                let val = match norms.get(&i) {
+                    Some(norm) => self.norm(norm)?,
+                    None => self.node(i, leaf)?,
+                };
                 self.values.insert(i, val);
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::call::{Call, axis};
 use crate::error::{OnnxError, Result};
-use crate::host::{Elem, Host, Values, count, strides};
+use crate::host::{Elem, Host, Values, check_made, count, strides};
 
 /// The result of an arithmetic op; `None` for others.
 pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<Host>> {
@@ -52,6 +52,7 @@ fn pair(op: &str, x: &Host, y: &Host) -> Result<Option<Host>> {
         return Ok(None);
     }
     let shape = broadcast(&x.shape, &y.shape)?;
+    check_made(&shape, x.len().max(y.len()))?;
     let (px, py) = (places(&x.shape, &shape), places(&y.shape, &shape));
     let float = x.elem.is_float() || y.elem.is_float();
     let elem = if to_bool { Elem::Bool } else { x.elem };

@@ -7,7 +7,7 @@ use super::cast;
 use crate::call::{Call, axis};
 use crate::error::{OnnxError, Result};
 use crate::extents::{reshaped, slice_of, squeezed, unsqueezed};
-use crate::host::{Elem, Host, Values, count, strides};
+use crate::host::{Elem, Host, Values, check_made, count, strides};
 use crate::tensor;
 
 /// The results of an op that moves elements; `None` for others.
@@ -61,11 +61,14 @@ pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<V
         "Expand" => {
             let shape = input(1).map(Host::to_ints).transpose()?.unwrap_or_default();
             let shape: Vec<usize> = shape.iter().map(|&n| n.max(0) as usize).collect();
-            spread(x, &broadcast(&x.shape, &shape)?)
+            let shape = broadcast(&x.shape, &shape)?;
+            check_made(&shape, x.len())?;
+            spread(x, &shape)
         }
         "ConstantOfShape" => {
             let shape: Vec<usize> = x.to_ints()?.iter().map(|&n| n.max(0) as usize).collect();
             let value = call.tensor("value").map(tensor::host).transpose()?.unwrap_or(Host::floats(&[1], vec![0.0]));
+            check_made(&shape, 1)?;
             spread(&value.reshaped(&[])?, &shape)
         }
         "Where" => {
@@ -76,6 +79,7 @@ pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<V
             let (Some(to), Some(by)) = (input(1), input(2)) else { return Ok(None) };
             let (from, to, by) = (x.scalar()?, to.scalar()?, by.scalar()?);
             let n = ((to - from) / by).ceil().max(0.0) as usize;
+            check_made(&[n], 3)?;
             if x.elem.is_float() {
                 Host::floats(&[n], (0..n).map(|i| (from + by * i as f64) as f32).collect())
             } else {
@@ -137,6 +141,7 @@ fn gather(x: &Host, index: &Host, axis: usize) -> Result<Host> {
         .collect();
     let at = at.ok_or_else(|| OnnxError::node(format!("an index is outside of {n}")))?;
     let shape = [&x.shape[..axis], &index.shape[..], &x.shape[axis + 1..]].concat();
+    check_made(&shape, x.len())?;
     let (own, inner, rank) = (strides(&x.shape), strides(&index.shape), index.shape.len());
     Ok(x.picked(&shape, |place| {
         let chosen: usize = place[axis..axis + rank].iter().zip(&inner).map(|(i, s)| i * s).sum();
@@ -148,6 +153,7 @@ fn gather(x: &Host, index: &Host, axis: usize) -> Result<Host> {
 
 fn choose(c: &Host, a: &Host, b: &Host) -> Result<Host> {
     let shape = broadcast(&broadcast(&c.shape, &a.shape)?, &b.shape)?;
+    check_made(&shape, a.len().max(b.len()).max(c.len()))?;
     let (c, a, b) = (spread(c, &shape).to_ints()?, spread(a, &shape), spread(b, &shape));
     let elem = a.elem;
     let values = if elem.is_float() {

@@ -9,6 +9,7 @@ mod norm;
 mod optimizer;
 mod pointwise;
 mod pool;
+mod quantize;
 mod recurrent;
 mod reduce;
 mod resize;
@@ -63,6 +64,7 @@ ops! {
     ReduceSum reduce::record, ReduceMean reduce::record, ReduceMax reduce::record, ReduceMin reduce::record,
     ReduceProd reduce::record, ReduceL1 reduce::record, ReduceL2 reduce::record, ReduceLogSum reduce::record,
     ReduceLogSumExp reduce::record, ReduceSumSquare reduce::record, ArgMax reduce::arg, ArgMin reduce::arg,
+    QuantizeLinear quantize::quantize, DequantizeLinear quantize::dequantize,
     Resize resize::resize, Upsample resize::upsample,
     NegativeLogLikelihoodLoss loss::nll, SoftmaxCrossEntropyLoss loss::cross_entropy,
     LSTM recurrent::lstm, GRU recurrent::gru, RNN recurrent::rnn,

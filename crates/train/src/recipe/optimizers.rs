@@ -44,10 +44,10 @@ fn model_parts(model: &Model) -> Vec<&str> {
     parts_of(parameters.map(|s| s.name.as_str()))
 }
 
-/// Rates by depth, and those of biases.
+/// Rates by depth, and those of biases and of the head.
 fn with_rates(all: Optimizers, config: &TrainConfig, parts: &[&str]) -> Optimizers {
-    let (layer_decay, bias_lr) = (config.layer_decay, config.bias_lr);
-    if layer_decay == 1.0 && bias_lr == 1.0 {
+    let (layer_decay, bias_lr, head_lr) = (config.layer_decay, config.bias_lr, config.head_lr);
+    if layer_decay == 1.0 && bias_lr == 1.0 && head_lr == 1.0 {
         return all;
     }
     let behind = |i: usize| (parts.len() - 1 - i) as i32;
@@ -56,6 +56,6 @@ fn with_rates(all: Optimizers, config: &TrainConfig, parts: &[&str]) -> Optimize
     all.rates(move |state| {
         let depth = depths.get(part_of(&state.name)).copied().unwrap_or(0);
         let bias = state.name.rsplit('.').next() == Some("bias");
-        layer_decay.powi(depth) * if bias { bias_lr } else { 1.0 }
+        layer_decay.powi(depth) * if bias { bias_lr } else { 1.0 } * if depth == 0 { head_lr } else { 1.0 }
     })
 }

@@ -75,6 +75,12 @@ choices! {
         Balanced = "balanced", "Each class equally often: images of rare classes several times, of common ones not all";
     }
 
+    /// What batch norms normalise by in training.
+    NormsName {
+        Batch = "batch", "Mean and variance of each batch, which the running ones follow; frozen parts keep theirs as they are";
+        Still = "still", "The running mean and variance of the weights to begin with, which stay as they are";
+    }
+
     /// Where the images are while a model is trained.
     Residency {
         Auto = "auto", "On the device, if it has the room";

@@ -5,6 +5,7 @@ mod augmentation;
 mod choice;
 mod class_weights;
 mod file;
+mod fine_tuned;
 mod freeze;
 mod given;
 mod holding_out;
@@ -21,7 +22,7 @@ mod task_name;
 mod value;
 
 pub use augmentation::Augmentation;
-pub use choice::{LossName, PrecisionName, Residency, SamplingName, ScheduleName};
+pub use choice::{LossName, NormsName, PrecisionName, Residency, SamplingName, ScheduleName};
 pub use class_weights::ClassWeights;
 pub use freeze::Freeze;
 pub use given::GivenSetting;

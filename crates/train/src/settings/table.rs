@@ -7,8 +7,8 @@ use chiaro_nn::{GradientChange, clip_by_norm};
 
 use super::OnResume::{Silent, Told};
 use super::{
-    Augmentation, ClassWeights, Freeze, GroupName, LossName, Numbers, OptimizerName, PrecisionName, Progressive, Range,
-    Residency, Row, SamplingName, ScheduleName, Setting, SettingValue, TaskName,
+    Augmentation, ClassWeights, Freeze, GroupName, LossName, NormsName, Numbers, OptimizerName, PrecisionName,
+    Progressive, Range, Residency, Row, SamplingName, ScheduleName, Setting, SettingValue, TaskName,
 };
 
 /// Makes [`TrainConfig`] and [`SETTINGS`] of rows.
@@ -122,7 +122,10 @@ settings! {
             usual: "3 to 100, by size and number of the images",
             on_resume: Told,
             // A run of a fraction of an epoch's length has no room for the usual warm-up.
-            suits: |config| config.warmup_epochs = config.warmup_epochs.min(config.epochs as f64 / 4.0),
+            suits: |config| {
+                config.warmup_epochs = config.warmup_epochs.min(config.epochs as f64 / 4.0);
+                config.thaw = config.thaw.map(|thaw| thaw.min(config.epochs as f64 / 4.0));
+            },
             ..Row::PLAIN
         };
 
@@ -220,13 +223,32 @@ settings! {
     bias_lr: f64 = 1.0,
         Row { flag: "bias-lr", value: "FACTOR", range: Range::at_least(0.0), usual: "1; 8 or 64 with airbench94", ..Row::PLAIN };
 
+    /// Factor of the learning rate of the model's last part, its head
+    head_lr: f64 = 1.0,
+        Row { flag: "head-lr", value: "FACTOR", range: Range::at_least(0.0), usual: "1; 10 with weights to begin with", ..Row::PLAIN };
+
     /// Parts of the model that are not trained: the first N, or those whose names begin so, as conv1,layer1
     freeze: Option<Freeze> = None,
-        Row { value: "PARTS", usual: "none", ..Row::PLAIN };
+        Row {
+            value: "PARTS",
+            usual: "none; all but the head with weights to begin with",
+            // Where others are frozen than the recipe's, they are so for as long as is said.
+            suits: |config| config.thaw = None,
+            ..Row::PLAIN
+        };
 
     /// Epochs after which frozen parts are trained too; may be a fraction
     thaw: Option<f64> = None,
-        Row { value: "EPOCHS", range: Range::at_least(0.0), usual: "never", ..Row::PLAIN };
+        Row { value: "EPOCHS", range: Range::at_least(0.0), usual: "never; after a fifth of the run with weights to begin with", ..Row::PLAIN };
+
+    /// What batch norms normalise by in training
+    norms: NormsName = NormsName::Batch,
+        Row {
+            value: "HOW",
+            usual: "batch; still with weights to begin with",
+            means: |norms, options| options.still_norms = *norms == NormsName::Still,
+            ..Row::PLAIN
+        };
 
     /// Weights to begin with, a file or a run's folder; layers that do not fit, as a head of other classes, begin anew
     init: Option<PathBuf> = None,

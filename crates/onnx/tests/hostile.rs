@@ -1,0 +1,63 @@
+//! Damaged files: every one is read or refused, without a panic, and with little memory. `CHIARO_FUZZ_RUNS` asks for more of them.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chiaro_onnx::{Feed, OnnxClassifier, OnnxModel, record_graph};
+use support::mutate::{Numbers, damaged, peak, runs};
+
+/// Real files: small networks, and ONNX' own cases.
+fn seeds() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
+    let models = ["mnist-cntk", "rapidocr-cls", "resnet20-cifar10"].map(|name| folder.join(name).join("model.onnx"));
+    let mut files: Vec<Vec<u8>> = models.iter().map(|path: &PathBuf| std::fs::read(path).expect("a file")).collect();
+    // Large tensors hide what is told about them.
+    files.retain(|file| file.len() < 100_000);
+    files.extend(support::cases().into_iter().map(|case| case.model).filter(|model| model.len() < 4000));
+    files
+}
+
+/// What a user may do with a file.
+fn used(bytes: Vec<u8>) {
+    let Ok(model) = OnnxModel::parse(bytes.into(), None) else { return };
+    let mut feeds = BTreeMap::new();
+    for input in model.inputs() {
+        let (Ok(elem), Ok(declared)) = (model.elem(input), model.declared(input)) else { break };
+        let shape: Vec<usize> = declared.iter().map(|extent| extent.unwrap_or(2)).collect();
+        // Whoever gives such an input has the memory for it.
+        if shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).is_some_and(|n| n < 1 << 22) {
+            feeds.insert(input.to_string(), Feed::Input { shape, elem });
+        }
+    }
+    let _ = record_graph(&model, &feeds);
+    if let Ok(classifier) = OnnxClassifier::new(model) {
+        let image = classifier.image.map(|n| if n == 0 { 3 } else { n });
+        if image.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).is_some_and(|n| n < 1 << 22) {
+            let _ = classifier.classes(image);
+            let _ = classifier.with_classes(3);
+        }
+    }
+}
+
+#[test]
+fn damaged_files_are_read_or_refused_without_a_panic_or_much_memory() {
+    let seeds = seeds();
+    assert!(seeds.len() > 100, "{} files", seeds.len());
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let before = peak();
+    for run in 0..runs(40_000) {
+        let seed = &seeds[numbers.below(seeds.len())];
+        let bytes = damaged(seed, &mut numbers);
+        let kept = bytes.clone();
+        if std::panic::catch_unwind(move || used(bytes)).is_err() {
+            let path = std::env::temp_dir().join(format!("chiaro-hostile-{run}.onnx"));
+            std::fs::write(&path, kept).expect("written");
+            panic!("run {run} panics; its file is {}", path.display());
+        }
+    }
+    // Graphs are recorded too: what they take does not hang on the file alone.
+    let most = 256 << 20;
+    assert!(peak() - before < most, "{} MB more than before", (peak() - before) >> 20);
+}
