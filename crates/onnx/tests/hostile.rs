@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use chiaro_onnx::{Feed, OnnxClassifier, OnnxModel, record_graph};
 use support::mutate::{Numbers, damaged, peak, runs};
 
+/// After so many there is enough to mend.
+const MOST_PANICS: usize = 20;
+
 /// Real files: small networks, and ONNX' own cases.
 fn seeds() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
@@ -46,7 +49,7 @@ fn damaged_files_are_read_or_refused_without_a_panic_or_much_memory() {
     let seeds = seeds();
     assert!(seeds.len() > 100, "{} files", seeds.len());
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-    let before = peak();
+    let (before, mut panics) = (peak(), vec![]);
     for run in 0..runs(40_000) {
         let seed = &seeds[numbers.below(seeds.len())];
         let bytes = damaged(seed, &mut numbers);
@@ -54,9 +57,13 @@ fn damaged_files_are_read_or_refused_without_a_panic_or_much_memory() {
         if std::panic::catch_unwind(move || used(bytes)).is_err() {
             let path = std::env::temp_dir().join(format!("chiaro-hostile-{run}.onnx"));
             std::fs::write(&path, kept).expect("written");
-            panic!("run {run} panics; its file is {}", path.display());
+            panics.push(path);
+        }
+        if panics.len() == MOST_PANICS {
+            break;
         }
     }
+    assert!(panics.is_empty(), "these files panic: {panics:?}");
     // Graphs are recorded too: what they take does not hang on the file alone.
     let most = 256 << 20;
     assert!(peak() - before < most, "{} MB more than before", (peak() - before) >> 20);

@@ -128,6 +128,14 @@ fn operand<'a>(
 
 /// Any of them.
 pub(crate) fn record<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value>> {
+    let least = match call.proto.op_type() {
+        "Sum" | "Mean" | "Max" | "Min" => 1,
+        "Where" => 3,
+        _ => 2,
+    };
+    if call.inputs() < least {
+        return r.fault(format!("takes {least} inputs, not {}", call.inputs()));
+    }
     let op = call.proto.op_type();
     let inputs: Vec<usize> = (0..call.inputs()).collect();
     let aligned = aligned(r, call, &inputs, matches!(op, "Add" | "Mul"))?;

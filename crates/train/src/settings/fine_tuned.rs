@@ -42,8 +42,8 @@ impl TrainConfig {
 }
 
 /// The largest rate, and how many times as much the new head gets, which has everything to learn.
-const HEAD: f64 = 10.0;
-const RATE: f64 = 1e-3;
+const HEAD: f64 = 20.0;
+const RATE: f64 = 3e-4;
 /// Each part's rate by that of the part behind it.
 const LAYER_DECAY: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 0.01;

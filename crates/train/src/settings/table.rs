@@ -225,7 +225,7 @@ settings! {
 
     /// Factor of the learning rate of the model's last part, its head
     head_lr: f64 = 1.0,
-        Row { flag: "head-lr", value: "FACTOR", range: Range::at_least(0.0), usual: "1; 10 with weights to begin with", ..Row::PLAIN };
+        Row { flag: "head-lr", value: "FACTOR", range: Range::at_least(0.0), usual: "1; 20 with weights to begin with", ..Row::PLAIN };
 
     /// Parts of the model that are not trained: the first N, or those whose names begin so, as conv1,layer1
     freeze: Option<Freeze> = None,
