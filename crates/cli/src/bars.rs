@@ -8,7 +8,7 @@ use chiaro::data::Split;
 use chiaro::train::{EpochRecord, Event, Observer, Stop, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::{duration, line};
+use crate::output::{duration, line, note};
 use crate::progress_line;
 use crate::waiting::Waiting;
 
@@ -60,6 +60,14 @@ impl Bars {
         }
     }
 
+    /// The same on the standard error.
+    fn say_aside(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(text)),
+            None => note(text),
+        }
+    }
+
     /// Draws a line in the place of the one before it.
     fn draw(&self, line: impl Fn(usize) -> String) {
         let Some(bar) = &self.bar else { return };
@@ -92,6 +100,7 @@ impl Observer for Bars {
             Event::Epoch { record, best, data_wait } => {
                 self.say(&epoch_line(record, self.split, &*self.task, *best, *data_wait));
             }
+            Event::Note(text) => self.say_aside(&format!("note: {text}")),
             // Another observer tells of it.
             Event::Profiled(_) => {}
         }

@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let range = RateRange { low: args.from, high: args.to, steps: args.steps };
     range.check()?;
     let given = args.overrides.with("data", args.folder.as_ref());
-    let Run { mut config, data, model, .. } = begin::new(&given, None, args.offline)?;
+    let Run { mut config, data, model, .. } = begin::new(&given, None, None, args.offline)?;
     let task = config.named_task()?;
     task.check_data(&*data.train, &*data.eval)?;
     notes::report(&*task, &data);

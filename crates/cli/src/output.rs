@@ -7,16 +7,22 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::train_log;
+
 /// Writes a line to the standard output; a reader that has gone is an error that ends the command quietly.
 pub fn line(text: &str) -> anyhow::Result<()> {
+    let text = printable(text);
+    train_log::tell(&text);
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", printable(text)).and_then(|()| out.flush())?;
+    writeln!(out, "{text}").and_then(|()| out.flush())?;
     Ok(())
 }
 
 /// Writes a line to the standard error. There is nowhere to tell that this failed.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", printable(text));
+    let text = printable(text);
+    train_log::tell(&text);
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// The text with its control characters written out, but for tabs and ends of lines: names of files and classes come from

@@ -45,6 +45,13 @@ impl Overrides {
         Overrides { given, ..*self }
     }
 
+    /// These over others, which count where nothing is given here.
+    pub fn over(&self, others: Vec<GivenSetting>) -> Overrides {
+        let mut given = self.given.clone();
+        given.extend(others.into_iter().filter(|(setting, _)| !self.is_given(setting.name)));
+        Overrides { given, ..*self }
+    }
+
     /// The text that was given for a setting.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.given.iter().rev().find(|(setting, _)| setting.name == name).map(|(_, text)| text.as_str())

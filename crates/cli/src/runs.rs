@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chiaro::train::RunFolder;
+
 use crate::compare::{Told, table};
 use crate::output::{line, message, note};
 use crate::usage::Usage;
@@ -44,15 +46,23 @@ fn row(run: &Told) -> Vec<String> {
     vec![run.name.clone(), data, settings.model.clone(), epochs, run.best_shown(), run.time()]
 }
 
-/// Folders that hold a run, by path.
+/// The name before the number at its end, and the number, so that `train2` stands before `train10`.
+fn numbered(path: &Path) -> (String, u64) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let head = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = name[head.len()..].parse().unwrap_or(0);
+    (head.to_string(), number)
+}
+
+/// Folders that hold a run, by name.
 fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    if folder.join("config.json").is_file() {
+    if RunFolder::open(folder).is_ok() {
         found.push(folder.to_path_buf());
         return;
     }
     // What cannot be read holds no run that could be shown.
     let Some(entries) = std::fs::read_dir(folder).ok().filter(|_| depth > 0) else { return };
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
+    folders.sort_by_key(|path| numbered(path));
     folders.iter().for_each(|path| find(path, depth - 1, found));
 }

@@ -102,14 +102,14 @@ fn runs_and_weights_that_are_none() {
     for command in [&["eval", arg(&nowhere)][..], &["train", "--resume", arg(&nowhere)]] {
         expect_error(2, command, &["nowhere", "no such folder"]);
     }
-    expect_error(2, &["train", "--resume", arg(&data)], &["config.json"]);
+    expect_error(2, &["train", "--resume", arg(&data)], &["args.toml"]);
     expect_error(2, &["train", "--resume", arg(&run), "--batch-size", "4"], &["--batch-size", "cannot be changed"]);
-    let weights = run.join("best.safetensors");
+    let weights = run.join("weights/best.safetensors");
     let whole = fs::read(&weights).expect("read");
     fs::write(&weights, &whole[..whole.len() - 100]).expect("written");
-    expect_error(1, &["eval", arg(&run), "--device", "cpu"], &["best.safetensors", "truncated"]);
-    fs::write(run.join("config.json"), "{ not JSON").expect("written");
-    expect_error(1, &["train", "--resume", arg(&run)], &["config.json"]);
+    expect_error(1, &["eval", arg(&run), "--device", "cpu"], &["weights/best.safetensors", "truncated"]);
+    fs::write(run.join("args.toml"), "{ not TOML").expect("written");
+    expect_error(1, &["train", "--resume", arg(&run)], &["args.toml"]);
 }
 
 #[test]

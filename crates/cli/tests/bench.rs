@@ -137,8 +137,7 @@ fn a_training_run_with_a_trace_trains_as_one_without() {
         let run = root.path().join(run);
         let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "2", "--batch-size", "8"];
         let (out, _) = expect(0, &[&args[..], &["--out", arg(&run)], more].concat());
-        let table = fs::read_to_string(run.join("metrics.csv")).expect("a table");
-        let losses: Vec<String> = table.lines().map(|row| row.split(',').take(6).collect()).collect();
+        let losses = common::rows(&run);
         (losses, out)
     };
     let (plain, _) = losses("plain", &[]);

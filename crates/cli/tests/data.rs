@@ -147,7 +147,7 @@ fn the_second_run_reads_the_images_that_the_first_kept() {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
         assert!(text.contains(" % waiting for data), "), "{text}");
-        fs::read(out.join("last.safetensors")).expect("weights")
+        fs::read(out.join("weights/last.safetensors")).expect("weights")
     };
     let first = run("first", &[]);
     let packs = common::names(&cache.join("images"));

@@ -9,9 +9,7 @@ use common::{arg, expect, expect_error, idx_data, software_adapter};
 
 /// Training and test loss of each epoch.
 fn losses(run: &Path) -> Vec<f64> {
-    let text = fs::read_to_string(run.join("metrics.csv")).expect("a table");
-    let fields = |line: &str| [2, 4].map(|i| line.split(',').nth(i).and_then(|f| f.parse().ok()).expect("a number"));
-    text.lines().skip(1).flat_map(fields).collect()
+    ["train/loss", "val/loss"].into_iter().flat_map(|name| common::column(run, name)).collect()
 }
 
 #[test]

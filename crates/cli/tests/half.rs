@@ -8,14 +8,12 @@ use std::path::Path;
 use common::{arg, expect, expect_error, idx_data, software_adapter, trained};
 
 fn config(run: &Path) -> serde_json::Value {
-    serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON")
+    common::record(run)
 }
 
 /// The test accuracies of a run.
 fn accuracies(run: &Path) -> Vec<f64> {
-    let text = fs::read_to_string(run.join("metrics.csv")).expect("a table");
-    let accuracy = |line: &str| line.split(',').nth(5).and_then(|field| field.parse().ok()).expect("a number");
-    text.lines().skip(1).map(accuracy).collect()
+    common::column(run, "metrics/accuracy_top1")
 }
 
 fn train(data: &Path, run: &Path, more: &[&str], code: i32) -> String {
@@ -34,7 +32,7 @@ fn a_run_in_16_bits_goes_on_as_if_never_interrupted() {
     assert_eq!(config(&whole)["settings"]["precision"], "f16");
     train(&data, &run, &[&half[..], &["--interrupt-after", "9"]].concat(), 130);
     expect(0, &["train", "--resume", arg(&run)]);
-    for file in ["best.safetensors", "last.safetensors"] {
+    for file in ["weights/best.safetensors", "weights/last.safetensors"] {
         let read = |folder: &Path| fs::read(folder.join(file)).expect("read");
         assert!(read(&run) == read(&whole), "{file} differs after an interruption");
     }
@@ -48,7 +46,7 @@ fn sixteen_bits_are_another_run_and_cannot_be_changed_on_the_way() {
     let (data, wide) = trained(root.path());
     let half = root.path().join("half");
     train(&data, &half, &["--device", "cpu", "--precision", "f16"], 0);
-    let read = |folder: &Path| fs::read(folder.join("last.safetensors")).expect("read");
+    let read = |folder: &Path| fs::read(folder.join("weights/last.safetensors")).expect("read");
     assert!(read(&wide) != read(&half), "the precision makes no difference");
     assert_eq!(read(&wide).len(), read(&half).len(), "weights are saved in 32 bits");
     let args = ["train", "--resume", arg(&wide), "--precision", "f16", "--epochs", "3"];
@@ -67,7 +65,7 @@ fn auto_means_32_bits_where_16_gain_nothing() {
         let run = root.path().join(device.replace(':', "-"));
         train(&data, &run, &["--device", device, "--precision", "auto"], 0);
         assert_eq!(config(&run)["settings"]["precision"], "f32", "{device}");
-        let read = |folder: &Path| fs::read(folder.join("last.safetensors")).expect("read");
+        let read = |folder: &Path| fs::read(folder.join("weights/last.safetensors")).expect("read");
         assert!(device != "cpu" || read(&run) == read(&wide));
     }
 }
@@ -76,9 +74,10 @@ fn auto_means_32_bits_where_16_gain_nothing() {
 fn settings_of_before_precisions_are_those_of_32_bits() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run) = trained(root.path());
-    let mut old = config(&run);
-    old["settings"].as_object_mut().expect("settings").remove("precision").expect("it is written");
-    fs::write(run.join("config.json"), old.to_string()).expect("written");
+    let text = fs::read_to_string(run.join("args.toml")).expect("read");
+    let old = text.replace("precision = \"f32\"\n", "");
+    assert!(old != text, "it is written");
+    fs::write(run.join("args.toml"), old).expect("written");
     expect(0, &["train", "--resume", arg(&run), "--epochs", "3"]);
     assert_eq!(config(&run)["settings"]["precision"], "f32");
 }

@@ -135,7 +135,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
         assert!(kills <= 30, "each time an epoch was done");
     }
     assert!(kills > 3, "{kills}");
-    for file in ["best.safetensors", "last.safetensors"] {
+    for file in ["weights/best.safetensors", "weights/last.safetensors"] {
         let read = |run: &Path| fs::read(run.join(file)).expect("read");
         assert!(read(&cut) == read(&whole), "{file} differs after {kills} kills");
     }
@@ -152,8 +152,9 @@ fn a_run_killed_before_its_first_epoch_ended_starts_over() {
     running.signal("KILL");
     running.end();
     // Whatever it came to: this is what a kill before the first epoch's end leaves.
-    for name in names(&run).iter().filter(|name| *name != "config.json") {
-        fs::remove_file(run.join(name)).expect("removed");
+    for name in names(&run).iter().filter(|name| *name != "args.toml") {
+        let path = run.join(name);
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("removed");
     }
     fs::write(run.join(".checkpoint.safetensors.1.tmp"), "half").expect("written");
     expect_error(2, &["eval", arg(&run), "--device", "cpu"], &["no epoch of this run has ended yet", "--resume"]);
@@ -181,16 +182,25 @@ fn a_second_program_in_a_run_folder_is_refused_and_told_of_the_first() {
 }
 
 #[test]
-fn run_folders_are_named_by_the_date_of_the_users_clock() {
+fn run_folders_are_numbered_and_one_starts_again_by_the_settings_of_another() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, _) = folders(root.path());
-    // 26 hours apart, so never on the same day.
-    for zone in ["EAST-14", "WEST+12"] {
-        let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1"];
-        let output = program().args(args).current_dir(root.path()).env("TZ", zone).output().expect("runs");
+    let run = |args: &[&str]| {
+        let output = program().arg("train").args(args).current_dir(root.path()).output().expect("runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-    let names = names(&root.path().join("runs"));
-    assert_eq!(names.len(), 2);
-    assert!(names.iter().all(|name| name.ends_with("-1") && name.len() == 12), "two days: {names:?}");
+    };
+    run(&["--device", "cpu", "--data", arg(&data), "--epochs", "1", "--batch-size", "8", "--lr", "0.0123"]);
+    run(&["--settings", "runs/train/args.toml"]);
+    run(&["--settings", "runs/train/args.toml", "--seed", "7"]);
+    let of = |name: &str| common::record(&root.path().join("runs").join(name));
+    assert_eq!(of("train"), of("train2"));
+    assert_eq!((&of("train3")["settings"]["seed"], &of("train3")["settings"]["lr"]), (&7.into(), &0.0123.into()));
+    // Some settings, as somebody writes them; options count before them.
+    fs::write(root.path().join("mine.toml"), format!("data = {:?}\nepochs = 2\nbatch = 8\n", arg(&data))).expect("written");
+    run(&["--settings", "mine.toml", "--device", "cpu", "--epochs", "1"]);
+    assert_eq!(of("train4")["settings"]["epochs"], 1);
+    assert_eq!(of("train4")["settings"]["batch_size"], 8);
+    assert_eq!(names(&root.path().join("runs")), ["train", "train2", "train3", "train4"]);
+    fs::write(root.path().join("mine.toml"), "epochs = 2\nlearning = 3\n").expect("written");
+    expect_error(1, &["train", "--settings", arg(&root.path().join("mine.toml"))], &["mine.toml: there is no setting \"learning\""]);
 }

@@ -29,8 +29,7 @@ fn class_folders_alone_train_and_the_same_images_are_evaluated_on() {
     class_folders(&data);
     let line = trained_on(&data, &run, &[]);
     assert!(line.ends_with("24 training and 6 validation images, held out: 20 % of each class by seed 0"), "{line}");
-    let table = fs::read_to_string(run.join("metrics.csv")).expect("a table");
-    let accuracy: f64 = table.lines().last().and_then(|row| row.split(',').nth(5)?.parse().ok()).expect("an accuracy");
+    let accuracy = *common::column(&run, "metrics/accuracy_top1").last().expect("an epoch");
     let (out, _) = expect(0, &["eval", arg(&run), "--device", "cpu"]);
     assert!(out.starts_with("small-cnn on 6 validation images"), "{out}");
     assert!(out.contains(&format!("accuracy {:.2} %", accuracy * 100.0)), "{accuracy} {out}");
@@ -74,7 +73,7 @@ fn what_is_held_out_is_a_share_a_fold_or_whole_groups() {
     let args = ["train", arg(&data), "--device", "cpu", "--model", "small-cnn", "--size", "8", "--epochs", "1"];
     let (out, _) = expect(0, &[&args[..], &["--batch-size", "6", "--folds", "3", "--out", arg(&all)]].concat());
     assert!(out.contains("held out: fold 3 of 3") && out.contains("\n3 folds: loss "), "{out}");
-    assert!((1..=3).all(|fold| all.join(format!("fold-{fold}/last.safetensors")).exists()));
+    assert!((1..=3).all(|fold| all.join(format!("fold-{fold}/weights/last.safetensors")).exists()));
     expect_error(2, &[&args[..], &["--folds", "3", "--seeds", "2"]].concat(), &["choose one fold with --fold"]);
     let split = root.path().join("split");
     image_folders(&split);
@@ -103,13 +102,13 @@ fn a_model_crops_as_it_was_trained_to_and_weights_tell_how() {
     for policy in ["squash", "crop", "letterbox"] {
         let run = root.path().join(policy);
         trained_on(&data, &run, &["--resize", policy, "--channels", "1"]);
-        let weights = fs::read(run.join("last.safetensors")).expect("read");
+        let weights = fs::read(run.join("weights/last.safetensors")).expect("read");
         let text = String::from_utf8_lossy(&weights[..4096.min(weights.len())]).into_owned();
         assert!(text.contains(&format!("\"resize\":\"{policy}\"")) && text.contains("\"image\":\"[8,8,1]\""), "{text}");
         let image = root.path().join("wide.png");
         wide_image(&image, true);
         let alone = root.path().join(format!("{policy}.safetensors"));
-        fs::copy(run.join("last.safetensors"), &alone).expect("copied");
+        fs::copy(run.join("weights/last.safetensors"), &alone).expect("copied");
         said.push(expect(0, &["predict", arg(&alone), arg(&image), "--device", "cpu"]).0);
     }
     // The same training pictures, which are square, gave the same weights: only the wide image is seen otherwise.

@@ -10,14 +10,11 @@ fn three_epochs_on_the_cpu_reach_99_percent_on_mnist() {
     let root = tempfile::tempdir().expect("a folder");
     let run = root.path().join("run");
     let (out, _) = expect(0, &["train", "--device", "cpu", "--epochs", "3", "--out", arg(&run)]);
-    let config: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(run.join("config.json")).expect("read")).expect("JSON");
+    let config = common::record(&run);
     assert_eq!(config["settings"]["epochs"], 3);
     assert_eq!(config["data"]["train_images"], 60_000);
     assert_eq!(config["data"]["eval_images"], 10_000);
-    let table = std::fs::read_to_string(run.join("metrics.csv")).expect("a table");
-    let accuracy = |line: &str| line.split(',').nth(5).and_then(|field| field.parse::<f64>().ok());
-    let accuracies: Vec<f64> = table.lines().skip(1).filter_map(accuracy).collect();
-    assert_eq!(accuracies.len(), 3, "{table}");
+    let accuracies = common::column(&run, "metrics/accuracy_top1");
+    assert_eq!(accuracies.len(), 3, "{accuracies:?}");
     assert!(accuracies.iter().any(|&accuracy| accuracy >= 0.99), "{out}");
 }

@@ -43,8 +43,8 @@ fn the_epoch_that_is_told_is_the_first_best_and_the_one_in_the_file() {
     assert!(accuracy < 1.0, "the task is not to be learnt whole: {out}");
     let line = format!("best test accuracy {:.2} % in epoch {epoch}; saved in {}", accuracy * 100.0, run.display());
     assert!(out.contains(&line), "{line}: {out}");
-    assert_eq!(told(&run.join("best.safetensors"), "epoch"), epoch.to_string());
-    assert_eq!(told(&run.join("last.safetensors"), "epoch"), EPOCHS.to_string());
+    assert_eq!(told(&run.join("weights/best.safetensors"), "epoch"), epoch.to_string());
+    assert_eq!(told(&run.join("weights/last.safetensors"), "epoch"), EPOCHS.to_string());
     let (eval, _) = expect(0, &["eval", arg(&run), "--device", "cpu"]);
     assert!(eval.contains(&format!("accuracy {:.2} %", accuracy * 100.0)), "{eval}");
     // Marked are the epochs that were better than all before them.
@@ -55,11 +55,11 @@ fn the_epoch_that_is_told_is_the_first_best_and_the_one_in_the_file() {
         highest = row[5].max(highest);
     }
     // A finished run tells the same, also without its table, which it makes again.
-    let table = fs::read(run.join("metrics.csv")).expect("read");
-    fs::remove_file(run.join("metrics.csv")).expect("removed");
+    let table = fs::read(run.join("results.csv")).expect("read");
+    fs::remove_file(run.join("results.csv")).expect("removed");
     let (out, _) = expect(0, &["train", "--resume", arg(&run)]);
     assert!(out.contains(&line) && out.contains("all 12 epochs are done"), "{out}");
-    assert_eq!(fs::read(run.join("metrics.csv")).expect("read"), table);
+    assert_eq!(fs::read(run.join("results.csv")).expect("read"), table);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn images_that_fill_no_batch_are_told_and_those_of_the_last_evaluated_batch_coun
         (line("loss "), line("small-cnn on 21 "))
     };
     let alone = root.path().join("alone.safetensors");
-    fs::copy(run.join("best.safetensors"), &alone).expect("copied");
+    fs::copy(run.join("weights/best.safetensors"), &alone).expect("copied");
     assert_eq!(shown(&run), shown(&alone));
 }
 
@@ -90,9 +90,13 @@ fn images_that_fill_no_batch_are_told_and_those_of_the_last_evaluated_batch_coun
 fn the_end_tells_what_to_do_next() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run, out) = noisy(root.path(), &[]);
-    let last: Vec<&str> = out.lines().rev().take(2).collect();
-    assert_eq!(last[1], format!("evaluate it with: chiaro eval {}", run.display()));
-    assert_eq!(last[0], format!("classify images with: chiaro predict {} FILES", run.display()));
+    let last: Vec<&str> = out.lines().rev().take(4).collect();
+    let report = run.join("report.html");
+    assert!(report.is_file());
+    assert_eq!(last[3], format!("curves, mistakes and measures of each class: {}", report.display()));
+    assert_eq!(last[2], format!("evaluate it with: chiaro eval {}", run.display()));
+    assert_eq!(last[1], format!("classify images with: chiaro predict {} FILES", run.display()));
+    assert_eq!(last[0], format!("use it elsewhere with: chiaro export {}", run.display()));
 }
 
 #[test]
@@ -131,14 +135,14 @@ fn changed_data_and_settings_are_told_or_refused() {
     write_idx(&data, NOISY, |i| i % 3);
     expect_error(1, &more, &["labels"]);
     noisy_data(&data);
-    let config = fs::read_to_string(run.join("config.json")).expect("read");
+    let config = fs::read_to_string(run.join("args.toml")).expect("read");
     let edited = |from: &str, to: &str| {
         assert!(config.contains(from), "{config}");
-        fs::write(run.join("config.json"), config.replace(from, to)).expect("written");
+        fs::write(run.join("args.toml"), config.replace(from, to)).expect("written");
     };
-    edited("\"weight_decay\": 0.01", "\"weight_decay\": 0.5");
-    expect_error(2, &more, &["weight_decay is 0.5", "made with 0.01", "config.json"]);
-    edited("\"lr\": 0.003", "\"lr\": 0.001");
+    edited("weight_decay = 0.01", "weight_decay = 0.5");
+    expect_error(2, &more, &["weight_decay is 0.5", "made with 0.01", "args.toml"]);
+    edited("\nlr = 0.003", "\nlr = 0.001");
     let (_, err) = expect(0, &more);
     assert!(err.contains("note: lr is 0.001 from here on, 0.003 before"), "{err}");
     assert!(err.contains("note: epochs is 13 from here on, 12 before"), "{err}");
@@ -149,7 +153,7 @@ fn changed_data_and_settings_are_told_or_refused() {
 fn a_damaged_checkpoint_is_told_in_one_line_and_the_run_ends_as_if_it_were_whole() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run, _) = noisy(root.path(), &[]);
-    let weights = || ["best", "last"].map(|name| fs::read(run.join(format!("{name}.safetensors"))).expect("read"));
+    let weights = || ["best", "last"].map(|name| fs::read(run.join(format!("weights/{name}.safetensors"))).expect("read"));
     let before = weights();
     let path = run.join("checkpoint.safetensors");
     let mut bytes = fs::read(&path).expect("read");
@@ -168,7 +172,7 @@ fn a_damaged_checkpoint_is_told_in_one_line_and_the_run_ends_as_if_it_were_whole
 fn damaged_weights_are_refused() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run, _) = noisy(root.path(), &[]);
-    let path = run.join("best.safetensors");
+    let path = run.join("weights/best.safetensors");
     let mut bytes = fs::read(&path).expect("read");
     let last = bytes.len() - 1;
     bytes[last] ^= 128;

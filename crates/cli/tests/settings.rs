@@ -13,7 +13,7 @@ fn recorded(root: &Path, data: &Path, options: &[&str]) -> Value {
     let run = root.join("run");
     let args = ["train", "--data", arg(data), "--out", arg(&run)];
     expect(0, &[&args[..], options].concat());
-    let config: Value = serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+    let config = common::record(&run);
     fs::remove_dir_all(&run).expect("removed");
     config["settings"].clone()
 }
@@ -111,7 +111,7 @@ fn settings_of_other_schedules_losses_and_models_are_refused_with_what_takes_the
         let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--out", arg(&run)];
         let args = [&args[..], &options].concat();
         expect_error(2, &args, &[part]);
-        assert!(!run.join("config.json").exists(), "{options:?} left a run");
+        assert!(!run.join("args.toml").exists(), "{options:?} left a run");
     }
 }
 

@@ -8,15 +8,24 @@ use std::path::Path;
 use common::{arg, expect, expect_error, idx_data, image_folders, names, program, rows, trained};
 
 /// The files of a run of two epochs or more.
-const FILES: [&str; 8] = [
+const FILES: [&str; 17] = [
     ".lock",
-    "best.safetensors",
+    "args.toml",
     "checkpoint.previous.safetensors",
     "checkpoint.safetensors",
-    "config.json",
-    "last.safetensors",
-    "metrics.csv",
+    "confusion_matrix.png",
+    "confusion_matrix_normalized.png",
+    "events.out.tfevents.chiaro",
+    "report.html",
+    "results.csv",
     "results.json",
+    "results.png",
+    "train.log",
+    "train_batch0.jpg",
+    "train_batch1.jpg",
+    "train_batch2.jpg",
+    "val_batch0.jpg",
+    "weights",
 ];
 
 #[test]
@@ -24,8 +33,7 @@ fn a_run_leaves_settings_metrics_and_weights() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, run) = trained(root.path());
     assert_eq!(names(&run), FILES);
-    let config: serde_json::Value =
-        serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+    let config = common::record(&run);
     assert_eq!(config["settings"]["epochs"], 2);
     assert_eq!(config["settings"]["model"], "small-cnn");
     let named = config["settings"]["data"].as_str().expect("a path");
@@ -80,7 +88,7 @@ fn a_run_that_goes_on_ends_like_one_that_was_never_interrupted() {
         assert!(out.contains(&format!("--resume {}", run.display())), "{out}");
         expect(0, &["train", "--resume", arg(&run)]);
         assert_eq!(names(&run), FILES);
-        for file in ["best.safetensors", "last.safetensors", "results.json"] {
+        for file in ["weights/best.safetensors", "weights/last.safetensors", "results.json"] {
             let read = |folder: &Path| fs::read(folder.join(file)).expect("read");
             assert!(read(&run) == read(&whole), "{file} differs after an interruption at step {steps}");
         }
@@ -99,15 +107,13 @@ fn random_changes_are_recorded_and_go_on_after_an_interruption() {
     let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "2", "--batch-size", "8"];
     let args = [&args[..], &["--augment", "crop,flip"]].concat();
     expect(0, &[&args[..], &["--out", arg(&whole)]].concat());
-    let config = |run: &Path| -> serde_json::Value {
-        serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON")
-    };
+    let config = |run: &Path| common::record(run);
     assert_eq!(config(&whole)["settings"]["augment"], "crop=0.125,flip=0.5");
     assert_eq!(config(&plain)["settings"]["augment"], "none");
     // Goes on where the images are elsewhere, which changes nothing.
     expect(130, &[&args[..], &["--out", arg(&cut), "--interrupt-after", "3"]].concat());
     expect(0, &["train", "--resume", arg(&cut), "--resident", "off"]);
-    let weights = |run: &Path| fs::read(run.join("last.safetensors")).expect("read");
+    let weights = |run: &Path| fs::read(run.join("weights/last.safetensors")).expect("read");
     assert!(weights(&cut) == weights(&whole), "the weights differ after an interruption");
     assert!(weights(&plain) != weights(&whole), "the changes change nothing");
     expect_error(2, &["train", "--resume", arg(&cut), "--augment", "none"], &["--augment cannot be changed"]);
@@ -132,8 +138,7 @@ fn cifar_images_are_changed_at_random_unless_told_otherwise() {
         let run = root.path().join(name);
         let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--model", "small-cnn"];
         expect(0, &[&args[..], more, &["--out", arg(&run)]].concat());
-        let config: serde_json::Value =
-            serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+        let config = common::record(&run);
         let shown = config["settings"]["augment"].as_str().expect("words");
         let sorted = |text: &str| text.split(',').map(String::from).collect::<std::collections::BTreeSet<_>>();
         assert_eq!(sorted(shown), sorted(name));
@@ -151,7 +156,7 @@ fn the_data_is_on_the_device_unless_told_otherwise() {
         let (out, _) = expect(0, &[&args[..], more, &["--out", arg(&run)]].concat());
         let lines: Vec<String> = out.lines().filter(|line| line.starts_with("data ")).map(String::from).collect();
         assert_eq!(lines.len(), 1, "{out}");
-        (lines[0].clone(), fs::read(run.join("last.safetensors")).expect("read"))
+        (lines[0].clone(), fs::read(run.join("weights/last.safetensors")).expect("read"))
     };
     let (device, host) = (run("device", &[]), run("host", &["--resident", "off"]));
     // 48 and 18 images of 64 pixels.
@@ -164,11 +169,12 @@ fn the_data_is_on_the_device_unless_told_otherwise() {
 fn runs_from_before_a_setting_existed_go_on() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run) = trained(root.path());
-    let path = run.join("config.json");
-    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
-    let settings = config["settings"].as_object_mut().expect("settings");
-    assert!(settings.remove("augment").is_some() && settings.remove("resident").is_some());
-    fs::write(&path, config.to_string()).expect("written");
+    let path = run.join("args.toml");
+    let text = fs::read_to_string(&path).expect("read");
+    let is_new = |line: &&str| line.starts_with("augment = ") || line.starts_with("resident = ");
+    assert_eq!(text.lines().filter(is_new).count(), 2, "{text}");
+    let old: String = text.lines().filter(|line| !is_new(line)).map(|line| format!("{line}\n")).collect();
+    fs::write(&path, old).expect("written");
     expect(0, &["train", "--resume", arg(&run), "--epochs", "3"]);
     assert_eq!(rows(&run).len(), 3);
 }
@@ -186,28 +192,28 @@ fn more_epochs_can_be_added_to_a_finished_run() {
 fn a_folder_with_a_run_is_not_overwritten() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, run) = trained(root.path());
-    let before = fs::read(run.join("last.safetensors")).expect("read");
+    let before = fs::read(run.join("weights/last.safetensors")).expect("read");
     let args = ["train", "--device", "cpu", "--data", arg(&data), "--epochs", "1", "--out", arg(&run)];
     expect_error(2, &args, &["holds a run already", "--resume"]);
-    assert!(fs::read(run.join("last.safetensors")).expect("read") == before);
+    assert!(fs::read(run.join("weights/last.safetensors")).expect("read") == before);
 }
 
 #[test]
 fn a_file_that_cannot_be_written_is_named_and_what_was_saved_stays() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run) = trained(root.path());
-    let before = fs::read(run.join("best.safetensors")).expect("read");
+    let before = fs::read(run.join("weights/best.safetensors")).expect("read");
     let checkpoint = fs::read(run.join("checkpoint.safetensors")).expect("read");
     // A folder in the place of the file: refused to every user, also where tests run as root.
-    fs::remove_file(run.join("last.safetensors")).expect("removed");
-    fs::create_dir(run.join("last.safetensors")).expect("made");
-    fs::write(run.join("last.safetensors/in the way"), "").expect("written");
-    expect_error(1, &["train", "--resume", arg(&run), "--epochs", "3"], &["cannot write", "last.safetensors"]);
+    fs::remove_file(run.join("weights/last.safetensors")).expect("removed");
+    fs::create_dir(run.join("weights/last.safetensors")).expect("made");
+    fs::write(run.join("weights/last.safetensors/in the way"), "").expect("written");
+    expect_error(1, &["train", "--resume", arg(&run), "--epochs", "3"], &["cannot write", "weights/last.safetensors"]);
     assert_eq!(rows(&run).len(), 2, "the table is as it was");
     assert!(fs::read(run.join("checkpoint.safetensors")).expect("read") == checkpoint);
-    let best = fs::read(run.join("best.safetensors")).expect("read");
+    let best = fs::read(run.join("weights/best.safetensors")).expect("read");
     assert!(best.len() == before.len());
-    fs::remove_dir_all(run.join("last.safetensors")).expect("removed");
+    fs::remove_dir_all(run.join("weights/last.safetensors")).expect("removed");
     let (out, _) = expect(0, &["train", "--resume", arg(&run), "--epochs", "3"]);
     assert!(out.contains("epoch 3: ") && rows(&run).len() == 3, "{out}");
     assert_eq!(names(&run), FILES);
@@ -252,7 +258,7 @@ fn several_seeds_are_runs_of_their_own_with_their_mean_and_deviation() {
     // A seed alone is the same run.
     let alone = root.path().join("alone");
     expect(0, &[&args[..], &["--seed", "6", "--out", arg(&alone)]].concat());
-    let best = |run: &Path| fs::read(run.join("best.safetensors")).expect("weights");
+    let best = |run: &Path| fs::read(run.join("weights/best.safetensors")).expect("weights");
     assert!(best(&alone) == best(&runs.join("seed-6")) && best(&alone) != best(&runs.join("seed-5")));
 }
 
@@ -289,8 +295,7 @@ fn a_batch_size_that_is_left_to_the_memory_is_told_and_kept() {
     let args = ["train", arg(&data), "--size", "8", "--epochs", "1", "--device", "cpu", "--out", arg(&run)];
     let (out, _) = expect(0, &[&args[..], &["--batch-size", "auto"]].concat());
     assert!(out.contains("batch size: 8, whose step takes "), "{out}");
-    let config: serde_json::Value =
-        serde_json::from_slice(&fs::read(run.join("config.json")).expect("read")).expect("JSON");
+    let config = common::record(&run);
     assert_eq!(config["settings"]["batch_size"], 8);
     expect(0, &["train", "--resume", arg(&run), "--epochs", "2"]);
 }

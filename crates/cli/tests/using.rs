@@ -10,9 +10,7 @@ use common::{CLASSES, arg, expect, image_file, image_folders, trained};
 fn eval_repeats_the_accuracy_of_the_best_epoch_class_by_class() {
     let root = tempfile::tempdir().expect("a folder");
     let (_, run) = trained(root.path());
-    let table = fs::read_to_string(run.join("metrics.csv")).expect("a table");
-    let accuracies = table.lines().skip(1).map(|line| line.split(',').nth(5).expect("a field").parse::<f64>());
-    let best = accuracies.map(|a| a.expect("a number")).fold(0.0, f64::max);
+    let best = common::column(&run, "metrics/accuracy_top1").into_iter().fold(0.0, f64::max);
     let (out, _) = expect(0, &["eval", arg(&run), "--device", "cpu"]);
     assert!(out.contains(&format!("accuracy {:.2} %", best * 100.0)), "{best} {out}");
     for class in CLASSES {
@@ -81,7 +79,7 @@ fn runs_are_listed_and_compared_by_the_settings_that_differ() {
     let (out, _) = expect(0, &["runs", arg(root.path())]);
     assert!(out.lines().count() == 3 && out.contains("small-cnn"), "{out}");
     common::expect_error(2, &["runs", arg(&data)], &["there is no run in "]);
-    common::expect_error(2, &["compare", arg(&one), arg(&data)], &["config.json"]);
+    common::expect_error(2, &["compare", arg(&one), arg(&data)], &["args.toml"]);
 }
 
 #[test]
@@ -89,7 +87,7 @@ fn weights_alone_are_enough_to_predict_and_to_evaluate_on_named_data() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, run) = trained(root.path());
     let alone = root.path().join("alone.safetensors");
-    fs::copy(run.join("last.safetensors"), &alone).expect("copied");
+    fs::copy(run.join("weights/last.safetensors"), &alone).expect("copied");
     let (out, _) = expect(0, &["eval", arg(&alone), "--data", arg(&data), "--device", "cpu"]);
     assert!(out.contains("small-cnn on 18 test images"), "{out}");
     common::expect_error(2, &["eval", arg(&alone), "--device", "cpu"], &["--data"]);
@@ -137,7 +135,7 @@ fn an_image_below_the_threshold_is_unknown() {
     };
     assert!(predict("1") && !predict("0"));
     // The weights of the end of a run without a best tell none.
-    let last = run.join("last.safetensors");
+    let last = run.join("weights/last.safetensors");
     let auto = ["predict", arg(&last), arg(&image), "--unknown-below", "auto", "--device", "cpu"];
     common::expect_error(1, &auto, &["last.safetensors tells no probability", "give a number"]);
     expect(2, &["predict", arg(&run), arg(&image), "--unknown-below", "50"]);

@@ -21,7 +21,7 @@ pub(crate) fn settings(now: &TrainConfig, then: &TrainConfig) -> Result<Vec<Stri
             OnResume::Refused => {
                 return Err(TrainError::Setting(format!(
                     "the setting {name} is {new}, but the checkpoint was made with {old}; it cannot change when a run goes on: \
-                     put it back in config.json, or start a new run"
+                     put it back in args.toml, or start a new run"
                 )));
             }
         }
@@ -84,7 +84,7 @@ mod tests {
             (TrainConfig { model: "lenet5".into(), ..config() }, "model is \"lenet5\", but"),
         ] {
             let error = settings(&now, &then).expect_err("refused").to_string();
-            assert!(error.contains(name) && error.contains("config.json"), "{error}");
+            assert!(error.contains(name) && error.contains("args.toml"), "{error}");
         }
     }
 }

@@ -61,7 +61,7 @@ pub enum TrainError {
         cause: String,
     },
     /// A path that should be a run folder or weights lying in one.
-    #[error("{}: {cause}; a run folder holds config.json and weights, as `chiaro train` leaves them", path.display())]
+    #[error("{}: {cause}; a run folder holds args.toml and weights, as `chiaro train` leaves them", path.display())]
     NotARun {
         /// The path.
         path: PathBuf,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chiaro_data::{Dataset, LoaderOptions, Normalize};
 use chiaro_graph::{Backend, DType, PlanId, Tensor};
-use chiaro_nn::{Augment, EvalStep, METRICS, Metrics, Model, Views};
+use chiaro_nn::{Augment, EvalStep, ImageInput, METRICS, Metrics, Model, Views};
 
 use crate::error::{Result, TrainError};
 use crate::feed::Feed;
@@ -40,6 +40,8 @@ pub struct Evaluator {
     step: EvalStep,
     plan: PlanId,
     feed: Feed,
+    /// How its images reach a step.
+    images: ImageInput,
     place: DataPlace,
     task: Arc<dyn Task>,
     classes: Vec<String>,
@@ -82,7 +84,7 @@ impl Evaluator {
         };
         let (sums, filler) = (Metrics::sums_in(&step.graph), task.target(model.classes).filler);
         let (task, classes) = (Arc::clone(task), dataset.classes().to_vec());
-        Ok(Evaluator { step, plan, feed, place, task, classes, sums, filler })
+        Ok(Evaluator { step, plan, feed, images, place, task, classes, sums, filler })
     }
 
     /// Gives the backend back what the step and the images have of it.
@@ -98,6 +100,16 @@ impl Evaluator {
     /// The targets of the set's images.
     pub(crate) fn targets(&self) -> &Targets {
         self.feed.targets()
+    }
+
+    /// How its images reach a step.
+    pub(crate) fn images(&self) -> &ImageInput {
+        &self.images
+    }
+
+    /// These images as such a step takes them.
+    pub(crate) fn some_images(&self, rows: &[usize]) -> Result<Tensor> {
+        self.feed.some(rows)
     }
 
     /// Where the images are.

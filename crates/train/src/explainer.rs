@@ -7,13 +7,14 @@ use chiaro_graph::{Backend, Data, Tensor};
 use chiaro_nn::{GradCamStep, MapOf};
 
 use crate::error::{Result, TrainError};
+use crate::heat::scaled;
 use crate::metrics::largest;
 use crate::network::{Answers, Network, Pixels};
 use crate::saved::Saved;
 use crate::task::{Guess, Task};
 
 /// Places a side that a map must have to be chosen: fewer point at nothing.
-const LEAST_SIDE: usize = 4;
+pub(crate) const LEAST_SIDE: usize = 4;
 
 /// A trained model with the step of Grad-CAM (arXiv:1610.02391) on a device.
 pub struct Explainer {
@@ -99,10 +100,4 @@ fn logits(network: &mut Network, pixels: &[Pixels], classes: &[i32]) -> Result<V
 fn labels(classes: &[i32]) -> Result<Tensor> {
     let tensor = Tensor::new([classes.len()], Data::I32(classes.to_vec()));
     tensor.ok_or_else(|| TrainError::setting("classes of a batch"))
-}
-
-/// Divided by its largest number, where that is above 0.
-fn scaled(map: &[f32]) -> Vec<f32> {
-    let most = map.iter().copied().fold(0.0, f32::max);
-    map.iter().map(|value| if most > 0.0 { value / most } else { 0.0 }).collect()
 }

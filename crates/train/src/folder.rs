@@ -14,8 +14,13 @@ use crate::observer::EpochRecord;
 use crate::run_config::RunConfig;
 use crate::table;
 
-/// A folder with `config.json`, `metrics.csv`, `best.safetensors`, `last.safetensors`, `checkpoint.safetensors` and the checkpoint
-/// before it, and at the end `results.json`. Clones are the same folder: what one has claimed, all have.
+/// The folder in it that weights lie in.
+const WEIGHTS: &str = "weights";
+
+/// A folder with `args.toml`, `results.csv`, `weights/best.safetensors`, `weights/last.safetensors`, `checkpoint.safetensors` and the
+/// checkpoint before it, and at the end `results.json`. Folders of before this naming, with `config.json`, `metrics.csv` and weights
+/// beside them, are read as they are, and get today's names when their run goes on. Clones are the same folder: what one has claimed,
+/// all have.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -27,17 +32,15 @@ impl RunFolder {
         RunFolder { path: path.to_path_buf(), lock: Arc::default() }
     }
 
-    /// Makes a new folder under `parent`, named by today's date and the first free number, and claims it.
+    /// Makes a new folder under `parent` and claims it: `train`, or where there is one already `train2`, `train3`, and so on.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn create_in(parent: &Path) -> Result<RunFolder> {
         fs::create_dir_all(parent).map_err(|cause| TrainError::write(parent, cause))?;
-        // Of this user's clock: the day that a person would call it.
-        let date = jiff::ZonedDateTime::now().date();
         let mut number = 1;
         loop {
-            let path = parent.join(format!("{date}-{number}"));
+            let path = parent.join(if number == 1 { "train".to_string() } else { format!("train{number}") });
             match fs::create_dir(&path) {
                 Ok(()) => {
                     let folder = RunFolder::at(&path);
@@ -74,7 +77,7 @@ impl RunFolder {
         let cause = if !path.is_dir() {
             "no such folder"
         } else if !folder.config_path().is_file() {
-            "there is no config.json"
+            "there is no args.toml"
         } else {
             return Ok(folder);
         };
@@ -96,6 +99,9 @@ impl RunFolder {
                 return Ok(Some(format!("{path} cannot be locked ({cause}): let no other process write to it")));
             }
             remove_leftovers(&self.path)?;
+            let weights = self.path.join(WEIGHTS);
+            fs::create_dir_all(&weights).map_err(|cause| TrainError::write(&weights, cause))?;
+            remove_leftovers(&weights)?;
         }
         Ok(None)
     }
@@ -105,24 +111,62 @@ impl RunFolder {
         &self.path
     }
 
+    /// Where a file is: in its place, or where runs of before put it.
+    fn now_or_before(&self, now: &str, before: &str) -> PathBuf {
+        let [now, before] = [now, before].map(|name| self.path.join(name));
+        if !now.exists() && before.is_file() { before } else { now }
+    }
+
     /// The record of settings.
     pub fn config_path(&self) -> PathBuf {
-        self.path.join("config.json")
+        self.now_or_before("args.toml", "config.json")
     }
 
     /// The table of epochs.
     pub fn metrics_path(&self) -> PathBuf {
-        self.path.join("metrics.csv")
+        self.now_or_before("results.csv", "metrics.csv")
     }
 
     /// The weights of the best epoch by the task's first measure, of equal ones the first.
     pub fn best_path(&self) -> PathBuf {
-        self.path.join("best.safetensors")
+        self.now_or_before("weights/best.safetensors", "best.safetensors")
     }
 
     /// The weights of the last epoch.
     pub fn last_path(&self) -> PathBuf {
-        self.path.join("last.safetensors")
+        self.now_or_before("weights/last.safetensors", "last.safetensors")
+    }
+
+    /// The folder of a run that weights lie in: the file's own, or the one above its `weights`.
+    pub(crate) fn of_weights(path: &Path) -> PathBuf {
+        // The parent of a bare file name is the empty path, which is no folder to the system.
+        let named = |path: &Path| path.parent().filter(|p| !p.as_os_str().is_empty()).map(Path::to_path_buf);
+        let own = named(path).unwrap_or_else(|| PathBuf::from("."));
+        let whole = own.canonicalize().unwrap_or_else(|_| own.clone());
+        if !whole.ends_with(WEIGHTS) {
+            return own;
+        }
+        let above = named(&own).unwrap_or_else(|| own.join(".."));
+        if RunFolder::open(&above).is_ok() { above } else { own }
+    }
+
+    /// Gives the files of a run of before today's names; the table and the settings are written anew beside it.
+    pub(crate) fn rename_old(&self) -> Result<()> {
+        for name in ["best.safetensors", "last.safetensors"] {
+            let [old, new] = [self.path.join(name), self.path.join(WEIGHTS).join(name)];
+            if old.is_file() && !new.exists() {
+                fs::rename(&old, &new).map_err(|cause| TrainError::write(&new, cause))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what another file stands for now.
+    fn remove_old(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(cause) if cause.kind() != ErrorKind::NotFound => Err(TrainError::write(&self.path.join(name), cause)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// What came of the run, once it has ended.
@@ -156,7 +200,8 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn write_config(&self, config: &RunConfig) -> Result<()> {
         save_beside(&self.path, &config.settings.model)?;
-        config.write(&self.config_path())
+        config.write(&self.path.join("args.toml"))?;
+        self.remove_old("config.json")
     }
 
     /// The table's rows; none before the first epoch has ended.
@@ -173,7 +218,8 @@ impl RunFolder {
     }
 
     pub(crate) fn write_metrics(&self, records: &[EpochRecord]) -> Result<()> {
-        Ok(write_whole(&self.metrics_path(), table::to_csv(records).as_bytes())?)
+        write_whole(&self.path.join("results.csv"), table::to_csv(records).as_bytes())?;
+        self.remove_old("metrics.csv")
     }
 
     pub(crate) fn write_metrics_if_changed(&self, records: &[EpochRecord]) -> Result<()> {
@@ -189,13 +235,27 @@ mod tests {
     #[test]
     fn new_folders_are_numbered() {
         let parent = tempfile::tempdir().expect("a folder");
-        let names: Vec<String> = (0..3)
-            .map(|_| RunFolder::create_in(&parent.path().join("runs")).expect("made"))
-            .map(|run| run.path().file_name().expect("a name").to_string_lossy().into_owned())
-            .collect();
-        for (i, name) in names.iter().enumerate() {
-            assert!(name.ends_with(&format!("-{}", i + 1)) && name.starts_with("20"), "{name}");
-        }
+        let runs = parent.path().join("runs");
+        let made = || {
+            let run = RunFolder::create_in(&runs).expect("made");
+            run.path().file_name().expect("a name").to_string_lossy().into_owned()
+        };
+        assert_eq!([made(), made(), made()], ["train", "train2", "train3"]);
+        fs::remove_dir_all(runs.join("train2")).expect("removed");
+        assert_eq!([made(), made()], ["train2", "train4"], "the first that is free");
+    }
+
+    #[test]
+    fn weights_know_the_folder_of_their_run() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let run = RunFolder::create(&parent.path().join("run")).expect("made");
+        fs::write(run.config_path(), "").expect("written");
+        assert_eq!(RunFolder::of_weights(&run.best_path()), run.path());
+        assert_eq!(RunFolder::of_weights(&run.path().join("best.safetensors")), run.path());
+        let elsewhere = parent.path().join("weights");
+        fs::create_dir(&elsewhere).expect("made");
+        assert_eq!(RunFolder::of_weights(&elsewhere.join("a.safetensors")), elsewhere, "no run is above it");
+        assert_eq!(RunFolder::of_weights(Path::new("a.safetensors")), Path::new("."));
     }
 
     #[test]
@@ -203,7 +263,7 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = RunFolder::create(parent.path()).expect("empty");
         assert!(RunFolder::open(parent.path()).is_err());
-        fs::write(folder.config_path(), "{}").expect("written");
+        fs::write(folder.config_path(), "").expect("written");
         assert!(matches!(RunFolder::create(parent.path()), Err(TrainError::RunExists { .. })));
         assert!(RunFolder::open(parent.path()).is_ok());
     }

@@ -3,6 +3,7 @@
 //! A [`Trainer`] runs a model's training step over a data set, evaluates it after each epoch, and saves weights, a table of metrics
 //! and a checkpoint in a [`RunFolder`]. A [`Classifier`] uses what was saved.
 
+mod args_file;
 mod averaged;
 mod batch;
 mod begin;
@@ -25,6 +26,7 @@ mod file_run;
 mod finish;
 mod folder;
 mod guess;
+mod heat;
 mod imported;
 mod learner;
 mod lease;
@@ -36,13 +38,16 @@ mod network;
 mod number;
 mod observer;
 mod pace;
+mod pictures;
 mod phases;
 mod place;
 pub mod plot;
+mod plot_canvas;
 mod position;
 mod precision;
 mod quantized;
 mod recipe;
+mod report;
 mod results;
 mod resume;
 mod run_config;
@@ -55,6 +60,7 @@ mod stop;
 mod table;
 pub mod task;
 mod teacher;
+mod tensorboard;
 mod trainer;
 mod weights;
 
@@ -70,6 +76,7 @@ pub use explainer::{Explainer, Explanation};
 pub use exported::Compared;
 pub use folder::RunFolder;
 pub use guess::fitting_normalisation;
+pub use heat::covered;
 pub use imported::ImportOptions;
 pub use learner::Learner;
 pub use named_model::named_model;
@@ -80,7 +87,7 @@ pub use place::DataPlace;
 pub use position::Best;
 pub use quantized::Quantized;
 pub use results::Results;
-pub use run_config::{DataInfo, RunConfig};
+pub use run_config::{DataInfo, RunConfig, StartSettings};
 pub use saved::Saved;
 pub use scores::Scores;
 pub use settings::{

@@ -4,7 +4,7 @@ use chiaro_graph::Profile;
 
 use crate::scores::Scores;
 
-/// One finished epoch: a row of `metrics.csv`.
+/// One finished epoch: a row of `results.csv`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochRecord {
     /// Epoch, from 1.
@@ -60,6 +60,8 @@ pub enum Event<'a> {
         /// Seconds to the end of the run; `None` where no step was timed yet.
         seconds_left: Option<f64>,
     },
+    /// Something to be told that the run goes on in spite of, such as a picture that cannot be written.
+    Note(&'a str),
     /// An epoch has ended, was evaluated, and was saved where there is a run folder.
     Epoch {
         /// The epoch's numbers.

@@ -36,27 +36,27 @@ pub struct Plot {
 }
 
 /// What the axes span, in the unit in which x is drawn.
-struct Span {
-    x: [f64; 2],
-    y: [f64; 2],
+pub(crate) struct Span {
+    pub(crate) x: [f64; 2],
+    pub(crate) y: [f64; 2],
 }
 
 impl Plot {
     /// The letters that curves have in text, one after the other.
     pub const LETTERS: &'static str = "*o+x";
 
-    fn place(&self, x: f64) -> f64 {
+    pub(crate) fn place(&self, x: f64) -> f64 {
         if self.log_x { x.log10() } else { x }
     }
 
     /// The points of a curve that can be drawn.
-    fn drawn(&self, curve: &Curve) -> Vec<(f64, f64)> {
+    pub(crate) fn drawn(&self, curve: &Curve) -> Vec<(f64, f64)> {
         let placed = curve.points.iter().map(|&(x, y)| (self.place(x), y));
         placed.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     }
 
     /// `None` where there is nothing to draw.
-    fn span(&self) -> Option<Span> {
+    pub(crate) fn span(&self) -> Option<Span> {
         let points: Vec<(f64, f64)> = self.curves.iter().flat_map(|curve| self.drawn(curve)).collect();
         let range = |values: &mut dyn Iterator<Item = f64>| {
             let [low, high] = values.fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], v| [a.min(v), b.max(v)]);
@@ -147,7 +147,7 @@ impl Plot {
 }
 
 /// Round numbers within a range, some five of them.
-fn ticks([low, high]: [f64; 2]) -> Vec<f64> {
+pub(crate) fn ticks([low, high]: [f64; 2]) -> Vec<f64> {
     let rough = (high - low) / 5.0;
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|step| *step >= rough).unwrap_or(rough);

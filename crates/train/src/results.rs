@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
-use crate::metrics::ClassMetrics;
+use crate::metrics::{ClassMetrics, ReliabilityBin};
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,12 @@ pub struct Results {
     pub unknown_below: Option<f64>,
     /// All measures of classes, at the temperature; absent for tasks without classes.
     pub metrics: Option<ClassMetrics>,
+    /// How many images of each class, by row, were said to be of which, by column; absent where an image may be of several.
+    #[serde(default)]
+    pub confusion: Option<Vec<Vec<u64>>>,
+    /// Images by the probability, at the temperature, of what was said of them; absent for the same.
+    #[serde(default)]
+    pub reliability: Option<Vec<ReliabilityBin>>,
 }
 
 impl Results {

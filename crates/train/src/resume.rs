@@ -32,7 +32,7 @@ impl Trainer {
         notes.extend(changes::data(&self.data, &state.data)?);
         let path = folder.checkpoint_path();
         if checkpoint.weights.info != self.info {
-            let message = "it is a checkpoint of another model or other data than config.json beside it tells";
+            let message = "it is a checkpoint of another model or other data than args.toml beside it tells";
             return Err(TrainError::corrupt(&path, message));
         }
         let (done, epochs) = (state.position.epoch, self.config.epochs);
@@ -48,6 +48,7 @@ impl Trainer {
             fs::rename(folder.previous_path(), &path).map_err(|cause| TrainError::write(&path, cause))?;
             notes.push(format!("{damage}; the run goes on from the checkpoint before it, of {}", state.position));
         }
+        folder.rename_old()?;
         self.at = state.position;
         self.records = state.records;
         self.mend(folder, &mut notes)?;

@@ -1,12 +1,14 @@
-//! `config.json`: the settings of a run with what was found out about its data, enough to evaluate and predict by.
+//! `args.toml`: the settings of a run with what was found out about its data, enough to evaluate and predict by.
 
 use std::path::Path;
 
 use chiaro_io::{ModelInfo, write_whole};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::args_file;
 use crate::error::{Result, TrainError};
-use crate::settings::TrainConfig;
+use crate::settings::{GivenSetting, TrainConfig};
 
 /// What a run trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +36,26 @@ pub struct DataInfo {
     pub eval_labels: String,
 }
 
-/// The content of `config.json`.
+/// What stands beside the settings in `args.toml`.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    chiaro: String,
+    device: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    described: Option<String>,
+    #[serde(flatten)]
+    data: DataInfo,
+}
+
+/// Settings from a file, for a run that starts by them.
+pub enum StartSettings {
+    /// All of them, of a run.
+    Whole(Box<TrainConfig>),
+    /// Some, as somebody wrote them: the others are what suits.
+    Some(Vec<GivenSetting>),
+}
+
+/// The content of `args.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
     /// Version of Chiaro that wrote it.
@@ -81,18 +102,42 @@ impl RunConfig {
         RunConfig::new(&settings, None, &data, "")
     }
 
-    /// Reads the file.
+    /// Reads the file; one that ends in `.json` is of before it was TOML.
     ///
     /// # Errors
     /// If it cannot be read or is not such a record.
     pub fn read(path: &Path) -> Result<RunConfig> {
         let text = std::fs::read_to_string(path).map_err(|cause| TrainError::read(path, cause))?;
-        serde_json::from_str(&text).map_err(|cause| TrainError::corrupt(path, cause))
+        let corrupt = |cause: &dyn ToString| TrainError::corrupt(path, cause.to_string());
+        if path.extension().is_some_and(|ending| ending == "json") {
+            return serde_json::from_str(&text).map_err(|cause| corrupt(&cause));
+        }
+        let (settings, facts) = args_file::read(&text).map_err(|cause| corrupt(&cause))?;
+        let facts = facts.ok_or_else(|| corrupt(&"it has no table [run], as `chiaro train` writes it"))?;
+        let settings = serde_json::from_value(Value::Object(settings)).map_err(|cause| corrupt(&cause))?;
+        let Facts { chiaro, device, described, data } =
+            serde_json::from_value(facts).map_err(|cause| corrupt(&format!("in the table [run]: {cause}")))?;
+        Ok(RunConfig { chiaro, device, settings, described, data })
+    }
+
+    /// Reads settings to start a run by: those of a run, or some of them that were written by hand.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or something in it is no setting.
+    pub fn read_settings(path: &Path) -> Result<StartSettings> {
+        let text = std::fs::read_to_string(path).map_err(|cause| TrainError::read(path, cause))?;
+        let (settings, facts) = args_file::read(&text).map_err(|cause| TrainError::corrupt(path, cause))?;
+        if facts.is_none() {
+            return args_file::given(settings).map(StartSettings::Some).map_err(|cause| TrainError::corrupt(path, cause));
+        }
+        let whole = serde_json::from_value(Value::Object(settings));
+        whole.map(|all| StartSettings::Whole(Box::new(all))).map_err(|cause| TrainError::corrupt(path, cause))
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).map_err(|cause| TrainError::corrupt(path, cause))?;
-        Ok(write_whole(path, text.as_bytes())?)
+        let RunConfig { chiaro, device, settings, described, data } = self.clone();
+        let text = args_file::write(&settings, &Facts { chiaro, device, described, data });
+        Ok(write_whole(path, text.map_err(|cause| TrainError::corrupt(path, cause))?.as_bytes())?)
     }
 }
 

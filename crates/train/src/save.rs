@@ -49,6 +49,10 @@ impl Trainer {
         if let Some(record) = self.records.last() {
             observer.event(&Event::Epoch { record, best, data_wait: self.data_wait });
         }
+        if let Some(folder) = folder {
+            self.tell_board(observer, &arenas);
+            self.draw_curves(folder, observer, false);
+        }
         Ok(())
     }
 
@@ -86,9 +90,12 @@ impl Trainer {
         Ok(save_weights(&folder.best_path(), &self.info, &BTreeMap::from(told), &self.step.graph, &arenas)?)
     }
 
-    /// Saves the weights of the last epoch, which they name.
+    /// Saves the weights of the last epoch, which they name beside what it is judged by.
     pub(crate) fn save_last(&self, folder: &RunFolder, arenas: &[(String, Tensor)]) -> Result<()> {
-        let told = BTreeMap::from([(EPOCH.to_string(), self.at.epoch.to_string())]);
+        let mut told = BTreeMap::from([(EPOCH.to_string(), self.at.epoch.to_string())]);
+        if let Some(last) = self.records.last() {
+            told.insert(judge(&*self.task).name.to_string(), last.eval.judged().to_string());
+        }
         let arenas = self.evaluated(arenas);
         Ok(save_weights(&folder.last_path(), &self.info, &told, &self.step.graph, &arenas)?)
     }

@@ -45,9 +45,7 @@ impl Saved {
         }
         // Of what is neither file nor folder, such as a pipe, reading tells.
         if run_or_weights.exists() && !run_or_weights.is_dir() {
-            // The parent of a bare file name is the empty path, which is no folder to the system.
-            let parent = run_or_weights.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let config = RunFolder::open(parent).ok().map(|folder| folder.config()).transpose()?;
+            let config = RunFolder::open(&RunFolder::of_weights(run_or_weights)).ok().map(|folder| folder.config()).transpose()?;
             return Saved::of(run_or_weights.to_path_buf(), config);
         }
         let folder = RunFolder::open(run_or_weights)?;
@@ -67,8 +65,7 @@ impl Saved {
 
     fn of(path: PathBuf, config: Option<RunConfig>) -> Result<Saved> {
         let weights = load_weights(&path)?;
-        let beside = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        known_beside(beside, &weights.info.model)?;
+        known_beside(&RunFolder::of_weights(&path), &weights.info.model)?;
         let calibration = calibration::told(&path, &weights.extra)?;
         Ok(Saved { path, config, weights, calibration, guessed: false })
     }
@@ -109,6 +106,7 @@ impl Saved {
     /// # Errors
     /// If it cannot be written to.
     pub fn keep(&self, folder: &RunFolder) -> Result<()> {
+        folder.claim()?;
         folder.write_config(&RunConfig::imported(self.info()))?;
         Ok(self.weights.save(&folder.best_path())?)
     }

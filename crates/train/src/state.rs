@@ -17,7 +17,7 @@ use crate::settings::TrainConfig;
 use crate::table;
 
 const POSITION: &str = "position";
-/// The table of epochs, as `metrics.csv` has it: that file is made anew where it is gone or older.
+/// The table of epochs, as `results.csv` has it: that file is made anew where it is gone or older.
 const METRICS: &str = "metrics";
 const SETTINGS: &str = "settings";
 const DATA: &str = "data";

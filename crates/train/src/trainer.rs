@@ -18,12 +18,14 @@ use crate::lease::Lease;
 use crate::observer::{EpochRecord, Observer};
 use crate::pace::Pace;
 use crate::phases::CompiledPhase;
+use crate::pictures::Drawn;
 use crate::place::DataPlace;
 use crate::position::{Best, Position};
 use crate::run_config::{DataInfo, RunConfig};
 use crate::settings::{SamplingName, TrainConfig};
 use crate::stop::Stop;
 use crate::task::{self, Task};
+use crate::tensorboard::Board;
 use crate::{recipe, weights};
 
 /// How a run ended.
@@ -65,6 +67,15 @@ pub struct Trainer {
     pub(crate) data_wait: f64,
     /// Steps until one is profiled.
     pub(crate) profile_in: Option<usize>,
+    pub(crate) model: Model,
+    /// Images of each class, to train and to evaluate on.
+    pub(crate) class_counts: [Vec<usize>; 2],
+    /// What the images are called that epochs are evaluated on.
+    pub(crate) eval_names: Vec<String>,
+    /// The curves as they were drawn last.
+    pub(crate) drawn: Option<Drawn>,
+    /// What TensorBoard is told; absent without a run folder, or where it cannot be written.
+    pub(crate) board: Option<Board>,
 }
 
 impl Trainer {
@@ -125,6 +136,7 @@ impl Trainer {
             backend.write_arena(&name, &values)?;
         }
         let schedule = recipe::schedule(config, feed.batches());
+        let class_counts = [task.class_counts(&*data.train), task.class_counts(&*data.eval)];
         Ok(Trainer {
             backend: lease,
             config: config.clone(),
@@ -145,6 +157,11 @@ impl Trainer {
             ran: false,
             data_wait: 0.0,
             profile_in: None,
+            model: model.clone(),
+            class_counts,
+            eval_names: (0..data.eval.len()).map(|image| data.eval.name(image)).collect(),
+            drawn: None,
+            board: None,
         })
     }
 
@@ -243,6 +260,10 @@ impl Trainer {
     pub fn fit(&mut self, folder: Option<&RunFolder>, observer: &mut dyn Observer, stop: &Stop) -> Result<Ending> {
         if let Some(folder) = folder {
             folder.claim()?;
+            if self.at.epoch < self.config.epochs {
+                self.open_board(folder, observer);
+                self.draw_beginning(folder, observer);
+            }
         }
         let before = self.at.epoch;
         let mut ending = Ending::Finished;

@@ -14,13 +14,13 @@ fn run(folder: &Path, epochs: usize, correct: &[usize]) -> (Vec<usize>, Option<B
     let (data, config) = (data(), config(epochs));
     let backend = Scripted::new(21, correct);
     let mut trainer = Trainer::new(backend, &model(&config, &data), &data, &config).expect("built");
-    let folder = if folder.join("config.json").exists() {
+    let folder = if folder.join("args.toml").exists() {
         let folder = RunFolder::open(folder).expect("a run");
         assert_eq!(trainer.resume(&folder).expect("goes on").len(), 1, "the new number of epochs is told");
         folder
     } else {
         let folder = RunFolder::create(folder).expect("new");
-        std::fs::write(folder.config_path(), "{}").expect("written");
+        std::fs::write(folder.config_path(), "").expect("written");
         folder
     };
     let mut told = vec![];
@@ -52,7 +52,7 @@ fn the_best_file_has_the_first_epoch_of_the_highest_accuracy() {
     assert_eq!(run(&whole, 5, &[9, 15, 12, 15, 3]), (vec![1, 2], best_of(2, 15.0)));
     run(&two, 2, &[9, 15]);
     let (best, second, last) =
-        (weights(&whole, "best.safetensors"), weights(&two, "last.safetensors"), weights(&whole, "last.safetensors"));
+        (weights(&whole, "weights/best.safetensors"), weights(&two, "weights/last.safetensors"), weights(&whole, "weights/last.safetensors"));
     assert_eq!(best.extra["epoch"], "2");
     assert!(best.tensors() == second.tensors(), "the weights are those after two epochs");
     assert_eq!(last.extra["epoch"], "5");
@@ -64,11 +64,11 @@ fn the_best_epoch_is_kept_when_a_run_goes_on() {
     let root = tempfile::tempdir().expect("a folder");
     let folder = root.path().join("run");
     assert_eq!(run(&folder, 3, &[9, 15, 12]), (vec![1, 2], best_of(2, 15.0)));
-    let before = std::fs::read(folder.join("best.safetensors")).expect("read");
+    let before = std::fs::read(folder.join("weights/best.safetensors")).expect("read");
     assert_eq!(run(&folder, 5, &[15, 14]), (vec![], best_of(2, 15.0)));
-    assert!(std::fs::read(folder.join("best.safetensors")).expect("read") == before);
+    assert!(std::fs::read(folder.join("weights/best.safetensors")).expect("read") == before);
     assert_eq!(run(&folder, 6, &[16]), (vec![6], best_of(6, 16.0)));
-    assert_eq!(weights(&folder, "best.safetensors").extra["epoch"], "6");
+    assert_eq!(weights(&folder, "weights/best.safetensors").extra["epoch"], "6");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_epoch_that_is_told_is_the_one_in_the_file_whatever_became_of_the_table() 
     let root = tempfile::tempdir().expect("a folder");
     let folder = root.path().join("run");
     run(&folder, 3, &[9, 15, 12]);
-    std::fs::remove_file(folder.join("metrics.csv")).expect("removed");
+    std::fs::remove_file(folder.join("results.csv")).expect("removed");
     assert_eq!(run(&folder, 4, &[13]), (vec![], best_of(2, 15.0)));
     let rows: Vec<EpochRecord> = RunFolder::open(&folder).expect("a run").metrics().expect("a table");
     let epochs: Vec<(usize, f64)> =

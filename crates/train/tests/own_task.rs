@@ -126,8 +126,8 @@ fn a_task_of_ones_own_is_trained_resumed_saved_and_asked() {
         least,
         "epochs are judged by the loss, of which less is better"
     );
-    let table = std::fs::read_to_string(whole.path().join("metrics.csv")).expect("a table");
-    assert!(table.starts_with("epoch,step,train_loss,eval_loss,learning_rate,"), "{table}");
+    let table = std::fs::read_to_string(whole.path().join("results.csv")).expect("a table");
+    assert!(table.starts_with("epoch,time,train/loss,val/loss,lr/pg0,step,"), "{table}");
 
     let saved = Saved::load(whole.path()).expect("weights");
     let error = saved.task().expect_err("no task of this program").to_string();

@@ -114,7 +114,7 @@ fn an_average_is_evaluated_and_saved_while_training_goes_on_with_the_weights() {
     let with = |swa, ema| in_folder(&TrainConfig { lr: 0.02, batch_size: 8, swa, ema, ..descent(4) });
     let (_c, swa, of_swa) = with(Some(2), None);
     let (_d, ema, of_ema) = with(None, Some(0.9));
-    let (last, raw) = ("last.safetensors", "checkpoint.safetensors");
+    let (last, raw) = ("weights/last.safetensors", "checkpoint.safetensors");
     for folder in [&swa, &ema] {
         assert_eq!(saved(folder, raw), saved(&fourth, raw), "the weights themselves are as without");
         assert_ne!(saved(folder, last), saved(&fourth, last));
@@ -227,14 +227,14 @@ fn weights_of_other_classes_are_begun_with_but_for_the_head_which_is_told() {
     let mut same = Trainer::new(cpu(), &model(&config, &data), &data, &config).expect("built");
     let told = same.begin().expect("fits");
     assert!(told.len() == 1 && told[0].starts_with("begun with 17 tensors"), "{told:?}");
-    assert_eq!(named(same.weights().expect("weights")), saved(&folder, "best.safetensors"));
+    assert_eq!(named(same.weights().expect("weights")), saved(&folder, "weights/best.safetensors"));
 
     let narrow = chiaro_train::Data::new(two_classes(), two_classes()).expect("data");
     let mut other = Trainer::new(cpu(), &model(&config, &narrow), &narrow, &config).expect("built");
     let drawn = named(other.weights().expect("weights"));
     let told = other.begin().expect("fits");
     assert!(told[0].contains("anew begin fc.weight ([3, 64] there, [2, 64] here), fc.bias ([3] there"), "{told:?}");
-    let (got, file) = (named(other.weights().expect("weights")), saved(&folder, "best.safetensors"));
+    let (got, file) = (named(other.weights().expect("weights")), saved(&folder, "weights/best.safetensors"));
     for (name, values) in got {
         assert_eq!(values, if name.starts_with("fc.") { &drawn[&name] } else { &file[&name] }.clone(), "{name}");
     }

@@ -11,7 +11,7 @@ use chiaro_train::{
 };
 use common::{config, cpu, data, model};
 
-const FILES: [&str; 3] = ["best.safetensors", "last.safetensors", "checkpoint.safetensors"];
+const FILES: [&str; 3] = ["weights/best.safetensors", "weights/last.safetensors", "checkpoint.safetensors"];
 const EPOCHS: usize = 4;
 
 /// Recipes that between them hold every feature that keeps something between steps or hangs on the place in the run.
@@ -80,13 +80,13 @@ fn recipes() -> Vec<(&'static str, TrainConfig)> {
 fn train(folder: &Path, config: &TrainConfig, steps: usize) -> Ending {
     let data = data();
     let mut trainer = Trainer::new(cpu(), &model(config, &data), &data, config).expect("built");
-    let folder = if folder.join("config.json").exists() {
+    let folder = if folder.join("args.toml").exists() {
         let folder = RunFolder::open(folder).expect("a run");
         trainer.resume(&folder).expect("goes on");
         folder
     } else {
         let folder = RunFolder::create(folder).expect("made");
-        fs::write(folder.config_path(), "{}").expect("written");
+        fs::write(folder.config_path(), "").expect("written");
         folder
     };
     let (stop, mut done) = (Stop::default(), 0);

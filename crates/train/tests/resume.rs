@@ -10,7 +10,7 @@ use chiaro_data::{Dataset, InMemory};
 use chiaro_train::{Data, Ending, Event, RunFolder, Stop, TrainConfig, TrainError, Trainer};
 use common::{config, cpu, data, model, noisy};
 
-const FILES: [&str; 4] = ["best.safetensors", "last.safetensors", "checkpoint.safetensors", "metrics.csv"];
+const FILES: [&str; 4] = ["weights/best.safetensors", "weights/last.safetensors", "checkpoint.safetensors", "results.csv"];
 
 /// What a run ends in, and what it told when it went on.
 type Outcome = Result<(Ending, Vec<String>), TrainError>;
@@ -19,13 +19,13 @@ type Outcome = Result<(Ending, Vec<String>), TrainError>;
 fn train_on(folder: &Path, data: &Data, config: &TrainConfig, steps: usize) -> Outcome {
     let backend = cpu();
     let mut trainer = Trainer::new(backend, &model(config, data), data, config)?;
-    let (folder, notes) = if folder.join("config.json").exists() {
+    let (folder, notes) = if folder.join("args.toml").exists() {
         let folder = RunFolder::open(folder)?;
         let notes = trainer.resume(&folder)?;
         (folder, notes)
     } else {
         let folder = RunFolder::create(folder)?;
-        fs::write(folder.config_path(), "{}").expect("written");
+        fs::write(folder.config_path(), "").expect("written");
         (folder, vec![])
     };
     let (stop, mut done) = (Stop::default(), 0);
@@ -60,7 +60,9 @@ fn content(folder: &Path, name: &str) -> Vec<u8> {
         return bytes;
     }
     let text = String::from_utf8(bytes).expect("a table");
-    text.lines().flat_map(|row| row.split(',').take(7).collect::<Vec<_>>().join(",").into_bytes()).collect()
+    // All but the time and the pace.
+    let told = |row: &str| row.split(',').enumerate().filter(|(i, _)| ![1, 8].contains(i)).map(|(_, cell)| format!("{cell},")).collect::<String>();
+    text.lines().flat_map(|row| told(row).into_bytes()).collect()
 }
 
 fn same(a: &Path, b: &Path, what: &str) {
@@ -73,7 +75,10 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
-        fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).expect("copied")),
+        }
     }
 }
 
@@ -86,11 +91,11 @@ fn killed(before: &Path, after: &Path, folder: &Path, done: usize) {
     if done > 0 && now.exists() {
         fs::rename(&now, previous).expect("renamed");
     }
-    let order = ["checkpoint.safetensors", "best.safetensors", "last.safetensors", "metrics.csv"];
+    let order = ["checkpoint.safetensors", "weights/best.safetensors", "weights/last.safetensors", "results.csv"];
     for name in order.iter().take(done.saturating_sub(1)) {
         fs::copy(after.join(name), folder.join(name)).expect("copied");
     }
-    fs::write(folder.join(".last.safetensors.1.tmp"), "half").expect("written");
+    fs::write(folder.join("weights/.last.safetensors.1.tmp"), "half").expect("written");
 }
 
 #[test]
@@ -98,7 +103,7 @@ fn a_kill_between_any_two_files_of_an_epoch_changes_nothing_in_the_end() {
     let (root, whole, other) = whole();
     let [before, after] = ["before", "after"].map(|name| root.path().join(name));
     fs::create_dir(&after).expect("made");
-    fs::write(after.join("config.json"), "{}").expect("written");
+    fs::write(after.join("args.toml"), "{}").expect("written");
     for epochs in 1..=4 {
         copy(&after, &before);
         train(&after, epochs, ALL).expect("trained");
@@ -106,7 +111,7 @@ fn a_kill_between_any_two_files_of_an_epoch_changes_nothing_in_the_end() {
             killed(&before, &after, &other, done);
             train(&other, 4, ALL).unwrap_or_else(|error| panic!("epoch {epochs}, {done} steps: {error}"));
             same(&whole, &other, &format!("after a kill in epoch {epochs} after {done} steps of its end"));
-            assert!(!other.join(".last.safetensors.1.tmp").exists(), "what a killed process left is removed");
+            assert!(!other.join("weights/.last.safetensors.1.tmp").exists(), "what a killed process left is removed");
         }
     }
 }
@@ -127,7 +132,7 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before_it() {
     // The damaged one is in nobody's way any more: the checkpoint before the present one is the good one.
     let before = chiaro_io::load_checkpoint(&other.join("checkpoint.previous.safetensors")).expect("not damaged");
     assert_eq!((before.progress.epoch, before.progress.step), (2, 12));
-    let table = fs::read_to_string(other.join("metrics.csv")).expect("a table");
+    let table = fs::read_to_string(other.join("results.csv")).expect("a table");
     assert_eq!(table.lines().count(), 3, "the third epoch is to be done again: {table}");
     let (_, notes) = train(&other, 4, ALL).expect("goes on");
     assert!(notes.is_empty(), "told once: {notes:?}");
@@ -160,7 +165,7 @@ fn a_checkpoint_that_is_gone_falls_back_too_and_where_both_are_no_good_both_are_
 fn a_run_without_a_checkpoint_starts_over() {
     let (_root, whole, other) = whole();
     fs::create_dir(&other).expect("made");
-    fs::write(other.join("config.json"), "{}").expect("written");
+    fs::write(other.join("args.toml"), "{}").expect("written");
     let (_, notes) = train(&other, 4, ALL).expect("starts over");
     assert!(notes.iter().any(|note| note.contains("starts over")), "{notes:?}");
     same(&whole, &other, "after a start over");
@@ -170,7 +175,7 @@ fn a_run_without_a_checkpoint_starts_over() {
 fn a_table_ahead_of_the_checkpoint_loses_its_last_row() {
     let (_root, whole, other) = whole();
     train(&other, 3, ALL).expect("trained");
-    let path = other.join("metrics.csv");
+    let path = other.join("results.csv");
     let table = fs::read_to_string(&path).expect("a table");
     let last = table.lines().last().expect("a row").replacen('3', "4", 1);
     fs::write(&path, format!("{table}{last}\n")).expect("written");
@@ -182,16 +187,16 @@ fn a_table_ahead_of_the_checkpoint_loses_its_last_row() {
 fn best_weights_that_are_gone_are_told_and_looked_for_again() {
     let (_root, _, other) = whole();
     train(&other, 3, ALL).expect("trained");
-    let epochs = fs::read_to_string(other.join("metrics.csv")).expect("a table");
-    let path = other.join("best.safetensors");
+    let epochs = fs::read_to_string(other.join("results.csv")).expect("a table");
+    let path = other.join("weights/best.safetensors");
     fs::write(&path, "rubbish").expect("written");
     let (_, notes) = train(&other, 4, ALL).expect("goes on");
-    let (told, best) = (notes.iter().any(|note| note.contains("best.safetensors")), chiaro_io::load_weights(&path));
+    let (told, best) = (notes.iter().any(|note| note.contains("weights/best.safetensors")), chiaro_io::load_weights(&path));
     // Where the best epoch was the last, its weights are in the checkpoint.
     let accuracies: Vec<f64> = epochs
         .lines()
         .skip(1)
-        .map(|row| row.split(',').nth(5).and_then(|f| f.parse().ok()).expect("a number"))
+        .map(|row| row.split(',').nth(3).and_then(|f| f.parse().ok()).expect("a number"))
         .collect();
     assert_eq!(told, accuracies[2] <= accuracies[0].max(accuracies[1]), "{notes:?}");
     assert!(best.expect("written again").extra.contains_key("accuracy"));

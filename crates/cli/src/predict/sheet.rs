@@ -55,16 +55,16 @@ impl Sheet {
     /// Draws and writes it; what is to be told of it comes back.
     pub fn draw(self) -> anyhow::Result<Vec<String>> {
         let columns = self.pictures.len().isqrt().max(IN_A_ROW).min(self.pictures.len()).max(1);
-        let cell = [SIDE + GAP, SIDE + LINES * (Canvas::LETTER + 2) + GAP];
+        let cell = [SIDE + GAP, SIDE + LINES * Canvas::LETTER_HEIGHT + GAP];
         let rows = self.pictures.len().div_ceil(columns).max(1);
         let mut canvas = Canvas::new(columns * cell[0] + GAP, rows * cell[1] + GAP);
         for (i, drawn) in thumbnails(&self.pictures, SIDE)?.iter().enumerate() {
             let (left, top) = (GAP + i % columns * cell[0], GAP + i / columns * cell[1]);
             drawn.iter().for_each(|pixels| canvas.image([left, top], SIDE, pixels));
-            let letters = SIDE / Canvas::LETTER;
+            let letters = SIDE / Canvas::LETTER_WIDTH;
             let (said, sure) = &self.said[i];
             let name = self.pictures[i].name().rsplit(['/', '\\']).next().unwrap_or_default();
-            let line = |number: usize| [left, top + SIDE + 2 + number * (Canvas::LETTER + 2)];
+            let line = |number: usize| [left, top + SIDE + 2 + number * Canvas::LETTER_HEIGHT];
             canvas.text(line(0), &shortened(said, letters), if *sure { Canvas::BLACK } else { DOUBTFUL });
             canvas.text(line(1), &shortened(name, letters), [120; 3]);
         }

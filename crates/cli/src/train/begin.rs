@@ -6,7 +6,7 @@ use chiaro::data::{Normalize, OpenOptions};
 use chiaro::graph::Backend;
 use chiaro::nn::Model;
 use chiaro::nn::models::NamedModel;
-use chiaro::train::{self, Data, ImportOptions, LikeOptions, RunFolder, Saved, TrainConfig};
+use chiaro::train::{self, Data, ImportOptions, LikeOptions, RunConfig, RunFolder, Saved, StartSettings, TrainConfig};
 use chiaro::{Device, DeviceKind};
 
 use super::pretrained;
@@ -28,10 +28,21 @@ pub struct Run {
     pub begins_with: Option<Saved>,
 }
 
-/// A new run. `pretrained` is what was given with `--pretrained`.
-pub fn new(given: &Overrides, pretrained: Option<&str>, offline: bool) -> anyhow::Result<Run> {
+/// A new run, by the settings of a file where there is one. `pretrained` is what was given with `--pretrained`.
+pub fn new(
+    given: &Overrides,
+    settings: Option<&Path>,
+    pretrained: Option<&str>,
+    offline: bool,
+) -> anyhow::Result<Run> {
+    let (whole, given) = match settings.map(RunConfig::read_settings).transpose()? {
+        None => (None, given.clone()),
+        Some(StartSettings::Whole(settings)) => (Some(*settings), given.clone()),
+        Some(StartSettings::Some(settings)) => (None, given.over(settings)),
+    };
+    let given = &given;
     // What was given, so that the data can be opened as it says; what suits the data comes after.
-    let mut asked = TrainConfig::default();
+    let mut asked = whole.clone().unwrap_or_default();
     given.apply(&mut asked)?;
     let from_elsewhere = match pretrained {
         Some(what) => Some(pretrained::find(what, given, &mut asked, offline)?),
@@ -57,8 +68,8 @@ pub fn new(given: &Overrides, pretrained: Option<&str>, offline: bool) -> anyhow
         holdout: Some(asked.holdout()),
         ..OpenOptions::default()
     };
-    let folder =
-        if given.is_given("data") { find_data::named_or_folder(&asked.data, offline)? } else { find_data::mnist()? };
+    let named = given.is_given("data") || whole.is_some();
+    let folder = if named { find_data::named_or_folder(&asked.data, offline)? } else { find_data::mnist()? };
     let opening = Waiting::opening(&folder);
     let progress = Some(opening.progress());
     let mut data = Data::open(&folder, &OpenOptions { progress, ..options })?;
@@ -83,7 +94,8 @@ pub fn new(given: &Overrides, pretrained: Option<&str>, offline: bool) -> anyhow
             None => saved.note().iter().for_each(|text| note(&format!("note: {text}"))),
         }
     }
-    let mut config = TrainConfig::suited_to("", &data);
+    let is_whole = whole.is_some();
+    let mut config = whole.unwrap_or_else(|| TrainConfig::suited_to("", &data));
     let begins_with = match (&from_elsewhere, &asked.init) {
         (Some(saved), _) => Some(saved.clone()),
         (None, Some(init)) if given.is_given("model") => {
@@ -91,7 +103,8 @@ pub fn new(given: &Overrides, pretrained: Option<&str>, offline: bool) -> anyhow
         }
         (None, _) => None,
     };
-    if let Some(saved) = &begins_with {
+    // A whole record of settings has what suited its weights.
+    if let Some(saved) = begins_with.as_ref().filter(|_| !is_whole) {
         config.suit_weights(saved, &data)?;
     }
     given.apply(&mut config)?;

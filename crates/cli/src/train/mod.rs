@@ -12,17 +12,20 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use chiaro::graph::Shared;
-use chiaro::train::{self, Ending, Measure, Results, RunFolder, Stop, TrainError, Trainer};
+use chiaro::train::{self, Ending, Measure, Observer, Results, RunFolder, Stop, TrainError, Trainer};
 
 use crate::bars::Bars;
 use crate::dump::Dump;
+use crate::events::Events;
 use crate::interrupt::{Interrupt, stop_on_signals};
+use crate::mlflow::Mlflow;
+use crate::observers::Observers;
 use crate::output::{line, note};
 use crate::overrides::Overrides;
 use crate::profile::{Profiled, Subject};
 use crate::usage::Usage;
 use crate::waiting::Waiting;
-use crate::{device, models, notes};
+use crate::{device, models, notes, train_log};
 use begin::Run;
 
 /// Train a model: with no arguments, the small CNN on MNIST
@@ -46,7 +49,10 @@ pub struct Args {
     /// Download nothing
     #[arg(long)]
     offline: bool,
-    /// The run folder to make; runs/ with the date and a number if absent. Of --folds each has a folder in it
+    /// Start with the settings of this file: args.toml of a run, or some that you wrote. Options beside it replace them
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    settings: Option<PathBuf>,
+    /// The run folder to make; runs/train, runs/train2 and so on if absent. Of --folds each has a folder in it
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Go on with the run in this folder
@@ -55,6 +61,9 @@ pub struct Args {
     /// Train so many times, by this seed and those after it, and tell mean and deviation; with --out into DIR/seed-N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["resume", "profile", "dump_kernels"])]
     seeds: Option<u16>,
+    /// Append what happens to this file, for programs: a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// Write a trace of one step, for Perfetto or chrome://tracing, and show where its time goes
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
@@ -97,7 +106,7 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// One run, in the folder `out` or one named by the date.
+/// One run, in the folder `out` or a new one in `runs`.
 fn one(
     args: &Args,
     given: &Overrides,
@@ -105,9 +114,11 @@ fn one(
     interrupt: &mut Option<Interrupt>,
     started: Instant,
 ) -> anyhow::Result<Ended> {
+    train_log::begin();
+    let mut events = args.events.as_deref().map(Events::open).transpose()?;
     let Run { mut config, data, model, resumed, begins_with } = match &args.resume {
         Some(folder) => begin::resumed(given, folder)?,
-        None => begin::new(given, args.pretrained.as_deref(), args.offline)?,
+        None => begin::new(given, args.settings.as_deref(), args.pretrained.as_deref(), args.offline)?,
     };
     let task = config.named_task()?;
     let measures = task.eval_measures();
@@ -146,6 +157,7 @@ fn one(
             out.map_or_else(|| RunFolder::create_in(Path::new("runs")), RunFolder::create)?
         }
     };
+    train_log::into(folder.path()).iter().for_each(|text| note(&format!("note: {text}")));
     let epochs = trainer.config().epochs;
     if trainer.epochs_done() >= epochs {
         line(&format!("all {} epochs are done; --epochs with a larger number adds more", trainer.epochs_done()))?;
@@ -168,9 +180,21 @@ fn one(
     };
     let stop = interrupt.stop.clone();
     let mut bars = Bars::new(started, split, task, args.interrupt_after, stop.clone());
-    let ending = fit(&mut trainer, &folder, args.profile.as_deref(), &name, &mut bars, &stop)?;
+    let mut all = Observers(vec![&mut bars]);
+    if let Some(events) = &mut events {
+        events.begin(&folder, &trainer);
+        all.0.push(events);
+    }
+    let mut mlflow = Mlflow::begin(&folder, &trainer);
+    if let Some(mlflow) = &mut mlflow {
+        all.0.push(mlflow);
+    }
+    let ending = fit(&mut trainer, &folder, args.profile.as_deref(), &name, &mut all, &stop)?;
     bars.close();
-    match ending.map_err(|error| words::with_remedy(error, folder.path()))? {
+    let ending = ending.map_err(|error| words::with_remedy(error, folder.path()));
+    events.iter_mut().for_each(|events| events.end(&ending, &trainer));
+    mlflow.into_iter().for_each(|mlflow| mlflow.end(&ending));
+    match ending? {
         Ending::Finished => words::after(&trainer, split, &folder)?,
         early @ (Ending::NoBetter | Ending::OutOfTime) => {
             line(&words::early(early, &trainer))?;
@@ -200,14 +224,14 @@ fn fit(
     folder: &RunFolder,
     profile: Option<&Path>,
     device: &str,
-    bars: &mut Bars,
+    observer: &mut dyn Observer,
     stop: &Stop,
 ) -> anyhow::Result<Result<Ending, TrainError>> {
-    let Some(path) = profile else { return Ok(trainer.fit(Some(folder), bars, stop)) };
+    let Some(path) = profile else { return Ok(trainer.fit(Some(folder), observer, stop)) };
     let (model, batch, epochs) = (trainer.config().model.clone(), trainer.config().batch_size, trainer.config().epochs);
     trainer.profile_step(WARM_UP.min(steps_left(trainer, epochs).saturating_sub(1)));
     let step = format!("a step of {model} with batches of {batch}");
-    let mut profiled = Profiled::new(bars, path, Subject { name: &step, device, peaks: None });
+    let mut profiled = Profiled::new(observer, path, Subject { name: &step, device, peaks: None });
     let ending = trainer.fit(Some(folder), &mut profiled, stop);
     profiled.saved()?;
     Ok(ending)

@@ -90,8 +90,13 @@ pub fn after(trainer: &Trainer, split: Split, folder: &RunFolder) -> anyhow::Res
         let measure = trainer.task().eval_measures().first().copied().unwrap_or(Measure::LOSS).shown(best.score);
         line(&format!("best {split} {measure} in epoch {}; saved in {}", best.epoch, path.display()))?;
     }
+    let report = path.join("report.html");
+    if report.is_file() {
+        line(&format!("curves, mistakes and measures of each class: {}", report.display()))?;
+    }
     line(&format!("evaluate it with: chiaro eval {}", shell(path)))?;
-    line(&format!("classify images with: chiaro predict {} FILES", shell(path)))
+    line(&format!("classify images with: chiaro predict {} FILES", shell(path)))?;
+    line(&format!("use it elsewhere with: chiaro export {}", shell(path)))
 }
 
 /// A loss that is not finite with the command that follows the advice.

@@ -54,11 +54,34 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The fields of a run's table that do not depend on the clock, row by row.
+/// The columns of a run's table that do not depend on the clock.
+pub const COLUMNS: [&str; 7] =
+    ["epoch", "step", "train/loss", "train/accuracy_top1", "val/loss", "metrics/accuracy_top1", "lr/pg0"];
+
+/// [`COLUMNS`] of a run's table, row by row.
 pub fn rows(run: &Path) -> Vec<Vec<f64>> {
-    let text = fs::read_to_string(run.join("metrics.csv")).expect("a table");
-    let row = |line: &str| line.split(',').take(7).map(|field| field.parse().expect("a number")).collect();
+    let text = fs::read_to_string(run.join("results.csv")).expect("a table");
+    let head: Vec<&str> = text.lines().next().expect("a first line").split(',').collect();
+    let places = COLUMNS.map(|name| head.iter().position(|column| *column == name).expect("a column"));
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        places.iter().map(|&place| fields[place].parse().expect("a number")).collect()
+    };
     text.lines().skip(1).map(row).collect()
+}
+
+/// One of [`COLUMNS`] of a run's table.
+pub fn column(run: &Path, name: &str) -> Vec<f64> {
+    let place = COLUMNS.iter().position(|column| *column == name).expect("a column");
+    rows(run).iter().map(|row| row[place]).collect()
+}
+
+/// What a run recorded: `settings`, and what it found of its `data`.
+pub fn record(run: &Path) -> serde_json::Value {
+    let text = fs::read_to_string(run.join("args.toml")).expect("read");
+    let mut settings: toml::Table = toml::from_str(&text).expect("TOML");
+    let data = settings.remove("run").expect("a table of facts");
+    serde_json::json!({ "settings": settings, "data": data })
 }
 
 /// A path as an argument.

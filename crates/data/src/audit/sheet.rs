@@ -17,7 +17,7 @@ const MOST_CLASSES: usize = 100;
 /// Writes the sheet as a PNG file.
 pub(super) fn draw(classes: &[String], samples: &[Vec<ImageSource>], path: &Path) -> Result<(), DataError> {
     let classes = &classes[..classes.len().min(MOST_CLASSES)];
-    let row = SIDE + Canvas::LETTER + 3 * GAP;
+    let row = SIDE + Canvas::LETTER_HEIGHT + 3 * GAP;
     let mut sheet = Canvas::new(IN_A_ROW * (SIDE + GAP) + GAP, classes.len() * row + GAP);
     for (number, (class, samples)) in classes.iter().zip(samples).enumerate() {
         let top = number * row + GAP;
@@ -34,7 +34,7 @@ pub(super) fn draw(classes: &[String], samples: &[Vec<ImageSource>], path: &Path
             })
             .collect();
         for (i, pixels) in drawn.iter().enumerate().filter_map(|(i, pixels)| Some((i, pixels.as_ref()?))) {
-            let (left, top) = (GAP + i * (SIDE + GAP), top + Canvas::LETTER + GAP);
+            let (left, top) = (GAP + i * (SIDE + GAP), top + Canvas::LETTER_HEIGHT + GAP);
             sheet.image([left, top], SIDE, pixels);
         }
     }

@@ -99,7 +99,8 @@ fn own() -> Vec<NamedModel> {
     ]
 }
 
-/// A classifier with the images and the number of classes it is for.
+/// A classifier with the images and the number of classes it is for. Clones share the layers.
+#[derive(Clone)]
 pub struct Model {
     /// Name, for files and reports.
     pub name: String,

@@ -9,7 +9,7 @@ mod report;
 mod temperature;
 
 pub use average::Averages;
-pub use calibration::calibration_error;
+pub use calibration::{ReliabilityBin, calibration_error, reliability};
 pub use class::ClassScores;
 pub use ranking::{auroc, average_precision};
 pub(crate) use report::table;

@@ -1,5 +1,5 @@
 //! The settings of a run. Each is declared once, as a row of `table.rs`; the options of the command line, the settings' part of
-//! `config.json`, the checks, the rule of resuming and the reference page are made from the rows.
+//! `args.toml`, the checks, the rule of resuming and the reference page are made from the rows.
 
 mod augmentation;
 mod choice;
@@ -137,6 +137,16 @@ impl Setting {
     /// Its value in some settings, as files have it.
     pub fn value_in(&self, config: &TrainConfig) -> Value {
         (self.json)(config)
+    }
+
+    /// Its value in some settings, as an option has it; empty where it is unset.
+    pub fn shown_in(&self, config: &TrainConfig) -> String {
+        (self.show)(config)
+    }
+
+    /// Sets it to what a file has.
+    pub(crate) fn take(&self, config: &mut TrainConfig, value: Value) -> std::result::Result<(), String> {
+        (self.read)(config, value)
     }
 
     /// Whether it goes by this name, as options or files spell it.

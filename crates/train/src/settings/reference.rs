@@ -5,7 +5,7 @@ use super::{OnResume, SETTINGS, Setting};
 const HEAD: &str = "# Settings of a run
 
 Made from the table of settings (`crates/train/src/settings/table.rs`) by `chiaro settings > docs/settings.md`; a test compares them.
-Options of `chiaro train`, fields of `TrainConfig`, and names in a run's `config.json`, where an absent one has its default. Whether a
+Options of `chiaro train`, fields of `TrainConfig`, and names in a run's `args.toml`, where an absent one has its default. Whether a
 run that goes on (`--resume`) may have another value stands in the last column.
 
 | option | field | values | default | what it is | on resume |

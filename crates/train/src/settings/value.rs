@@ -68,7 +68,13 @@ macro_rules! plain {
             }
 
             fn from_json(value: Value) -> Result<Self, String> {
-                serde_json::from_value(value).map_err(|cause| cause.to_string())
+                match value {
+                    // Also a number beyond those that TOML has.
+                    Value::String(text) => Self::parse(&text),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                        serde_json::from_value(value).map_err(|cause| cause.to_string())
+                    }
+                }
             }
 
             fn number(&self) -> Option<f64> {

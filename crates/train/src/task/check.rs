@@ -23,9 +23,9 @@ pub(crate) fn check(task: &dyn Task, outputs: usize) -> Result<()> {
 /// Why a measure cannot have this name.
 fn fault(name: &str) -> Option<&'static str> {
     if TAKEN.contains(&name) {
-        Some("metrics.csv and weights have another number of this name")
+        Some("results.csv and weights have another number of this name")
     } else if name.is_empty() || name.contains(|c: char| c == ',' || c.is_control()) {
-        Some("a column of metrics.csv needs a name, without commas and line breaks")
+        Some("a column of results.csv needs a name, without commas and line breaks")
     } else {
         None
     }

@@ -29,9 +29,8 @@ impl ClassTally {
     }
 
     fn probabilities(&self, temperature: f64) -> Vec<f64> {
-        let divided = |row: &[f32]| row.iter().map(|logit| f64::from(*logit) / temperature).collect::<Vec<f64>>();
         let classes = self.confusion.classes().len();
-        self.logits.chunks_exact(classes.max(1)).flat_map(|row| softmax(&divided(row))).collect()
+        self.logits.chunks_exact(classes.max(1)).flat_map(|row| softmax_at(row, temperature)).collect()
     }
 
     fn at(&self, temperature: f64) -> Option<ClassMetrics> {
@@ -93,9 +92,26 @@ impl Tally for ClassTally {
         self.temperature = temperature;
     }
 
+    fn outputs(&self) -> &[f32] {
+        &self.logits
+    }
+
+    fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    fn confusion(&self) -> Option<&Confusion> {
+        Some(&self.confusion)
+    }
+
     fn metrics(&self) -> Option<ClassMetrics> {
         self.at(self.temperature)
     }
+}
+
+/// Probabilities of logits that are divided by a temperature.
+pub(crate) fn softmax_at(logits: &[f32], temperature: f64) -> Vec<f64> {
+    softmax(&logits.iter().map(|logit| f64::from(*logit) / temperature).collect::<Vec<f64>>())
 }
 
 pub(super) fn softmax(logits: &[f64]) -> Vec<f64> {

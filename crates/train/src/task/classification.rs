@@ -69,6 +69,10 @@ impl Task for Classification {
         Ok(Some(Arc::new(Classification { class_weights: Some(weights), ..self.clone() })))
     }
 
+    fn target_words(&self, target: &[f64], classes: &[String]) -> String {
+        target.first().and_then(|label| classes.get(*label as usize)).cloned().unwrap_or_default()
+    }
+
     fn measures(&self) -> Vec<Measure> {
         vec![ACCURACY]
     }

@@ -12,6 +12,7 @@ mod targets;
 
 pub(crate) use check::check;
 pub use class_tally::ClassTally;
+pub(crate) use class_tally::softmax_at;
 pub use measure::Measure;
 pub(crate) use multi_label::NAME as MULTI_LABEL;
 pub use multi_label::{MultiLabel, Precisions};
@@ -26,6 +27,7 @@ use chiaro_nn::registry::{Named, Registry};
 use chiaro_nn::{Metrics, Objective};
 
 use crate::error::Result;
+use crate::number::short;
 use crate::settings::TrainConfig;
 
 /// A task: the part that is recorded ([`Objective`]: targets, loss, sums), and what the host does around it.
@@ -73,6 +75,20 @@ pub trait Task: Objective {
     /// The classes that guesses say an image shows: the most probable.
     fn said(&self, guesses: &[Guess]) -> Vec<usize> {
         guesses.first().map(|guess| guess.class).into_iter().collect()
+    }
+
+    /// What the target of an image says, as people read it.
+    fn target_words(&self, target: &[f64], _classes: &[String]) -> String {
+        target.iter().map(|number| short(*number)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What guesses say an image shows, as people read it.
+    fn said_words(&self, guesses: &[Guess]) -> String {
+        let mut said: Vec<&Guess> = guesses.iter().filter(|guess| self.said(guesses).contains(&guess.class)).collect();
+        said.sort_by_key(|guess| guess.class);
+        let words = said.iter().map(|guess| if guess.percent { guess.name.clone() } else { guess.to_string() });
+        let words = words.collect::<Vec<_>>().join(", ");
+        if words.is_empty() { multi_label::NOTHING.to_string() } else { words }
     }
 
     /// What is measured while training, beside the loss.

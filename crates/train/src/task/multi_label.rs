@@ -11,6 +11,9 @@ use super::{Calibration, Guess, Measure, NamedTask, Tally, Targets, Task};
 use crate::error::{Result, TrainError};
 use crate::metrics::{self, ClassMetrics, average_precision, fit_temperature_of_several, threshold_that_keeps};
 
+/// What an image shows that shows none of the classes.
+pub(super) const NOTHING: &str = "none";
+
 /// The name of the task.
 pub(crate) const NAME: &str = "multi-label";
 
@@ -104,6 +107,12 @@ impl Task for MultiLabel {
         said
     }
 
+    fn target_words(&self, target: &[f64], classes: &[String]) -> String {
+        let shown = classes.iter().zip(target).filter(|(_, value)| **value > 0.5);
+        let names: Vec<&str> = shown.map(|(name, _)| name.as_str()).collect();
+        if names.is_empty() { NOTHING.to_string() } else { names.join(", ") }
+    }
+
     fn measures(&self) -> Vec<Measure> {
         vec![Measure::share("accuracy")]
     }
@@ -183,6 +192,10 @@ impl Tally for Precisions {
             shown[first].then_some(row[first])
         });
         Some(Calibration { temperature, unknown_below: threshold_that_keeps(KEPT, &sure.collect::<Vec<f64>>()) })
+    }
+
+    fn outputs(&self) -> &[f32] {
+        &self.logits
     }
 
     fn set_temperature(&mut self, temperature: f64) {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use crate::confusion::Confusion;
 use crate::metrics::ClassMetrics;
 
 /// Is shown the outputs of an evaluation, image by image, with their targets.
@@ -23,6 +24,21 @@ pub trait Tally: Any {
 
     /// Reads outputs from here on as divided by this.
     fn set_temperature(&mut self, _temperature: f64) {}
+
+    /// The outputs of all images in their order, a row each; none where they are not kept.
+    fn outputs(&self) -> &[f32] {
+        &[]
+    }
+
+    /// The labels of all images in their order, where each is of one class.
+    fn labels(&self) -> &[usize] {
+        &[]
+    }
+
+    /// Which class was taken for which, where each image is of one.
+    fn confusion(&self) -> Option<&Confusion> {
+        None
+    }
 
     /// All measures of classes, where there are classes.
     fn metrics(&self) -> Option<ClassMetrics> {
