@@ -97,7 +97,7 @@ impl<'b> Run<'b> {
             let (images, labels) = support::bright_rows(BATCH, SIZE, index);
             self.backend.run(plan, &[images, labels]).expect("a step");
         }
-        Metrics::from_arena(&self.backend.read_arena(METRICS).expect("metrics"), 1).expect("four").mean(0)
+        Metrics::from_arena(&self.backend.read_arena(METRICS).expect("metrics"), 2).expect("four").mean(0)
     }
 }
 

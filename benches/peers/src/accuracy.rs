@@ -65,6 +65,6 @@ fn test(backend: &mut dyn Backend, digits: &Digits) -> Result<f64> {
         let labels = Tensor::i32([labels.len()], labels).context("a vector")?;
         backend.run(plan, &eval.padded(&images, &labels).context("a batch of digits")?)?;
     }
-    let metrics = Metrics::from_arena(&backend.read_arena(METRICS)?, 1).context("the metrics' arena")?;
+    let metrics = Metrics::from_arena(&backend.read_arena(METRICS)?, 2).context("the metrics' arena")?;
     Ok(metrics.mean(0))
 }

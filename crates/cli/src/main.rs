@@ -36,6 +36,7 @@ mod progress_line;
 mod rows;
 mod runs;
 mod settings;
+mod shells;
 mod summary;
 mod train;
 mod train_log;
@@ -50,7 +51,7 @@ mod waiting;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Trains CNN image classifiers on any GPU, or on the CPU.
 #[derive(Parser)]
@@ -81,6 +82,8 @@ enum Command {
     Summary(summary::Args),
     Models(models::Args),
     Settings(settings::Args),
+    Completions(shells::CompletionsArgs),
+    Man(shells::ManArgs),
 }
 
 /// Where memory ends, Rust says so and aborts; so may a driver. Callers then get the exit code of an error, and no core dump.
@@ -115,6 +118,8 @@ fn main() -> ExitCode {
         Command::Summary(args) => summary::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Settings(args) => settings::run(&args),
+        Command::Completions(args) => shells::completions(&args, Cli::command()),
+        Command::Man(args) => shells::man(&args, Cli::command()),
     };
     match result {
         Ok(code) => code,

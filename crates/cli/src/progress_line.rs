@@ -66,6 +66,7 @@ mod tests {
             scores: Scores { loss: 0.12345, measures: vec![("accuracy".into(), 0.98765)] },
             images_per_second: 12345.6,
             seconds_left: Some(3725.4),
+            lr: 0.1,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::objective::{Objective, TargetSpec};
 use chiaro_graph::{CrossEntropyOptions, DType, Elementwise, Graph, Reduction, Var};
 
 /// One class of several. Outputs are logits; targets are labels i32 `[N]`, -100 in rows that do not count. Beside the loss the rows
-/// are counted whose largest logit is that of their label.
+/// are counted whose largest logit is that of their label, and by evaluations those whose label is among the five largest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Classification {
     /// Share of the target spread evenly over the classes, in training.
@@ -17,6 +17,9 @@ pub struct Classification {
     /// What is made small in training.
     pub loss: ClassLoss,
 }
+
+/// Places of a ranking in which a label counts as found.
+const TOP: usize = 5;
 
 impl Classification {
     /// Label of a row that does not count.
@@ -66,6 +69,35 @@ impl Objective for Classification {
         let best = graph.argmax(outputs, 1, false)?;
         let hit = graph.map(Elementwise::Equal, &[best, targets])?;
         let hit = graph.cast(hit, DType::F32)?;
+        Ok(vec![graph.sum_all(hit)?])
+    }
+
+    fn evaluated(&self) -> usize {
+        1
+    }
+
+    /// Rows whose label is among the five largest logits, of equal ones those that come first.
+    fn evaluated_sums(&self, graph: &mut Graph, outputs: Var, targets: Var) -> Result<Vec<Var>> {
+        let (rows, classes) = (graph.shape(outputs)[0], graph.shape(outputs)[1]);
+        let column = graph.reshape(targets, &[rows, 1])?;
+        let numbers = graph.iota(classes)?;
+        let numbers = graph.cast(numbers, DType::I32)?;
+        let own = graph.map(Elementwise::Equal, &[numbers, column])?;
+        let (zero, one) = (graph.scalar(0.0, DType::F32)?, graph.scalar(1.0, DType::F32)?);
+        let logit = graph.where_(own, outputs, zero)?;
+        let logit = graph.sum(logit, &[1], true)?;
+        let greater = graph.map(Elementwise::Greater, &[outputs, logit])?;
+        let equal = graph.map(Elementwise::Equal, &[outputs, logit])?;
+        let earlier = graph.map(Elementwise::Less, &[numbers, column])?;
+        let tie = graph.where_(earlier, one, zero)?;
+        let tie = graph.where_(equal, tie, zero)?;
+        let before = graph.where_(greater, one, tie)?;
+        let before = graph.sum(before, &[1], false)?;
+        let hit = graph.map_scalars(Elementwise::Less, before, &[TOP as f64])?;
+        let hit = graph.cast(hit, DType::F32)?;
+        // Rows that do not count have no label, and so no class before theirs that would keep them out.
+        let counts = self.rows_that_count(graph, outputs, targets)?;
+        let hit = graph.mul(hit, counts)?;
         Ok(vec![graph.sum_all(hit)?])
     }
 }

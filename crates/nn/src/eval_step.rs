@@ -71,7 +71,7 @@ impl EvalStep {
         let logits = views.average(&mut graph, logits)?;
         graph.push_scope("metrics");
         let loss_sum = objective.loss_sum(&mut graph, logits, targets)?;
-        metrics::accumulate(&mut graph, objective, logits, targets, loss_sum)?;
+        metrics::accumulate(&mut graph, objective, logits, targets, loss_sum, true)?;
         graph.pop_scope();
         graph.output("logits", logits)?;
         Ok(EvalStep { graph, declarations, batch })

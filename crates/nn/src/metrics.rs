@@ -10,7 +10,7 @@ use chiaro_graph::{ArenaRole, DType, Elementwise, Graph, Initial, Target, Tensor
 pub struct Metrics {
     /// Sum of the losses of the samples, those of steps with a non-finite loss left out.
     pub loss_sum: f64,
-    /// The objective's own sums, as [`Objective::sums`] lists them.
+    /// The objective's own sums, as [`Objective::sums`] lists them, and then those of evaluations.
     pub sums: Vec<f64>,
     /// Samples that count.
     pub samples: f64,
@@ -56,18 +56,24 @@ impl Metrics {
     }
 }
 
-/// Adds a step's numbers to the arena in one elementwise expression. `loss_sum` is a single number.
+/// Adds a step's numbers to the arena in one elementwise expression, with those of evaluations where it is one. `loss_sum` is a single number.
 pub(crate) fn accumulate(
     graph: &mut Graph,
     objective: &dyn Objective,
     outputs: Var,
     targets: Var,
     loss_sum: Var,
+    evaluates: bool,
 ) -> Result<()> {
-    let sums = objective.sums(graph, outputs, targets)?;
+    let mut sums = objective.sums(graph, outputs, targets)?;
+    // Steps of both kinds share the arena.
+    let all = sums.len() + objective.evaluated();
+    if evaluates {
+        sums.extend(objective.evaluated_sums(graph, outputs, targets)?);
+    }
     let samples = objective.counted(graph, outputs, targets)?;
     let arena = graph.arena(METRICS, DType::F32)?;
-    graph.state(arena, METRICS, &[sums.len() + 3])?;
+    graph.state(arena, METRICS, &[all + 3])?;
     graph.describe_arena(arena, ArenaRole::Metrics, Initial::Fill(0.0))?;
     let finite = graph.unary(Elementwise::IsFinite, loss_sum)?;
     let (zero, one) = (graph.scalar(0.0, DType::F32)?, graph.scalar(1.0, DType::F32)?);
@@ -78,7 +84,8 @@ pub(crate) fn accumulate(
     let len = graph.shape(old)[0];
     let position = graph.iota(len)?;
     let mut added = zero;
-    for (i, value) in [loss].into_iter().chain(sums).chain([samples, non_finite]).enumerate() {
+    let places = (0..=sums.len()).chain([all + 1, all + 2]);
+    for (i, value) in places.zip([loss].into_iter().chain(sums).chain([samples, non_finite])) {
         let here = graph.map_scalars(Elementwise::Equal, position, &[i as f64])?;
         added = graph.where_(here, value, added)?;
     }

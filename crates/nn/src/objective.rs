@@ -75,4 +75,17 @@ pub trait Objective: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the shapes do not fit.
     fn sums(&self, graph: &mut Graph, outputs: Var, targets: Var) -> Result<Vec<Var>>;
+
+    /// How many more single numbers evaluations add up, behind those.
+    fn evaluated(&self) -> usize {
+        0
+    }
+
+    /// These numbers, which training does without.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn evaluated_sums(&self, _graph: &mut Graph, _outputs: Var, _targets: Var) -> Result<Vec<Var>> {
+        Ok(vec![])
+    }
 }

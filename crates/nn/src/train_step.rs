@@ -156,7 +156,7 @@ impl TrainStep {
         graph.push_scope("metrics");
         let count = options.objective.counted(&mut graph, logits, targets)?;
         let loss_sum = graph.mul(loss, count)?;
-        metrics::accumulate(&mut graph, &*options.objective, logits, targets, loss_sum)?;
+        metrics::accumulate(&mut graph, &*options.objective, logits, targets, loss_sum, false)?;
         graph.pop_scope();
         if options.output_logits {
             graph.output("logits", logits)?;

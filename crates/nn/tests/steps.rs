@@ -41,7 +41,7 @@ fn start(backend: &mut dyn Backend, step: &TrainStep, seed: u64) -> PlanId {
 }
 
 fn metrics(backend: &mut dyn Backend) -> Metrics {
-    Metrics::from_arena(&backend.read_arena(METRICS).expect("metrics"), 1).expect("metrics")
+    Metrics::from_arena(&backend.read_arena(METRICS).expect("metrics"), 2).expect("metrics")
 }
 
 fn sgd(momentum: f64) -> Sgd {

@@ -92,6 +92,7 @@ impl Trainer {
             step: self.at.step_in_epoch,
             steps,
             scores: Scores::of_training(&*self.task, &self.at.metrics()),
+            lr: self.rate(self.at.step.saturating_sub(1)),
             images_per_second: self.images_per_second(),
             seconds_left: self.seconds_left(0.0),
         }

@@ -9,7 +9,7 @@ use chiaro_io::{remove_leftovers, write_whole};
 
 use crate::error::{Result, TrainError};
 use crate::imported::{known_beside, save_beside};
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::observer::EpochRecord;
 use crate::run_config::RunConfig;
 use crate::table;
@@ -104,6 +104,11 @@ impl RunFolder {
             remove_leftovers(&weights)?;
         }
         Ok(None)
+    }
+
+    /// Whether a process trains the run now.
+    pub fn is_in_use(&self) -> bool {
+        lock::is_held(&self.path)
     }
 
     /// The folder.

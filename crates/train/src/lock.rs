@@ -37,6 +37,12 @@ impl Lock {
     }
 }
 
+/// Whether a process has a folder's lock.
+pub(crate) fn is_held(folder: &Path) -> bool {
+    let opened = File::open(folder.join(NAME));
+    opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// The number that the other process wrote. Some systems do not let a locked file be read.
 fn process(file: &mut File) -> Option<u32> {
     let mut text = String::new();
@@ -57,7 +63,9 @@ mod tests {
             assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         }
         assert!(error.contains("is in use"), "{error}");
+        assert!(is_held(folder.path()));
         drop(held);
+        assert!(!is_held(folder.path()));
         assert!(Lock::take(folder.path()).expect("free again").unavailable.is_none());
     }
 

@@ -36,6 +36,8 @@ pub struct Progress {
     pub steps: usize,
     /// Loss and measures of the epoch so far, as of the last reading; NaN before the first.
     pub scores: Scores,
+    /// Learning rate of the step.
+    pub lr: f64,
     /// Training images a second in this epoch, the first step after a start left out; 0 before the second.
     pub images_per_second: f64,
     /// Seconds to the end of the run, evaluations included; `None` before the second step after a start.

@@ -27,7 +27,8 @@ impl Scores {
     /// Loss and measures, as a line shows them: `loss 0.1234, accuracy 98.21 %`, each behind `prefix`.
     pub fn shown(&self, measures: &[Measure], prefix: &str) -> String {
         let loss = Measure::LOSS.shown(self.loss);
-        let others = measures.iter().map(|measure| measure.shown(self.get(measure.name)));
+        let others = measures.iter().filter(|measure| !measure.aside);
+        let others = others.map(|measure| measure.shown(self.get(measure.name)));
         let parts: Vec<String> = [loss].into_iter().chain(others).map(|part| format!("{prefix}{part}")).collect();
         parts.join(", ")
     }

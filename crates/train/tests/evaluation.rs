@@ -83,3 +83,24 @@ fn a_loss_that_is_not_finite_shows() {
         assert!(run.scores.loss.is_nan() && counted.scores.loss.is_nan(), "{run:?} {counted:?}");
     }
 }
+
+#[test]
+fn the_device_counts_the_same_first_five_as_the_host() {
+    let seven = |count: usize, seed: usize| -> Arc<dyn Dataset> {
+        let pixel = |image: usize, i: usize| ((i * 7919 + (image + seed) * 104_729) % 251) as u8;
+        let pixels = (0..count).flat_map(|image| (0..64).map(move |i| pixel(image, i))).collect();
+        let labels = (0..count).map(|image| (image * 3 % 7) as u32).collect();
+        Arc::new(InMemory::new(pixels, labels, [8, 8, 1], (0..7).map(|i| i.to_string()).collect()).expect("a data set"))
+    };
+    let data = chiaro_train::Data::new(seven(60, 0), seven(41, 900)).expect("alike");
+    let settings = chiaro_train::TrainConfig { batch_size: 8, ..config(1) };
+    let mut trainer = chiaro_train::Trainer::new(cpu(), &model(&settings, &data), &data, &settings).expect("built");
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = chiaro_train::RunFolder::create(&root.path().join("run")).expect("made");
+    trainer.fit(Some(&folder), &mut (), &chiaro_train::Stop::default()).expect("trained");
+    let counted = trainer.records()[0].eval.get("accuracy_top5");
+    let results = folder.results().expect("read").expect("ended");
+    let of_outputs = results.metrics.and_then(|metrics| metrics.top5).expect("more than five classes");
+    // The weights of the only epoch are the best.
+    assert!((counted - of_outputs).abs() < 1e-9 && counted > 0.3 && counted < 1.0, "{counted} {of_outputs}");
+}

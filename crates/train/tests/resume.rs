@@ -61,7 +61,7 @@ fn content(folder: &Path, name: &str) -> Vec<u8> {
     }
     let text = String::from_utf8(bytes).expect("a table");
     // All but the time and the pace.
-    let told = |row: &str| row.split(',').enumerate().filter(|(i, _)| ![1, 8].contains(i)).map(|(_, cell)| format!("{cell},")).collect::<String>();
+    let told = |row: &str| row.split(',').enumerate().filter(|(i, _)| ![1, 9].contains(i)).map(|(_, cell)| format!("{cell},")).collect::<String>();
     text.lines().flat_map(|row| told(row).into_bytes()).collect()
 }
 

@@ -65,7 +65,7 @@ fn summary(results: &[Results], measures: &[Measure]) -> String {
             false => format!("{} {mean:.4} ± {off:.4}", measure.name),
         }
     };
-    all.iter().map(shown).collect::<Vec<_>>().join(", ")
+    all.iter().filter(|measure| !measure.aside).map(shown).collect::<Vec<_>>().join(", ")
 }
 
 /// Of a sample: the deviation is by one less than their number, and 0 of one.

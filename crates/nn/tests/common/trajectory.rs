@@ -107,7 +107,7 @@ pub fn run_changed(
 
 /// The metrics gathered on the device against the losses read after each step.
 fn check_metrics(backend: &mut dyn Backend, losses: &[f64], batch: usize) {
-    let metrics = Metrics::from_arena(&backend.read_arena(METRICS).expect("metrics"), 1).expect("metrics");
+    let metrics = Metrics::from_arena(&backend.read_arena(METRICS).expect("metrics"), 2).expect("metrics");
     let want = losses.iter().sum::<f64>() / losses.len() as f64;
     assert!((metrics.loss() / want - 1.0).abs() < 1e-5, "{metrics:?}, mean loss {want}");
     assert_eq!((metrics.samples, metrics.non_finite), ((losses.len() * batch) as f64, 0.0));

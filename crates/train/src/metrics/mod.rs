@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, TrainError};
 
 /// Places of a ranking in which a label counts as found by [`ClassMetrics::top5`].
-const TOP: usize = 5;
+pub(crate) const TOP: usize = 5;
 
 /// How good a classifier is over some images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

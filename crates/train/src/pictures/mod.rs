@@ -15,7 +15,9 @@ use crate::confusion::Confusion;
 use crate::error::Result;
 use crate::folder::RunFolder;
 use crate::observer::{Event, Observer};
+use crate::metrics::TOP;
 use crate::report::Said;
+use crate::task::Measure;
 use crate::trainer::Trainer;
 use mosaic::{RIGHT, Tile, WRONG, mosaic};
 
@@ -71,12 +73,18 @@ impl Trainer {
             return;
         }
         let started = Instant::now();
-        let (train, eval) = (self.task.measures(), self.task.eval_measures());
+        let (train, eval) = (self.task.measures(), self.curved_measures());
         let canvas = curves::curves(&self.records, &train, &eval, self.at.best.map(|best| best.epoch));
         let made = canvas.to_png().map_err(Into::into);
         let made = made.and_then(|png| Ok(write_whole(&folder.path().join("results.png"), &png)?));
         tell_failure(observer, "results.png", made);
         self.drawn = Some(Drawn { at: Instant::now(), took: started.elapsed() });
+    }
+
+    /// What is measured after an epoch and is worth a curve: of five classes or fewer all are among the first five.
+    pub(crate) fn curved_measures(&self) -> Vec<Measure> {
+        let all = self.task.eval_measures().into_iter();
+        all.filter(|measure| !measure.aside || self.info.classes.len() > TOP).collect()
     }
 
     /// Draws evaluated images with what was said of them.

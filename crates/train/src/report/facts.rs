@@ -22,7 +22,7 @@ impl Trainer {
         json!({
             "run": self.run_facts(folder, results),
             "settings": self.settings_facts(),
-            "measures": { "train": measures(self.task.measures()), "eval": measures(self.task.eval_measures()) },
+            "measures": { "train": measures(self.task.measures()), "eval": measures(self.curved_measures()) },
             "epochs": self.records.iter().map(epoch).collect::<Vec<_>>(),
             "classes": self.info.classes,
             "counts": { "train": train, "eval": eval },

@@ -65,7 +65,9 @@ impl Tally for ClassTally {
     }
 
     fn measures(&self) -> Vec<f64> {
-        vec![self.confusion.accuracy()]
+        // Of no more than five classes each is among the first five.
+        let top5 = self.metrics().map_or(f64::NAN, |metrics| metrics.top5.unwrap_or(1.0));
+        vec![self.confusion.accuracy(), top5]
     }
 
     /// The measures of each class and their means, and the matrix where it is not too large.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chiaro_data::{DataError, Dataset, class_counts};
-use chiaro_nn::{ClassLoss, Classification};
+use chiaro_nn::{ClassLoss, Classification, Metrics};
 
 use super::class_tally::{ClassTally, softmax};
 use super::{Guess, MULTI_LABEL, Measure, NamedTask, Tally, Targets, Task};
@@ -12,6 +12,8 @@ use crate::settings::{LossName, TrainConfig, shows_several};
 
 const NAME: &str = "classification";
 const ACCURACY: Measure = Measure::share("accuracy");
+/// Of five classes or fewer it is 1.
+const TOP5: Measure = Measure { aside: true, ..Measure::share("accuracy_top5") };
 
 pub(super) const NAMED: NamedTask = NamedTask {
     name: NAME,
@@ -75,6 +77,14 @@ impl Task for Classification {
 
     fn measures(&self) -> Vec<Measure> {
         vec![ACCURACY]
+    }
+
+    fn eval_measures(&self) -> Vec<Measure> {
+        vec![ACCURACY, TOP5]
+    }
+
+    fn measured(&self, metrics: &Metrics) -> Vec<f64> {
+        (0..2).map(|i| metrics.mean(i)).collect()
     }
 
     fn tally(&self, classes: &[String]) -> Box<dyn Tally> {

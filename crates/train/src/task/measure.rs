@@ -9,15 +9,17 @@ pub struct Measure {
     pub percent: bool,
     /// Whether a lower value is better.
     pub lower_is_better: bool,
+    /// Whether only tables and curves have it, and lines do without.
+    pub aside: bool,
 }
 
 impl Measure {
     /// The loss, by which epochs are judged where a task measures nothing else.
-    pub const LOSS: Measure = Measure { name: "loss", percent: false, lower_is_better: true };
+    pub const LOSS: Measure = Measure { name: "loss", percent: false, lower_is_better: true, aside: false };
 
     /// A share in 0..=1, of which more is better.
     pub const fn share(name: &'static str) -> Measure {
-        Measure { name, percent: true, lower_is_better: false }
+        Measure { name, percent: true, lower_is_better: false, aside: false }
     }
 
     /// A value with the measure's name: `accuracy 98.21 %`.
