@@ -1,19 +1,24 @@
-//! What a run looks like while it goes on: bars on a terminal, else one line an epoch.
+//! What a run looks like while it goes on: a live view on a terminal, else one line an epoch.
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chiaro::data::Split;
-use chiaro::train::{EpochRecord, Event, Observer, Stop, Task};
+use chiaro::train::{EpochRecord, Event, Measure, Observer, Stop, Task};
+
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::live::lines;
+use crate::live::view::{Phase, View, host_bytes};
 use crate::output::{duration, line, note};
-use crate::progress_line;
 use crate::waiting::Waiting;
 
-/// Columns of a terminal that does not tell.
-const USUAL_WIDTH: usize = 80;
+/// Columns and rows of a terminal that does not tell.
+const USUAL: [usize; 2] = [80, 24];
+/// How often the live view is drawn.
+const EVERY: Duration = Duration::from_millis(100);
 /// Steps after which is told how long a run will take.
 const FORETELLING: u64 = 4;
 /// Seconds of a run that are told.
@@ -25,7 +30,7 @@ pub struct Bars {
     /// What the model is evaluated on.
     split: Split,
     task: Arc<dyn Task>,
-    bar: Option<ProgressBar>,
+    live: Option<Live>,
     /// What is told until the first step is done.
     beginning: Option<Waiting>,
     /// Steps after which the run is stopped as by Ctrl-C, for tests.
@@ -34,45 +39,76 @@ pub struct Bars {
     steps: u64,
 }
 
-impl Bars {
-    /// Bars where the output is a terminal. `started` is when the program began.
-    pub fn new(started: Instant, split: Split, task: Arc<dyn Task>, interrupt_after: Option<u64>, stop: Stop) -> Bars {
-        // The line is made here, to fit; the library draws it and keeps it below other output.
+/// A view that is drawn on the terminal. The lines are made here, to fit; the library draws them and keeps them below other output.
+struct Live {
+    view: RefCell<View>,
+    drawn: RefCell<Option<Instant>>,
+    bar: ProgressBar,
+}
+
+impl Live {
+    /// `None` where there is no terminal that can draw.
+    fn new(view: View) -> Option<Live> {
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = std::io::stdout().is_terminal().then(|| ProgressBar::no_length().with_style(style));
-        let beginning = Some(Waiting::new("first step"));
-        Bars { started, split, task, bar, beginning, interrupt_after, stop, steps: 0 }
+        let bar = (!is_dumb && std::io::stdout().is_terminal()).then(|| ProgressBar::no_length().with_style(style))?;
+        Some(Live { view: RefCell::new(view), drawn: RefCell::default(), bar })
     }
 
-    /// Removes the bar.
+    fn update(&self, change: impl FnOnce(&mut View)) {
+        let mut view = self.view.borrow_mut();
+        change(&mut view);
+        if self.drawn.borrow().is_some_and(|drawn| drawn.elapsed() < EVERY) {
+            return;
+        }
+        *self.drawn.borrow_mut() = Some(Instant::now());
+        view.host_bytes = host_bytes();
+        let size =
+            console::Term::stdout().size_checked().map_or(USUAL, |(rows, columns)| [columns.into(), rows.into()]);
+        self.bar.set_message(lines(&view, size).join("\n"));
+    }
+}
+
+impl Bars {
+    /// A live view where there is one to begin with and a terminal that can draw it, lines elsewhere. `started` is when the program
+    /// began.
+    pub fn new(
+        started: Instant,
+        split: Split,
+        task: Arc<dyn Task>,
+        interrupt_after: Option<u64>,
+        stop: Stop,
+        view: Option<View>,
+    ) -> Bars {
+        let (live, beginning) = (view.and_then(Live::new), Some(Waiting::new("first step")));
+        Bars { started, split, task, live, beginning, interrupt_after, stop, steps: 0 }
+    }
+
+    /// Removes the view.
     pub fn close(&mut self) {
         self.beginning = None;
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if let Some(live) = &self.live {
+            live.bar.finish_and_clear();
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut View)) {
+        if let Some(live) = &self.live {
+            live.update(change);
+        }
+    }
+
+    /// Tells something while the view is out of the way.
+    fn aside(&self, tell: impl FnOnce()) {
+        match &self.live {
+            Some(live) => live.bar.suspend(tell),
+            None => tell(),
         }
     }
 
     fn say(&self, text: &str) {
         // A run goes on though nobody reads: what counts is in the run folder.
-        match &self.bar {
-            Some(bar) => bar.suspend(|| drop(line(text))),
-            None => drop(line(text)),
-        }
-    }
-
-    /// The same on the standard error.
-    fn say_aside(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| note(text)),
-            None => note(text),
-        }
-    }
-
-    /// Draws a line in the place of the one before it.
-    fn draw(&self, line: impl Fn(usize) -> String) {
-        let Some(bar) = &self.bar else { return };
-        let width = console::Term::stdout().size_checked().map_or(USUAL_WIDTH, |(_, width)| width.into());
-        bar.set_message(line(width));
+        self.aside(|| drop(line(text)));
     }
 }
 
@@ -84,7 +120,7 @@ impl Observer for Bars {
                 self.say(&format!("first step after {}", duration(self.started.elapsed())));
             }
             Event::Step(progress) => {
-                self.draw(|width| progress_line::training(progress, &self.task.measures(), width));
+                self.update(|view| view.step(progress, &self.task.measures()));
                 self.steps += 1;
                 let left = progress.seconds_left.filter(|&left| self.steps == FORETELLING && left >= WORTH_TELLING);
                 if let Some(left) = left {
@@ -94,13 +130,24 @@ impl Observer for Bars {
                     self.stop.request();
                 }
             }
-            Event::Evaluating { batch, batches, seconds_left } => {
-                self.draw(|width| progress_line::evaluating(*batch, *batches, *seconds_left, width));
-            }
+            Event::Evaluating { batch, batches, seconds_left } => self.update(|view| {
+                view.phase = Phase::Evaluating(*batch, *batches);
+                view.seconds_left = seconds_left.or(view.seconds_left);
+            }),
             Event::Epoch { record, best, data_wait } => {
+                let measure = self.task.eval_measures().first().copied().unwrap_or(Measure::LOSS);
+                self.update(|view| {
+                    view.epoch(record, measure);
+                    view.data_wait = Some(*data_wait);
+                    if *best {
+                        let value =
+                            if measure == Measure::LOSS { record.eval.loss } else { record.eval.get(measure.name) };
+                        view.best = format!("best {}, epoch {}", measure.shown(value), record.epoch);
+                    }
+                });
                 self.say(&epoch_line(record, self.split, &*self.task, *best, *data_wait));
             }
-            Event::Note(text) => self.say_aside(&format!("note: {text}")),
+            Event::Note(text) => self.aside(|| note(&format!("note: {text}"))),
             // Another observer tells of it.
             Event::Profiled(_) => {}
         }

@@ -32,7 +32,7 @@ impl Events {
 
     /// A run begins or goes on.
     pub fn begin(&mut self, folder: &RunFolder, trainer: &Trainer) {
-        let run = json!({ "run": folder.path(), "epochs_done": trainer.epochs_done(), "settings": trainer.config() });
+        let run = json!({ "run": folder.path().display().to_string(), "epochs_done": trainer.epochs_done(), "settings": trainer.config() });
         self.tell("begin", run);
     }
 

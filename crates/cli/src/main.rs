@@ -21,6 +21,7 @@ mod fuzz;
 mod ignored;
 mod import;
 mod interrupt;
+mod live;
 mod lr_find;
 mod mlflow;
 mod models;
@@ -32,7 +33,6 @@ mod paths;
 mod predict;
 mod predictions;
 mod profile;
-mod progress_line;
 mod rows;
 mod runs;
 mod settings;
@@ -47,6 +47,7 @@ mod usage;
 mod verify;
 mod verify_extras;
 mod waiting;
+mod watch;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -82,6 +83,7 @@ enum Command {
     Summary(summary::Args),
     Models(models::Args),
     Settings(settings::Args),
+    Watch(watch::Args),
     Completions(shells::CompletionsArgs),
     Man(shells::ManArgs),
 }
@@ -118,6 +120,7 @@ fn main() -> ExitCode {
         Command::Summary(args) => summary::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Settings(args) => settings::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Completions(args) => shells::completions(&args, Cli::command()),
         Command::Man(args) => shells::man(&args, Cli::command()),
     };

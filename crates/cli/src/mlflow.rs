@@ -30,7 +30,9 @@ impl Mlflow {
     pub fn begin(folder: &RunFolder, trainer: &Trainer) -> Option<Mlflow> {
         let server = std::env::var(SERVER).ok().filter(|server| !server.is_empty())?;
         if !server.starts_with("http://") && !server.starts_with("https://") {
-            note(&format!("note: {SERVER} is {server}, but only a server's address (http://...) can be told of the run"));
+            note(&format!(
+                "note: {SERVER} is {server}, but only a server's address (http://...) can be told of the run"
+            ));
             return None;
         }
         let experiment = std::env::var(EXPERIMENT).unwrap_or_else(|_| "chiaro".to_string());

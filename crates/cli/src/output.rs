@@ -78,6 +78,16 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// The time to the end of a run: `5 s left`, `1:02:05 left`.
+pub fn left(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s left"),
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02} left"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02} left"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +113,7 @@ mod tests {
         for (count, text) in cases {
             assert_eq!(bytes(count), text);
         }
+        assert_eq!([5.2, 75.0, 3725.4].map(left), ["5 s left", "1:15 left", "1:02:05 left"]);
         let cases = [(0.000012, "12.0 µs"), (0.0034, "3.40 ms"), (5.6, "5.60 s"), (428.0, "7:08")];
         for (seconds, text) in cases {
             assert_eq!(duration(Duration::from_secs_f64(seconds)), text);

@@ -46,6 +46,21 @@ fn row(run: &Told) -> Vec<String> {
     vec![run.name.clone(), data, settings.model.clone(), epochs, run.best_shown(), run.time()]
 }
 
+/// The run in a folder of runs whose settings were written last.
+///
+/// # Errors
+/// If there is none.
+pub fn newest(folder: &Path) -> anyhow::Result<PathBuf> {
+    let mut folders = vec![];
+    find(folder, DEPTH, &mut folders);
+    let begun = |path: &PathBuf| {
+        let config = RunFolder::open(path).ok()?.config_path();
+        std::fs::metadata(config).and_then(|file| file.modified()).ok()
+    };
+    let newest = folders.into_iter().max_by_key(begun);
+    newest.ok_or_else(|| Usage(format!("there is no run in {}; name a run folder", folder.display())).into())
+}
+
 /// The name before the number at its end, and the number, so that `train2` stands before `train10`.
 fn numbered(path: &Path) -> (String, u64) {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -82,7 +82,7 @@ fn explain_draws_the_picture_and_the_heat_over_it() {
     let (out, err) = expect(0, &with("explain", &run, &[arg(&one), "--out", arg(&heat), "--class", "checks"]));
     assert!(out.contains("checks explained in ") && err.contains("has 2x2 places"), "{out}{err}");
     let drawn = image::open(heat.join("columns0.png")).expect("a picture").to_rgb8();
-    assert_eq!(drawn.dimensions(), (2 * 320 + 3 * 8, 320 + 8 + 3 * 8));
+    assert_eq!(drawn.dimensions(), (2 * 320 + 3 * 8, 320 + 16 + 3 * 8));
     // On the left the picture is grey as it is.
     assert!((8..328).all(|x| drawn.get_pixel(x, 100).0.windows(2).all(|pair| pair[0] == pair[1])));
     // Two pictures of one name get a file each, and folders are looked through.

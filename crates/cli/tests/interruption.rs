@@ -196,11 +196,16 @@ fn run_folders_are_numbered_and_one_starts_again_by_the_settings_of_another() {
     assert_eq!(of("train"), of("train2"));
     assert_eq!((&of("train3")["settings"]["seed"], &of("train3")["settings"]["lr"]), (&7.into(), &0.0123.into()));
     // Some settings, as somebody writes them; options count before them.
-    fs::write(root.path().join("mine.toml"), format!("data = {:?}\nepochs = 2\nbatch = 8\n", arg(&data))).expect("written");
+    fs::write(root.path().join("mine.toml"), format!("data = {:?}\nepochs = 2\nbatch = 8\n", arg(&data)))
+        .expect("written");
     run(&["--settings", "mine.toml", "--device", "cpu", "--epochs", "1"]);
     assert_eq!(of("train4")["settings"]["epochs"], 1);
     assert_eq!(of("train4")["settings"]["batch_size"], 8);
     assert_eq!(names(&root.path().join("runs")), ["train", "train2", "train3", "train4"]);
     fs::write(root.path().join("mine.toml"), "epochs = 2\nlearning = 3\n").expect("written");
-    expect_error(1, &["train", "--settings", arg(&root.path().join("mine.toml"))], &["mine.toml: there is no setting \"learning\""]);
+    expect_error(
+        1,
+        &["train", "--settings", arg(&root.path().join("mine.toml"))],
+        &["mine.toml: there is no setting \"learning\""],
+    );
 }

@@ -59,7 +59,10 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         let mut settings = recorded(root.path(), &data, &options.split_whitespace().collect::<Vec<_>>());
         let fields = settings.as_object_mut().expect("settings");
         assert!(fields.remove("data").is_some());
-        assert_eq!(settings, wanted, "{options}");
+        // What is unset has no line.
+        let set = wanted.as_object().expect("settings").iter().filter(|(_, value)| !value.is_null());
+        let set: serde_json::Map<String, Value> = set.map(|(name, value)| (name.clone(), value.clone())).collect();
+        assert_eq!(settings, Value::Object(set), "{options}");
     }
 }
 

@@ -34,11 +34,8 @@ impl MlflowRun {
     /// # Errors
     /// If the server does not answer, or refuses.
     pub fn begin(server: &str, experiment: &str, name: &str) -> Result<MlflowRun, MlflowError> {
-        let agent: Agent = Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            .build()
-            .into();
+        let agent: Agent =
+            Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build().into();
         let mut begun = MlflowRun { agent, server: server.trim_end_matches('/').to_string(), run: String::new() };
         let query = format!("experiments/get-by-name?experiment_name={}", encoded(experiment));
         let id = match begun.get(&query)?.pointer("/experiment/experiment_id").and_then(Value::as_str) {
@@ -58,7 +55,8 @@ impl MlflowRun {
     pub fn parameters(&self, named: &[(String, String)]) -> Result<(), MlflowError> {
         for part in named.chunks(MOST[0]) {
             let short = |text: &String| text.chars().take(LETTERS).collect::<String>();
-            let params: Vec<Value> = part.iter().map(|(key, value)| json!({ "key": key, "value": short(value) })).collect();
+            let params: Vec<Value> =
+                part.iter().map(|(key, value)| json!({ "key": key, "value": short(value) })).collect();
             self.post("runs/log-batch", json!({ "run_id": self.run, "params": params }))?;
         }
         Ok(())
@@ -71,7 +69,8 @@ impl MlflowRun {
     pub fn metrics(&self, step: u64, named: &[(String, f64)]) -> Result<(), MlflowError> {
         let known: Vec<&(String, f64)> = named.iter().filter(|(_, value)| value.is_finite()).collect();
         for part in known.chunks(MOST[1]) {
-            let metric = |(key, value): &&(String, f64)| json!({ "key": key, "value": value, "step": step, "timestamp": now() });
+            let metric =
+                |(key, value): &&(String, f64)| json!({ "key": key, "value": value, "step": step, "timestamp": now() });
             let metrics: Vec<Value> = part.iter().map(metric).collect();
             self.post("runs/log-batch", json!({ "run_id": self.run, "metrics": metrics }))?;
         }

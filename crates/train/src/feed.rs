@@ -74,7 +74,8 @@ impl Feed {
             Images::Device(_) => tensor([rows.len()], Data::I32(rows.iter().map(|row| *row as i32).collect())),
             Images::Host(loader) => {
                 let set = &**loader.dataset();
-                let packed = rows.iter().map(|&row| packed(set, row..row + 1)).collect::<std::result::Result<Vec<_>, _>>()?;
+                let packed =
+                    rows.iter().map(|&row| packed(set, row..row + 1)).collect::<std::result::Result<Vec<_>, _>>()?;
                 tensor([rows.len(), packed_len(set.image_shape())], Data::U32(packed.concat()))
             }
         }

@@ -66,13 +66,7 @@ impl Trainer {
         Ok(true)
     }
 
-    fn results(
-        &self,
-        best: Best,
-        evaluation: &Evaluation,
-        tally: &dyn Tally,
-        found: Option<Calibration>,
-    ) -> Results {
+    fn results(&self, best: Best, evaluation: &Evaluation, tally: &dyn Tally, found: Option<Calibration>) -> Results {
         let scores = &evaluation.scores;
         let named = [("loss".to_string(), scores.loss)].into_iter().chain(scores.measures.iter().cloned());
         let temperature = found.map_or(1.0, |found| found.temperature);
@@ -92,7 +86,8 @@ impl Trainer {
                 let classes = confusion.classes().len().max(1);
                 let rows = tally.outputs().chunks_exact(classes).map(|row| softmax_at(row, temperature));
                 let said: Vec<(usize, f64)> = rows.map(|row| (largest(&row), row[largest(&row)])).collect();
-                let right: Vec<bool> = said.iter().zip(tally.labels()).map(|((said, _), label)| said == label).collect();
+                let right: Vec<bool> =
+                    said.iter().zip(tally.labels()).map(|((said, _), label)| said == label).collect();
                 reliability(&said.iter().map(|(_, sure)| *sure).collect::<Vec<_>>(), &right)
             }),
         }

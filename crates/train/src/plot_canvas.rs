@@ -19,7 +19,7 @@ impl Plot {
         let [x0, y0] = [place[0] + left, place[1] + top];
         let [width, height] = [size[0].saturating_sub(left + right), size[1].saturating_sub(top + bottom)];
         let middle = |text: &str| (x0 + width / 2).saturating_sub(text.chars().count() * letter / 2);
-        canvas.text([middle(&self.title), place[1] + 8], &self.title, Canvas::BLACK);
+        canvas.text([x0, place[1] + 8], &self.title, Canvas::BLACK);
         canvas.text([middle(&self.axes[0]), y0 + height + 8 + line], &self.axes[0], WORDS);
         let Some(span) = self.span() else { return };
         let share = |v: f64, [low, high]: [f64; 2]| (v - low) / (high - low);
@@ -43,7 +43,11 @@ impl Plot {
             let [x, _] = at(self.place(*x), span.y[0]);
             (y0..y0 + height).filter(|y| y % 8 < 4).for_each(|y| canvas.fill([x as usize, y], [1, 1], WORDS));
             // On the side that has the room.
-            let start = if x as usize + 6 + word.len() * letter < x0 + width { x as usize + 4 } else { x as usize - 4 - word.len() * letter };
+            let start = if x as usize + 6 + word.len() * letter < x0 + width {
+                x as usize + 4
+            } else {
+                x as usize - 4 - word.len() * letter
+            };
             canvas.text([start, y0 + height - line], word, WORDS);
         }
         for (curve, colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
@@ -53,18 +57,16 @@ impl Plot {
             let dots = if points.len() <= 30 { &points[..] } else { &[] };
             dots.iter().for_each(|&point| canvas.line(point, point, 5, *colour));
         }
-        self.legend(canvas, [x0 + 10, y0 + 6]);
+        self.legend(canvas, [x0 + (self.title.chars().count() + 4) * letter, place[1] + 8]);
     }
 
-    fn legend(&self, canvas: &mut Canvas, [left, top]: [usize; 2]) {
-        let [letter, line] = [Canvas::LETTER_WIDTH, Canvas::LETTER_HEIGHT];
-        let longest = self.curves.iter().map(|curve| curve.name.chars().count()).max().unwrap_or(0);
-        canvas.fill([left - 4, top - 2], [34 + longest * letter, self.curves.len() * line + 4], [255; 3]);
-        for (i, (curve, colour)) in self.curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
-            let y = top + i * line;
-            let middle = (y + line / 2) as f64;
+    /// The names of the curves, one after the other from this place on.
+    fn legend(&self, canvas: &mut Canvas, [mut left, top]: [usize; 2]) {
+        let middle = (top + Canvas::LETTER_HEIGHT / 2) as f64;
+        for (curve, colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
             canvas.line([left as f64, middle], [left as f64 + 16.0, middle], 3, *colour);
-            canvas.text([left + 24, y], &curve.name, WORDS);
+            canvas.text([left + 24, top], &curve.name, WORDS);
+            left += 24 + (curve.name.chars().count() + 3) * Canvas::LETTER_WIDTH;
         }
     }
 }
@@ -87,6 +89,10 @@ mod tests {
         // Nothing to draw, and one point alone.
         Plot { curves: vec![], ..plot.clone() }.draw(&mut canvas, place, [360, 280]);
         let one = vec![Curve { name: "c".into(), points: vec![(1.0, 2.0)] }];
-        Plot { curves: one, mark: Some((1.0, "a long word at the edge".repeat(9))), ..plot }.draw(&mut canvas, place, [360, 280]);
+        Plot { curves: one, mark: Some((1.0, "a long word at the edge".repeat(9))), ..plot }.draw(
+            &mut canvas,
+            place,
+            [360, 280],
+        );
     }
 }

@@ -128,7 +128,9 @@ impl RunConfig {
         let text = std::fs::read_to_string(path).map_err(|cause| TrainError::read(path, cause))?;
         let (settings, facts) = args_file::read(&text).map_err(|cause| TrainError::corrupt(path, cause))?;
         if facts.is_none() {
-            return args_file::given(settings).map(StartSettings::Some).map_err(|cause| TrainError::corrupt(path, cause));
+            return args_file::given(settings)
+                .map(StartSettings::Some)
+                .map_err(|cause| TrainError::corrupt(path, cause));
         }
         let whole = serde_json::from_value(Value::Object(settings));
         whole.map(|all| StartSettings::Whole(Box::new(all))).map_err(|cause| TrainError::corrupt(path, cause))

@@ -45,7 +45,10 @@ impl Saved {
         }
         // Of what is neither file nor folder, such as a pipe, reading tells.
         if run_or_weights.exists() && !run_or_weights.is_dir() {
-            let config = RunFolder::open(&RunFolder::of_weights(run_or_weights)).ok().map(|folder| folder.config()).transpose()?;
+            let config = RunFolder::open(&RunFolder::of_weights(run_or_weights))
+                .ok()
+                .map(|folder| folder.config())
+                .transpose()?;
             return Saved::of(run_or_weights.to_path_buf(), config);
         }
         let folder = RunFolder::open(run_or_weights)?;

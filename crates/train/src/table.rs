@@ -110,15 +110,8 @@ pub(crate) fn from_csv(path: &Path, text: &str) -> Result<Vec<EpochRecord>> {
 
 fn row(line: &str, columns: &[Column]) -> Option<EpochRecord> {
     let empty = || Scores { loss: f64::NAN, measures: vec![] };
-    let mut record = EpochRecord {
-        epoch: 0,
-        step: 0,
-        train: empty(),
-        eval: empty(),
-        lr: 0.0,
-        seconds: 0.0,
-        images_per_second: 0.0,
-    };
+    let mut record =
+        EpochRecord { epoch: 0, step: 0, train: empty(), eval: empty(), lr: 0.0, seconds: 0.0, images_per_second: 0.0 };
     let fields: Vec<&str> = line.split(',').collect();
     if fields.len() != columns.len() {
         return None;

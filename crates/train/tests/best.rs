@@ -51,8 +51,11 @@ fn the_best_file_has_the_first_epoch_of_the_highest_accuracy() {
     // Falls in the third epoch, and the fourth is a tie.
     assert_eq!(run(&whole, 5, &[9, 15, 12, 15, 3]), (vec![1, 2], best_of(2, 15.0)));
     run(&two, 2, &[9, 15]);
-    let (best, second, last) =
-        (weights(&whole, "weights/best.safetensors"), weights(&two, "weights/last.safetensors"), weights(&whole, "weights/last.safetensors"));
+    let (best, second, last) = (
+        weights(&whole, "weights/best.safetensors"),
+        weights(&two, "weights/last.safetensors"),
+        weights(&whole, "weights/last.safetensors"),
+    );
     assert_eq!(best.extra["epoch"], "2");
     assert!(best.tensors() == second.tensors(), "the weights are those after two epochs");
     assert_eq!(last.extra["epoch"], "5");

@@ -10,7 +10,8 @@ use chiaro_data::{Dataset, InMemory};
 use chiaro_train::{Data, Ending, Event, RunFolder, Stop, TrainConfig, TrainError, Trainer};
 use common::{config, cpu, data, model, noisy};
 
-const FILES: [&str; 4] = ["weights/best.safetensors", "weights/last.safetensors", "checkpoint.safetensors", "results.csv"];
+const FILES: [&str; 4] =
+    ["weights/best.safetensors", "weights/last.safetensors", "checkpoint.safetensors", "results.csv"];
 
 /// What a run ends in, and what it told when it went on.
 type Outcome = Result<(Ending, Vec<String>), TrainError>;
@@ -61,7 +62,13 @@ fn content(folder: &Path, name: &str) -> Vec<u8> {
     }
     let text = String::from_utf8(bytes).expect("a table");
     // All but the time and the pace.
-    let told = |row: &str| row.split(',').enumerate().filter(|(i, _)| ![1, 9].contains(i)).map(|(_, cell)| format!("{cell},")).collect::<String>();
+    let told = |row: &str| {
+        row.split(',')
+            .enumerate()
+            .filter(|(i, _)| ![1, 9].contains(i))
+            .map(|(_, cell)| format!("{cell},"))
+            .collect::<String>()
+    };
     text.lines().flat_map(|row| told(row).into_bytes()).collect()
 }
 
@@ -191,7 +198,8 @@ fn best_weights_that_are_gone_are_told_and_looked_for_again() {
     let path = other.join("weights/best.safetensors");
     fs::write(&path, "rubbish").expect("written");
     let (_, notes) = train(&other, 4, ALL).expect("goes on");
-    let (told, best) = (notes.iter().any(|note| note.contains("weights/best.safetensors")), chiaro_io::load_weights(&path));
+    let (told, best) =
+        (notes.iter().any(|note| note.contains("weights/best.safetensors")), chiaro_io::load_weights(&path));
     // Where the best epoch was the last, its weights are in the checkpoint.
     let accuracies: Vec<f64> = epochs
         .lines()

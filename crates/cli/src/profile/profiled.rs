@@ -34,11 +34,9 @@ impl Observer for Profiled<'_> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Profiled(profile) => self.saved = Some(save(self.path, profile, &self.subject)),
-            Event::FirstStep
-            | Event::Step(_)
-            | Event::Evaluating { .. }
-            | Event::Note(_)
-            | Event::Epoch { .. } => self.next.event(event),
+            Event::FirstStep | Event::Step(_) | Event::Evaluating { .. } | Event::Note(_) | Event::Epoch { .. } => {
+                self.next.event(event)
+            }
         }
     }
 }

@@ -61,6 +61,9 @@ pub struct Args {
     /// Train so many times, by this seed and those after it, and tell mean and deviation; with --out into DIR/seed-N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["resume", "profile", "dump_kernels"])]
     seeds: Option<u16>,
+    /// Tell each epoch in a line, and draw nothing on the terminal
+    #[arg(long)]
+    plain: bool,
     /// Append what happens to this file, for programs: a JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -179,7 +182,8 @@ fn one(
         None => interrupt.insert(stop_on_signals()?),
     };
     let stop = interrupt.stop.clone();
-    let mut bars = Bars::new(started, split, task, args.interrupt_after, stop.clone());
+    let view = (!args.plain).then(|| words::view(&trainer, &name));
+    let mut bars = Bars::new(started, split, task, args.interrupt_after, stop.clone(), view);
     let mut all = Observers(vec![&mut bars]);
     if let Some(events) = &mut events {
         events.begin(&folder, &trainer);

@@ -5,11 +5,12 @@ use std::path::Path;
 use chiaro::nn::Summary;
 use chiaro::train::settings::{SettingValue, TaskName};
 use chiaro::train::{
-    Data, DataPlace, Ending, Freeze, Measure, NormsName, PrecisionName, RunFolder, TrainConfig, TrainError, Trainer,
+    Best, Data, DataPlace, Ending, Freeze, Measure, NormsName, PrecisionName, RunFolder, TrainConfig, TrainError, Trainer,
     short,
 };
 use chiaro::{Device, data::Split};
 
+use crate::live::view::View;
 use crate::notes;
 use crate::output::{bytes, line};
 
@@ -68,6 +69,23 @@ fn fine_tuning(config: &TrainConfig) -> Option<String> {
     let norms = (config.norms == NormsName::Still).then(|| "norms keep their running statistics".to_string());
     let all: Vec<String> = frozen.into_iter().chain(head).chain(rates).chain(norms).collect();
     (!all.is_empty()).then(|| format!("fine-tuning: {}", all.join("; ")))
+}
+
+/// What a live view of the run begins with: the epochs that are done, where it goes on.
+pub fn view(trainer: &Trainer, device: &str) -> View {
+    let measure = trainer.task().eval_measures().first().copied().unwrap_or(Measure::LOSS);
+    let best = |best: Best| format!("best {}, epoch {}", measure.shown(best.score), best.epoch);
+    let mut view = View {
+        device: device.to_string(),
+        epoch: trainer.epochs_done() + 1,
+        epochs: trainer.config().epochs,
+        steps: trainer.steps_per_epoch(),
+        device_bytes: Some(trainer.device_bytes()),
+        best: trainer.best().map_or(String::new(), best),
+        ..View::default()
+    };
+    trainer.records().iter().for_each(|record| view.epoch(record, measure));
+    view
 }
 
 /// Why a run ends before its last epoch, and how it goes on.

@@ -35,7 +35,8 @@ fn plots(records: &[EpochRecord], train: &[Measure], eval: &[Measure], best: Opt
         ..Plot::default()
     };
     let of = |scores: &Scores, measure: &Measure| scores.get(measure.name) * if measure.percent { 100.0 } else { 1.0 };
-    let named = |split: &str, measure: &Measure| format!("{split} {}{}", measure.name, if measure.percent { " %" } else { "" });
+    let named =
+        |split: &str, measure: &Measure| format!("{split} {}{}", measure.name, if measure.percent { " %" } else { "" });
     let mut measured: Vec<Curve> =
         train.iter().map(|measure| curve(named("train", measure), &|r| of(&r.train, measure))).collect();
     measured.extend(eval.iter().map(|measure| curve(named("val", measure), &|r| of(&r.eval, measure))));

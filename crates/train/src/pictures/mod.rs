@@ -14,8 +14,8 @@ use chiaro_io::write_whole;
 use crate::confusion::Confusion;
 use crate::error::Result;
 use crate::folder::RunFolder;
-use crate::observer::{Event, Observer};
 use crate::metrics::TOP;
+use crate::observer::{Event, Observer};
 use crate::report::Said;
 use crate::task::Measure;
 use crate::trainer::Trainer;
@@ -31,6 +31,8 @@ const PAUSE: u32 = 100;
 pub(crate) struct Drawn {
     at: Instant,
     took: Duration,
+    /// Whether it failed: then it is tried once more at the end, and not told after each epoch.
+    failed: bool,
 }
 
 /// Tells that something of the run folder beside the run itself could not be made.
@@ -68,7 +70,7 @@ impl Trainer {
 
     /// Draws the curves, if that was not done a moment ago or `always`.
     pub(crate) fn draw_curves(&mut self, folder: &RunFolder, observer: &mut dyn Observer, always: bool) {
-        let is_due = |drawn: &Drawn| drawn.at.elapsed() >= drawn.took * PAUSE;
+        let is_due = |drawn: &Drawn| !drawn.failed && drawn.at.elapsed() >= drawn.took * PAUSE;
         if !always && !self.drawn.as_ref().is_none_or(is_due) {
             return;
         }
@@ -77,8 +79,9 @@ impl Trainer {
         let canvas = curves::curves(&self.records, &train, &eval, self.at.best.map(|best| best.epoch));
         let made = canvas.to_png().map_err(Into::into);
         let made = made.and_then(|png| Ok(write_whole(&folder.path().join("results.png"), &png)?));
+        let failed = made.is_err();
         tell_failure(observer, "results.png", made);
-        self.drawn = Some(Drawn { at: Instant::now(), took: started.elapsed() });
+        self.drawn = Some(Drawn { at: Instant::now(), took: started.elapsed(), failed });
     }
 
     /// What is measured after an epoch and is worth a curve: of five classes or fewer all are among the first five.

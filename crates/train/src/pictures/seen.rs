@@ -24,7 +24,8 @@ impl Trainer {
     pub(crate) fn training_images(&mut self, steps: usize) -> Result<Vec<SeenStep>> {
         let options = &self.present_step().options;
         let (n, input) = (options.batch, options.images.clone());
-        let places: Vec<usize> = (0..n).filter(|place| n <= SHOWN || place.min(&(n - 1 - place)) < &(SHOWN / 2)).collect();
+        let places: Vec<usize> =
+            (0..n).filter(|place| n <= SHOWN || place.min(&(n - 1 - place)) < &(SHOWN / 2)).collect();
         let step = ImageStep::build(&input, places.len(), self.info.image)?;
         let plan = self.backend.compile(&step.graph)?;
         let made = self.of_steps(steps, &step, plan, &places, n);

@@ -102,9 +102,7 @@ impl Trainer {
     }
 
     fn layer_facts(&self) -> Vec<Value> {
-        let row = |row: &chiaro_nn::SummaryRow| {
-            json!({ "path": row.path, "kind": row.kind, "output": row.output, "parameters": row.parameters, "flops": row.flops })
-        };
+        let row = |row: &chiaro_nn::SummaryRow| json!({ "path": row.path, "kind": row.kind, "output": row.output, "parameters": row.parameters, "flops": row.flops });
         Summary::of(&self.model).rows.iter().map(row).collect()
     }
 }

@@ -93,7 +93,11 @@ impl Trainer {
             }
         };
         let temperature = results.temperature.unwrap_or(1.0);
-        let said: Vec<Said> = looks.iter().flat_map(|looks| &looks.choice.rows).filter_map(|&row| self.said(tally, temperature, row)).collect();
+        let said: Vec<Said> = looks
+            .iter()
+            .flat_map(|looks| &looks.choice.rows)
+            .filter_map(|&row| self.said(tally, temperature, row))
+            .collect();
         if let Some(looks) = &looks {
             let shown = said.iter().zip(&looks.images).map(|(said, image)| (said, &image[..]));
             let made = self.draw_evaluated(folder, &shown.take(looks.choice.spread).collect::<Vec<_>>());

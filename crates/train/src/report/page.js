@@ -154,7 +154,7 @@ function figure(picture, heat = null) {
     : make("span", {}, `${picture.label} → `, make("span", { class: picture.right === false ? "wrong" : "" }, picture.said + sure));
   const images = [image(picture.src, `${picture.label}, said: ${picture.said}`)];
   if (heat) images.push(image(heat, `what speaks for ${picture.said}`));
-  return make("figure", {}, make("div", { class: "pair" }, ...images), make("figcaption", {}, words, make("small", {}, picture.name || "")));
+  return make("figure", {}, make("div", { class: "pair" }, ...images), make("figcaption", {}, words, make("small", { title: picture.name }, (picture.name || "").split(/[\\/]/).slice(-2).join("/"))));
 }
 
 function confusion() {
@@ -280,7 +280,7 @@ function classes() {
 function reliability() {
   const bins = results.reliability;
   if (!bins) return;
-  const [size, left, bottom] = [300, 40, 34];
+  const [size, left, bottom] = [300, 46, 34];
   const span = size - left - 10;
   const x = value => left + value * span, y = value => size - bottom - value * (size - bottom - 10);
   const svg = make("svg", { viewBox: `0 0 ${size} ${size}`, style: "max-width:380px", role: "img", "aria-label": "reliability diagram" });

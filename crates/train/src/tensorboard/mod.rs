@@ -76,7 +76,8 @@ impl Board {
             return Ok(());
         }
         let mut summary = Message::default();
-        let of_parameters = |name: &str| graph.arenas().iter().any(|a| a.name == name && a.role == ArenaRole::Parameters);
+        let of_parameters =
+            |name: &str| graph.arenas().iter().any(|a| a.name == name && a.role == ArenaRole::Parameters);
         for (arena, values) in arenas.iter().filter(|(name, _)| of_parameters(name)) {
             for (name, tensor) in unpack_arena(graph, arena, values)? {
                 let values = tensor.as_f32().unwrap_or(&[]);

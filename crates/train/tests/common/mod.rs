@@ -55,7 +55,8 @@ pub struct Scripted {
 impl Scripted {
     /// Of so many images, so many are classified correctly, evaluation by evaluation.
     pub fn new(images: usize, correct: &[usize]) -> Scripted {
-        let evaluations = correct.iter().map(|&right| [images as f32, right as f32, images as f32, images as f32, 0.0]).collect();
+        let evaluations =
+            correct.iter().map(|&right| [images as f32, right as f32, images as f32, images as f32, 0.0]).collect();
         Scripted { cpu: cpu(), plans: vec![], last: None, evaluations }
     }
 }

@@ -1,0 +1,7 @@
+//! The live view of a run on a terminal: some lines that are drawn anew in their place, below what was told.
+
+mod braille;
+mod text;
+pub mod view;
+
+pub use text::lines;
