@@ -35,14 +35,14 @@ fn spot(n: u32, y: i32, x: i32) -> Spot {
 
 /// Without a colour matrix.
 const UNCOLOURED: &str = "
-fn coloured(taken: SampledPicture, spot: Spot, c: u32) -> u32 {
+fn coloured(taken: Picture, spot: Spot, c: u32) -> u32 {
     return sampled(taken, spot, c);
 }
 ";
 
 /// Without changes.
 const UNCHANGED: &str = "
-fn sampled(taken: SampledPicture, spot: Spot, c: u32) -> u32 {
+fn sampled(taken: Picture, spot: Spot, c: u32) -> u32 {
     return interpolated(taken, spot, c);
 }
 
