@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::args_file;
 use crate::error::{Result, TrainError};
+use crate::folder::RunFolder;
+use crate::imported::known_beside;
 use crate::settings::{GivenSetting, TrainConfig};
 
 /// What a run trained on.
@@ -132,8 +134,10 @@ impl RunConfig {
                 .map(StartSettings::Some)
                 .map_err(|cause| TrainError::corrupt(path, cause));
         }
-        let whole = serde_json::from_value(Value::Object(settings));
-        whole.map(|all| StartSettings::Whole(Box::new(all))).map_err(|cause| TrainError::corrupt(path, cause))
+        let whole: TrainConfig =
+            serde_json::from_value(Value::Object(settings)).map_err(|cause| TrainError::corrupt(path, cause))?;
+        known_beside(&RunFolder::of_weights(path), &whole.model)?;
+        Ok(StartSettings::Whole(Box::new(whole)))
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {

@@ -29,12 +29,7 @@ pub struct Run {
 }
 
 /// A new run, by the settings of a file where there is one. `pretrained` is what was given with `--pretrained`.
-pub fn new(
-    given: &Overrides,
-    settings: Option<&Path>,
-    pretrained: Option<&str>,
-    offline: bool,
-) -> anyhow::Result<Run> {
+pub fn new(given: &Overrides, settings: Option<&Path>, pretrained: Option<&str>, offline: bool) -> anyhow::Result<Run> {
     let (whole, given) = match settings.map(RunConfig::read_settings).transpose()? {
         None => (None, given.clone()),
         Some(StartSettings::Whole(settings)) => (Some(*settings), given.clone()),

@@ -5,8 +5,8 @@ use std::path::Path;
 use chiaro::nn::Summary;
 use chiaro::train::settings::{SettingValue, TaskName};
 use chiaro::train::{
-    Best, Data, DataPlace, Ending, Freeze, Measure, NormsName, PrecisionName, RunFolder, TrainConfig, TrainError, Trainer,
-    short,
+    Best, Data, DataPlace, Ending, Freeze, Measure, NormsName, PrecisionName, RunFolder, TrainConfig, TrainError,
+    Trainer, short,
 };
 use chiaro::{Device, data::Split};
 
