@@ -31,8 +31,8 @@ use digits::{Digits, PIXELS, SIDE};
 
 const BATCH: usize = 64;
 const NOISE: usize = 48;
-/// Of the discriminator; the generator's is seven times as high, so that it keeps up: with equal rates it draws the same thing always.
-const RATE: f64 = 3e-4;
+/// Of the discriminator; the generator's is three times as high, so that it keeps up: with equal rates it draws the same thing always.
+const RATE: f64 = 7e-4;
 
 /// Numbers as pixels of 7x7.
 struct Picture;
@@ -58,10 +58,7 @@ impl Module for Picture {
 }
 
 fn generator() -> Sequential {
-    let grow = |width| {
-        let grow = ConvTranspose2d::new(width, 4).stride(2).padding(1);
-        ConvTranspose2d { weight_init: Init::torch_weight(), ..grow }
-    };
+    let grow = |width| ConvTranspose2d::new(width, 4).stride(2).padding(1);
     let first = Sequential::new().named("fc", Linear { bias: false, ..Linear::new(49 * 48) }).then(Picture);
     let first = first.named("norm1", BatchNorm2d::new()).then(Activation::Relu);
     let grown = first.named("grow1", grow(24).without_bias()).named("norm2", BatchNorm2d::new()).then(Activation::Relu);
@@ -70,7 +67,7 @@ fn generator() -> Sequential {
 
 fn discriminator() -> Sequential {
     let leaky = || Map(Activation::LeakyRelu, vec![0.2]);
-    let drop = Dropout { p: 0.3 };
+    let drop = Dropout { p: 0.2 };
     let seen = Sequential::new().named("conv1", Conv2d::new(24, 4).stride(2).padding(1)).then(leaky()).then(drop);
     let seen = seen.named("conv2", Conv2d::new(48, 4).stride(2).padding(1)).then(leaky()).then(drop);
     seen.named("flatten", Flatten).named("fc", Linear::new(1))
@@ -80,7 +77,7 @@ fn discriminator() -> Sequential {
 fn training() -> chiaro::nn::Result<OwnStep> {
     let inputs = [("real", &[BATCH, SIDE, SIDE, 1][..], DType::F32), ("noise", &[BATCH, NOISE], DType::F32)];
     let adam = Adam { betas: [0.5, 0.999], ..Adam::default() };
-    let of_generator = ParameterGroup::new("generator", |state| state.name.starts_with("generator."), adam).rate(7.0);
+    let of_generator = ParameterGroup::new("generator", |state| state.name.starts_with("generator."), adam).rate(3.0);
     let optimizers = Optimizers::new(adam).with(of_generator);
     OwnStep::training_for(&inputs, optimizers, |ctx, given| {
         let drawn = ctx.call("generator", &generator(), given[1])?;
@@ -171,7 +168,8 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
         let order = shuffled(train.len(), 1, (number / per_epoch) as u64);
         let at = number % per_epoch * BATCH;
         let [real, _] = train.batch(&order[at..at + BATCH], &[SIDE, SIDE, 1]).ok_or("pixels")?;
-        learner.step(&[real, noise(number + 1000).ok_or("noise")?], RATE)?;
+        let left = 1.0 - number as f64 / steps as f64;
+        learner.step(&[real, noise(number + 1000).ok_or("noise")?], RATE * (2.0 * left).min(1.0))?;
         if (number + 1) % (steps / 6).max(1) == 0 {
             let [tells, fools] = [learner.read("discriminator")?[0], learner.read("generator")?[0]];
             println!("step {}: discriminator {tells:.3}, generator {fools:.3}", number + 1);
@@ -184,7 +182,7 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
     }
     drawer.close()?;
     learner.close()?;
-    let [trained, mut judge] = judge(device, &train, (12_000 / train.len()).max(1))?;
+    let [trained, mut judge] = judge(device, &train, (60_000 / train.len()).max(1))?;
     let batch = |pixels: &[f32]| Tensor::f32([BATCH, SIDE, SIDE, 1], pixels.to_vec()).ok_or("pixels");
     let share = |judge: &mut Learner, all: &[Vec<f32>]| -> Result<(f64, usize), Box<dyn Error>> {
         recognised(judge, &all.iter().map(|pixels| batch(pixels)).collect::<Result<Vec<_>, _>>()?)
@@ -212,6 +210,6 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, arguments) = start::device()?;
-    let steps = arguments.first().map_or(Ok(1200), |text| text.parse())?;
+    let steps = arguments.first().map_or(Ok(4000), |text| text.parse())?;
     run(&device.share(), steps, 20_000, "gan.png".as_ref()).map(|_| ())
 }

@@ -22,9 +22,9 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// A square kernel with stride 1, no padding, a bias, and normal weights of deviation 0.02 as DCGAN has them (arXiv:1511.06434).
+    /// A square kernel with stride 1, no padding, bias and PyTorch's initial values.
     pub fn new(out_channels: usize, kernel: usize) -> ConvTranspose2d {
-        let weight_init = Init::Normal { std: 0.02 };
+        let weight_init = Init::torch_weight();
         ConvTranspose2d { out_channels, kernel, spec: ConvSpec::default(), bias: true, weight_init }
     }
 
@@ -69,7 +69,8 @@ impl Module for ConvTranspose2d {
         };
         declare.parameter("weight", &weight, self.weight_init)?;
         if self.bias {
-            declare.parameter("bias", &[self.out_channels], Init::ZEROS)?;
+            let fan_in = weight[1..].iter().product();
+            declare.parameter("bias", &[self.out_channels], Init::torch_bias(fan_in))?;
         }
         // It is the gradient of the convolution that makes x of the result.
         if let Ok(geometry) = self.spec.geometry(&y, &weight) {
