@@ -139,7 +139,7 @@ pub(crate) fn max<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value
     let dtype = g.dtype(stored);
     let x = if dtype.is_float() { stored } else { g.cast(stored, DType::F32)? };
     let shape = g.shape(x).to_vec();
-    let windows = Windows::of(call, &shape[1..shape.len() - 1])?;
+    let windows = Windows::of(call, inside(&shape)?)?;
     if windows.is_even() {
         let spec = windows.spec([windows.pads[0][0], windows.pads[1][0]]);
         let y = g.max_pool2d(x, &spec)?;
@@ -186,11 +186,19 @@ fn places(g: &mut Graph, index: Var, image: &[usize], columns_first: bool) -> Re
     Ok(index)
 }
 
+/// The extents of an image between its number and its channels.
+fn inside(shape: &[usize]) -> Result<&[usize]> {
+    match shape {
+        [_, places @ .., _] if !places.is_empty() => Ok(places),
+        _ => Err(OnnxError::node(format!("takes images, not values of {} axes", shape.len()))),
+    }
+}
+
 pub(crate) fn average<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value>> {
     let x = r.image(call, 0)?;
     let g = r.graph();
     let shape = g.shape(x).to_vec();
-    let windows = Windows::of(call, &shape[1..shape.len() - 1])?;
+    let windows = Windows::of(call, inside(&shape)?)?;
     let with_padding = call.flag("count_include_pad", false);
     if windows.is_even() && windows.dilation == [1, 1] {
         let divisor = if with_padding { AvgDivisor::IncludePadding } else { AvgDivisor::ExcludePadding };
@@ -227,7 +235,7 @@ pub(crate) fn lp<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value>
     let p = call.int("p", 2) as f64;
     let g = r.graph();
     let shape = g.shape(x).to_vec();
-    let windows = Windows::of(call, &shape[1..shape.len() - 1])?;
+    let windows = Windows::of(call, inside(&shape)?)?;
     let size = g.abs(x)?;
     let powers = g.powf(size, p)?;
     let sums = sums(g, &windows, powers)?;

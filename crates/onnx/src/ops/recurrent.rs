@@ -49,7 +49,9 @@ impl Layer {
         let g = r.graph();
         let &[time, batch, _] = g.shape(x) else { return Err(OnnxError::node("x must be [time, batch, features]")) };
         let steps = (0..time).map(|t| part(g, x, t)).collect::<Result<_>>()?;
-        let (directions, hidden) = (g.shape(w)[0], g.shape(u)[2]);
+        let (&[directions, _, _], &[_, _, hidden]) = (g.shape(w), g.shape(u)) else {
+            return Err(OnnxError::node("weights must have 3 axes: directions, gates, features"));
+        };
         let (mut weights, mut biases) = (vec![], vec![]);
         for d in 0..directions {
             weights.push([part(g, w, d)?, part(g, u, d)?]);

@@ -65,6 +65,9 @@ pub(crate) fn gather_elements<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Resu
     let at = axis(call.int("axis", 0), shape.len())?;
     let index = indices(r, call, 1, shape[at])?;
     let g = r.graph();
+    if g.shape(index).len() != shape.len() {
+        return Err(OnnxError::node(format!("takes an index of {} axes, as its values have", shape.len())));
+    }
     let mut x = x;
     for a in (0..shape.len()).filter(|&a| a != at) {
         let n = g.shape(index)[a];
