@@ -268,8 +268,9 @@ fn a_table_is_cleaned_as_pandas_does_it() {
                 assert!(same, "{name}, row {row}: {found:?} is not {cell}");
             }
         }
-        let known =
-            golden["correlation"].as_array().expect("rows").iter().flat_map(|row| row.as_array().expect("a row"));
+        let known = golden["correlation"].as_array().expect("rows").iter();
+        let known: Vec<_> = known.flat_map(|row| row.as_array().expect("a row")).collect();
+        assert!(known.len() == correlations.len() && known.len() >= 25, "{} of {}", correlations.len(), known.len());
         for (found, known) in correlations.iter().zip(known) {
             assert!((found - known.as_f64().expect("a number")).abs() < 1e-5, "{found} {known}");
         }

@@ -60,6 +60,10 @@ fn each_loss_trains_its_own_parameters_by_the_values_before_the_step() {
 fn a_parameter_without_a_loss_and_a_step_without_parameters_are_refused() {
     let Err(NnError::Option(text)) = two(&["first."]).map(|_| ()) else { panic!("accepted") };
     assert_eq!(text, "no loss of the step is for the parameter second.weight");
+    for aims in [["frist.", ""], ["", "second."]] {
+        let Err(NnError::Option(text)) = two(&aims).map(|_| ()) else { panic!("accepted") };
+        assert!(text.starts_with("no parameter is left for the loss of those that begin with"), "{text}");
+    }
     let nothing = OwnStep::training(&[("x", &[1], DType::F32)], Sgd::default(), |_, given| Ok(given[0]));
     let Err(NnError::Option(text)) = nothing.map(|_| ()) else { panic!("accepted") };
     assert_eq!(text, "the step has no parameters to train");
@@ -86,6 +90,9 @@ fn who_asks_sees_what_is_trained_and_a_closed_step_makes_room_for_another_networ
     assert!(matches!(learner.ask(&inputs()), Err(BackendError::Unknown(text)) if text.contains("OwnStep::asking")));
 
     assert!(matches!(Learner::new(&device, asking(300), 0), Err(BackendError::Taken { .. })));
+    // Its weights would lie in the same place, and take as much room.
+    let Err(error) = Learner::new(&device, asking(50), 0).map(|_| ()) else { panic!("accepted") };
+    assert!(matches!(&error, BackendError::OtherStates { wanted, .. } if wanted.contains("[50, 1]")), "{error}");
     learner.close().expect("given back");
     asker.close().expect("given back");
     let mut other = Learner::new(&device, asking(300), 0).expect("there is room");

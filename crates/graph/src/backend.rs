@@ -73,6 +73,19 @@ pub enum BackendError {
         /// A plan that has it; none if all that had it are released.
         by: Option<PlanId>,
     },
+    /// An arena holds the weights of another network, by chance as many.
+    #[error(
+        "the arena {arena:?} on this device is another network's: it has {there} where this one has {wanted}. Close what \
+         trains the other one, or open a device for each"
+    )]
+    OtherStates {
+        /// The arena.
+        arena: String,
+        /// The first state of the other network that this one lacks.
+        there: String,
+        /// The first state of this one that the other lacks.
+        wanted: String,
+    },
     /// The device has not enough memory.
     #[error("out of memory on {device}: {detail}")]
     OutOfMemory {

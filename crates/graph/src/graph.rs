@@ -243,6 +243,11 @@ impl Graph {
         v
     }
 
+    /// Whether something is computed a second time, since the first was not kept ([`Graph::grad_recomputing`]).
+    pub fn recomputes(&self) -> bool {
+        !self.recomputed.is_empty()
+    }
+
     /// Whether a value is computed a second time.
     pub(crate) fn is_recomputed(&self, v: Var) -> bool {
         self.recomputed.contains(&v)

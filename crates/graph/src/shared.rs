@@ -1,6 +1,7 @@
 //! A backend that several have: who trains, who evaluates, and who reads along.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::backend::{Backend, BackendError, HalfPrecision, Stats};
@@ -14,19 +15,53 @@ use crate::tensor::Tensor;
 /// or load models the second writes over the first's weights: a classifier that is opened on a trainer's backend overwrites what
 /// was trained.
 #[derive(Clone)]
-pub struct Shared(Rc<RefCell<dyn Backend>>);
+pub struct Shared(Rc<RefCell<dyn Backend>>, Rc<RefCell<HashMap<String, Layout>>>);
+
+/// What lies where in an arena: names of states, their extents, their first elements.
+type Layout = Vec<(String, Vec<usize>, usize)>;
 
 impl Shared {
     /// Takes a backend, to be shared from here on.
     pub fn new(backend: impl Backend + 'static) -> Shared {
-        Shared(Rc::new(RefCell::new(backend)))
+        Shared(Rc::new(RefCell::new(backend)), Rc::default())
+    }
+
+    /// Remembers which states lie where in a graph's arenas, for those clones that ask too: arenas of two networks may be of one size.
+    ///
+    /// # Errors
+    /// [`BackendError::OtherStates`] if other states were remembered of an arena.
+    pub fn remember_states(&self, graph: &Graph) -> Result<(), BackendError> {
+        let mut known = self.1.borrow_mut();
+        let arenas = graph.arenas().iter().enumerate();
+        let layouts: Vec<(&str, Layout)> = arenas
+            .map(|(i, arena)| {
+                let own = graph.states().iter().filter(|state| state.arena.index() == i);
+                (&arena.name[..], own.map(|s| (s.name.clone(), s.shape.clone(), s.offset)).collect())
+            })
+            .collect();
+        for (arena, wanted) in &layouts {
+            if let Some(there) = known.get(*arena).filter(|there| *there != wanted) {
+                let [there, wanted] = [there, wanted].map(|layout| {
+                    let differ = layout.iter().find(|state| !there.contains(state) || !wanted.contains(state));
+                    differ.map_or("no other state".into(), |(name, shape, _)| format!("{name} {shape:?}"))
+                });
+                return Err(BackendError::OtherStates { arena: (*arena).into(), there, wanted });
+            }
+        }
+        known.extend(layouts.into_iter().map(|(arena, layout)| (arena.to_string(), layout)));
+        Ok(())
+    }
+
+    /// Forgets the states of an arena that was released.
+    pub fn forget_states(&self, arena: &str) {
+        self.1.borrow_mut().remove(arena);
     }
 }
 
 /// A backend that its owner goes on using as what it is.
 impl<B: Backend + 'static> From<Rc<RefCell<B>>> for Shared {
     fn from(backend: Rc<RefCell<B>>) -> Shared {
-        Shared(backend)
+        Shared(backend, Rc::default())
     }
 }
 

@@ -30,6 +30,13 @@ pub enum Init {
         /// Standard deviation.
         std: f64,
     },
+    /// Normal with mean 0, but for the row of this number, which is zeros.
+    NormalBut {
+        /// Standard deviation.
+        std: f64,
+        /// The row.
+        zeros: usize,
+    },
     /// Uniform with standard deviation gain / √fan (arXiv:1502.01852; gain √2 for ReLU).
     KaimingUniform {
         /// Factor that makes up for the activation.
@@ -92,7 +99,7 @@ impl Init {
         match self {
             Init::Constant(value) => Draw::Constant(value),
             Init::Uniform { bound } => Draw::Uniform(bound),
-            Init::Normal { std } => Draw::Normal(std),
+            Init::Normal { std } | Init::NormalBut { std, .. } => Draw::Normal(std),
             Init::KaimingUniform { gain, fan } => Draw::Uniform(to_bound * gain / of(fan).sqrt()),
             Init::KaimingNormal { gain, fan } => Draw::Normal(gain / of(fan).sqrt()),
             Init::XavierUniform { gain } => Draw::Uniform(to_bound * gain * (2.0 / (fan_in + fan_out)).sqrt()),
@@ -111,6 +118,10 @@ impl Init {
         };
         if self == Init::Passing {
             pass_inputs(&mut values, shape);
+        }
+        if let Init::NormalBut { zeros, .. } = self {
+            let row = count(shape.get(1..).unwrap_or(&[])).max(1);
+            values.chunks_mut(row).skip(zeros).take(1).for_each(|row| row.fill(0.0));
         }
         values
     }

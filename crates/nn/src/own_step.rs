@@ -51,7 +51,7 @@ impl OwnStep {
     /// gradients are of the parameters before the step.
     ///
     /// # Errors
-    /// Those of [`OwnStep::training`], and if there is no loss for a parameter.
+    /// Those of [`OwnStep::training`], and if there is no loss for a parameter, or no parameter for a loss.
     pub fn training_for(
         inputs: &[OwnInput<'_>],
         optimizers: impl Into<Optimizers>,
@@ -130,6 +130,12 @@ fn gradients(graph: &mut Graph, declarations: &Declarations, aims: &[Aim]) -> Re
             return Err(NnError::Option(format!("no loss of the step is for the parameter {name}")));
         };
         of[aim].push(state);
+    }
+    if let Some((aim, _)) = aims.iter().zip(&of).find(|(_, states)| states.is_empty()) {
+        return Err(NnError::Option(format!(
+            "no parameter is left for the loss of those that begin with {:?}: none does, or an earlier loss has them",
+            aim.of
+        )));
     }
     let mut pairs = vec![];
     for (aim, states) in aims.iter().zip(of) {

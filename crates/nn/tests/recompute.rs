@@ -81,6 +81,12 @@ fn a_step_that_recomputes_keeps_at_most_seven_tenths() {
 }
 
 #[test]
+fn a_model_in_which_recomputing_saves_nothing_is_known() {
+    let recomputes = |model| step(model, 32, Precision::F32, true).graph.recomputes();
+    assert_eq!(["mnist-cnn", "resnet20"].map(recomputes), [false, true]);
+}
+
+#[test]
 fn gradients_that_are_computed_anew_are_those_of_what_is_kept() {
     let gradients = |recompute: bool| {
         let mut g = Graph::new();

@@ -22,12 +22,18 @@ impl Learner {
     pub fn new(backend: &Shared, step: OwnStep, seed: u64) -> Result<Learner, BackendError> {
         let mut backend = backend.clone();
         let plan = backend.compile(&step.graph)?;
-        if step.trains() {
-            for (arena, values) in step.initial_arenas(seed) {
-                backend.write_arena(&arena, &values)?;
-            }
+        let mut learner = Learner { backend, plan, step, seed, done: 0 };
+        if let Err(error) = learner.begin() {
+            learner.backend.release_plan(plan)?;
+            return Err(error);
         }
-        Ok(Learner { backend, plan, step, seed, done: 0 })
+        Ok(learner)
+    }
+
+    fn begin(&mut self) -> Result<(), BackendError> {
+        self.backend.remember_states(&self.step.graph)?;
+        let arenas = if self.step.trains() { self.step.initial_arenas(self.seed) } else { vec![] };
+        arenas.iter().try_for_each(|(arena, values)| self.backend.write_arena(arena, values))
     }
 
     /// One step with the inputs that it was recorded with, at this learning rate.
@@ -36,8 +42,9 @@ impl Learner {
     /// If an input's shape or type differs, or the device fails.
     pub fn step(&mut self, inputs: &[Tensor], lr: f64) -> Result<(), BackendError> {
         let inputs = self.step.inputs(inputs, self.seed, self.done, lr);
+        self.backend.run(self.plan, &inputs)?;
         self.done += 1;
-        self.backend.run(self.plan, &inputs)
+        Ok(())
     }
 
     /// The outputs of a step that trains nothing, in the order in which they were recorded.
@@ -79,7 +86,8 @@ impl Learner {
         self.backend.release_plan(self.plan)?;
         for arena in self.step.graph.arenas() {
             match self.backend.release_arena(&arena.name) {
-                Ok(()) | Err(BackendError::InUse { .. }) => {}
+                Ok(()) => self.backend.forget_states(&arena.name),
+                Err(BackendError::InUse { .. }) => {}
                 Err(error) => return Err(error),
             }
         }

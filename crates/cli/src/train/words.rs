@@ -48,7 +48,9 @@ pub fn before(
         line("precision: f16, weights and sums in f32")?;
     }
     let memory = bytes(trainer.device_bytes() as f64);
-    line(&format!("memory: {memory} on the device for batches of {}", config.batch_size))?;
+    let idle = config.recompute && !trainer.present_step().graph.recomputes();
+    let idle = if idle { "; --recompute would save nothing in this model, and does nothing" } else { "" };
+    line(&format!("memory: {memory} on the device for batches of {}{idle}", config.batch_size))?;
     line(&place_line(trainer.data_place()))?;
     line(&format!("run folder: {}", folder.path().display()))
 }

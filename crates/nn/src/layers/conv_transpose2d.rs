@@ -49,6 +49,9 @@ impl ConvTranspose2d {
     /// Extents of weight and result.
     fn shapes(&self, x: &[usize]) -> Option<[[usize; 4]; 2]> {
         let &[n, h, w, channels] = x else { return None };
+        if self.spec.dilation != [1; 2] || self.spec.groups != 1 {
+            return None;
+        }
         let side = |axis: usize, extent: usize| {
             let full = (extent.checked_sub(1)?).checked_mul(self.spec.stride[axis])?.checked_add(self.kernel)?;
             full.checked_sub(self.spec.padding[2 * axis].checked_add(self.spec.padding[2 * axis + 1])?)
@@ -64,7 +67,7 @@ impl Module for ConvTranspose2d {
             return Err(declare.error(
                 "conv_transpose2d",
                 &[x],
-                "takes x [N,H,W,I] with padding inside the result".into(),
+                "takes x [N,H,W,I], padding inside the result, no dilation and one group".into(),
             ));
         };
         declare.parameter("weight", &weight, self.weight_init)?;

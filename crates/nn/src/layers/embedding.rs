@@ -12,9 +12,9 @@ pub struct Embedding {
     pub rows: usize,
     /// Length of a vector.
     pub features: usize,
-    /// The index that fills sequences up: its vector is not trained.
+    /// The index that fills sequences up: its vector starts as zeros and is not trained.
     pub padding: Option<usize>,
-    /// How vectors start.
+    /// How vectors start; where it is normal, the filling vector starts as zeros.
     pub init: Init,
 }
 
@@ -32,7 +32,11 @@ impl Embedding {
 
 impl Module for Embedding {
     fn declare(&self, declare: &mut Declare, x: &[usize]) -> Result<Vec<usize>> {
-        declare.parameter("weight", &[self.rows, self.features], self.init)?;
+        let init = match (self.padding, self.init) {
+            (Some(row), Init::Normal { std }) => Init::NormalBut { std, zeros: row },
+            (_, init) => init,
+        };
+        declare.parameter("weight", &[self.rows, self.features], init)?;
         Ok([x, &[self.features]].concat())
     }
 
@@ -64,7 +68,7 @@ impl Module for Places {
 
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> Result<Var> {
         let weight = ctx.parameter("weight")?;
-        ctx.graph().add(x, weight)
+        ctx.add_bias(x, weight)
     }
 
     fn kind(&self) -> &'static str {
