@@ -128,4 +128,18 @@ mod tests {
         assert!(exp(f32::NAN).is_nan() && tanh(f32::NAN).is_nan() && sigmoid(f32::NAN).is_nan());
         assert!(exp(-100.0) > 0.0);
     }
+
+    #[test]
+    fn denormal_exponentials_are_right_to_their_last_bit_and_gelu_to_its_size() {
+        let least = f64::from(f32::from_bits(1));
+        for i in 8700..=10_500 {
+            let x = i as f32 * -0.01;
+            assert!((f64::from(exp(x)) - f64::from(x).exp()).abs() <= least.max(2e-7 * f64::from(x).exp()), "exp {x}");
+        }
+        for i in -6000..=6000 {
+            let x = i as f32 * 0.001;
+            let want = chiaro_graph::Elementwise::Gelu.eval_f64([f64::from(x), 0.0, 0.0]);
+            assert!((f64::from(gelu(x)) - want).abs() <= 2e-7 * f64::from(x.abs()).max(1.0), "gelu {x}");
+        }
+    }
 }
