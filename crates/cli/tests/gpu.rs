@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::fs;
 use std::path::Path;
 
 use common::{arg, expect, expect_error, idx_data, software_adapter};

@@ -97,7 +97,7 @@ fn to_json(value: toml::Value) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Augmentation, ScheduleName};
+    use crate::settings::{Augmentation, ScheduleName, SettingValue as _};
 
     #[derive(Serialize)]
     struct Facts {
