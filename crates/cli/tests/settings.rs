@@ -52,7 +52,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         "bias_lr": 2.0, "freeze": "conv1", "thaw": 0.5, "accumulate": 2, "ema": 0.5, "patience": 3, "time_limit": 60.0,
         "loss": "focal", "focal_gamma": 1.5, "class_weights": "balanced", "milestones": null, "power": 2.0, "lr_patience": 3,
         "swa": null, "lookahead": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null, "sampling": "balanced", "teacher": null, "distill_weight": 0.5, "distill_temperature": 2.0,
-        "progressive": null}"#,
+        "progressive": null, "recompute": false, "head_lr": 1.0, "norms": "batch"}"#,
     )
     .expect("JSON");
     for options in [own, &others] {
