@@ -35,7 +35,7 @@ pub(crate) fn write(settings: &TrainConfig, facts: &impl Serialize) -> Result<St
 /// What is wrong with it, with the line.
 pub(crate) fn read(text: &str) -> Result<(Map<String, Value>, Option<Value>), String> {
     let table: toml::Table = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        let line = error.span().map(|span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1);
         let place = line.map_or(String::new(), |line| format!("line {line}: "));
         format!("{place}{}", error.message().replace('\n', " "))
     })?;
@@ -122,15 +122,17 @@ mod tests {
         let facts = Facts { mean: vec![0.1], classes: vec!["a\nb".into()] };
         let text = write(&settings, &facts).expect("written");
         let (map, facts) = read(&text).expect("read");
-        let back: TrainConfig = serde_json::from_value(Value::Object(map.clone())).expect("settings");
+        let back: TrainConfig = serde_json::from_value(Value::Object(map)).expect("settings");
         assert_eq!(back, settings, "{text}");
         let facts = facts.expect("there");
         assert_eq!((facts["mean"][0].as_f64().map(|m| m as f32), &facts["classes"][0]), (Some(0.1), &"a\nb".into()));
         assert!(!text.contains("val_share") && text.contains("\nseed = \"18446744073709551615\"\n"), "{text}");
-        // As options they are the same again.
-        let mut again = TrainConfig::default();
-        again.give(&given(map).expect("given")).expect("fit");
-        assert_eq!(again, settings);
+        // Some of them, as somebody gives them by options.
+        let (some, facts) = read("batch = 5\nstrict = true\nsize = [48, 64]\nlr = 0.25\n").expect("read");
+        let mut by_hand = TrainConfig::default();
+        by_hand.give(&given(some).expect("given")).expect("fit");
+        assert_eq!((facts, by_hand.batch_size, by_hand.strict, by_hand.size), (None, 5, true, Some([48, 64])));
+        assert_eq!(by_hand.lr, 0.25);
     }
 
     #[test]

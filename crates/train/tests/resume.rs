@@ -94,6 +94,7 @@ fn copy(from: &Path, to: &Path) {
 fn killed(before: &Path, after: &Path, folder: &Path, done: usize) {
     let _ = fs::remove_dir_all(folder);
     copy(before, folder);
+    fs::create_dir_all(folder.join("weights")).expect("made");
     let [now, previous] = ["checkpoint.safetensors", "checkpoint.previous.safetensors"].map(|name| folder.join(name));
     if done > 0 && now.exists() {
         fs::rename(&now, previous).expect("renamed");
