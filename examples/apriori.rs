@@ -189,6 +189,12 @@ pub fn run(
     Ok((found.iter().map(|(set, support)| (baskets.names(set), *support)).collect(), rules))
 }
 
+/// A share of a whole that a word tells.
+fn share(what: &str, word: &str) -> Result<f64, Box<dyn Error>> {
+    let share: Option<f64> = word.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("the least {what} is a share from 0 to 1, such as 0.2, not {word:?}").into())
+}
+
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, arguments) = start::device()?;
@@ -199,7 +205,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             run(&device, &tabular::path("baskets_2000.csv"), 0.02, 0.3, "apriori_2000.png".as_ref())?;
         }
         [file, support, confidence] => {
-            run(&device, file.as_ref(), support.parse()?, confidence.parse()?, "apriori.png".as_ref())?;
+            let [support, confidence] = [share("support", support)?, share("confidence", confidence)?];
+            if support == 0.0 {
+                return Err("a support of 0 keeps every set: take a share above it".into());
+            }
+            run(&device, file.as_ref(), support, confidence, "apriori.png".as_ref())?;
         }
         _ => return Err("takes nothing, or a file of baskets, the least support and the least confidence".into()),
     }

@@ -123,10 +123,9 @@ pub fn run(
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, mut arguments) = start::device()?;
-    let places = arguments.first().is_none_or(|first| first != "no-places");
-    if !places {
-        arguments.remove(0);
-    }
-    let number = |at: usize, usual: usize| arguments.get(at).map_or(Ok(usual), |text| text.parse());
-    run(&device.share(), places, number(0, 6)?, [number(1, 20_000)?, 10_000], "attention.png".as_ref()).map(|_| ())
+    let given = arguments.len();
+    arguments.retain(|word| word != "no-places");
+    let places = arguments.len() == given;
+    let (epochs, images) = (start::count(&arguments, 0, "epochs", 6)?, start::count(&arguments, 1, "images", 20_000)?);
+    run(&device.share(), places, epochs, [images, 10_000], "attention.png".as_ref()).map(|_| ())
 }

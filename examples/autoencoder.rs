@@ -127,8 +127,7 @@ fn pair(test: &Digits, at: usize, drawn: &[f64], error: f64) -> [(Vec<f64>, Stri
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, arguments) = start::device()?;
-    let number = |at: usize, usual: usize| arguments.get(at).map_or(Ok(usual), |text| text.parse());
-    let (digit, epochs) = (number(0, 0)?, number(1, 20)?);
+    let (digit, epochs) = (start::number(&arguments, 0, "a digit", 0)?, start::count(&arguments, 1, "epochs", 20)?);
     if digit > 9 {
         return Err(format!("{digit} is no digit").into());
     }

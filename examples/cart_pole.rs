@@ -166,6 +166,6 @@ pub fn run(device: &Shared, rounds: usize, picture: &Path) -> Result<f64, Box<dy
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, arguments) = start::device()?;
-    let rounds = arguments.first().map_or(Ok(80), |text| text.parse())?;
+    let rounds = start::count(&arguments, 0, "rounds", 80)?;
     run(&device.share(), rounds, "cart_pole.png".as_ref()).map(|_| ())
 }

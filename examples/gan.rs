@@ -210,6 +210,6 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, arguments) = start::device()?;
-    let steps = arguments.first().map_or(Ok(4000), |text| text.parse())?;
+    let steps = start::count(&arguments, 0, "steps", 2500)?;
     run(&device.share(), steps, 20_000, "gan.png".as_ref()).map(|_| ())
 }

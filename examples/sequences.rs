@@ -149,9 +149,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "rnn" => Cell::Rnn,
         other => return Err(format!("unknown cell {other:?}; known are lstm, gru, rnn").into()),
     };
-    let mut numbers = arguments.iter().skip(1).map(|text| text.parse::<usize>());
-    let epochs = numbers.next().transpose()?.unwrap_or(6);
-    let images = numbers.next().transpose()?.unwrap_or(20_000);
+    let (epochs, images) = (start::count(&arguments, 1, "epochs", 6)?, start::count(&arguments, 2, "images", 20_000)?);
     follow_a_sine(&device, 600, "sequences.png".as_ref())?;
     let share = read_digits(&device, cell, epochs, [images, 10_000])?;
     println!("{:.2} % of the test digits; 97 % are known", 100.0 * share);

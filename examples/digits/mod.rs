@@ -29,7 +29,13 @@ pub fn open(train: usize, test: usize) -> Result<[Digits; 2], Box<dyn Error>> {
     Ok([of(&data.train, train)?, of(&data.eval, test)?])
 }
 
+/// Images of the largest batch that an example takes.
+const LEAST: usize = 100;
+
 fn of(set: &Arc<dyn Dataset>, count: usize) -> Result<Digits, Box<dyn Error>> {
+    if count < LEAST {
+        return Err(format!("{count} images do not fill a batch; take {LEAST} at least").into());
+    }
     let mut digits = Digits { pixels: vec![], labels: vec![] };
     let mut image = vec![0u8; PIXELS];
     for at in shuffled(set.len(), 7, 0).into_iter().take(count) {

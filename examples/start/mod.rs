@@ -24,3 +24,15 @@ pub fn device() -> Result<(Device, Vec<String>), Box<dyn Error>> {
     println!("on {}", device.name());
     Ok((device, others))
 }
+
+/// The number at a place of the arguments, or the usual one where there is none.
+pub fn number(arguments: &[String], at: usize, what: &str, usual: usize) -> Result<usize, Box<dyn Error>> {
+    let Some(text) = arguments.get(at) else { return Ok(usual) };
+    text.parse().map_err(|_| format!("{text:?} is no number of {what}; {usual} is usual").into())
+}
+
+/// The same of what there must be one of at least.
+pub fn count(arguments: &[String], at: usize, what: &str, usual: usize) -> Result<usize, Box<dyn Error>> {
+    let found = number(arguments, at, what, usual)?;
+    if found == 0 { Err(format!("there must be {what}").into()) } else { Ok(found) }
+}
