@@ -28,7 +28,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
                --label-smoothing 0.125 --clip 3 --clip-value 0.5 --precision f32 --seed 9 --augment flip --resident off \
                --data-threads 2 --data-cache off --report-every 2 --folds 4 --fold 2 --gamma 0.5 --decay-epochs 0.5 --layer-decay 0.75 --bias-lr 2 \
                --freeze conv1 --thaw 0.5 --accumulate 2 --ema 0.5 --patience 3 --time-limit 60 --loss focal --focal-gamma 1.5 \
-               --class-weights balanced --sampling balanced";
+               --class-weights balanced --sampling balanced --recompute --head-lr 2.5 --norms still";
     let others = own
         .replace("--size", "--imgsz")
         .replace("--batch-size", "--batch")
@@ -42,7 +42,8 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         .replace("--data-threads", "--workers")
         .replace("--gamma", "--decay-rate")
         .replace("--accumulate", "--grad-accum-steps")
-        .replace("--ema", "--model-ema-decay");
+        .replace("--ema", "--model-ema-decay")
+        .replace("--recompute", "--grad-checkpointing");
     let wanted: Value = serde_json::from_str(
         r#"{"size": [12, 12], "resize": "letterbox", "channels": 3, "strict": true, "limit": 40, "task": "classification", "model": "lenet5", "epochs": 1,
         "batch_size": 7, "optimizer": "nesterov", "lr": 0.02, "momentum": 0.5, "weight_decay": 0.25, "schedule": "step",
@@ -52,7 +53,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         "bias_lr": 2.0, "freeze": "conv1", "thaw": 0.5, "accumulate": 2, "ema": 0.5, "patience": 3, "time_limit": 60.0,
         "loss": "focal", "focal_gamma": 1.5, "class_weights": "balanced", "milestones": null, "power": 2.0, "lr_patience": 3,
         "swa": null, "lookahead": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null, "sampling": "balanced", "teacher": null, "distill_weight": 0.5, "distill_temperature": 2.0,
-        "progressive": null, "recompute": false, "head_lr": 1.0, "norms": "batch"}"#,
+        "progressive": null, "recompute": true, "head_lr": 2.5, "norms": "still"}"#,
     )
     .expect("JSON");
     for options in [own, &others] {
