@@ -132,8 +132,9 @@ impl Forward {
     fn best_cuts(&self) -> Vec<usize> {
         let total: u64 = self.written.iter().sum();
         let tried = (1..SEGMENTS as u64).map(|part| self.cuts((total * part).div_ceil(SEGMENTS as u64).max(1)));
-        let all = tried.chain([vec![]]);
-        all.min_by_key(|cuts| self.peak(cuts)).unwrap_or_default()
+        let best = tried.min_by_key(|cuts| self.peak(cuts)).unwrap_or_default();
+        // What is computed again for less is not worth it.
+        if self.peak(&best) * 10 > self.peak(&[]) * 9 { vec![] } else { best }
     }
 
     /// Cuts where least crosses, with at most about `budget` bytes between two.
