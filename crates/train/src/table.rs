@@ -165,7 +165,7 @@ mod tests {
     fn the_columns_are_those_of_ultralytics_and_behind_them_ours() {
         let measures = vec![("accuracy".into(), 0.5), ("accuracy_top5".into(), 0.75)];
         let of_classes = EpochRecord { eval: Scores { loss: 0.5, measures }, ..record() };
-        let text = to_csv(&[of_classes.clone()]);
+        let text = to_csv(std::slice::from_ref(&of_classes));
         let columns = "epoch,time,train/loss,metrics/accuracy_top1,metrics/accuracy_top5,val/loss,lr/pg0,train/accuracy_top1,step,images_per_second";
         assert_eq!(text.lines().next(), Some(columns));
         assert_eq!(from_csv(Path::new("r.csv"), &text).expect("read"), [of_classes]);

@@ -32,7 +32,7 @@ pub(super) fn matrix(confusion: &Confusion, shares: bool) -> Canvas {
     let mut canvas = Canvas::new(width, top + whole + room + height + GAP);
     canvas.text([GAP, GAP], &title, Canvas::BLACK);
     let most = (0..classes.len()).flat_map(|label| confusion.row(label)).copied().max().unwrap_or(0).max(1);
-    for label in 0..classes.len() {
+    for (label, class) in classes.iter().enumerate() {
         let sum: u64 = confusion.row(label).iter().sum();
         for (said, &count) in confusion.row(label).iter().enumerate() {
             let share = count as f64 / if shares { sum.max(1) } else { most } as f64;
@@ -46,7 +46,7 @@ pub(super) fn matrix(confusion: &Confusion, shares: bool) -> Canvas {
             }
         }
         if named {
-            let name = shortened(&classes[label], LETTERS);
+            let name = shortened(class, LETTERS);
             let start = left - GAP / 2 - name.chars().count() * letter;
             canvas.text([start, top + label * side + (side - height) / 2], &name, Canvas::BLACK);
             let across = left + label * side + (side - height) / 2;
