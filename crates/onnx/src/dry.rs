@@ -91,7 +91,41 @@ impl Sink for Dry {
                     let batch = y[..y.len() - 2].iter().product();
                     Some(Product { batch, m, n, k, busy_rows: false })
                 }
-                _ => None,
+                Op::Input(_)
+                | Op::State(_)
+                | Op::Arena(_)
+                | Op::Scalar(_)
+                | Op::Constant(_)
+                | Op::Iota
+                | Op::Random { .. }
+                | Op::Map(_)
+                | Op::Cast(_)
+                | Op::Reshape
+                | Op::Transpose(_)
+                | Op::Broadcast
+                | Op::Slice { .. }
+                | Op::Pad { .. }
+                | Op::Concat(_)
+                | Op::Pack(..)
+                | Op::Reduce(..)
+                | Op::ArgReduce(..)
+                | Op::Moments(_)
+                | Op::Conv2dInputGrad(_)
+                | Op::Conv2dWeightGrad(_)
+                | Op::MaxPool2d(_)
+                | Op::MaxPool2dIndex(_)
+                | Op::MaxPool2dGrad(_)
+                | Op::AvgPool2d(..)
+                | Op::AvgPool2dGrad(..)
+                | Op::Softmax { .. }
+                | Op::CrossEntropy(_)
+                | Op::CrossEntropyGrad(_)
+                | Op::Gather(_)
+                | Op::ScatterAdd(_)
+                | Op::IndexSelect(_)
+                | Op::IndexAdd(_)
+                | Op::Custom(_)
+                | Op::WithGradient(_) => None,
             }
         });
         let products = products.collect();

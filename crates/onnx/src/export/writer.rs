@@ -329,7 +329,40 @@ impl<'g> Writer<'g> {
                     source = next;
                 }
                 Op::Conv2d(_) | Op::MatMul { .. } => break,
-                _ => return Ok(None),
+                Op::Input(_)
+                | Op::State(_)
+                | Op::Arena(_)
+                | Op::Scalar(_)
+                | Op::Constant(_)
+                | Op::Iota
+                | Op::Random { .. }
+                | Op::Map(_)
+                | Op::Cast(_)
+                | Op::Transpose(_)
+                | Op::Broadcast
+                | Op::Slice { .. }
+                | Op::Pad { .. }
+                | Op::Concat(_)
+                | Op::Pack(..)
+                | Op::Reduce(..)
+                | Op::ArgReduce(..)
+                | Op::Moments(_)
+                | Op::Conv2dInputGrad(_)
+                | Op::Conv2dWeightGrad(_)
+                | Op::MaxPool2d(_)
+                | Op::MaxPool2dIndex(_)
+                | Op::MaxPool2dGrad(_)
+                | Op::AvgPool2d(..)
+                | Op::AvgPool2dGrad(..)
+                | Op::Softmax { .. }
+                | Op::CrossEntropy(_)
+                | Op::CrossEntropyGrad(_)
+                | Op::Gather(_)
+                | Op::ScatterAdd(_)
+                | Op::IndexSelect(_)
+                | Op::IndexAdd(_)
+                | Op::Custom(_)
+                | Op::WithGradient(_) => return Ok(None),
             }
         }
         let product = self.b.items.iter_mut().rev().find_map(|item| match item {
