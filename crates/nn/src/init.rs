@@ -216,6 +216,16 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_fills_up_starts_as_zeros_and_the_others_as_they_would() {
+        let plain = Init::Normal { std: 1.0 }.values(&[5, 3], 4, 2);
+        for row in [0, 2, 4] {
+            let values = Init::NormalBut { std: 1.0, zeros: row }.values(&[5, 3], 4, 2);
+            assert_eq!(values[3 * row..3 * row + 3], [0.0; 3]);
+            assert_eq!((&values[..3 * row], &values[3 * row + 3..]), (&plain[..3 * row], &plain[3 * row + 3..]));
+        }
+    }
+
+    #[test]
     fn passing_convolutions_start_as_the_identity_and_go_on_at_random() {
         let (inputs, each) = (4, 3 * 3 * 4);
         let values = Init::Passing.values(&[6, 3, 3, inputs], 1, 0);

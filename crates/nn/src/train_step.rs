@@ -45,7 +45,7 @@ pub struct TrainOptions {
     pub size: Option<[usize; 2]>,
     /// Whether the step is of the time in which [`Optimizers::freezes`]'s parameters stay: then no gradient of theirs is computed.
     pub is_frozen: bool,
-    /// Most results of the forward pass are computed anew in the backward pass instead of being kept: less memory, a fifth to a third more work.
+    /// Most results of the forward pass are computed anew in the backward pass instead of being kept: less memory, about a fifth more work.
     pub recompute: bool,
     /// Whether norms take their running statistics as they are, as in evaluation; those of frozen parts do in any case.
     pub still_norms: bool,

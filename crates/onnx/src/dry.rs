@@ -1,7 +1,7 @@
 //! A trial recording: what a model keeps, and what its layers give, for images of a size.
 
 use chiaro_graph::plan::Product;
-use chiaro_graph::{DType, Graph, Op, Var};
+use chiaro_graph::{DType, Graph, Var};
 use chiaro_nn::StateKind;
 
 use crate::error::Result;
@@ -79,56 +79,7 @@ impl Sink for Dry {
     }
 
     fn made(&mut self, op: &'static str, name: &str, var: Var) {
-        let nodes = self.graph.nodes();
-        let products = nodes[self.seen..].iter().filter_map(|node| {
-            let shape = |i: usize| self.graph.shape(node.inputs[i]);
-            match &node.op {
-                Op::Conv2d(spec) => spec.geometry(shape(0), shape(1)).ok().map(|g| g.forward_product()),
-                Op::MatMul { ta, .. } => {
-                    let (a, y) = (shape(0), &node.shape);
-                    let [.., m, n] = y[..] else { return None };
-                    let k = a[a.len() - if *ta { 2 } else { 1 }];
-                    let batch = y[..y.len() - 2].iter().product();
-                    Some(Product { batch, m, n, k, busy_rows: false })
-                }
-                Op::Input(_)
-                | Op::State(_)
-                | Op::Arena(_)
-                | Op::Scalar(_)
-                | Op::Constant(_)
-                | Op::Iota
-                | Op::Random { .. }
-                | Op::Map(_)
-                | Op::Cast(_)
-                | Op::Reshape
-                | Op::Transpose(_)
-                | Op::Broadcast
-                | Op::Slice { .. }
-                | Op::Pad { .. }
-                | Op::Concat(_)
-                | Op::Pack(..)
-                | Op::Reduce(..)
-                | Op::ArgReduce(..)
-                | Op::Moments(_)
-                | Op::Conv2dInputGrad(_)
-                | Op::Conv2dWeightGrad(_)
-                | Op::MaxPool2d(_)
-                | Op::MaxPool2dIndex(_)
-                | Op::MaxPool2dGrad(_)
-                | Op::AvgPool2d(..)
-                | Op::AvgPool2dGrad(..)
-                | Op::Softmax { .. }
-                | Op::CrossEntropy(_)
-                | Op::CrossEntropyGrad(_)
-                | Op::Gather(_)
-                | Op::ScatterAdd(_)
-                | Op::IndexSelect(_)
-                | Op::IndexAdd(_)
-                | Op::Custom(_)
-                | Op::WithGradient(_) => None,
-            }
-        });
-        let products = products.collect();
+        let products = self.graph.products(self.seen).collect();
         self.seen = self.graph.nodes().len();
         let output = self.graph.shape(var).to_vec();
         let name = name.trim_matches('/').replace('/', ".");

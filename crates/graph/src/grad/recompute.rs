@@ -169,3 +169,17 @@ impl Forward {
         crossing + largest.unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_is_made_where_least_crosses_and_only_if_it_saves_a_tenth() {
+        let of =
+            |written: [u64; 4]| Forward { last_use: vec![], written: written.to_vec(), crossing: vec![9, 0, 9, 9] };
+        assert_eq!(of([50, 50, 100, 0]).best_cuts(), [1]);
+        // 100 instead of 105.
+        assert_eq!(of([2, 3, 100, 0]).best_cuts(), [0; 0]);
+    }
+}

@@ -1,6 +1,7 @@
 //! The product of matrices that a kernel is: what counts of operations, choices of tiles and tolerances are made from.
 
 use super::kernel::{ConvShape, Kernel, MatMulShape};
+use crate::graph::{Graph, Var};
 
 /// `batch` products of `[m, k]` and `[k, n]` matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,10 +79,17 @@ impl Kernel {
     /// Floating-point operations of the kernel proper, a multiply-add counting two. The three directions of a convolution have
     /// the same: those of its forward pass.
     pub fn flops(&self) -> u64 {
-        if let Kernel::Conv2dInputGrad(shape) | Kernel::Conv2dWeightGrad(shape) = self {
-            return shape.forward_product().flops();
-        }
-        self.product().map_or(0, |product| product.flops())
+        self.counted_product().map_or(0, |product| product.flops())
+    }
+
+    /// The product whose operations count.
+    fn counted_product(&self) -> Option<Product> {
+        Some(match self.as_product()? {
+            ProductKernel::MatMul(shape) => shape.product(),
+            ProductKernel::Conv2d(shape) | ProductKernel::InputGrad(shape) | ProductKernel::WeightGrad(shape) => {
+                shape.forward_product()
+            }
+        })
     }
 
     /// Terms that each element of the result sums: what its rounding grows with. 1 for kernels that sum nothing.
@@ -90,6 +98,15 @@ impl Kernel {
             return prologue.domain.get(*kept..).unwrap_or_default().iter().product();
         }
         self.product().map_or(1, |product| product.k)
+    }
+}
+
+impl Graph {
+    /// The products of matrices among the nodes from this position on, those of a convolution's gradients (a transposed convolution
+    /// is one) as those of its forward pass, which are as many operations.
+    pub fn products(&self, from: usize) -> impl Iterator<Item = Product> + '_ {
+        let kernel = |v: Var| crate::ops::kernel(self, v);
+        (from..self.nodes().len()).filter_map(move |i| kernel(self.value(i))?.counted_product())
     }
 }
 

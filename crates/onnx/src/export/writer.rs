@@ -321,49 +321,15 @@ impl<'g> Writer<'g> {
                 return Ok(None);
             }
             let node = self.graphs[0].node(source);
-            match node.op {
-                Op::Reshape => source = node.inputs[0],
-                Op::Map(Add | Sub | Mul) => {
-                    let tensor = |v: &&Var| !matches!(self.values[&v.index()], Val::Known { .. });
-                    let Some(&next) = node.inputs.iter().find(tensor) else { return Ok(None) };
-                    source = next;
-                }
-                Op::Conv2d(_) | Op::MatMul { .. } => break,
-                Op::Input(_)
-                | Op::State(_)
-                | Op::Arena(_)
-                | Op::Scalar(_)
-                | Op::Constant(_)
-                | Op::Iota
-                | Op::Random { .. }
-                | Op::Map(_)
-                | Op::Cast(_)
-                | Op::Transpose(_)
-                | Op::Broadcast
-                | Op::Slice { .. }
-                | Op::Pad { .. }
-                | Op::Concat(_)
-                | Op::Pack(..)
-                | Op::Reduce(..)
-                | Op::ArgReduce(..)
-                | Op::Moments(_)
-                | Op::Conv2dInputGrad(_)
-                | Op::Conv2dWeightGrad(_)
-                | Op::MaxPool2d(_)
-                | Op::MaxPool2dIndex(_)
-                | Op::MaxPool2dGrad(_)
-                | Op::AvgPool2d(..)
-                | Op::AvgPool2dGrad(..)
-                | Op::Softmax { .. }
-                | Op::CrossEntropy(_)
-                | Op::CrossEntropyGrad(_)
-                | Op::Gather(_)
-                | Op::ScatterAdd(_)
-                | Op::IndexSelect(_)
-                | Op::IndexAdd(_)
-                | Op::Custom(_)
-                | Op::WithGradient(_) => return Ok(None),
+            if matches!(node.op, Op::Conv2d(_) | Op::MatMul { .. }) {
+                break;
             }
+            if !matches!(node.op, Op::Reshape | Op::Map(Add | Sub | Mul)) {
+                return Ok(None);
+            }
+            let tensor = |v: &&Var| !matches!(self.values[&v.index()], Val::Known { .. });
+            let Some(&next) = node.inputs.iter().find(tensor) else { return Ok(None) };
+            source = next;
         }
         let product = self.b.items.iter_mut().rev().find_map(|item| match item {
             Item::Product(product) if product.node.output[0] == *name => Some(product),
