@@ -6,6 +6,7 @@ use chiaro_onnx::{Ranges, quantized, watched};
 
 use crate::error::{Result, TrainError};
 use crate::file_run::FileRun;
+use crate::metrics::largest;
 use crate::saved::Saved;
 use crate::task::MULTI_LABEL;
 
@@ -78,8 +79,7 @@ impl Saved {
                     let same = row.iter().zip(shown).filter(|(logit, shown)| (**logit > 0.0) == (**shown > 0.5));
                     same.count() as f64 / classes as f64
                 } else {
-                    let said = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]));
-                    f64::from(u8::from(said == Some(set.label(image) as usize)))
+                    f64::from(u8::from(largest(row) == set.label(image) as usize))
                 };
             }
         }
