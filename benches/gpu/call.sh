@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs on the machine with the GPU: call.sh first|tuned|limits|STEP...
+# Runs on the machine with the GPU: call.sh first|tuned|exact|limits|STEP...
 # Every step has its own time limit. Results are packed again after each, so that a run cut short leaves what it had.
 #   OUT            where results.tgz is put (default: the folder of this file)
 #   CHIARO_DEVICE  the device (default: gpu)
@@ -27,13 +27,14 @@ nvidia=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$work}
 
 first=(devices verify peaks steps torch products convolutions depthwise networks starts train)
-tuned=(devices tune steps-tuned)
+tuned=(devices tune tune16 steps-tuned)
+exact=(ulp fuzz)
 
 # A step's time limit in seconds.
 limit() {
   case $1 in
     devices) echo 15 ;; verify) echo 75 ;; peaks) echo 20 ;; steps) echo 45 ;; torch) echo 75 ;; products) echo 35 ;;
-    convolutions) echo 75 ;; depthwise) echo 15 ;; networks) echo 40 ;; starts) echo 30 ;; train) echo 45 ;; tune) echo 140 ;; steps-tuned) echo 45 ;;
+    convolutions) echo 75 ;; depthwise) echo 15 ;; networks) echo 40 ;; starts) echo 30 ;; train) echo 45 ;; tune | tune16) echo 80 ;; steps-tuned) echo 45 ;; ulp) echo 30 ;; fuzz) echo 45 ;;
     *) return 1 ;;
   esac
 }
@@ -66,6 +67,9 @@ bench() { # name, options...
 # The steps at full size, or at sizes that a software device does in seconds.
 choose() { if [ -n "$small" ]; then echo "$2"; else echo "$1"; fi; }
 
+tuning=(--device "$device" --model "$(choose resnet18 lenet5)" --batch "$(choose 128 8)" --seconds "$(choose 60 2)")
+[ -n "$small" ] || tuning+=(--size 32 --channels 3)
+
 run() {
   case $1 in
     devices) step devices "$chiaro" devices --json; [ -n "${LIST:-}" ] || nvidia-smi >"$results/nvidia-smi.txt" 2>&1 ;;
@@ -79,9 +83,12 @@ run() {
     starts) __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=$(choose true false) bench starts --filter "$(choose "start step" "start step small-cnn")" --limit 60 ;;
     torch) torch ;;
     train) step train "$chiaro" train --device "$device" --no-tune ${MNIST:+--data "$MNIST"} --out "$work/mnist" ${small:+--epochs 1} ;;
-    tune) step tune "$chiaro" tune --device "$device" --model "$(choose resnet18 lenet5)" --batch "$(choose 128 8)" --seconds "$(choose 120 2)" $([ -n "$small" ] || echo --size 32 --channels 3) ;;
+    tune) step tune "$chiaro" tune "${tuning[@]}" --precision f32 ;;
+    tune16) step tune16 "$chiaro" tune "${tuning[@]}" --precision f16 ;;
+    ulp) step ulp "$chiaro" verify --device "$device" --ulp --json "$results/ulp.json" ;;
+    fuzz) step fuzz "$chiaro" verify --device "$device" --fuzz "$(choose 100 3)" ;;
     steps-tuned) bench steps-tuned --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
-    *) echo "there is no step named $1; known are ${first[*]} ${tuned[*]:1}" >&2; exit 2 ;;
+    *) echo "there is no step named $1; known are ${first[*]} ${tuned[*]:1} ${exact[*]}" >&2; exit 2 ;;
   esac
 }
 
@@ -97,8 +104,9 @@ torch() {
 case ${1:-first} in
   first) set -- "${first[@]}" ;;
   tuned) set -- "${tuned[@]}" ;;
+  exact) set -- "${exact[@]}" ;;
   limits)
-    for s in "${first[@]}" "${tuned[@]:1}"; do echo "$s $(limit "$s")"; done
+    for s in "${first[@]}" "${tuned[@]:1}" "${exact[@]}"; do echo "$s $(limit "$s")"; done
     sum=0; for s in "${first[@]}"; do sum=$((sum + $(limit "$s"))); done; echo "first $sum"
     exit 0 ;;
 esac
