@@ -30,11 +30,15 @@ pub struct DeviceOptions {
     pub gpu: BackendOptions,
     /// Build a GPU's kernels with every runtime check: slower, for tests and bug hunts.
     pub checked: bool,
+    /// Keep robust buffer access in this project's own kernels where a GPU's driver could leave it out
+    /// ([`chiaro_gpu::OpenOptions::robust`]).
+    pub robust: bool,
 }
 
 impl Default for DeviceOptions {
     fn default() -> Self {
-        DeviceOptions { threads: None, cache: user_cache_folder(), gpu: BackendOptions::default(), checked: false }
+        let (gpu, cache) = (BackendOptions::default(), user_cache_folder());
+        DeviceOptions { threads: None, cache, gpu, checked: false, robust: false }
     }
 }
 
@@ -196,8 +200,8 @@ fn cpu(options: &DeviceOptions, why: String) -> Result<Device, DeviceError> {
 }
 
 async fn open_gpu(selection: &Selection, options: &DeviceOptions) -> Result<Device, GpuError> {
-    let (cache, checked) = (options.cache.clone(), options.checked);
-    let open = OpenOptions { cache, checked, cooperative_matrix: true, ..OpenOptions::default() };
+    let (cache, checked, robust) = (options.cache.clone(), options.checked, options.robust);
+    let open = OpenOptions { cache, checked, robust, cooperative_matrix: true, ..OpenOptions::default() };
     let gpu = Gpu::open_async(selection, open).await?;
     let (why, notes) = (gpu.why().to_string(), gpu.notes().clone());
     let software = gpu.summary().kind == AdapterKind::Software;

@@ -12,6 +12,8 @@ struct Twice {
     name: Option<&'static str>,
     gradient: Wrong,
     selects: Option<usize>,
+    /// The kernel reads far behind its operand.
+    beyond: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -73,6 +75,9 @@ impl CustomOp for Twice {
     }
 
     fn wgsl(&self, _: &[TensorType], _: &TensorType) -> String {
+        if self.beyond {
+            return "fn element(index: u32) -> f32 { return operand3[index + 100000000u] + 0.0 * x[index]; }".into();
+        }
         // Names that generated code has too, with other bodies.
         "
 fn is_nan(x: f32) -> bool {
@@ -136,6 +141,18 @@ fn what_follows_an_op_is_fused_into_it_whatever_its_own_names_are() {
         device.run(plan, &inputs).expect("a step");
         assert_eq!(device.read(plan, 0).expect("y").to_f64(), [1.0, 5.0, 1.0, 9.0, 1.0, 11.0]);
     }
+}
+
+#[test]
+fn an_op_that_reads_beyond_its_operand_gets_nothing_or_what_is_there() {
+    let Some(mut device) = support::gpu() else { return };
+    let (mut g, [a, b]) = graph();
+    let y = g.custom(Twice { beyond: true, ..Twice::default() }, &[a, b]).expect("recorded");
+    g.output("y", y).expect("new");
+    let plan = device.compile(&g).expect("compiled");
+    device.run(plan, &[7.0, 1.0].map(|v| Tensor::f32([6], vec![v; 6]).expect("six"))).expect("a step");
+    let read = device.read(plan, 0).expect("y").to_f64();
+    assert!(read.iter().all(|&v| v == 0.0 || v == 7.0), "{read:?}");
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub struct SwitchArgs {
     /// Build kernels with every runtime check (bounds, loops, divisions) and zeroed workgroup memory, on GPUs
     #[arg(long)]
     checked: bool,
+    /// Keep robust buffer access in kernels of this project, where Vulkan drivers let pipelines do without, on GPUs
+    #[arg(long)]
+    robust: bool,
     /// Choose kernels and fusions for a GPU even where the device is a software one
     #[arg(long)]
     as_gpu: bool,
@@ -41,7 +44,8 @@ enum Fusion {
 impl SwitchArgs {
     /// Nothing is switched.
     fn is_plain(&self) -> bool {
-        self.without.is_empty() && self.tile.is_none() && self.split.is_none() && !self.checked && !self.as_gpu
+        let kernels = self.tile.is_none() && self.split.is_none() && !self.as_gpu;
+        kernels && self.without.is_empty() && !self.checked && !self.robust
     }
 
     /// How a GPU's kernels are made.
@@ -62,7 +66,7 @@ impl SwitchArgs {
     pub fn options(&self, args: &DeviceArgs) -> anyhow::Result<DeviceOptions> {
         let usual = device::options(args.threads, args.no_tune);
         let gpu = BackendOptions { tuning: usual.gpu.tuning, ..self.backend()? };
-        Ok(DeviceOptions { gpu, checked: self.checked, ..usual })
+        Ok(DeviceOptions { gpu, checked: self.checked, robust: self.robust, ..usual })
     }
 
     /// Opens the device. Switches of kernels that it does not have are an error.
@@ -71,7 +75,7 @@ impl SwitchArgs {
         let device = Device::by_name(&args.device, options)?;
         if device.kind() != DeviceKind::Gpu && !self.is_plain() {
             let message = format!(
-                "--without, --tile, --split, --checked and --as-gpu are about a GPU's kernels; the device is {}",
+                "--without, --tile, --split, --checked, --robust and --as-gpu are about a GPU's kernels; the device is {}",
                 device.name()
             );
             return Err(Usage(message).into());
@@ -87,6 +91,7 @@ impl SwitchArgs {
             "tile": self.tile,
             "split": self.split,
             "checked": self.checked,
+            "robust": self.robust,
             "as_gpu": self.as_gpu,
         })
     }

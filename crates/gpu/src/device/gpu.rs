@@ -28,6 +28,9 @@ use crate::device::unsafe_calls;
 pub struct OpenOptions {
     /// Build this project's own kernels, too, with wgpu's runtime checks and zeroed workgroup memory: slower, for tests and bug hunts.
     pub checked: bool,
+    /// Keep robust buffer access in this project's own kernels, too, where they could do without (Vulkan, by
+    /// `VK_EXT_pipeline_robustness`). Kernels from outside always have it. As in a checked device.
+    pub robust: bool,
     /// Request cooperative matrices of f16 with f32 sums where the adapter has them. They are experimental in wgpu, and a
     /// backend uses them only after its own check; where the device cannot be opened with them, it is opened without.
     pub cooperative_matrix: bool,
@@ -66,6 +69,7 @@ struct GpuInner {
     downloads: Downloads,
     cache: Option<PipelineCacheFile>,
     notes: Notes,
+    unbounded: bool,
 }
 
 impl Drop for GpuInner {
@@ -125,15 +129,16 @@ impl Gpu {
         let mut features = wanted_features(adapter.features(), options.cooperative_matrix && usable);
         features.set(Features::SHADER_F16, features.contains(Features::SHADER_F16) && !options.without_f16);
         let notes = Notes::default();
-        let mut requested = request(&adapter, &summary, features).await;
+        let choosing = !(options.checked || options.robust);
+        let mut requested = request(&adapter, &summary, features, choosing).await;
         if let Err(error) = &requested
             && features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
         {
             notes.add(format!("cooperative matrices are left off: {error}"));
             features.remove(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
-            requested = request(&adapter, &summary, features).await;
+            requested = request(&adapter, &summary, features, choosing).await;
         }
-        let (device, queue) = requested?;
+        let Opened { device, queue, unbounded } = requested?;
         summary.limits = summarize_limits(&device.limits(), features);
         if !features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
             summary.features.cooperative_matrix.clear();
@@ -159,6 +164,7 @@ impl Gpu {
             options,
             cache,
             notes,
+            unbounded,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -186,6 +192,11 @@ impl Gpu {
     /// Whether kernels are built with every runtime check.
     pub fn checked(&self) -> bool {
         self.inner.options.checked
+    }
+
+    /// Whether this project's own kernels do without robust buffer access.
+    pub fn unbounded(&self) -> bool {
+        self.inner.unbounded
     }
 
     /// Whether nothing of this device was tried.
@@ -326,11 +337,19 @@ fn wanted_features(available: Features, cooperative_matrix: bool) -> Features {
     available & wanted
 }
 
+struct Opened {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    /// Pipelines can be built without robust buffer access.
+    unbounded: bool,
+}
+
 async fn request(
     adapter: &wgpu::Adapter,
     summary: &AdapterSummary,
     features: Features,
-) -> Result<(wgpu::Device, wgpu::Queue), GpuError> {
+    choosing: bool,
+) -> Result<Opened, GpuError> {
     let mut limits = adapter.limits();
     limits.max_compute_workgroups_per_dimension =
         limits.max_compute_workgroups_per_dimension.min(MAX_WORKGROUPS_PER_DIMENSION);
@@ -351,6 +370,10 @@ async fn request(
         memory_hints: wgpu::MemoryHints::MemoryUsage,
         trace: wgpu::Trace::Off,
     };
+    if let Some((device, queue)) = choosing.then(|| unsafe_calls::open_choosing(adapter, &descriptor)).flatten() {
+        return Ok(Opened { device, queue, unbounded: true });
+    }
     let opened = adapter.request_device(&descriptor).await;
+    let opened = opened.map(|(device, queue)| Opened { device, queue, unbounded: false });
     opened.map_err(|error| GpuError::Open { adapter: summary.to_string(), message: error.to_string() })
 }

@@ -187,7 +187,7 @@ impl Gpu {
                 bind_group_layouts: &[Some(&layout)],
                 immediate_size: needs.immediate_bytes,
             });
-            let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            let descriptor = wgpu::ComputePipelineDescriptor {
                 label: Some(&source.label),
                 layout: Some(&pipeline_layout),
                 module: &module,
@@ -198,7 +198,9 @@ impl Gpu {
                     zero_initialize_workgroup_memory: checked,
                 },
                 cache: self.cache().map(|cache| cache.raw()),
-            });
+            };
+            let make = || device.create_compute_pipeline(&descriptor);
+            let raw = if self.unbounded() && !checked { unsafe_calls::unbounded(make) } else { make() };
             (raw, layout)
         });
         let (raw, layout) = made.map_err(|error| match error {

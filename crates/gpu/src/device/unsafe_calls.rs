@@ -1,5 +1,8 @@
-//! The only unsafe code of this crate: three wgpu calls whose promises are kept by their callers, as written at each.
+//! The only unsafe code of this crate, with the folder beside: calls whose promises are kept by their callers, as written at each.
 #![allow(unsafe_code)]
+
+#[cfg(not(any(target_os = "macos", target_os = "ios", target_family = "wasm")))]
+mod robustness;
 
 /// Creates a shader module with wgpu's runtime checks (bounds, loop bounding, division guards) left out.
 ///
@@ -33,4 +36,26 @@ pub(crate) fn experimental_features() -> wgpu::ExperimentalFeatures {
     // SAFETY: the promise is to accept that such a feature may be wrong; its kernels are used only after their
     // output was compared with the portable ones.
     unsafe { wgpu::ExperimentalFeatures::enabled() }
+}
+
+/// Opens a device on which [`unbounded`] has an effect, on Vulkan where the driver lets a pipeline choose; `None` elsewhere.
+/// `descriptor` asks only for what `adapter` has.
+#[allow(unused_variables, reason = "Vulkan is not everywhere")]
+pub(crate) fn open_choosing(
+    adapter: &wgpu::Adapter,
+    descriptor: &wgpu::DeviceDescriptor<'_>,
+) -> Option<(wgpu::Device, wgpu::Queue)> {
+    #[cfg(not(any(target_os = "macos", target_os = "ios", target_family = "wasm")))]
+    return robustness::open(adapter, descriptor);
+    #[cfg(any(target_os = "macos", target_os = "ios", target_family = "wasm"))]
+    None
+}
+
+/// Runs `make`, and lets the driver leave robust buffer access out of the compute pipelines that it makes. They must be of
+/// kernels of this project, which index inside their bindings, as [`trusted_module`] says.
+pub(crate) fn unbounded<T>(make: impl FnOnce() -> T) -> T {
+    #[cfg(not(any(target_os = "macos", target_os = "ios", target_family = "wasm")))]
+    return robustness::unbounded(make);
+    #[cfg(any(target_os = "macos", target_os = "ios", target_family = "wasm"))]
+    make()
 }
