@@ -47,6 +47,11 @@ shaders! { SHADERS, "":
     scatter_add [axis, axis_index, axis_add, elements];
     softmax [rows];
     sum_parts [elements];
+    winograd_filter [winograd, winograd_positions, elements];
+    winograd_filter_grad [winograd, elements];
+    winograd_input [winograd, winograd_tiles, winograd_positions, elements];
+    winograd_output [winograd];
+    winograd_output_grad [winograd, winograd_tiles, winograd_positions, elements];
 }
 
 // What several kernels have, and what a kernel has one of.
@@ -78,6 +83,9 @@ shaders! { PARTS, "parts/":
     pool_shape;
     rows;
     weighted_classes;
+    winograd;
+    winograd_positions;
+    winograd_tiles;
 }
 
 /// The kernel of this name.

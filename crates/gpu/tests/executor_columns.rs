@@ -5,7 +5,7 @@ mod support;
 
 use chiaro_check::compare::compare;
 use chiaro_cpu::reference::Reference;
-use chiaro_gpu::{BackendOptions, GpuBackend, KernelChoice, OpenOptions};
+use chiaro_gpu::{BackendOptions, Gpu, GpuBackend, KernelChoice, OpenOptions, WinogradUse};
 use chiaro_graph::plan::Plan;
 use chiaro_graph::{ConvSpec, DType, Elementwise, Graph, Tensor, Var, evaluate, normal_pair, random_words};
 
@@ -104,12 +104,42 @@ fn statistics_made_by_the_kernels_around_a_norm_equal_the_reference() {
     let Some(gpu) = support::open(OpenOptions::default()) else {
         return;
     };
-    for net in nets() {
+    let options = BackendOptions { kernels: KernelChoice::Gpu, winograd: WinogradUse::Never, ..BackendOptions::default() };
+    nets().iter().for_each(|net| check(&gpu, net, &options));
+}
+
+/// Convolutions of stride 1 that are transformed: images of whole tiles and of parts of tiles, one image to a workgroup and several, more
+/// channels than a workgroup has, fewer than a vector of lanes.
+#[test]
+fn transformed_convolutions_and_the_norms_around_them_equal_the_reference() {
+    let Some(gpu) = support::open(OpenOptions::default()) else {
+        return;
+    };
+    let options =
+        BackendOptions { kernels: KernelChoice::Gpu, winograd: WinogradUse::Always, ..BackendOptions::default() };
+    let net = |image, channels, offset| Net { image, channels, strides: [1, 1], groups: 1, offset };
+    let nets = [
+        net([3, 7, 5, 4], [20, 20], 0.0),
+        net([5, 14, 14, 8], [12, 72], 0.0),
+        net([2, 12, 20, 68], [8, 8], 0.0),
+        net([9, 3, 9, 4], [16, 4], 0.0),
+        net([2, 12, 12, 4], [16, 8], 300.0),
+    ];
+    for net in &nets {
+        let (graph, _) = net.graph();
+        let planned = GpuBackend::new(gpu.clone(), options.clone()).planned(&graph).expect("a plan");
+        let products = planned.iter().filter(|k| k.call.kernel.ends_with("products")).count();
+        assert_eq!(products, 6, "three directions of two convolutions of {:?}", net.image);
+        check(&gpu, net, &options);
+    }
+}
+
+fn check(gpu: &Gpu, net: &Net, options: &BackendOptions) {
+    {
         let (graph, inputs) = net.graph();
         let name = format!("{:?} to {:?} by {:?}, offset {}", net.image, net.channels, net.strides, net.offset);
-        let options = BackendOptions { kernels: KernelChoice::Gpu, ..BackendOptions::default() };
-        let mut backend = GpuBackend::new(gpu.clone(), options);
-        let plan = Plan::new(&graph, &backend.plan_options()).expect("a plan");
+        let mut backend = GpuBackend::new(gpu.clone(), options.clone());
+        let plan = Plan::new(&graph, &backend.plan_options(&graph)).expect("a plan");
         let reducing = plan.steps.iter().filter(|s| s.columns.is_some()).count();
         assert!(reducing >= 2, "{name}: {reducing} kernels reduce columns");
         let computing = plan.steps.iter().filter(|s| s.loads.iter().any(Option::is_some)).count();

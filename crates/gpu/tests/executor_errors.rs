@@ -93,7 +93,7 @@ fn a_tensor_beyond_the_largest_binding_is_named() {
     let Some(mut backend) = open(OpenOptions::default()) else {
         return;
     };
-    let most = backend.plan_options().max_bytes / 4;
+    let most = backend.plan_options(&Graph::new()).max_bytes / 4;
     let mut g = Graph::new();
     let x = g.input("x", &[8, 1], DType::F32).expect("new");
     let wide = g.broadcast_to(x, &[8, most]).expect("broadcasts");

@@ -53,7 +53,7 @@ fn a_step_in_16_bits_by_the_kernels_of_gpus_equals_the_reference() {
     let step = step();
     let options = BackendOptions { kernels: KernelChoice::Gpu, ..BackendOptions::default() };
     let mut backend = GpuBackend::new(gpu, options);
-    let plan = Plan::new(&step.graph, &backend.plan_options()).expect("a plan");
+    let plan = Plan::new(&step.graph, &backend.plan_options(&step.graph)).expect("a plan");
     assert!(plan.steps.iter().any(|s| s.columns.is_some()), "no kernel reduces columns");
     assert!(plan.steps.iter().any(|s| s.loads.iter().any(Option::is_some)), "no kernel computes an input");
     let want = outputs(&mut Reference::new(), &step);

@@ -21,7 +21,7 @@ pub enum ColumnReduction {
 
 impl ColumnReduction {
     /// Values that `put` leaves in `tails`.
-    pub(super) fn tails(self) -> u32 {
+    pub(crate) fn tails(self) -> u32 {
         match self {
             ColumnReduction::None => 0,
             ColumnReduction::Sums(n) => n,

@@ -7,6 +7,7 @@ mod matmul;
 mod pool2d;
 mod rows;
 mod sum_parts;
+mod winograd;
 
 pub use axis::AlongAxis;
 pub use conv2d::Conv2d;
@@ -14,6 +15,7 @@ pub use matmul::{MatMul, MatOperand};
 pub use pool2d::{Divisor, Pool2d};
 pub use rows::{CrossEntropy, Rows};
 pub use sum_parts::SumParts;
+pub use winograd::{Transforms, WINOGRAD_POSITIONS, WinogradGrid};
 
 use crate::Source;
 

@@ -1,6 +1,6 @@
 //! Switches of `chiaro bench` that change how a GPU's kernels are made: what each is worth is seen without another program.
 
-use chiaro::gpu::{BackendOptions, Forced, KernelChoice};
+use chiaro::gpu::{BackendOptions, Forced, KernelChoice, WinogradUse};
 use chiaro::graph::plan::Fusions;
 use chiaro::{Device, DeviceKind, DeviceOptions};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::usage::Usage;
 /// What is switched off, or put in place of what suits the device.
 #[derive(clap::Args)]
 pub struct SwitchArgs {
-    /// Leave fusions out, on GPUs: any of inline, columns, hoist and pointwise, or all
+    /// Leave fusions out, on GPUs: any of inline, columns, hoist, pointwise and winograd, or all
     #[arg(long, value_name = "FUSIONS", value_delimiter = ',')]
     without: Vec<Fusion>,
     /// Give every product and convolution that can have it this tile, such as 128x64x16/8x4, on GPUs
@@ -37,6 +37,8 @@ enum Fusion {
     Columns,
     Hoist,
     Pointwise,
+    /// 3x3 convolutions as products as they stand.
+    Winograd,
     /// Every op a kernel of its own.
     All,
 }
@@ -59,7 +61,8 @@ impl SwitchArgs {
         };
         let forced = Forced::new(self.tile.as_deref(), self.split).map_err(|m| Usage(format!("--tile: {m}")))?;
         let kernels = if self.as_gpu { KernelChoice::Gpu } else { KernelChoice::Suited };
-        Ok(BackendOptions { fuse: with(Fusion::All), fusions, forced, kernels, ..BackendOptions::default() })
+        let winograd = if with(Fusion::Winograd) { WinogradUse::Suited } else { WinogradUse::Never };
+        Ok(BackendOptions { fuse: with(Fusion::All), fusions, forced, kernels, winograd, ..BackendOptions::default() })
     }
 
     /// How the device is opened.

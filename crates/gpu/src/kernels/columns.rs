@@ -29,11 +29,22 @@ pub(super) fn with_merge(step: &Step, first: Dispatch, variants: &Variants) -> R
     let (Some(columns), Some(parts)) = (&step.columns, parts(&step.kernel, variants)) else {
         return Ok(vec![first]);
     };
-    let merge = codegen::merge_columns(columns, &parts, &step.operands);
+    let second = merge(step, columns, &parts, Part::Scratch)?;
+    Ok(vec![first, second])
+}
+
+/// The dispatch that merges what workgroups left of their columns in a part of scratch.
+pub(super) fn merge(
+    step: &Step,
+    columns: &Columns,
+    parts: &ColumnParts,
+    scratch: Part,
+) -> Result<Dispatch, ShaderError> {
+    let merge = codegen::merge_columns(columns, parts, &step.operands);
     let workgroups = spread("merge_columns", merge.workgroups)?;
     let mut second = Dispatch::of_operands(merge.text, &merge.binds, workgroups);
-    second.parts.push(Part::Scratch);
-    Ok(vec![first, second])
+    second.parts.push(scratch);
+    Ok(second)
 }
 
 /// A tile of fewer rows than this, and than shapes alone suggest, is not chosen where columns are reduced.
@@ -44,8 +55,12 @@ pub(super) fn scratch(kernel: &Kernel, columns: Option<&Columns>, variants: &Var
     let (Some(columns), Some(parts)) = (columns, parts(kernel, variants)) else {
         return 0;
     };
-    let most = parts.count().max(ColumnParts { tile: SHORTEST_TILE, ..parts }.count());
-    columns.values() * most * columns.program.domain.iter().product::<usize>()
+    parts_len(columns, &parts).max(parts_len(columns, &ColumnParts { tile: SHORTEST_TILE, ..parts }))
+}
+
+/// f32 elements of the parts of all columns.
+pub(super) fn parts_len(columns: &Columns, parts: &ColumnParts) -> usize {
+    columns.values() * parts.count() * columns.program.domain.iter().product::<usize>()
 }
 
 fn parts(kernel: &Kernel, variants: &Variants) -> Option<ColumnParts> {

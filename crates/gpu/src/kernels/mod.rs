@@ -15,9 +15,10 @@ mod split;
 mod tests;
 mod units;
 mod variants;
+mod winograd;
 
 use chiaro_graph::DType;
-use chiaro_graph::plan::{Columns, Kernel, PlanOptions, ProductKernel, Step};
+use chiaro_graph::plan::{Columns, Kernel, PlanOptions, Product, ProductKernel, Step};
 use chiaro_shaders::kernels::AlongAxis;
 use chiaro_shaders::{Elem, ShaderError, Tile, dispatch};
 
@@ -26,7 +27,7 @@ use crate::{KernelSource, codegen};
 pub(crate) use class::DeviceClass;
 pub(crate) use columns::of as reduced_columns;
 pub use units::of as compute_units;
-pub(crate) use variants::{VariantChoice, Variants};
+pub(crate) use variants::{Transformed, VariantChoice, Variants};
 
 /// 32-bit elements to which operands are aligned, 256 bytes: arenas are laid out so, and no adapter asks for more.
 const ALIGNMENT: usize = 64;
@@ -38,6 +39,8 @@ pub(crate) enum Part {
     Operand(usize),
     /// The step's scratch.
     Scratch,
+    /// `len` elements of the scratch from `first` on.
+    ScratchPart { first: usize, len: usize },
 }
 
 /// One kernel to compile and to dispatch.
@@ -49,6 +52,10 @@ pub(crate) struct Dispatch {
     pub parts: Vec<Part>,
     /// Workgroups in x, y and z.
     pub workgroups: [u32; 3],
+    /// What it does of a step that has several stages; else the first dispatch is the kernel, and later ones add up its parts.
+    pub stage: Option<&'static str>,
+    /// The product of such a stage, and its tile.
+    pub product: Option<(Product, Tile)>,
 }
 
 impl Dispatch {
@@ -59,7 +66,12 @@ impl Dispatch {
     }
 
     fn of_operands(wgsl: String, operands: &[usize], workgroups: [u32; 3]) -> Dispatch {
-        Dispatch { wgsl, parts: operands.iter().map(|&i| Part::Operand(i)).collect(), workgroups }
+        let parts = operands.iter().map(|&i| Part::Operand(i)).collect();
+        Dispatch { wgsl, parts, workgroups, stage: None, product: None }
+    }
+
+    fn named(self, stage: &'static str) -> Dispatch {
+        Dispatch { stage: Some(stage), ..self }
     }
 }
 
@@ -68,6 +80,9 @@ impl Dispatch {
 /// # Errors
 /// A shape that the kernel cannot take.
 pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
+    if let Some(transformed) = winograd::dispatches(step, variants)? {
+        return Ok(transformed);
+    }
     match &step.kernel {
         Kernel::Pointwise => pointwise::dispatches(step),
         Kernel::Reduce { prologue, kept, results } => reduce::dispatches(step, prologue, *kept, results, variants),
@@ -122,6 +137,11 @@ pub(crate) fn tile(step: &Step, variants: &Variants) -> Option<Tile> {
 
 /// f32 elements of scratch that a kernel needs in these variants.
 pub(crate) fn scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
+    plain_scratch(kernel, reduced, variants).max(winograd::scratch(kernel, reduced, variants))
+}
+
+/// That of a kernel which is not transformed.
+fn plain_scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants) -> usize {
     if reduced.is_some() {
         return columns::scratch(kernel, reduced, variants);
     }
@@ -157,7 +177,7 @@ pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
         custom || kernel.has_epilogue()
     };
     let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
-    let OfClass { scratch, load_price } = OF_CLASS[variants.class().index()];
+    let OfClass { scratch, load_price } = OF_CLASS[variants.transformed() as usize][variants.class().index()];
     let plain = PlanOptions { scratch, load_price, ..plain };
     match variants.class() {
         DeviceClass::Software => plain,
@@ -172,29 +192,38 @@ struct OfClass {
     load_price: fn(&Kernel, usize) -> u64,
 }
 
-/// That of each class: a plan takes plain functions, which know nothing but their arguments.
-const OF_CLASS: [OfClass; DeviceClass::ALL.len()] = [
-    of_class::<0>(),
-    of_class::<1>(),
-    of_class::<2>(),
-    of_class::<3>(),
-    of_class::<4>(),
-    of_class::<5>(),
-    of_class::<6>(),
-    of_class::<7>(),
-    of_class::<8>(),
-];
+/// That of each class, by how far convolutions are transformed: a plan takes plain functions, which know nothing but their arguments.
+const OF_CLASS: [[OfClass; DeviceClass::ALL.len()]; Transformed::ALL.len()] =
+    [of_classes::<0>(), of_classes::<1>(), of_classes::<2>(), of_classes::<3>()];
 
-const fn of_class<const CLASS: usize>() -> OfClass {
-    OfClass { scratch: scratch_of::<CLASS>, load_price: load_price_of::<CLASS> }
+const fn of_classes<const TRANSFORMED: usize>() -> [OfClass; DeviceClass::ALL.len()] {
+    [
+        of_class::<0, TRANSFORMED>(),
+        of_class::<1, TRANSFORMED>(),
+        of_class::<2, TRANSFORMED>(),
+        of_class::<3, TRANSFORMED>(),
+        of_class::<4, TRANSFORMED>(),
+        of_class::<5, TRANSFORMED>(),
+        of_class::<6, TRANSFORMED>(),
+        of_class::<7, TRANSFORMED>(),
+        of_class::<8, TRANSFORMED>(),
+    ]
 }
 
-fn scratch_of<const CLASS: usize>(kernel: &Kernel, columns: Option<&Columns>) -> usize {
-    scratch(kernel, columns, &Variants::of(DeviceClass::ALL[CLASS]))
+const fn of_class<const CLASS: usize, const TRANSFORMED: usize>() -> OfClass {
+    OfClass { scratch: scratch_of::<CLASS, TRANSFORMED>, load_price: load_price_of::<CLASS, TRANSFORMED> }
 }
 
-fn load_price_of<const CLASS: usize>(kernel: &Kernel, input: usize) -> u64 {
-    variants::load_price(kernel, input, DeviceClass::ALL[CLASS])
+const fn variants_of<const CLASS: usize, const TRANSFORMED: usize>() -> Variants {
+    Variants::of(DeviceClass::ALL[CLASS]).with_transforms(Transformed::ALL[TRANSFORMED])
+}
+
+fn scratch_of<const CLASS: usize, const TRANSFORMED: usize>(kernel: &Kernel, columns: Option<&Columns>) -> usize {
+    scratch(kernel, columns, &variants_of::<CLASS, TRANSFORMED>())
+}
+
+fn load_price_of<const CLASS: usize, const TRANSFORMED: usize>(kernel: &Kernel, input: usize) -> u64 {
+    variants::load_price(kernel, input, &variants_of::<CLASS, TRANSFORMED>())
 }
 
 /// A shader's kernel with the step's program as its epilogue.

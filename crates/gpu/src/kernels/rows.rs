@@ -56,7 +56,7 @@ pub(super) fn moments(
     let merge = matrix.merge_moments()?;
     let wgsl = merge.source.build()?;
     let parts = vec![Part::Scratch, Part::Operand(step.program.stores[0].operand)];
-    Ok(vec![first, Dispatch { wgsl, parts, workgroups: merge.workgroups }])
+    Ok(vec![first, Dispatch { parts, ..Dispatch::of_operands(wgsl, &[], merge.workgroups) }])
 }
 
 /// f32 elements of scratch: the moments of parts.

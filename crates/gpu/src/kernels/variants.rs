@@ -4,7 +4,7 @@ use chiaro_graph::plan::{Kernel, Product};
 use chiaro_shaders::{Memory, Tile};
 
 use super::class::{DeviceClass, Registers, Size};
-use super::split;
+use super::{split, winograd};
 
 /// A variant that was found for one kernel, in place of what its shape suggests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -23,7 +23,41 @@ pub(crate) struct Variants {
     class: DeviceClass,
     /// The cooperative tiles that may be used for the kernel at hand, the largest first; of those in `Tile::COOPERATIVE`.
     cooperative: [bool; Tile::COOPERATIVE.len()],
+    transforms: Transformed,
     choice: VariantChoice,
+}
+
+/// How much scratch a convolution may take to be transformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transformed {
+    /// None is.
+    No,
+    /// What every device binds: 128 MiB.
+    Portable,
+    /// 1 GiB.
+    Large,
+    /// What every device binds, also where it does not pay: for tests.
+    Always,
+}
+
+impl Transformed {
+    /// Every amount, in the order of their numbers.
+    pub const ALL: [Transformed; 4] =
+        [Transformed::No, Transformed::Portable, Transformed::Large, Transformed::Always];
+
+    const fn bytes(self) -> usize {
+        match self {
+            Transformed::No => 0,
+            Transformed::Portable | Transformed::Always => 128 << 20,
+            Transformed::Large => 1 << 30,
+        }
+    }
+
+    /// The amount for a device that binds so many bytes.
+    pub fn of(binding_bytes: u64) -> Transformed {
+        let fits = |amount: &Transformed| amount.bytes() as u64 <= binding_bytes;
+        [Transformed::Large, Transformed::Portable].into_iter().find(fits).unwrap_or(Transformed::No)
+    }
 }
 
 impl Variants {
@@ -35,7 +69,40 @@ impl Variants {
     /// What shapes alone suggest on a device of this class.
     pub const fn of(class: DeviceClass) -> Variants {
         let choice = VariantChoice { tile: None, parts: None, threads: None };
-        Variants { class, cooperative: [false; Tile::COOPERATIVE.len()], choice }
+        Variants { class, cooperative: [false; Tile::COOPERATIVE.len()], transforms: Transformed::No, choice }
+    }
+
+    /// The same device where convolutions may be transformed.
+    pub const fn with_transforms(&self, transforms: Transformed) -> Variants {
+        Variants { transforms, ..*self }
+    }
+
+    /// How much scratch a convolution may take to be transformed.
+    pub fn transformed(&self) -> Transformed {
+        self.transforms
+    }
+
+    /// Whether convolutions are transformed: not where a tile was chosen for them as they are, on software devices, whose arithmetic is no
+    /// faster than their memory, and where threads have too few registers for the lines of a tile.
+    pub fn transforms(&self) -> bool {
+        let suits = matches!(self.class, DeviceClass::Gpu(Registers::Plenty, _));
+        suits && self.choice.tile.is_none() && self.choice.parts.is_none() && self.transforms != Transformed::No
+    }
+
+    /// Whether convolutions are transformed wherever they can be.
+    pub fn always_transforms(&self) -> bool {
+        self.transforms == Transformed::Always
+    }
+
+    /// Most bytes of scratch of a transformed convolution.
+    pub fn transformed_bytes(&self) -> usize {
+        self.transforms.bytes()
+    }
+
+    /// Parts in which the terms of a transformed weight gradient are summed, where `tiles` workgroups make one.
+    pub fn transformed_parts(&self, tiles: usize, terms: usize) -> usize {
+        let DeviceClass::Gpu(_, size) = self.class else { return 1 };
+        (2 * filling(size) / tiles.max(1)).min(terms / split::SHORTEST).max(1)
     }
 
     /// The class of the device.
@@ -55,7 +122,7 @@ impl Variants {
 
     /// What shapes alone suggest: plans are made with this, whatever was found.
     pub fn plain(&self) -> Variants {
-        Variants::of(self.class)
+        Variants::of(self.class).with_transforms(self.transforms)
     }
 
     /// Whether shaders run on the CPU.
@@ -134,22 +201,25 @@ fn matrices_filling(size: Size) -> usize {
 
 /// What an instruction of a computed input costs in this kernel, as elements that could be moved meanwhile. An element is computed
 /// as often as the product reads it, once for each tile. On an H100 a norm and ReLU of 5 instructions cost 0.2 elements at each reading.
-pub(crate) fn load_price(kernel: &Kernel, input: usize, class: DeviceClass) -> u64 {
+pub(crate) fn load_price(kernel: &Kernel, input: usize, variants: &Variants) -> u64 {
     let readings = |product: Product| {
+        if let Some(transformed) = winograd::readings(kernel, input, variants) {
+            return transformed;
+        }
         let Product { batch, m, n, k, .. } = product;
-        let (variants, weight_grad) = (Variants::of(class), matches!(kernel, Kernel::Conv2dWeightGrad(_)));
-        let tile = if weight_grad { split::tile(product, &variants).0 } else { variants.tile(product) };
+        let weight_grad = matches!(kernel, Kernel::Conv2dWeightGrad(_));
+        let tile = if weight_grad { split::tile(product, variants).0 } else { variants.tile(product) };
         // The weight gradient has its images on the right, all others on the left.
         let left = !weight_grad || input == 1;
         let all = if left { m * n.div_ceil(tile.columns as usize) } else { n * m.div_ceil(tile.rows as usize) };
-        (batch * k * all) as u64
+        batch * k * all
     };
-    let share = match class {
+    let share = match variants.class {
         DeviceClass::Gpu(_, Size::Server) => 24,
         DeviceClass::Gpu(_, Size::Small | Size::Medium | Size::Large) => 96,
         DeviceClass::Software => return 0,
     };
-    kernel.product().map_or(0, |product| readings(product) / share)
+    kernel.product().map_or(0, |product| readings(product) as u64 / share)
 }
 
 /// Large tiles reuse most; they must still be enough to fill the device.

@@ -11,7 +11,7 @@ use chiaro_graph::{
 };
 
 use crate::device::bytes::{tensor_bytes, tensor_from_bytes};
-use crate::kernels::{self, DeviceClass, Variants};
+use crate::kernels::{self, DeviceClass, Transformed, Variants};
 use crate::run::executor::PlanExecutor;
 use crate::run::half;
 use crate::run::planned::{self, PlannedKernel};
@@ -32,8 +32,22 @@ pub struct BackendOptions {
     pub forced: Forced,
     /// Whose kernels and fusions; those of the device's kind by default.
     pub kernels: KernelChoice,
+    /// Whether convolutions of 3x3 filters are transformed.
+    pub winograd: WinogradUse,
     /// Where variants of kernels come from.
     pub tuning: Tuning,
+}
+
+/// Whether f32 convolutions of 3x3 filters and stride 1 are done by Winograd's F(4x4, 3x3), with a quarter of the multiplications. Only where
+/// kernels are fused at all, and in graphs without 16-bit values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WinogradUse {
+    /// They are products as they stand.
+    Never,
+    /// Where it pays on this kind of device.
+    Suited,
+    /// Wherever it can be done: for tests.
+    Always,
 }
 
 impl Default for BackendOptions {
@@ -43,6 +57,7 @@ impl Default for BackendOptions {
             fusions: Fusions::ALL,
             forced: Forced::default(),
             kernels: KernelChoice::Suited,
+            winograd: WinogradUse::Suited,
             tuning: Tuning::Auto,
         }
     }
@@ -51,14 +66,21 @@ impl Default for BackendOptions {
 impl BackendOptions {
     /// What shapes alone suggest on an adapter.
     pub(crate) fn variants(&self, adapter: &AdapterSummary) -> Variants {
-        match (self.kernels, DeviceClass::of(adapter)) {
+        let variants = match (self.kernels, DeviceClass::of(adapter)) {
             (KernelChoice::Gpu, DeviceClass::Software) => Variants::GPU,
             (KernelChoice::Gpu | KernelChoice::Suited, class) => Variants::of(class),
-        }
+        };
+        variants.with_transforms(match (self.fuse, self.winograd) {
+            (false, _) | (true, WinogradUse::Never) => Transformed::No,
+            (true, WinogradUse::Suited) => Transformed::of(adapter.limits.binding_bytes),
+            (true, WinogradUse::Always) => Transformed::Always,
+        })
     }
 
     /// What an adapter of these limits asks of its plans.
-    pub(crate) fn plan_options(&self, adapter: &AdapterSummary, variants: &Variants) -> PlanOptions {
+    pub(crate) fn plan_options(&self, adapter: &AdapterSummary, variants: &Variants, graph: &Graph) -> PlanOptions {
+        let untransformed = variants.with_transforms(Transformed::No);
+        let variants = if half::is_used(graph) { &untransformed } else { variants };
         PlanOptions {
             max_operands: adapter.limits.storage_buffers.clamp(4, PORTABLE_BINDINGS) as usize,
             max_bytes: usize::try_from(adapter.limits.binding_bytes).unwrap_or(usize::MAX),
@@ -119,9 +141,9 @@ impl GpuBackend {
         &self.gpu
     }
 
-    /// Options with which graphs are planned for this device.
-    pub fn plan_options(&self) -> PlanOptions {
-        self.options.plan_options(self.gpu.summary(), self.tuned.base())
+    /// Options with which a graph is planned for this device.
+    pub fn plan_options(&self, graph: &Graph) -> PlanOptions {
+        self.options.plan_options(self.gpu.summary(), self.tuned.base(), graph)
     }
 
     /// Dispatches of one step of a compiled graph; 0 if there is no such graph.
@@ -136,7 +158,7 @@ impl GpuBackend {
     /// Those of planning, and the loss of the device.
     pub fn planned(&mut self, graph: &Graph) -> Result<Vec<PlannedKernel>, BackendError> {
         half::check(graph, self.gpu.summary())?;
-        let plan = Plan::new(graph, &self.plan_options())?;
+        let plan = Plan::new(graph, &self.plan_options(graph))?;
         let checked = self.tuned.check_cooperative(&self.gpu, &plan.steps);
         let proved = checked.and_then(|()| self.tuned.prove(&self.gpu, &plan.steps));
         proved.and_then(|()| planned::kernels(&plan, &self.tuned)).map_err(|e| self.error(e))
@@ -154,7 +176,7 @@ impl GpuBackend {
         told: &mut dyn FnMut(&SearchOutcome),
     ) -> Result<(), BackendError> {
         half::check(graph, self.gpu.summary())?;
-        let plan = Plan::new(graph, &self.plan_options())?;
+        let plan = Plan::new(graph, &self.plan_options(graph))?;
         self.tuned.search(&self.gpu, &plan.steps, limit, told).map_err(|e| self.error(e))
     }
 
@@ -246,7 +268,7 @@ impl Backend for GpuBackend {
 
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         half::check(graph, self.gpu.summary())?;
-        let plan = Plan::new(graph, &self.plan_options())?;
+        let plan = Plan::new(graph, &self.plan_options(graph))?;
         self.check_memory(&plan)?;
         // Before the plan's memory is taken: a search needs some for itself.
         let prepared = self.tuned.prepare(&self.gpu, &plan.steps);

@@ -240,9 +240,14 @@ fn label(step: &PlanStep) -> String {
 
 /// The region of an operand, filled up to whole words.
 fn binding(step: &PlanStep, part: Part, buffers: &[GpuBuffer]) -> Option<Binding> {
-    let operand: &Operand = match part {
-        Part::Operand(i) => &step.operands[i],
-        Part::Scratch => step.scratch.as_ref()?,
+    let scratch = step.scratch.as_ref();
+    let operand: Operand = match part {
+        Part::Operand(i) => step.operands[i].clone(),
+        Part::Scratch => scratch?.clone(),
+        Part::ScratchPart { first, len } => {
+            let all = scratch?;
+            Operand { offset: all.offset + first, len, ..all.clone() }
+        }
     };
     let size = operand.dtype.size();
     let bytes = (operand.len * size).next_multiple_of(4).max(4) as u64;

@@ -10,12 +10,13 @@ use crate::kernels::{self, Dispatch, Part, Variants};
 pub(crate) fn of(step: &Step, number: usize, dispatch: &Dispatch, variants: &Variants) -> Launch {
     let workgroups: u64 = dispatch.workgroups.iter().map(|&n| u64::from(n)).product();
     let plain = Launch { workgroups, loaded_bytes: read_bytes(step, dispatch), rounds: 1, ..Launch::default() };
-    // Later dispatches of a step add up what the first one left in parts.
-    let tile = if number == 0 { kernels::tile(step, variants) } else { None };
-    match (tile, step.kernel.product()) {
-        (Some(tile), Some(product)) => of_product(step, &tile, &product, plain),
-        (None, _) | (_, None) => plain,
-    }
+    let product = match (dispatch.stage, number) {
+        (Some(_), _) => dispatch.product,
+        (None, 0) => step.kernel.product().zip(kernels::tile(step, variants)),
+        // Later dispatches of a step add up what the first one left in parts.
+        (None, _) => None,
+    };
+    product.map_or(plain.clone(), |(product, tile)| of_product(step, &tile, &product, plain))
 }
 
 fn of_product(step: &Step, tile: &Tile, product: &Product, plain: Launch) -> Launch {
@@ -64,6 +65,7 @@ fn read_bytes(step: &Step, dispatch: &Dispatch) -> u64 {
         Part::Operand(i) if step.operands[*i].access == chiaro_graph::plan::Access::Write => 0,
         Part::Operand(i) => (step.operands[*i].len * step.operands[*i].dtype.size()) as u64,
         Part::Scratch => step.scratch.as_ref().map_or(0, |s| (s.len * s.dtype.size()) as u64),
+        Part::ScratchPart { len, .. } => (*len * size_of::<f32>()) as u64,
     };
     dispatch.parts.iter().map(bytes).sum()
 }

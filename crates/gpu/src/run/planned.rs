@@ -83,7 +83,7 @@ pub fn planned_for(
     graph: &Graph,
 ) -> Result<Vec<PlannedKernel>, BackendError> {
     let variants = options.variants(adapter);
-    let plan = Plan::new(graph, &options.plan_options(adapter, &variants))?;
+    let plan = Plan::new(graph, &options.plan_options(adapter, &variants, graph))?;
     let trusted = cooperative::possible(adapter);
     let tuned = Tuned::absent(variants, adapter.limits, trusted).with_forced(options.forced);
     kernels(&plan, &tuned)

@@ -47,19 +47,25 @@ impl HostTimes {
     }
 }
 
-/// What dispatch number `number` of a plan's step does. The operations are the first one's: later ones add up its parts.
+/// What dispatch number `number` of a plan's step does. The operations are the product's: others add up parts, or transform.
 pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch, variants: &Variants) -> Call {
     let bytes = |part: &Part| {
         let operand: &Operand = match part {
             Part::Operand(i) => &step.operands[*i],
             Part::Scratch => return step.scratch.as_ref().map_or(0, |s| s.len * s.dtype.size()),
+            Part::ScratchPart { len, .. } => return len * size_of::<f32>(),
         };
         operand.len * operand.dtype.size() * if operand.access == Access::ReadWrite { 2 } else { 1 }
     };
     let whole = Call::of(step);
+    let (kernel, counts) = match (dispatch.stage, number) {
+        (Some(stage), _) => (format!("{} {stage}", whole.kernel), dispatch.product.is_some()),
+        (None, 0) => (whole.kernel, true),
+        (None, _) => (format!("{} pass {}", whole.kernel, number + 1), false),
+    };
     Call {
-        kernel: if number == 0 { whole.kernel } else { format!("{} pass {}", whole.kernel, number + 1) },
-        flops: if number == 0 { whole.flops } else { 0 },
+        kernel,
+        flops: if counts { whole.flops } else { 0 },
         bytes: dispatch.parts.iter().map(|part| bytes(part) as u64).sum(),
         launch: Some(launch::of(step, number, dispatch, variants)),
         ..whole

@@ -78,11 +78,15 @@ impl<'a> Trial<'a> {
     }
 
     fn bind(&self, dispatch: &Dispatch, pipeline: Arc<Pipeline>) -> Result<Ready, GpuError> {
-        let buffers = dispatch.parts.iter().filter_map(|part| match part {
-            Part::Operand(i) => Some(&self.operands[*i]),
-            Part::Scratch => self.scratch.as_ref(),
+        let parts = dispatch.parts.iter().filter_map(|part| match part {
+            Part::Operand(i) => Some(Binding::from(&self.operands[*i])),
+            Part::Scratch => self.scratch.as_ref().map(Binding::from),
+            Part::ScratchPart { first, len } => {
+                let buffer = self.scratch.as_ref()?.clone();
+                Some(Binding { buffer, offset: 4 * *first as u64, bytes: 4 * *len as u64 })
+            }
         });
-        let parts: Vec<Binding> = buffers.map(Binding::from).collect();
+        let parts: Vec<Binding> = parts.collect();
         let bound = self.gpu.bind(&pipeline, &parts)?;
         Ok(Ready { pipeline, bound, workgroups: dispatch.workgroups })
     }
