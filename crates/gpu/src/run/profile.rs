@@ -47,7 +47,8 @@ impl HostTimes {
     }
 }
 
-/// What dispatch number `number` of a plan's step does. The operations are the product's: others add up parts, or transform.
+/// What dispatch number `number` of a plan's step does. The operations are the product's, as many as it has where the convolution
+/// is transformed: others add up parts, or transform.
 pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch, variants: &Variants) -> Call {
     let bytes = |part: &Part| {
         let operand: &Operand = match part {
@@ -58,14 +59,16 @@ pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch, variants
         operand.len * operand.dtype.size() * if operand.access == Access::ReadWrite { 2 } else { 1 }
     };
     let whole = Call::of(step);
-    let (kernel, counts) = match (dispatch.stage, number) {
-        (Some(stage), _) => (format!("{} {stage}", whole.kernel), dispatch.product.is_some()),
-        (None, 0) => (whole.kernel, true),
-        (None, _) => (format!("{} pass {}", whole.kernel, number + 1), false),
+    let (kernel, flops) = match (dispatch.stage, number) {
+        (Some(stage), _) => {
+            (format!("{} {stage}", whole.kernel), dispatch.product.map_or(0, |(product, _)| product.flops()))
+        }
+        (None, 0) => (whole.kernel, whole.flops),
+        (None, _) => (format!("{} pass {}", whole.kernel, number + 1), 0),
     };
     Call {
         kernel,
-        flops: if counts { whole.flops } else { 0 },
+        flops,
         bytes: dispatch.parts.iter().map(|part| bytes(part) as u64).sum(),
         launch: Some(launch::of(step, number, dispatch, variants)),
         ..whole
