@@ -7,7 +7,7 @@ const FOURS: u32 = CHANNELS / 4u;
 const ELEMENTS: u32 = FILTERS * FOURS;
 
 @group(0) @binding(0) var<storage, read_write> c: array<vec4<f32>>; // dw [O, 3, 3, I]
-@group(0) @binding(1) var<storage, read_write> sums: array<vec4<f32>>; // [PARTS, 36, O, I]
+@group(0) @binding(1) var<storage, read> sums: array<vec4<f32>>; // [PARTS, 36, O, I]
 
 // Called once for every four elements of the result; index is the place of the first.
 fn put4(value: vec4<f32>, index: u32) {

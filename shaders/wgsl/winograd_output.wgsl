@@ -18,7 +18,7 @@ const GROUPS_C: u32 = (FOURS + LANES - 1u) / LANES;
 const GROUPS_T: u32 = (ALL_TILES + USED_TILES - 1u) / USED_TILES;
 
 @group(0) @binding(0) var<storage, read_write> c: array<vec4<f32>>; // [N, OUT_H, OUT_W, OUT_C]
-@group(0) @binding(1) var<storage, read_write> sums: array<vec4<f32>>; // [36, tiles, OUT_C]
+@group(0) @binding(1) var<storage, read> sums: array<vec4<f32>>; // [36, tiles, OUT_C]
 
 // Called once for every four elements of the result; index is the place of the first.
 fn put4(value: vec4<f32>, index: u32) {

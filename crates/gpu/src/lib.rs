@@ -29,7 +29,9 @@ pub use device::select::Selection;
 pub use device::staging::ReadTicket;
 pub use kernels::compute_units;
 pub use peaks::{Figure, Peak};
-pub use run::backend::{BackendOptions, GpuBackend, KernelChoice, WinogradUse, planned_dispatches, portable_plan_options};
+pub use run::backend::{
+    BackendOptions, GpuBackend, KernelChoice, WinogradUse, planned_dispatches, portable_plan_options,
+};
 pub use run::planned::{PlannedKernel, planned_for};
 pub use run::step::{Recording, StepQueue, StepSizes};
 pub use run::switches::Forced;

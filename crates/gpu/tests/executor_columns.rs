@@ -104,54 +104,76 @@ fn statistics_made_by_the_kernels_around_a_norm_equal_the_reference() {
     let Some(gpu) = support::open(OpenOptions::default()) else {
         return;
     };
-    let options = BackendOptions { kernels: KernelChoice::Gpu, winograd: WinogradUse::Never, ..BackendOptions::default() };
+    let options =
+        BackendOptions { kernels: KernelChoice::Gpu, winograd: WinogradUse::Never, ..BackendOptions::default() };
     nets().iter().for_each(|net| check(&gpu, net, &options));
 }
 
-/// Convolutions of stride 1 that are transformed: images of whole tiles and of parts of tiles, one image to a workgroup and several, more
-/// channels than a workgroup has, fewer than a vector of lanes.
+/// Images of parts of tiles, whose pixels workgroups must count for the moments.
 #[test]
 fn transformed_convolutions_and_the_norms_around_them_equal_the_reference() {
     let Some(gpu) = support::open(OpenOptions::default()) else {
         return;
     };
-    let options =
-        BackendOptions { kernels: KernelChoice::Gpu, winograd: WinogradUse::Always, ..BackendOptions::default() };
-    let net = |image, channels, offset| Net { image, channels, strides: [1, 1], groups: 1, offset };
-    let nets = [
-        net([3, 7, 5, 4], [20, 20], 0.0),
-        net([5, 14, 14, 8], [12, 72], 0.0),
-        net([2, 12, 20, 68], [8, 8], 0.0),
-        net([9, 3, 9, 4], [16, 4], 0.0),
-        net([2, 12, 12, 4], [16, 8], 300.0),
-    ];
-    for net in &nets {
-        let (graph, _) = net.graph();
-        let planned = GpuBackend::new(gpu.clone(), options.clone()).planned(&graph).expect("a plan");
-        let products = planned.iter().filter(|k| k.call.kernel.ends_with("products")).count();
-        assert_eq!(products, 6, "three directions of two convolutions of {:?}", net.image);
-        check(&gpu, net, &options);
+    let net = Net { image: [5, 10, 14, 4], channels: [12, 4], strides: [1, 1], groups: 1, offset: 0.0 };
+    assert_eq!(products(&gpu, &net.graph().0), 6, "three directions of two convolutions");
+    check(&gpu, &net, &always());
+}
+
+/// Paddings of every kind.
+#[test]
+fn transformed_convolutions_equal_the_reference() {
+    let Some(gpu) = support::open(OpenOptions::default()) else {
+        return;
+    };
+    for (image, out, padding) in [([3, 7, 6, 8], 4, [2, 0, 1, 2])] {
+        let mut net = Recorded::default();
+        let (x, w) = (net.input("x", &image), net.input("w", &[out, 3, 3, image[3]]));
+        let y = net.graph.conv2d(x, w, &ConvSpec { padding, ..ConvSpec::default() }).expect("fits");
+        let shape = net.graph.shape(y).to_vec();
+        let d = net.input("d", &shape);
+        let mut g = net.graph;
+        let gradients = g.grad(y, Some(d), &[x, w]).expect("differentiable");
+        for (name, value) in [("y", y), ("dx", gradients[0]), ("dw", gradients[1])] {
+            g.output(name, value).expect("new");
+        }
+        assert_eq!(products(&gpu, &g), 3, "three directions of {image:?}");
+        let inputs: Vec<_> = g.inputs().iter().enumerate().map(|(i, v)| draw(i as u32, &v.shape, 1.0)).collect();
+        let want = evaluate(&mut Reference::new(), &g, &inputs).expect("the reference runs");
+        let got = evaluate(&mut GpuBackend::new(gpu.clone(), always()), &g, &inputs).expect("runs");
+        for ((got, want), (output, _)) in got.iter().zip(&want).zip(g.outputs()) {
+            let error = compare(got, want).unwrap_or_else(|e| panic!("{image:?}, {output}: {e}"));
+            assert!(error <= 1e-5, "{image:?}, {output}: {error:e}");
+        }
     }
 }
 
+fn always() -> BackendOptions {
+    BackendOptions { kernels: KernelChoice::Gpu, winograd: WinogradUse::Always, ..BackendOptions::default() }
+}
+
+/// Transformed convolutions of a graph.
+fn products(gpu: &Gpu, graph: &Graph) -> usize {
+    let planned = GpuBackend::new(gpu.clone(), always()).planned(graph).expect("a plan");
+    planned.iter().filter(|kernel| kernel.call.kernel.ends_with("products")).count()
+}
+
 fn check(gpu: &Gpu, net: &Net, options: &BackendOptions) {
-    {
-        let (graph, inputs) = net.graph();
-        let name = format!("{:?} to {:?} by {:?}, offset {}", net.image, net.channels, net.strides, net.offset);
-        let mut backend = GpuBackend::new(gpu.clone(), options.clone());
-        let plan = Plan::new(&graph, &backend.plan_options(&graph)).expect("a plan");
-        let reducing = plan.steps.iter().filter(|s| s.columns.is_some()).count();
-        assert!(reducing >= 2, "{name}: {reducing} kernels reduce columns");
-        let computing = plan.steps.iter().filter(|s| s.loads.iter().any(Option::is_some)).count();
-        assert!(computing >= 2, "{name}: {computing} kernels compute an input as they read it");
-        let want = evaluate(&mut Reference::new(), &graph, &inputs).expect("the reference runs");
-        let got = evaluate(&mut backend, &graph, &inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
-        for ((got, want), (output, _)) in got.iter().zip(&want).zip(graph.outputs()) {
-            let error = compare(got, want).unwrap_or_else(|e| panic!("{name}, {output}: {e}"));
-            // Rounding of the first layer's results, 300 times their spread, reaches everything behind (7.3e-5 measured).
-            let limit = if net.offset == 0.0 { 1e-5 } else { 2e-4 };
-            assert!(error <= limit, "{name}, {output}: {error:e}");
-        }
+    let (graph, inputs) = net.graph();
+    let name = format!("{:?} to {:?} by {:?}, offset {}", net.image, net.channels, net.strides, net.offset);
+    let mut backend = GpuBackend::new(gpu.clone(), options.clone());
+    let plan = Plan::new(&graph, &backend.plan_options(&graph)).expect("a plan");
+    let reducing = plan.steps.iter().filter(|s| s.columns.is_some()).count();
+    assert!(reducing >= 2, "{name}: {reducing} kernels reduce columns");
+    let computing = plan.steps.iter().filter(|s| s.loads.iter().any(Option::is_some)).count();
+    assert!(computing >= 2, "{name}: {computing} kernels compute an input as they read it");
+    let want = evaluate(&mut Reference::new(), &graph, &inputs).expect("the reference runs");
+    let got = evaluate(&mut backend, &graph, &inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
+    for ((got, want), (output, _)) in got.iter().zip(&want).zip(graph.outputs()) {
+        let error = compare(got, want).unwrap_or_else(|e| panic!("{name}, {output}: {e}"));
+        // Rounding of the first layer's results, 300 times their spread, reaches everything behind (7.3e-5 measured).
+        let limit = if net.offset == 0.0 { 1e-5 } else { 2e-4 };
+        assert!(error <= limit, "{name}, {output}: {error:e}");
     }
 }
 

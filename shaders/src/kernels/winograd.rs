@@ -200,7 +200,8 @@ fn stores(columns: ColumnReduction) -> String {
     let _ = writeln!(text, "    var squares = vec4<f32>();");
     for (j, _) in pixels() {
         let _ = writeln!(text, "    let far{j} = tails{j}.t0 - mean;");
-        let _ = writeln!(text, "    squares += select(vec4<f32>(), far{j} * far{j}, vec4<bool>(is_inside(part, {j}u)));");
+        let _ =
+            writeln!(text, "    squares += select(vec4<f32>(), far{j} * far{j}, vec4<bool>(is_inside(part, {j}u)));");
     }
     let _ = writeln!(text, "    put_columns(thread, number, 1u, sum_of_tiles(thread, squares));");
     text
@@ -253,7 +254,8 @@ fn store4(part: Part, j: u32, value: vec4<f32>) -> Tails {{
     let mut source = source.replace_fn("store4", &code);
     if columns == ColumnReduction::Moments {
         let (rows, each) = (grid.rows(), grid.rows_of_workgroup());
-        source = source.with(&format!("const ROWS: u32 = 1u * {rows}u;\nconst ROWS_OF_WORKGROUP: u32 = 1u * {each}u;\n"));
+        source =
+            source.with(&format!("const ROWS: u32 = 1u * {rows}u;\nconst ROWS_OF_WORKGROUP: u32 = 1u * {each}u;\n"));
     }
     let mut parts = StorageBuffer::new("column_parts", BufferAccess::ReadWrite, "f32");
     parts.scratch = true;

@@ -5,3 +5,4 @@ mod gemm;
 mod structural;
 mod valid;
 mod variants;
+mod winograd;

@@ -1,7 +1,8 @@
 //! The variants of every kernel that the tests look at: shapes of every kind, every tile, both element types.
 
 use chiaro_shaders::kernels::{
-    AlongAxis, Conv2d, CrossEntropy, Divisor, MatMul, MatOperand, Pool2d, Rows, ShaderKernel, SumParts,
+    AlongAxis, Conv2d, CrossEntropy, Divisor, MatMul, MatOperand, Pool2d, Rows, ShaderKernel, SumParts, Transforms,
+    WinogradGrid,
 };
 use chiaro_shaders::{ColumnReduction, Elem, Memory, Tile};
 
@@ -28,6 +29,7 @@ pub fn all() -> Vec<(String, ShaderKernel)> {
         push(&mut list, format!("{sum:?}"), sum.kernel());
         structural(&mut list, elem);
     }
+    transforms(&mut list);
     list
 }
 
@@ -43,6 +45,23 @@ fn reducing(list: &mut Vec<(String, ShaderKernel)>, tile: &Tile, elem: Elem) {
             push(list, format!("{tile} dx {conv:?}"), conv.input_grad(tile));
         }
     }
+}
+
+/// The transforms around Winograd's products.
+fn transforms(list: &mut Vec<(String, ShaderKernel)>) {
+    let all = [ColumnReduction::None, ColumnReduction::Moments, ColumnReduction::Sums(1), ColumnReduction::Sums(3)];
+    for output in [[7, 5], [14, 14], [12, 20]] {
+        let grid = WinogradGrid { batch: 3, input: output, padding: [1, 1], output };
+        push(list, format!("tiles {grid:?}"), Transforms(grid).input(20));
+        push(list, format!("gradient tiles {grid:?}"), Transforms(grid).output_grad(12));
+        for columns in all {
+            push(list, format!("results {columns:?} {grid:?}"), Transforms(grid).output(68, columns));
+        }
+    }
+    for turned in [false, true] {
+        push(list, format!("filters {turned}"), Transforms::filter(12, 20, turned));
+    }
+    push(list, "gradients of filters".into(), Transforms::filter_grad(12, 20, 3));
 }
 
 /// The kernels that are no products.

@@ -42,8 +42,7 @@ pub(crate) enum Transformed {
 
 impl Transformed {
     /// Every amount, in the order of their numbers.
-    pub const ALL: [Transformed; 4] =
-        [Transformed::No, Transformed::Portable, Transformed::Large, Transformed::Always];
+    pub const ALL: [Transformed; 4] = [Transformed::No, Transformed::Portable, Transformed::Large, Transformed::Always];
 
     const fn bytes(self) -> usize {
         match self {

@@ -225,7 +225,10 @@ fn transformed_filters(step: &Step, kernel: ShaderKernel, to: Span) -> Result<Di
 /// The kernel that makes results from sums, with the step's program behind it.
 fn results(step: &Step, kernel: ShaderKernel, layout: &Layout) -> Result<Dispatch, ShaderError> {
     let rest = Step { inputs: vec![], loads: vec![], ..step.clone() };
-    let composed = codegen::with_epilogue(kernel.source, &rest)?;
+    // One buffer cannot be bound both to read and to write.
+    let sums = kernel.source.buffers().iter().position(|buffer| buffer.name == "sums");
+    let source = sums.into_iter().fold(kernel.source, |source, number| source.allow_writes(number));
+    let composed = codegen::with_epilogue(source, &rest)?;
     let spans = if step.columns.is_some() { vec![layout.sums, layout.columns] } else { vec![layout.sums] };
     Ok(scratched(composed, kernel.workgroups, &spans))
 }
@@ -251,7 +254,6 @@ impl Winograd {
         let shape = MatMul { batch: [1, WINOGRAD_POSITIONS], a, b, ..MatMul::new(m, n, k) };
         let parts = shape.parts(&tile, parts);
         let kernel = shape.kernel(&tile, parts)?;
-        // One buffer cannot be bound both to read and to write.
         let source = kernel.source.allow_writes(0).allow_writes(1);
         let parts = [left, right, layout.sums].map(Span::part).to_vec();
         let dispatch = Dispatch { parts, ..Dispatch::of_operands(source.build()?, &[], kernel.workgroups) };
