@@ -24,7 +24,7 @@ use chiaro_graph::DType;
 use chiaro_graph::plan::{Kernel, Step};
 use chiaro_shaders::{Memory, Tile};
 
-use crate::kernels::{self, VariantChoice, Variants};
+use crate::kernels::{self, Transformed, VariantChoice, Variants};
 use crate::{AdapterKind, AdapterLimits, Forced, Gpu, GpuError};
 pub(crate) use compare::{Apart, OutputTolerance, ends_the_search};
 use file::TuneFile;
@@ -188,10 +188,10 @@ impl Tuned {
     }
 }
 
-/// Whether a variant keeps to the scratch that the plan has for the step.
+/// Whether a variant keeps to the scratch that the plan has for the step. Where there is too little to transform a convolution, it is not.
 fn fits(step: &Step, variants: &Variants) -> bool {
     let planned = step.scratch.as_ref().map_or(0, |scratch| scratch.len);
-    kernels::scratch(&step.kernel, step.columns.as_ref(), variants) <= planned
+    kernels::scratch(&step.kernel, step.columns.as_ref(), &variants.with_transforms(Transformed::No)) <= planned
 }
 
 /// Products and convolutions of f16 tensors.
