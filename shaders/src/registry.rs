@@ -48,9 +48,9 @@ shaders! { SHADERS, "":
     softmax [rows];
     sum_parts [elements];
     winograd_filter [winograd, winograd_positions, elements];
-    winograd_filter_grad [winograd, elements];
+    winograd_filter_grad [winograd, winograd_back, elements];
     winograd_input [winograd, winograd_tiles, winograd_positions, elements];
-    winograd_output [winograd];
+    winograd_output [winograd, winograd_back];
     winograd_output_grad [winograd, winograd_tiles, winograd_positions, elements];
 }
 
@@ -84,6 +84,7 @@ shaders! { PARTS, "parts/":
     rows;
     weighted_classes;
     winograd;
+    winograd_back;
     winograd_positions;
     winograd_tiles;
 }

@@ -1,6 +1,7 @@
 // Filters of 3x3 taps to 36 positions each. The input gradient is a convolution with the filters turned around.
 
 const TURNED: bool = false;
+const ELEMENTS: u32 = COUNT;
 
 @group(0) @binding(0) var<storage, read> w: array<vec4<f32>>; // [O, 3, 3, I]
 @group(0) @binding(1) var<storage, read_write> v: array<vec4<f32>>; // [36, O, I]

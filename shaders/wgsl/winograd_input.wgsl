@@ -1,28 +1,38 @@
-// Tiles of 6x6 pixels to 36 positions each, for Winograd's product of every position.
+// Tiles of 6x6 pixels to 36 positions each, for Winograd's product of every position: an invocation makes a line of six positions.
 
-fn column(at: Place, j: u32) -> Six {
-    return input_line(Six(
-        pixel(at, 0u, j),
-        pixel(at, 1u, j),
-        pixel(at, 2u, j),
-        pixel(at, 3u, j),
-        pixel(at, 4u, j),
-        pixel(at, 5u, j),
-    ));
+// What a line counts of each column: four pixels, how far down they are, and what each counts.
+struct Weights { down: vec4<u32>, each: vec4<f32> }
+
+fn weights(line: u32) -> Weights {
+    if ((line == 0u) | (line == 5u)) {
+        let first = line / 5u;
+        return Weights(vec4<u32>(first, first + 2u, first + 4u, first + 4u), vec4<f32>(1.0, -2.5, 1.0, 0.0));
+    }
+    let far = line >= 3u;
+    let even = select(-0.5, -2.0, far);
+    let odd = select(ROOT, HALF_ROOT, far) * select(-1.0, 1.0, line % 2u == 1u);
+    return Weights(vec4<u32>(1u, 2u, 3u, 4u), vec4<f32>(odd * even, even, odd, 1.0));
+}
+
+fn column(at: Place, weights: Weights, j: u32) -> vec4<f32> {
+    let near = fma(vec4<f32>(weights.each.y), pixel(at, weights.down.y, j), weights.each.x * pixel(at, weights.down.x, j));
+    let far = fma(vec4<f32>(weights.each.w), pixel(at, weights.down.w, j), weights.each.z * pixel(at, weights.down.z, j));
+    return near + far;
 }
 
 fn element(i: u32) {
     let at = place(i);
-    let c0 = column(at, 0u);
-    let c1 = column(at, 1u);
-    let c2 = column(at, 2u);
-    let c3 = column(at, 3u);
-    let c4 = column(at, 4u);
-    let c5 = column(at, 5u);
-    put_line(0u, i, input_line(Six(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a)));
-    put_line(1u, i, input_line(Six(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b)));
-    put_line(2u, i, input_line(Six(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c)));
-    put_line(3u, i, input_line(Six(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d)));
-    put_line(4u, i, input_line(Six(c0.e, c1.e, c2.e, c3.e, c4.e, c5.e)));
-    put_line(5u, i, input_line(Six(c0.f, c1.f, c2.f, c3.f, c4.f, c5.f)));
+    let each = weights(at.line);
+    put_line(
+        at.line,
+        at.element,
+        input_line(Six(
+            column(at, each, 0u),
+            column(at, each, 1u),
+            column(at, each, 2u),
+            column(at, each, 3u),
+            column(at, each, 4u),
+            column(at, each, 5u),
+        )),
+    );
 }

@@ -28,27 +28,18 @@ fn put4(value: vec4<f32>, index: u32) {
 // What an invocation has: a row of the results of a tile, whether there is one, its four of channels, and its first pixel.
 struct Part { valid: bool, four: u32, image: u32, h: u32, w: u32 }
 
-// How the row is made of the lines of positions: what a column's first and last position count, and its sums or differences.
-struct Weights { first: f32, near: f32, far: f32, last: f32, odd: bool }
-
-fn weights(row: u32) -> Weights {
-    let odd = row % 2u == 1u;
-    let near = select(1.0, 2.0, row >= 2u) * select(1.0, ROOT, odd);
-    let far = select(1.0, 0.5, row >= 2u) * select(1.0, HALF_ROOT, odd);
-    return Weights(select(0.0, 1.0, row == 0u), near, far, select(0.0, 1.0, row == 3u), odd);
-}
-
 // The row's value in a column of the positions of a tile.
 fn column(at: u32, weights: Weights) -> vec4<f32> {
     let stride = 6u * ALL_TILES * FOURS;
-    let b = sums[at + stride];
-    let c = sums[at + 2u * stride];
-    let d = sums[at + 3u * stride];
-    let e = sums[at + 4u * stride];
-    let near = b + select(c, -c, weights.odd);
-    let far = d + select(e, -e, weights.odd);
-    let ends = weights.first * sums[at] + weights.last * sums[at + 5u * stride];
-    return fma(vec4<f32>(weights.near), near, fma(vec4<f32>(weights.far), far, ends));
+    let all = Six(
+        sums[at],
+        sums[at + stride],
+        sums[at + 2u * stride],
+        sums[at + 3u * stride],
+        sums[at + 4u * stride],
+        sums[at + 5u * stride],
+    );
+    return weighted(all, weights);
 }
 
 fn is_inside(part: Part, j: u32) -> bool {
@@ -80,7 +71,7 @@ fn main(
     let valid = (slot < USED_TILES) & (tile < ALL_TILES) & (four < FOURS) & (h < OUT_H);
     let part = Part(valid, four, tile / (TILES_H * TILES_W), h, in_image % TILES_W * 4u);
     let at = select(0u, tile * FOURS + four, valid);
-    let each = weights(row);
+    let each = weights(row, 3u);
     let step = ALL_TILES * FOURS;
     let results = output_line(Six(
         column(at, each),

@@ -105,7 +105,8 @@ impl Transforms {
             .set_const("PAD_LEFT", padding[1])
             .set_const("TILES_H", grid.across()[0])
             .set_const("TILES_W", grid.across()[1]);
-        positions(name, source, [grid.tiles(), channels])
+        // A line of six positions an invocation.
+        positions(name, source, [grid.tiles(), channels], 6)
     }
 
     /// `c[N, OH, OW, channels]` from sums `[36, tiles, channels]`. With `columns`, the buffer `column_parts` gets one part of
@@ -148,7 +149,7 @@ impl Transforms {
     /// As [`Transforms::input`].
     pub fn filter(filters: u32, channels: u32, turned: bool) -> Result<ShaderKernel, ShaderError> {
         let source = Source::new("winograd_filter").set_const("TURNED", turned);
-        positions("winograd_filter", source, [filters, channels])
+        positions("winograd_filter", source, [filters, channels], 1)
     }
 
     /// dw `[filters, 3, 3, channels]` from sums `[parts, 36, filters, channels]`.
@@ -163,15 +164,21 @@ impl Transforms {
             .set_const("CHANNELS", channels)
             .set_const("FILTERS", filters)
             .scratch("sums");
-        Ok(ShaderKernel::new(name, source, spread_elements(name, u64::from(filters) * u64::from(channels / 4))?))
+        Ok(ShaderKernel::new(name, source, spread_elements(name, 3 * u64::from(filters) * u64::from(channels / 4))?))
     }
 }
 
-/// A kernel that writes `[36, rows, channels]`, four channels an invocation.
-fn positions(name: &'static str, source: Source, [rows, channels]: [u32; 2]) -> Result<ShaderKernel, ShaderError> {
+/// A kernel that writes `[36, rows, channels]`; so many invocations share four channels of a row.
+fn positions(
+    name: &'static str,
+    source: Source,
+    [rows, channels]: [u32; 2],
+    shared: u64,
+) -> Result<ShaderKernel, ShaderError> {
     elements(name, &[WINOGRAD_POSITIONS, rows, channels])?;
     let source = source.set_const("CHANNELS", channels).set_const("ROWS", rows).scratch("v");
-    Ok(ShaderKernel::new(name, source, spread_elements(name, u64::from(rows) * u64::from(channels / 4))?))
+    let invocations = shared * u64::from(rows) * u64::from(channels / 4);
+    Ok(ShaderKernel::new(name, source, spread_elements(name, invocations)?))
 }
 
 /// Stores the results of a row of a tile, and reduces them.

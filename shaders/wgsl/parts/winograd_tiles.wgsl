@@ -17,13 +17,19 @@ fn a_load(word: u32) -> AVal {
     return AVal(a[word]);
 }
 
-// Where a tile is read: its image and its four of channels, and its first pixel, which wraps around to large numbers outside.
-struct Place { image: u32, h: u32, w: u32 }
+const ELEMENTS: u32 = 6u * COUNT;
 
-fn place(element: u32) -> Place {
+// The line of an invocation and the element that it belongs to, and where the tile is read: its image with its four of channels, and its
+// first pixel, which wraps around to large numbers outside.
+struct Place { line: u32, element: u32, image: u32, h: u32, w: u32 }
+
+fn place(i: u32) -> Place {
+    let fours = CHANNELS / 4u;
+    let line = i / fours % 6u;
+    let element = i / (6u * fours) * fours + i % fours;
     let tile = element / (CHANNELS / 4u);
     let image = tile / (TILES_H * TILES_W) * (IMAGE_H * IMAGE_W * (CHANNELS / 4u)) + element % (CHANNELS / 4u);
-    return Place(image, tile / TILES_W % TILES_H * 4u - PAD_TOP, tile % TILES_W * 4u - PAD_LEFT);
+    return Place(line, element, image, tile / TILES_W % TILES_H * 4u - PAD_TOP, tile % TILES_W * 4u - PAD_LEFT);
 }
 
 // Zero outside of the image.
