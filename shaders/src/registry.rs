@@ -47,11 +47,11 @@ shaders! { SHADERS, "":
     scatter_add [axis, axis_index, axis_add, elements];
     softmax [rows];
     sum_parts [elements];
-    winograd_filter [winograd, winograd_positions, elements];
     winograd_filter_grad [winograd, winograd_back, elements];
-    winograd_input [winograd, winograd_tiles, winograd_positions, elements];
+    winograd_input [winograd, winograd_tiles, winograd_image, elements];
+    winograd_operands [winograd, winograd_tiles, winograd_image, winograd_filters, elements];
     winograd_output [winograd, winograd_back];
-    winograd_output_grad [winograd, winograd_tiles, winograd_positions, elements];
+    winograd_output_grad [winograd, winograd_tiles, elements];
 }
 
 // What several kernels have, and what a kernel has one of.
@@ -85,7 +85,8 @@ shaders! { PARTS, "parts/":
     weighted_classes;
     winograd;
     winograd_back;
-    winograd_positions;
+    winograd_filters;
+    winograd_image;
     winograd_tiles;
 }
 

@@ -1,6 +1,8 @@
 // Tiles of 4x4 gradients of a convolution's results to 36 positions each, for the weight gradient's product of every position: an
 // invocation makes a line of six positions.
 
+const ELEMENTS: u32 = LINES;
+
 // What a line counts of the four gradients of each column.
 fn weights(line: u32) -> vec4<f32> {
     if ((line == 0u) | (line == 5u)) {

@@ -87,6 +87,27 @@ impl Transforms {
         self.tiled("winograd_output_grad", channels, self.0.output, [0, 0])
     }
 
+    /// `v[36, tiles, channels]` as [`Transforms::input`] makes it, and `u[36, filters, channels]` from filters w
+    /// `[filters, 3, 3, channels]`, `turned` around for an input gradient. Scratch is bound in the order u, v.
+    ///
+    /// # Errors
+    /// As [`Transforms::input`].
+    pub fn operands(&self, channels: u32, filters: [u32; 2], turned: bool) -> Result<ShaderKernel, ShaderError> {
+        let name = "winograd_operands";
+        let [filters, filter_channels] = filters;
+        elements(name, &[WINOGRAD_POSITIONS, filters, filter_channels])?;
+        let more = (u64::from(filters) * u64::from(filter_channels / 4)).next_multiple_of(64);
+        let kernel = self.image(name, channels, self.0.input, self.0.padding, more)?;
+        Ok(kernel.map_source(|source| {
+            source
+                .set_const("TURNED", turned)
+                .set_const("FILTERS", filters)
+                .set_const("FILTER_CHANNELS", filter_channels)
+                .scratch("u")
+                .scratch("v")
+        }))
+    }
+
     fn tiled(
         &self,
         name: &'static str,
@@ -94,19 +115,34 @@ impl Transforms {
         image: [u32; 2],
         padding: [u32; 2],
     ) -> Result<ShaderKernel, ShaderError> {
+        Ok(self.image(name, channels, image, padding, 0)?.map_source(|source| source.scratch("v")))
+    }
+
+    /// A kernel that reads an image in tiles, a line of six positions an invocation, with `more` invocations before those.
+    fn image(
+        &self,
+        name: &'static str,
+        channels: u32,
+        image: [u32; 2],
+        padding: [u32; 2],
+        more: u64,
+    ) -> Result<ShaderKernel, ShaderError> {
         let grid = self.0;
         elements(name, &[grid.batch, image[0], image[1], channels])?;
+        elements(name, &[WINOGRAD_POSITIONS, grid.tiles(), channels])?;
         let source = Source::new(name)
             .set_alias("AWord", "vec4<f32>")
             .set_alias("AVal", "vec4<f32>")
+            .set_const("BATCH", grid.batch)
+            .set_const("CHANNELS", channels)
             .set_const("IMAGE_H", image[0])
             .set_const("IMAGE_W", image[1])
             .set_const("PAD_TOP", padding[0])
             .set_const("PAD_LEFT", padding[1])
             .set_const("TILES_H", grid.across()[0])
             .set_const("TILES_W", grid.across()[1]);
-        // A line of six positions an invocation.
-        positions(name, source, [grid.tiles(), channels], 6)
+        let lines = 6 * u64::from(grid.tiles()) * u64::from(channels / 4);
+        Ok(ShaderKernel::new(name, source, spread_elements(name, more + lines)?))
     }
 
     /// `c[N, OH, OW, channels]` from sums `[36, tiles, channels]`. With `columns`, the buffer `column_parts` gets one part of
@@ -143,15 +179,6 @@ impl Transforms {
 }
 
 impl Transforms {
-    /// `v[36, filters, channels]` from filters w `[filters, 3, 3, channels]`, `turned` around for an input gradient.
-    ///
-    /// # Errors
-    /// As [`Transforms::input`].
-    pub fn filter(filters: u32, channels: u32, turned: bool) -> Result<ShaderKernel, ShaderError> {
-        let source = Source::new("winograd_filter").set_const("TURNED", turned);
-        positions("winograd_filter", source, [filters, channels], 1)
-    }
-
     /// dw `[filters, 3, 3, channels]` from sums `[parts, 36, filters, channels]`.
     ///
     /// # Errors
@@ -166,19 +193,6 @@ impl Transforms {
             .scratch("sums");
         Ok(ShaderKernel::new(name, source, spread_elements(name, 3 * u64::from(filters) * u64::from(channels / 4))?))
     }
-}
-
-/// A kernel that writes `[36, rows, channels]`; so many invocations share four channels of a row.
-fn positions(
-    name: &'static str,
-    source: Source,
-    [rows, channels]: [u32; 2],
-    shared: u64,
-) -> Result<ShaderKernel, ShaderError> {
-    elements(name, &[WINOGRAD_POSITIONS, rows, channels])?;
-    let source = source.set_const("CHANNELS", channels).set_const("ROWS", rows).scratch("v");
-    let invocations = shared * u64::from(rows) * u64::from(channels / 4);
-    Ok(ShaderKernel::new(name, source, spread_elements(name, invocations)?))
 }
 
 /// Stores the results of a row of a tile, and reduces them.

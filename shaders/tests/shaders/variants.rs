@@ -53,13 +53,11 @@ fn transforms(list: &mut Vec<(String, ShaderKernel)>) {
     for output in [[7, 5], [14, 14], [12, 20]] {
         let grid = WinogradGrid { batch: 3, input: output, padding: [1, 1], output };
         push(list, format!("tiles {grid:?}"), Transforms(grid).input(20));
+        push(list, format!("operands {grid:?}"), Transforms(grid).operands(20, [20, 12], true));
         push(list, format!("gradient tiles {grid:?}"), Transforms(grid).output_grad(12));
         for columns in all {
             push(list, format!("results {columns:?} {grid:?}"), Transforms(grid).output(68, columns));
         }
-    }
-    for turned in [false, true] {
-        push(list, format!("filters {turned}"), Transforms::filter(12, 20, turned));
     }
     push(list, "gradients of filters".into(), Transforms::filter_grad(12, 20, 3));
 }

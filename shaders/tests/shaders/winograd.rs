@@ -55,7 +55,12 @@ fn cases() -> Vec<Case> {
 }
 
 fn run(device: &Device, kernel: Result<ShaderKernel, ShaderError>, input: &[f32], len: usize) -> Vec<f32> {
-    let out = device.run(&kernel.expect("a kernel"), &[Data::F32(input.to_vec())], blank(len, Elem::F32));
+    run_on(device, &kernel.expect("a kernel"), &[input], len)
+}
+
+fn run_on(device: &Device, kernel: &ShaderKernel, inputs: &[&[f32]], len: usize) -> Vec<f32> {
+    let inputs: Vec<Data> = inputs.iter().map(|input| Data::F32(input.to_vec())).collect();
+    let out = device.run(kernel, &inputs, blank(len, Elem::F32));
     out.f64().iter().map(|&value| value as f32).collect()
 }
 
@@ -80,9 +85,12 @@ fn transforms_around_products_are_the_convolution() {
         let [x_len, w_len, y_len] = case.lens();
         let (x, w) = (noise(1, x_len), noise(2, w_len));
         let [channels, filters] = [case.channels as u32, case.filters as u32];
-        let v = run(&device, transforms.input(channels), &x, POSITIONS * tiles * case.channels);
-        let u =
-            run(&device, Transforms::filter(filters, channels, false), &w, POSITIONS * case.filters * case.channels);
+        let lens = [tiles * case.channels, case.filters * case.channels].map(|len| POSITIONS * len);
+        let operands = transforms.operands(channels, [filters, channels], false).expect("a kernel");
+        let v = run_on(&device, &operands, &[&x, &w, &vec![0.0; lens[1]]], lens[0]);
+        // The other of its results, as the last of its buffers.
+        let operands = operands.map_source(|source| source.scratch("u"));
+        let u = run_on(&device, &operands, &[&x, &w, &vec![0.0; lens[0]]], lens[1]);
         let sums = products([tiles, case.filters, case.channels], |i| v[i], |i| u[i]);
         let y = run(&device, transforms.output(filters, ColumnReduction::None), &sums, y_len);
         let mut want = vec![0.0; y_len];

@@ -2,12 +2,17 @@
 
 alias AWord = vec4<f32>;
 alias AVal = vec4<f32>;
+const BATCH: u32 = 1u;
+const CHANNELS: u32 = 4u;
 const IMAGE_H: u32 = 4u;
 const IMAGE_W: u32 = 4u;
 const PAD_TOP: u32 = 1u;
 const PAD_LEFT: u32 = 1u;
 const TILES_H: u32 = 1u;
 const TILES_W: u32 = 1u;
+// Fours of channels of all tiles, and lines of their positions.
+const COUNT: u32 = BATCH * TILES_H * TILES_W * (CHANNELS / 4u);
+const LINES: u32 = 6u * COUNT;
 
 @group(0) @binding(0) var<storage, read> a: array<AWord>;
 @group(0) @binding(1) var<storage, read_write> v: array<vec4<f32>>; // [36, tiles, CHANNELS]
@@ -16,8 +21,6 @@ const TILES_W: u32 = 1u;
 fn a_load(word: u32) -> AVal {
     return AVal(a[word]);
 }
-
-const ELEMENTS: u32 = 6u * COUNT;
 
 // The line of an invocation and the element that it belongs to, and where the tile is read: its image with its four of channels, and its
 // first pixel, which wraps around to large numbers outside.
@@ -38,4 +41,15 @@ fn pixel(at: Place, i: u32, j: u32) -> vec4<f32> {
     let w = at.w + j;
     let inside = (h < IMAGE_H) & (w < IMAGE_W);
     return select(vec4<f32>(), a_load(select(0u, at.image + (h * IMAGE_W + w) * (CHANNELS / 4u), inside)), inside);
+}
+
+// Stores the six positions of line i of element `at`.
+fn put_line(i: u32, at: u32, line: Six) {
+    let first = 6u * i * COUNT + at;
+    v[first] = line.a;
+    v[first + COUNT] = line.b;
+    v[first + 2u * COUNT] = line.c;
+    v[first + 3u * COUNT] = line.d;
+    v[first + 4u * COUNT] = line.e;
+    v[first + 5u * COUNT] = line.f;
 }

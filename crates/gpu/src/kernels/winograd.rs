@@ -198,10 +198,11 @@ pub(super) fn dispatches(step: &Step, variants: &Variants) -> Result<Option<Vec<
     }
     let turned = found.direction == Direction::InputGrad;
     let (filters, channels) = if turned { (read, made) } else { (made, read) };
-    let filter = transformed_filters(step, Transforms::filter(filters, channels, turned)?, layout.other)?;
+    let operands = transforms.operands(read, [filters, channels], turned)?;
+    let composed = codegen::with_loads(operands.source, &Step { columns: None, ..step.clone() })?;
+    let operands = scratched(composed, operands.workgroups, &[layout.other, layout.image]).named("operands");
     let output = transforms.output(made, columns::of(step))?;
-    let mut all = vec![filter.named("filters"), image(0, transforms.input(read)?, layout.image)?.named("tiles")];
-    all.extend([product, results(step, output, &layout)?.named("results")]);
+    let mut all = vec![operands, product, results(step, output, &layout)?.named("results")];
     if let Some(columns) = &step.columns {
         all.push(columns::merge(step, columns, &found.column_parts(), layout.columns.part())?);
     }
@@ -214,11 +215,6 @@ fn transformed(step: &Step, input: usize, kernel: ShaderKernel, to: Span) -> Res
     let loads = step.loads.get(input).map_or(vec![], only);
     let one = Step { inputs: vec![step.inputs[input]], loads, columns: None, ..step.clone() };
     let composed = codegen::with_loads(kernel.source, &one)?;
-    Ok(scratched(composed, kernel.workgroups, &[to]))
-}
-
-fn transformed_filters(step: &Step, kernel: ShaderKernel, to: Span) -> Result<Dispatch, ShaderError> {
-    let composed = Composed::new(kernel.source, vec![step.inputs[1]], &step.operands)?;
     Ok(scratched(composed, kernel.workgroups, &[to]))
 }
 
