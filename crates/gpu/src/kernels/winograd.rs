@@ -200,7 +200,8 @@ pub(super) fn dispatches(step: &Step, variants: &Variants) -> Result<Option<Vec<
     let (filters, channels) = if turned { (read, made) } else { (made, read) };
     let operands = transforms.operands(read, [filters, channels], turned)?;
     let composed = codegen::with_loads(operands.source, &Step { columns: None, ..step.clone() })?;
-    let operands = scratched(composed, operands.workgroups, &[layout.other, layout.image]).named("operands");
+    // The first of its results was put behind the other.
+    let operands = scratched(composed, operands.workgroups, &[layout.image, layout.other]).named("operands");
     let output = transforms.output(made, columns::of(step))?;
     let mut all = vec![operands, product, results(step, output, &layout)?.named("results")];
     if let Some(columns) = &step.columns {
