@@ -43,6 +43,7 @@ fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<ShaderKernel>, S
         y: elem,
         dx: elem,
         columns: ColumnReduction::None,
+        fours: false,
     };
     let strided = Conv2d { input: [32, 32], in_channels: 64, stride: [2, 2], ..conv };
     match kind {

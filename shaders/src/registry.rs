@@ -25,6 +25,8 @@ macro_rules! shaders {
 shaders! { SHADERS, "":
     arg_reduce [axis, elements];
     avg_pool2d [pool_shape, pool_average, elements];
+    avg_pool2d_fours [pool_shape, pool_fours, pool_average, elements];
+    avg_pool2d_fours_grad [pool_shape, pool_fours, pool_average, elements];
     avg_pool2d_grad [pool_shape, pool_average, elements];
     conv2d [conv_shape, conv_groups, gemm_operands, a_window, b_plain];
     conv2d_input_grad [conv_shape, conv_groups, gemm_operands, a_window, b_plain];
@@ -33,14 +35,20 @@ shaders! { SHADERS, "":
     cross_entropy_grad [rows, class_index];
     depthwise [conv_shape, depthwise_channels, elements];
     depthwise_input_grad [conv_shape, depthwise_channels, elements];
+    depthwise_strips [conv_shape, depthwise_strips, depthwise_weights];
+    depthwise_strips_input_grad [conv_shape, depthwise_strips, depthwise_weights];
+    depthwise_strips_weight_grad [conv_shape, depthwise_strips];
     depthwise_weight_grad [conv_shape, depthwise_channels, elements];
     gather [axis, axis_index, axis_pick, elements];
     index_add [axis, axis_index, axis_add, elements];
     index_select [axis, axis_index, axis_pick, elements];
     matmul [gemm_operands, a_plain, b_plain, k_parts];
     max_pool2d [pool_shape, pool_max, elements];
+    max_pool2d_fours [pool_shape, pool_fours, pool_max_fours, elements];
+    max_pool2d_fours_grad [pool_shape, pool_fours, pool_max_fours, elements];
     max_pool2d_grad [pool_shape, pool_max, elements];
     max_pool2d_index [pool_shape, pool_max, elements];
+    max_pool2d_taps [pool_shape, pool_fours, pool_max_fours, elements];
     moments_columns [moments];
     moments_merge [moments, elements];
     moments_rows [moments];
@@ -67,6 +75,8 @@ shaders! { PARTS, "parts/":
     conv_groups;
     conv_shape;
     depthwise_channels;
+    depthwise_strips;
+    depthwise_weights;
     elements;
     equal_classes;
     gemm;
@@ -79,7 +89,9 @@ shaders! { PARTS, "parts/":
     k_parts;
     moments;
     pool_average;
+    pool_fours;
     pool_max;
+    pool_max_fours;
     pool_shape;
     rows;
     weighted_classes;

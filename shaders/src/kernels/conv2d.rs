@@ -39,6 +39,8 @@ pub struct Conv2d {
     pub dx: Elem,
     /// What forward pass and input gradient reduce of their results for each channel.
     pub columns: ColumnReduction,
+    /// Depthwise kernels may compute four channels in an invocation where they suit: for GPUs.
+    pub fours: bool,
 }
 
 /// How the taps of one dimension fall into the phases of the input gradient.

@@ -12,6 +12,9 @@ impl Conv2d {
     }
 
     pub(super) fn depthwise_forward(&self, out: [u32; 2]) -> Result<ShaderKernel, ShaderError> {
+        if let Some(kernel) = self.strips_forward(out) {
+            return kernel;
+        }
         let dims = [self.batch, out[0], out[1], self.out_channels];
         Ok(self.depthwise("depthwise", out, dims)?.map_source(|s| {
             s.set_alias("XElem", self.x.wgsl()).set_alias("WElem", self.w.wgsl()).set_alias("OutElem", self.y.wgsl())
@@ -19,6 +22,9 @@ impl Conv2d {
     }
 
     pub(super) fn depthwise_input_grad(&self, out: [u32; 2]) -> Result<ShaderKernel, ShaderError> {
+        if let Some(kernel) = self.strips_input_grad(out) {
+            return kernel;
+        }
         let dims = [self.batch, self.input[0], self.input[1], self.in_channels];
         Ok(self.depthwise("depthwise_input_grad", out, dims)?.map_source(|s| {
             s.set_alias("GradElem", self.y.wgsl())
@@ -33,6 +39,9 @@ impl Conv2d {
         parts: u32,
         chunk: u32,
     ) -> Result<ShaderKernel, ShaderError> {
+        if let Some(kernel) = self.strips_weight_grad(out, parts) {
+            return kernel;
+        }
         let dims = [parts, self.kernel[0], self.kernel[1], self.out_channels];
         Ok(self.depthwise("depthwise_weight_grad", out, dims)?.map_source(|s| {
             s.set_alias("XElem", self.x.wgsl())

@@ -72,8 +72,13 @@ fn max_pooling_and_its_gradient_choose_the_first_of_equal_elements() {
             let index =
                 device.run(&p.max_index().expect("index"), std::slice::from_ref(&x), Data::I32(vec![-7; y.len()]));
             assert_eq!(index.f64(), at, "{label}");
-            let got = device.run(&p.max_grad().expect("dx"), &[x, got, dy], blank(count, elem));
+            let got = device.run(&p.max_grad().expect("dx"), &[x.clone(), got, dy.clone()], blank(count, elem));
             assert_close(&label, &got, &dx, elem);
+            if p.has_taps() {
+                let taps = device.run(&p.max_taps().expect("taps"), &[x], Data::I32(vec![-7; y.len() / 4]));
+                let got = device.run(&p.max_grad_by_taps().expect("dx"), &[dy, taps], blank(count, elem));
+                assert_close(&label, &got, &dx, elem);
+            }
         }
     }
 }
@@ -280,6 +285,14 @@ fn the_first_nan_wins_in_pooling_and_arg_reduction() {
     let y = device.run(&pool.max_forward().expect("y"), std::slice::from_ref(&x), Data::F32(vec![0.0; 2]));
     assert!(y.f64().iter().all(|v| v.is_nan()));
     let dy = Data::F32(vec![5.0, 7.0]);
-    let dx = device.run(&pool.max_grad().expect("dx"), &[x, y, dy], Data::F32(vec![9.0; 6]));
+    let dx = device.run(&pool.max_grad().expect("dx"), &[x.clone(), y, dy.clone()], Data::F32(vec![9.0; 6]));
     assert_eq!(dx.f64(), [0.0, 5.0, 0.0, 7.0, 0.0, 0.0]);
+    // The same in each of four channels.
+    let four = |d: &Data| Data::F32(d.f64().iter().flat_map(|&v| [v as f32; 4]).collect());
+    let (x, dy, pool) = (four(&x), four(&dy), Pool2d { channels: 4, fours: true, ..pool });
+    let y = device.run(&pool.max_forward().expect("y"), std::slice::from_ref(&x), Data::F32(vec![0.0; 8]));
+    assert!(y.f64().iter().all(|v| v.is_nan()));
+    let taps = device.run(&pool.max_taps().expect("taps"), &[x], Data::I32(vec![-7; 2]));
+    let got = device.run(&pool.max_grad_by_taps().expect("dx"), &[dy, taps], Data::F32(vec![9.0; 24]));
+    assert_eq!(got.f64(), four(&dx).f64());
 }

@@ -68,6 +68,10 @@ fn structural(list: &mut Vec<(String, ShaderKernel)>, elem: Elem) {
         push(list, format!("max {pool:?}"), pool.max_forward());
         push(list, format!("max index {pool:?}"), pool.max_index());
         push(list, format!("max gradient {pool:?}"), pool.max_grad());
+        if pool.has_taps() {
+            push(list, format!("max taps {pool:?}"), pool.max_taps());
+            push(list, format!("max gradient by taps {pool:?}"), pool.max_grad_by_taps());
+        }
         for divisor in [Divisor::IncludePadding, Divisor::ExcludePadding, Divisor::Fixed(3)] {
             let pool = Pool2d { dilation: [1, 1], ..pool };
             push(list, format!("average {divisor:?} {pool:?}"), pool.average_forward(divisor));
@@ -168,6 +172,7 @@ pub fn convs(elem: Elem) -> Vec<Conv2d> {
         y: elem,
         dx: elem,
         columns: ColumnReduction::None,
+        fours: false,
     };
     vec![
         base,
@@ -180,6 +185,19 @@ pub fn convs(elem: Elem) -> Vec<Conv2d> {
         Conv2d { kernel: [1, 1], stride: [3, 2], padding: [[0, 0]; 2], ..base },
         Conv2d { kernel: [7, 7], stride: [2, 2], padding: [[3, 3]; 2], in_channels: 3, ..base },
         Conv2d { groups: 8, out_channels: 8, ..base },
+        Conv2d { groups: 8, out_channels: 8, fours: true, ..base },
+        // A short last strip, and a block of channels that is not full.
+        Conv2d { groups: 68, in_channels: 68, out_channels: 68, input: [5, 13], fours: true, ..base },
+        Conv2d {
+            groups: 8,
+            out_channels: 8,
+            kernel: [5, 4],
+            stride: [1, 2],
+            padding: [[2, 2], [2, 1]],
+            fours: true,
+            ..base
+        },
+        Conv2d { groups: 8, out_channels: 8, stride: [2, 3], dilation: [2, 1], fours: true, ..base },
         Conv2d { dilation: [2, 1], out: Some([3, 4]), ..base },
         Conv2d { groups: 8, out_channels: 8, stride: [2, 1], out: Some([2, 3]), ..base },
         Conv2d { groups: 8, out_channels: 24, stride: [2, 1], dilation: [1, 2], padding: [[0, 1], [2, 0]], ..base },
@@ -201,10 +219,16 @@ pub fn pools(elem: Elem) -> Vec<Pool2d> {
         x: elem,
         dy: elem,
         dx: elem,
+        fours: false,
     };
+    let fours = Pool2d { channels: 12, fours: true, ..base };
     vec![
         base,
+        fours,
         Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1], output: [4, 3], ..base },
+        Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1], output: [4, 3], ..fours },
+        Pool2d { kernel: [3, 2], stride: [2, 3], padding: [1, 1], output: [4, 3], ..fours },
+        Pool2d { kernel: [2, 3], stride: [1, 1], padding: [1, 1], dilation: [3, 2], output: [6, 4], ..fours },
         // Ceil mode: the last windows reach beyond the padding.
         Pool2d { kernel: [3, 2], stride: [2, 3], padding: [1, 1], output: [4, 3], ..base },
         Pool2d { kernel: [2, 3], stride: [1, 1], padding: [1, 1], dilation: [3, 2], output: [6, 4], ..base },

@@ -9,14 +9,14 @@ use super::{Dispatch, Variants, columns, composed, extent, extents, input_elem, 
 
 pub(super) fn forward(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
     let (x, w, y) = (input_elem(step, 0)?, input_elem(step, 1)?, output_elem(step));
-    let conv = Conv2d { x, w, y, columns: columns::of(step), ..conv(shape)? };
+    let conv = Conv2d { x, w, y, columns: columns::of(step), ..conv(shape, variants)? };
     let tile = forward_tile(shape, variants);
     columns::with_merge(step, composed(step, conv.forward(&tile)?)?, variants)
 }
 
 pub(super) fn input_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
     let (y, w, dx) = (input_elem(step, 0)?, input_elem(step, 1)?, output_elem(step));
-    let conv = Conv2d { y, w, dx, columns: columns::of(step), ..conv(shape)? };
+    let conv = Conv2d { y, w, dx, columns: columns::of(step), ..conv(shape, variants)? };
     let tile = input_grad_tile(shape, variants);
     columns::with_merge(step, composed(step, conv.input_grad(&tile)?)?, variants)
 }
@@ -41,7 +41,7 @@ pub(super) fn input_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
 }
 
 pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
-    let conv = Conv2d { x: input_elem(step, 0)?, y: input_elem(step, 1)?, ..conv(shape)? };
+    let conv = Conv2d { x: input_elem(step, 0)?, y: input_elem(step, 1)?, ..conv(shape, variants)? };
     let (tile, wanted) = split(shape, variants);
     let parts = conv.weight_grad_parts(&tile, wanted)?;
     let kernel = conv.weight_grad(&tile, wanted)?;
@@ -67,16 +67,19 @@ fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
     let product = shape.weight_grad_product();
     let of = |variants: &Variants| {
         let (tile, tiles) = split::tile(product, variants);
-        // Depthwise kernels know no tiles: a thread has a tap of a channel.
+        // Depthwise kernels know no tiles: a thread has a tap of a channel, or strips of four channels.
         let elements = shape.w.iter().product::<usize>();
-        let workgroups = if shape.is_depthwise() { elements.div_ceil(ELEMENT_WORKGROUP as usize) } else { tiles };
+        let by_strips = || conv(shape, variants).ok()?.weight_grad_workgroups();
+        let by_taps = || elements.div_ceil(ELEMENT_WORKGROUP as usize);
+        let workgroups =
+            if shape.is_depthwise() { by_strips().map_or_else(by_taps, |groups| groups as usize) } else { tiles };
         (tile, variants.weight_grad_parts(workgroups, product.k) as u32)
     };
     let (tile, parts) = of(variants);
     (tile, parts.min(of(&variants.plain()).1))
 }
 
-fn conv(shape: &ConvShape) -> Result<Conv2d, ShaderError> {
+fn conv(shape: &ConvShape, variants: &Variants) -> Result<Conv2d, ShaderError> {
     let spec = &shape.spec;
     let [batch, height, width, in_channels] = extents(shape.x)?;
     let [out_channels, kernel_h, kernel_w, _] = extents(shape.w)?;
@@ -97,5 +100,6 @@ fn conv(shape: &ConvShape) -> Result<Conv2d, ShaderError> {
         y: Elem::F32,
         dx: Elem::F32,
         columns: ColumnReduction::None,
+        fours: !variants.software(),
     })
 }

@@ -90,11 +90,11 @@ pub(crate) fn dispatches(step: &Step, variants: &Variants) -> Result<Vec<Dispatc
         Kernel::Conv2d(shape) => conv::forward(step, shape, variants),
         Kernel::Conv2dInputGrad(shape) => conv::input_grad(step, shape, variants),
         Kernel::Conv2dWeightGrad(shape) => conv::weight_grad(step, shape, variants),
-        Kernel::MaxPool2d(shape) => pool::max(step, shape),
+        Kernel::MaxPool2d(shape) => pool::max(step, shape, variants),
         Kernel::MaxPool2dIndex(shape) => pool::max_index(step, shape),
-        Kernel::MaxPool2dGrad(shape) => pool::max_grad(step, shape),
-        Kernel::AvgPool2d(shape, by) => pool::average(step, shape, *by),
-        Kernel::AvgPool2dGrad(shape, by) => pool::average_grad(step, shape, *by),
+        Kernel::MaxPool2dGrad(shape) => pool::max_grad(step, shape, variants),
+        Kernel::AvgPool2d(shape, by) => pool::average(step, shape, *by, variants),
+        Kernel::AvgPool2dGrad(shape, by) => pool::average_grad(step, shape, *by, variants),
         Kernel::Softmax { rows, n, log } => rows::softmax(step, *rows, *n, *log),
         Kernel::CrossEntropy { spec, rows, classes, weighted } => {
             rows::cross_entropy(step, [*rows, *classes], spec, *weighted)
@@ -150,12 +150,12 @@ fn plain_scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants
         Kernel::MatMul(shape) => gemm::scratch(shape, variants),
         Kernel::Conv2dWeightGrad(shape) => conv::scratch(shape, variants),
         Kernel::Moments { axis, rows, columns } => rows::scratch(*axis, *rows, *columns),
+        Kernel::MaxPool2dGrad(shape) => pool::scratch(shape, variants),
         Kernel::Pointwise
         | Kernel::Conv2d(_)
         | Kernel::Conv2dInputGrad(_)
         | Kernel::MaxPool2d(_)
         | Kernel::MaxPool2dIndex(_)
-        | Kernel::MaxPool2dGrad(_)
         | Kernel::AvgPool2d(..)
         | Kernel::AvgPool2dGrad(..)
         | Kernel::Softmax { .. }

@@ -46,6 +46,7 @@ fn shapes() -> [Shapes; 2] {
         y: Elem::F16,
         dx: Elem::F16,
         columns: ColumnReduction::None,
+        fours: false,
     };
     [
         Shapes { product: product(37, 29, 43), conv: conv(2, 7, 5, 11, 2) },

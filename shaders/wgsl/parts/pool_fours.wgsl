@@ -1,0 +1,4 @@
+// Four neighbouring channels in an invocation.
+
+alias Val = vec4<f32>;
+const QUADS: u32 = CHANNELS / 4u;
