@@ -12,10 +12,10 @@ use std::error::Error;
 use std::path::Path;
 
 use chiaro::data::shuffled;
-use chiaro::graph::{Reduction, Shared};
-use chiaro::nn::{Adam, Cell, Embedding, Init, Linear, OwnStep, Recurrent, Sequential};
+use chiaro::graph::{self, Reduction, Shared};
+use chiaro::nn::{Adam, Cell, Context, Embedding, Init, Linear, OwnInput, OwnStep, Recurrent, Sequential};
 use chiaro::train::Learner;
-use chiaro::{DType, Tensor};
+use chiaro::{DType, Tensor, Var};
 
 mod drawing;
 mod start;
@@ -72,11 +72,7 @@ const SEQUENCES: [(&str, &[usize], DType); 3] =
     [("words", &[BATCH, TIME], DType::I32), ("lengths", &[BATCH], DType::I32), ("well", &[BATCH, 1], DType::F32)];
 
 /// The logit of a review that is meant well.
-fn reading(
-    ctx: &mut chiaro::nn::Context<'_>,
-    given: &[chiaro::Var],
-    words: usize,
-) -> chiaro::graph::Result<chiaro::Var> {
+fn reading(ctx: &mut Context<'_>, given: &[Var], words: usize) -> graph::Result<Var> {
     let vectors = ctx.call("embed", &Embedding::new(words, 16).padding(0), given[0])?;
     let state = ctx.call("read", &Recurrent::new(Cell::Gru, 24).within(given[1]), vectors)?;
     ctx.call("say", &Linear::new(1), state)
@@ -85,6 +81,50 @@ fn reading(
 /// The share of reviews of which the sign of the logits tells what is meant.
 fn share_right(logits: &[f64], well: &[bool]) -> f64 {
     logits.iter().zip(well).filter(|(logit, well)| (**logit > 0.0) == **well).count() as f64 / logits.len() as f64
+}
+
+/// A step that trains what gives a logit, and one that asks it. The last input is what is meant.
+fn steps(
+    inputs: &[OwnInput<'_>],
+    logit: impl Fn(&mut Context<'_>, &[Var]) -> graph::Result<Var>,
+) -> chiaro::nn::Result<[OwnStep; 2]> {
+    let last = inputs.len() - 1;
+    let training = OwnStep::training(inputs, Adam::default(), |ctx, given| {
+        let logit = logit(ctx, given)?;
+        ctx.graph().bce_with_logits(logit, given[last], None, Reduction::Mean)
+    })?;
+    let asking = OwnStep::asking(&inputs[..last], |ctx, given| {
+        let logit = logit(ctx, given)?;
+        ctx.graph().output("logit", logit)
+    })?;
+    Ok([training, asking])
+}
+
+/// Trains on the first reviews in batches as they are made of places; the share of the second ones that are then read rightly.
+fn share_read(
+    device: &Shared,
+    [training, asking]: [OwnStep; 2],
+    [train, test]: [&Reviews; 2],
+    epochs: usize,
+    batch: impl Fn(&Reviews, &[usize]) -> Option<Vec<Tensor>>,
+) -> Result<f64, Box<dyn Error>> {
+    let mut learner = Learner::new(device, training, 1)?;
+    let mut asker = Learner::new(device, asking, 0)?;
+    for epoch in 0..epochs {
+        for places in shuffled(train.words.len(), 1, epoch as u64).chunks_exact(BATCH) {
+            learner.step(&batch(train, places).ok_or("a batch")?, 0.01)?;
+        }
+    }
+    let places: Vec<usize> = (0..test.words.len()).collect();
+    let mut logits = vec![];
+    for places in places.chunks_exact(BATCH) {
+        let mut inputs = batch(test, places).ok_or("a batch")?;
+        inputs.pop();
+        logits.extend(asker.ask(&inputs)?.remove(0));
+    }
+    asker.close()?;
+    learner.close()?;
+    Ok(share_right(&logits, &test.well))
 }
 
 /// Trains both on so many reviews; the shares of others that they read rightly: of the bag of words, and of the network.
@@ -103,56 +143,17 @@ pub fn feelings(device: &Shared, reviews: usize, epochs: usize, picture: &Path) 
         if train[0].1 { "well" } else { "ill" }
     );
     let (train, test) = (Reviews::of(&train, &vocabulary), Reviews::of(&test, &vocabulary));
-    let places: Vec<usize> = (0..test.words.len()).collect();
     let width = vocabulary.len();
 
-    let inputs = [("bag", &[BATCH, width][..], DType::F32), ("well", &[BATCH, 1], DType::F32)];
-    let bag = || Sequential::new().named("say", Linear::new(1));
-    let step = OwnStep::training(&inputs, Adam::default(), |ctx, given| {
-        let logit = ctx.call("bag", &bag(), given[0])?;
-        ctx.graph().bce_with_logits(logit, given[1], None, Reduction::Mean)
-    })?;
-    let mut learner = Learner::new(device, step, 1)?;
-    let asking = OwnStep::asking(&inputs[..1], |ctx, given| {
-        let logit = ctx.call("bag", &bag(), given[0])?;
-        ctx.graph().output("logit", logit)
-    })?;
-    let mut asker = Learner::new(device, asking, 0)?;
-    for epoch in 0..epochs {
-        for batch in shuffled(train.words.len(), 1, epoch as u64).chunks_exact(BATCH) {
-            learner.step(&train.bags(batch, width).ok_or("bags")?, 0.01)?;
-        }
-    }
-    let mut logits = vec![];
-    for batch in places.chunks_exact(BATCH) {
-        logits.extend(asker.ask(&test.bags(batch, width).ok_or("bags")?[..1])?.remove(0));
-    }
-    let of_bag = share_right(&logits, &test.well);
-    asker.close()?;
-    learner.close()?;
-
-    let step = OwnStep::training(&SEQUENCES, Adam::default(), |ctx, given| {
-        let logit = reading(ctx, given, width)?;
-        ctx.graph().bce_with_logits(logit, given[2], None, Reduction::Mean)
-    })?;
-    let mut learner = Learner::new(device, step, 1)?;
-    let asking = OwnStep::asking(&SEQUENCES[..2], |ctx, given| {
-        let logit = reading(ctx, given, width)?;
-        ctx.graph().output("logit", logit)
-    })?;
-    let mut asker = Learner::new(device, asking, 0)?;
-    for epoch in 0..epochs {
-        for batch in shuffled(train.words.len(), 1, epoch as u64).chunks_exact(BATCH) {
-            learner.step(&train.sequences(batch).ok_or("words")?, 0.01)?;
-        }
-    }
-    let mut logits = vec![];
-    for batch in places.chunks_exact(BATCH) {
-        logits.extend(asker.ask(&test.sequences(batch).ok_or("words")?[..2])?.remove(0));
-    }
-    let of_network = share_right(&logits, &test.well);
-    asker.close()?;
-    learner.close()?;
+    let of_bag = {
+        let inputs = [("bag", &[BATCH, width][..], DType::F32), ("well", &[BATCH, 1], DType::F32)];
+        let steps =
+            steps(&inputs, |ctx, given| ctx.call("bag", &Sequential::new().named("say", Linear::new(1)), given[0]))?;
+        share_read(device, steps, [&train, &test], epochs, |of, places| Some(of.bags(places, width)?.to_vec()))?
+    };
+    let steps = steps(&SEQUENCES, |ctx, given| reading(ctx, given, width))?;
+    let of_network =
+        share_read(device, steps, [&train, &test], epochs, |of, places| Some(of.sequences(places)?.to_vec()))?;
     println!("read rightly: {:.1} % by the bag of words, {:.1} % by the GRU", 100.0 * of_bag, 100.0 * of_network);
     drawing::bars(
         picture,
@@ -218,38 +219,47 @@ impl Vectors {
     }
 }
 
-/// Learns vectors from Alice's Adventures in Wonderland in so many steps; the losses of the first and the last steps, and the vectors.
-pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), Box<dyn Error>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/text/alice.txt");
-    let all = text::words(&std::fs::read_to_string(path).map_err(|cause| format!("{path}: {cause}"))?);
-    let vocabulary = Vocabulary::of(all.iter(), 8);
-    let mut draws = Draws::new(5);
-    // Frequent words are left out as often as the paper says, so that they do not fill every window.
-    let kept: Vec<usize> = all
-        .iter()
-        .map(|word| vocabulary.number(word))
-        .filter(|&number| {
-            let share = number.checked_sub(1).map_or(0.0, |at| vocabulary.counts[at] as f64 / all.len() as f64);
-            number > 0 && draws.share() < (1e-3 / share).sqrt()
-        })
-        .collect();
-    println!(
-        "{} words, {} of which come 8 times or more; {} stand in windows",
-        all.len(),
-        vocabulary.words.len(),
-        kept.len()
-    );
-    // Each word as often as it is to be drawn.
-    let table: Vec<usize> = vocabulary
-        .counts
-        .iter()
-        .enumerate()
-        .flat_map(|(at, &count)| std::iter::repeat_n(at + 1, (count as f64).powf(0.75).ceil() as usize))
-        .collect();
-    let mut learner = Learner::new(device, pairing(vocabulary.len())?, 1)?;
-    let (mut first, mut last) = (0.0, 0.0);
-    for number in 0..steps {
+/// What skip-gram draws pairs from.
+struct Text {
+    vocabulary: Vocabulary,
+    /// The words in their order, as numbers.
+    kept: Vec<usize>,
+    /// Each word as often as it is to be drawn beside those that are there.
+    table: Vec<usize>,
+    draws: Draws,
+}
+
+impl Text {
+    /// Alice's Adventures in Wonderland.
+    fn open() -> Result<Text, Box<dyn Error>> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/text/alice.txt");
+        let all = text::words(&std::fs::read_to_string(path).map_err(|cause| format!("{path}: {cause}"))?);
+        let vocabulary = Vocabulary::of(all.iter(), 8);
+        let mut draws = Draws::new(5);
+        // Frequent words are left out as often as the paper says, so that they do not fill every window.
+        let kept: Vec<usize> = all
+            .iter()
+            .map(|word| vocabulary.number(word))
+            .filter(|&number| {
+                let share = number.checked_sub(1).map_or(0.0, |at| vocabulary.counts[at] as f64 / all.len() as f64);
+                number > 0 && draws.share() < (1e-3 / share).sqrt()
+            })
+            .collect();
+        let known = vocabulary.words.len();
+        println!("{} words, {known} of which come 8 times or more; {} stand in windows", all.len(), kept.len());
+        let table = vocabulary
+            .counts
+            .iter()
+            .enumerate()
+            .flat_map(|(at, &count)| std::iter::repeat_n(at + 1, (count as f64).powf(0.75).ceil() as usize))
+            .collect();
+        Ok(Text { vocabulary, kept, table, draws })
+    }
+
+    /// Words, and beside each one that stands near it and others that are drawn.
+    fn pairs(&mut self) -> Option<[Tensor; 2]> {
         let (mut words, mut near) = (vec![], vec![]);
+        let Text { kept, table, draws, .. } = self;
         for _ in 0..PAIRS {
             let at = draws.below(kept.len());
             let distance = 1 + draws.below(WINDOW);
@@ -259,9 +269,18 @@ pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), 
             near.push(kept[other] as i32);
             near.extend((0..NEGATIVES).map(|_| table[draws.below(table.len())] as i32));
         }
-        let inputs =
-            [Tensor::i32([PAIRS], words).ok_or("words")?, Tensor::i32([PAIRS, 1 + NEGATIVES], near).ok_or("words")?];
-        learner.step(&inputs, if 2 * number < steps { 0.01 } else { 0.003 })?;
+        Some([Tensor::i32([PAIRS], words)?, Tensor::i32([PAIRS, 1 + NEGATIVES], near)?])
+    }
+}
+
+/// Learns vectors from Alice's Adventures in Wonderland in so many steps; the losses of the first and the last steps, and the vectors.
+pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), Box<dyn Error>> {
+    let mut text = Text::open()?;
+    let rows = text.vocabulary.len();
+    let mut learner = Learner::new(device, pairing(rows)?, 1)?;
+    let (mut first, mut last) = (0.0, 0.0);
+    for number in 0..steps {
+        learner.step(&text.pairs().ok_or("words")?, if 2 * number < steps { 0.01 } else { 0.003 })?;
         if number < 20 {
             first += learner.read("loss")?[0] / 20.0;
         } else if number + 20 >= steps {
@@ -269,7 +288,13 @@ pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), 
         }
     }
     println!("skip-gram: loss {first:.3} at first, {last:.3} at last");
-    let rows = vocabulary.len();
+    let vectors = vectors_of(device, rows)?;
+    learner.close()?;
+    Ok(([first, last], Vectors { vocabulary: text.vocabulary, vectors }))
+}
+
+/// The vector that was learnt for each word, of length 1.
+fn vectors_of(device: &Shared, rows: usize) -> Result<Vec<Vec<f64>>, Box<dyn Error>> {
     let asking = OwnStep::asking(&[("all", &[rows], DType::I32)], |ctx, given| {
         let word = ctx.call("word", &Embedding::new(rows, FEATURES), given[0])?;
         let near = ctx.call("near", &Embedding::new(rows, FEATURES), given[0])?;
@@ -278,16 +303,12 @@ pub fn neighbours(device: &Shared, steps: usize) -> Result<([f64; 2], Vectors), 
     })?;
     let mut asker = Learner::new(device, asking, 0)?;
     let flat = asker.ask(&[Tensor::i32([rows], (0..rows as i32).collect()).ok_or("words")?])?.remove(0);
-    let vectors = flat
-        .chunks_exact(FEATURES)
-        .map(|vector| {
-            let length = vector.iter().map(|v| v * v).sum::<f64>().sqrt().max(1e-9);
-            vector.iter().map(|v| v / length).collect()
-        })
-        .collect();
     asker.close()?;
-    learner.close()?;
-    Ok(([first, last], Vectors { vocabulary, vectors }))
+    let unit = |vector: &[f64]| {
+        let length = vector.iter().map(|v| v * v).sum::<f64>().sqrt().max(1e-9);
+        vector.iter().map(|v| v / length).collect()
+    };
+    Ok(flat.chunks_exact(FEATURES).map(unit).collect())
 }
 
 #[allow(dead_code, reason = "a test has its own")]

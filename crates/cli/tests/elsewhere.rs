@@ -22,6 +22,8 @@ fn an_onnx_file_predicts_trains_with_other_classes_and_goes_out_again() {
 
     let (out, _) = expect(0, &["summary", arg(&model)]);
     assert!(out.contains("Conv") && out.contains("Gemm") && out.contains("5,994"), "its weights are counted: {out}");
+    let (out, _) = expect(0, &["verify", "--model", arg(&model), "--device", "cpu", "--filter", "whole model"]);
+    assert!(out.contains("whole model/model-") && out.contains("1 of 1 cases passed"), "{out}");
     let (_, err) = expect(0, &["predict", arg(&model), arg(&picture), "--device", "cpu"]);
     assert!(err.contains("tells no mean and deviation") && err.contains("--mean M"), "{err}");
     let (out, _) = expect(0, &["import", arg(&model), "--out", arg(&imported), "--mean", "0", "--std", "0.0039215688"]);

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chiaro_io::IoError;
+
 /// Why a data set could not be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -58,6 +60,9 @@ pub enum FetchError {
         /// The system's error.
         cause: io::Error,
     },
+    /// A file cannot be written whole.
+    #[error(transparent)]
+    Write(#[from] IoError),
     /// There are no weights for this model.
     #[error("no weights are known for the model {model}; there are some for {}; --pretrained=FILE takes a file or a folder", known.join(", "))]
     NoWeights {

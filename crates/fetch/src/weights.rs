@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use chiaro_io::write_whole;
+
 use crate::FetchError;
 use crate::file::{Progress, RemoteFile, agent, fetch_file, hash};
 
@@ -140,7 +142,7 @@ impl PretrainedWeights {
         let path = fetch_file(&file, &folder, progress)?;
         let sha256 = hash(&path).map_err(|cause| FetchError::io(&path, cause))?;
         let how = if told.sha256.is_some() { "told by the hub" } else { "counted here" };
-        std::fs::write(&note, format!("{sha256} {how}\n")).map_err(|cause| FetchError::io(&note, cause))?;
+        write_whole(&note, format!("{sha256} {how}\n").as_bytes())?;
         Ok(FetchedWeights { path, sha256, new: true, told: told.sha256.is_some() })
     }
 }

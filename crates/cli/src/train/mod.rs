@@ -12,7 +12,10 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use chiaro::graph::Shared;
-use chiaro::train::{self, Ending, Measure, Observer, Results, RunFolder, Stop, TrainError, Trainer};
+use chiaro::nn::Model;
+use chiaro::train::{
+    self, Data, Ending, Measure, Observer, Results, RunFolder, Saved, Stop, TrainConfig, TrainError, Trainer,
+};
 
 use crate::bars::Bars;
 use crate::dump::Dump;
@@ -118,25 +121,20 @@ fn one(
     started: Instant,
 ) -> anyhow::Result<Ended> {
     train_log::begin();
-    let mut events = args.events.as_deref().map(Events::open).transpose()?;
+    let events = args.events.as_deref().map(Events::open).transpose()?;
     let Run { mut config, data, model, resumed, begins_with } = match &args.resume {
         Some(folder) => begin::resumed(given, folder)?,
         None => begin::new(given, args.settings.as_deref(), args.pretrained.as_deref(), args.offline)?,
     };
     let task = config.named_task()?;
     let measures = task.eval_measures();
-    let done = |results, code| Ok(Ended { results, measures, code });
     task.check_data(&*data.train, &*data.eval)?;
     notes::report(&*task, &data);
     let outputs = task.outputs(data.classes());
     let (model, layers) = models::fitting(&model, outputs, data.train.image_shape())?;
     if let Some(path) = &args.dump_kernels {
-        let options = device::options(args.threads, args.no_tune);
-        let names = plans(train::phase_count(&model, &data, &config)?);
-        let dump = Rc::new(RefCell::new(Dump::new(path, &config.device, &options, names)?));
-        Trainer::new(Shared::from(Rc::clone(&dump)), &model, &data, &config)?;
-        dump.borrow().finish()?;
-        return done(None, None);
+        dump(args, path, &model, &data, &config)?;
+        return Ok(Ended { results: None, measures, code: None });
     }
     let preparing = Waiting::new("opening the device");
     let device = device::open(&config.device, args.threads, args.no_tune)?;
@@ -146,74 +144,96 @@ fn one(
     let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     drop(preparing);
     device.notes().take().iter().for_each(|text| note(&format!("note: {text}")));
-    let folder = match (resumed, out) {
-        (Some(folder), _) => {
-            trainer.resume(&folder)?.iter().for_each(|text| note(&format!("note: {text}")));
-            folder
-        }
-        (None, out) => {
-            let notes = match begins_with {
-                Some(saved) => trainer.begin_with(&saved)?,
-                None => trainer.begin()?,
-            };
-            notes.iter().for_each(|text| note(&format!("note: {text}")));
-            out.map_or_else(|| RunFolder::create_in(Path::new("runs")), RunFolder::create)?
-        }
-    };
+    let folder = folder_of(&mut trainer, resumed, begins_with, out)?;
     train_log::into(folder.path()).iter().for_each(|text| note(&format!("note: {text}")));
-    let epochs = trainer.config().epochs;
-    if trainer.epochs_done() >= epochs {
+    let split = data.split;
+    if trainer.epochs_done() >= trainer.config().epochs {
         line(&format!("all {} epochs are done; --epochs with a larger number adds more", trainer.epochs_done()))?;
         // A run that was killed before its very end has not measured its best weights yet.
         trainer.fit(Some(&folder), &mut (), &Stop::default())?;
-        words::after(&trainer, data.split, &folder)?;
-        return done(folder.results()?, None);
+        words::after(&trainer, split, &folder)?;
+        return Ok(Ended { results: folder.results()?, measures, code: None });
     }
     // Where the precision was left to the device, the run goes on in what it chose.
     folder.write_config(&trainer.record(&name))?;
-
     words::before(&trainer, &layers, &data, &device, &folder)?;
-    let split = data.split;
     // Images that are on the device need not be here too.
     drop(data);
-
     let interrupt = match interrupt {
         Some(interrupt) => interrupt,
         None => interrupt.insert(stop_on_signals()?),
     };
-    let stop = interrupt.stop.clone();
     let view = (!args.plain).then(|| words::view(&trainer, &name));
-    let mut bars = Bars::new(started, split, task, args.interrupt_after, stop.clone(), view);
-    let mut all = Observers(vec![&mut bars]);
+    let mut bars = Bars::new(started, split, task, args.interrupt_after, interrupt.stop.clone(), view);
+    let ending = watched(&mut trainer, &folder, &mut bars, events, args.profile.as_deref(), &name, &interrupt.stop)?;
+    match ending {
+        Ending::Finished => {}
+        early @ (Ending::NoBetter | Ending::OutOfTime) => line(&words::early(early, &trainer))?,
+        Ending::Interrupted => {
+            let again = words::shell(folder.path());
+            // Where the terminal has gone there is nobody to tell it to.
+            let _ = line(&format!("interrupted and saved; go on with: chiaro train --resume {again}"));
+            return Ok(Ended { results: None, measures, code: Some(interrupt.exit_code()) });
+        }
+    }
+    words::after(&trainer, split, &folder)?;
+    Ok(Ended { results: folder.results()?, measures, code: None })
+}
+
+/// Writes every kernel of the run, and runs nothing.
+fn dump(args: &Args, path: &Path, model: &Model, data: &Data, config: &TrainConfig) -> anyhow::Result<()> {
+    let options = device::options(args.threads, args.no_tune);
+    let names = plans(train::phase_count(model, data, config)?);
+    let dump = Rc::new(RefCell::new(Dump::new(path, &config.device, &options, names)?));
+    Trainer::new(Shared::from(Rc::clone(&dump)), model, data, config)?;
+    dump.borrow().finish()
+}
+
+/// Begins, with weights where there are some, in a new folder; or goes on with the run of this one.
+fn folder_of(
+    trainer: &mut Trainer,
+    resumed: Option<RunFolder>,
+    begins_with: Option<Saved>,
+    out: Option<&Path>,
+) -> anyhow::Result<RunFolder> {
+    let notes = match (&resumed, begins_with) {
+        (Some(folder), _) => trainer.resume(folder)?,
+        (None, Some(saved)) => trainer.begin_with(&saved)?,
+        (None, None) => trainer.begin()?,
+    };
+    notes.iter().for_each(|text| note(&format!("note: {text}")));
+    match (resumed, out) {
+        (Some(folder), _) => Ok(folder),
+        (None, Some(out)) => Ok(RunFolder::create(out)?),
+        (None, None) => Ok(RunFolder::create_in(Path::new("runs"))?),
+    }
+}
+
+/// Trains to the end before all who watch: the terminal, the file of events, MLflow.
+fn watched(
+    trainer: &mut Trainer,
+    folder: &RunFolder,
+    bars: &mut Bars,
+    mut events: Option<Events>,
+    profile: Option<&Path>,
+    device: &str,
+    stop: &Stop,
+) -> anyhow::Result<Ending> {
+    let mut all = Observers(vec![&mut *bars]);
     if let Some(events) = &mut events {
-        events.begin(&folder, &trainer);
+        events.begin(folder, trainer);
         all.0.push(events);
     }
-    let mut mlflow = Mlflow::begin(&folder, &trainer);
+    let mut mlflow = Mlflow::begin(folder, trainer);
     if let Some(mlflow) = &mut mlflow {
         all.0.push(mlflow);
     }
-    let ending = fit(&mut trainer, &folder, args.profile.as_deref(), &name, &mut all, &stop)?;
+    let ending = fit(trainer, folder, profile, device, &mut all, stop)?;
     bars.close();
     let ending = ending.map_err(|error| words::with_remedy(error, folder.path()));
-    events.iter_mut().for_each(|events| events.end(&ending, &trainer));
+    events.iter_mut().for_each(|events| events.end(&ending, trainer));
     mlflow.into_iter().for_each(|mlflow| mlflow.end(&ending));
-    match ending? {
-        Ending::Finished => words::after(&trainer, split, &folder)?,
-        early @ (Ending::NoBetter | Ending::OutOfTime) => {
-            line(&words::early(early, &trainer))?;
-            words::after(&trainer, split, &folder)?;
-        }
-        Ending::Interrupted => {
-            // Where the terminal has gone there is nobody to tell it to.
-            let _ = line(&format!(
-                "interrupted and saved; go on with: chiaro train --resume {}",
-                words::shell(folder.path())
-            ));
-            return done(None, Some(interrupt.exit_code()));
-        }
-    }
-    done(folder.results()?, None)
+    ending
 }
 
 /// Names of what a run compiles, in its order: the step of each phase, and the evaluation.

@@ -32,27 +32,36 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The blocks of a kind, as `sh`.
+/// The blocks of a kind, as `sh`. Those within lists are as far to the right as their fences.
 pub fn blocks(text: &str, kind: &str) -> Vec<String> {
     let (mut found, mut inside) = (vec![], None);
     for line in text.lines() {
-        match (line.strip_prefix("```"), &mut inside) {
-            (Some(_), Some(_)) => found.extend(inside.take().filter(|(is, _)| is == kind).map(|(_, block)| block)),
-            (Some(is), None) => inside = Some((is.to_string(), String::new())),
-            (None, Some((_, block))) => *block += &format!("{line}\n"),
+        match (fence(line), &mut inside) {
+            (Some(_), Some(_)) => found.extend(inside.take().filter(|(is, ..)| is == kind).map(|(.., block)| block)),
+            (Some((is, indent)), None) => inside = Some((is.to_string(), indent, String::new())),
+            (None, Some((_, indent, block))) => {
+                let blank = line.len() - line.trim_start_matches(' ').len();
+                *block += &format!("{}\n", &line[blank.min(*indent)..]);
+            }
             (None, None) => {}
         }
     }
     found
 }
 
+/// What a fence says of its block, and how many spaces stand before it.
+fn fence(line: &str) -> Option<(&str, usize)> {
+    let rest = line.trim_start_matches(' ');
+    Some((rest.strip_prefix("```")?, line.len() - rest.len()))
+}
+
 /// What stands between backticks outside of blocks.
 pub fn spans(text: &str) -> Vec<String> {
     let mut inside = false;
     let lines = text.lines().filter(|line| {
-        let fence = line.starts_with("```");
-        inside ^= fence;
-        !inside && !fence
+        let is_fence = fence(line).is_some();
+        inside ^= is_fence;
+        !inside && !is_fence
     });
     lines.flat_map(|line| line.split('`').skip(1).step_by(2)).map(String::from).collect()
 }
