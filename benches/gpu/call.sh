@@ -28,13 +28,22 @@ export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$work}
 
 first=(devices verify peaks steps torch products convolutions depthwise networks starts train)
 tuned=(devices tune tune16 steps-tuned)
+# Cooperative tiles beside one another, the same rows with each: what the order in `Tile::COOPERATIVE` should be.
+tiles=(
+  "cooperative16 128x128x32x2/64x64" "cooperative16 128x128x32/64x64" "cooperative16 256x128x32/64x64" "cooperative16 128x128x32/64x32"
+  "cooperative16 128x128x64/64x32" "cooperative16 128x64x32/64x32" "cooperative16 128x64x32x2/64x32" "cooperative16 128x64x64/32x32"
+  "cooperative16 64x64x64/32x32" "cooperative16by4 128x128x32x2/64x64" "cooperative16by4 128x128x32/64x32"
+  "cooperative16 64x128x32/32x64" "cooperative16 128x256x32/64x64"
+)
+tiled_rows="matmul 4096 f16|16x16 128-128 3x3/1 fwd b128 f16|16x16 128-128 3x3/1 dx b128 f16|16x16 128-128 3x3/1 dw b128 f16|8x8 256-256 3x3/1 fwd b128 f16|\
+32x32 64-64 3x3/1 fwd b128 f16|32x32 64-64 3x3/1 dx b128 f16|32x32 64-64 3x3/1 dw b128 f16|4x4 512-512 3x3/1 fwd b128 f16|4x4 512-512 3x3/1 dx b128 f16"
 exact=(ulp fuzz)
 
 # A step's time limit in seconds.
 limit() {
   case $1 in
     devices) echo 15 ;; verify) echo 75 ;; peaks) echo 20 ;; steps) echo 45 ;; torch) echo 75 ;; products) echo 35 ;;
-    convolutions) echo 75 ;; depthwise) echo 15 ;; networks) echo 40 ;; starts) echo 30 ;; train) echo 45 ;; tune | tune16) echo 80 ;; steps-tuned) echo 45 ;; ulp) echo 30 ;; fuzz) echo 45 ;;
+    convolutions) echo 75 ;; depthwise) echo 15 ;; networks) echo 40 ;; starts) echo 30 ;; train) echo 45 ;; tune | tune16) echo 80 ;; steps-tuned) echo 45 ;; ulp) echo 30 ;; fuzz) echo 45 ;; tiles) echo 75 ;;
     *) return 1 ;;
   esac
 }
@@ -87,9 +96,29 @@ run() {
     tune16) step tune16 "$chiaro" tune "${tuning[@]}" --precision f16 ;;
     ulp) step ulp "$chiaro" verify --device "$device" --ulp --json "$results/ulp.json" ;;
     fuzz) step fuzz "$chiaro" verify --device "$device" --fuzz "$(choose 100 3)" ;;
+    tiles) tiles ;;
     steps-tuned) bench steps-tuned --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
-    *) echo "there is no step named $1; known are ${first[*]} ${tuned[*]:1} ${exact[*]}" >&2; exit 2 ;;
+    *) echo "there is no step named $1; known are ${first[*]} ${tuned[*]:1} ${exact[*]} tiles" >&2; exit 2 ;;
   esac
+}
+
+# A line a tile and row. Tiles that the time does not suffice for come last.
+tiles() {
+  local tile limit=$(limit tiles) started=$SECONDS out="$results/tiles.txt"
+  if [ -n "${LIST:-}" ]; then echo "== tiles"; "$chiaro" bench --list --filter "$tiled_rows"; return; fi
+  echo "== tiles (at most $limit s)"; : >"$out"
+  [ -z "$small" ] || { tiled_rows="matmul 256"; tiles=("direct 16x32x1/4x4"); }
+  for tile in "${tiles[@]}"; do
+    [ $((SECONDS - started)) -lt "$limit" ] || { echo "-- no time for $tile" | tee -a "$out"; continue; }
+    echo "-- $tile" >>"$out"
+    timeout --kill-after=5 $((limit - SECONDS + started + 1)) "$chiaro" bench --device "$device" --no-tune --no-roofline --tile "$tile" \
+      --filter "$tiled_rows" --seconds "$(choose 0.05 0)" --runs 3 --csv "$results/tile.csv" >>"$out" 2>&1
+    # Row, tile that ran, workgroups, microseconds; what took another tile shows it.
+    awk -F, -v asked="$tile" 'NR > 1 { printf "%-36s %-52s %-36s %6s %9.1f us\n", asked, $1, $7, $8, $13 * 1e6 }' "$results/tile.csv" | tee -a "$results/tiles.rows.txt"
+    rm -f "$results/tile.csv"
+  done
+  touch "$results/ran.txt"; sed -i "/^tiles /d" "$results/ran.txt"; echo "tiles 0 $((SECONDS - started)) $limit" >>"$results/ran.txt"
+  pack
 }
 
 torch() {
@@ -106,7 +135,7 @@ case ${1:-first} in
   tuned) set -- "${tuned[@]}" ;;
   exact) set -- "${exact[@]}" ;;
   limits)
-    for s in "${first[@]}" "${tuned[@]:1}" "${exact[@]}"; do echo "$s $(limit "$s")"; done
+    for s in "${first[@]}" "${tuned[@]:1}" "${exact[@]}" tiles; do echo "$s $(limit "$s")"; done
     sum=0; for s in "${first[@]}"; do sum=$((sum + $(limit "$s"))); done; echo "first $sum"
     exit 0 ;;
 esac

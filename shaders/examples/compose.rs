@@ -1,7 +1,7 @@
 //! Prints the composed WGSL of a product or convolution, to look at or to give to a compiler's statistics:
 //! `compose KIND TILE [f16]`, where KIND is matmul, matmul_nt, matmul_tn, conv2d, conv2d_input_grad,
 //! conv2d_weight_grad, conv2d_few (3 input channels), strided, strided_input_grad, strided_weight_grad, and TILE a
-//! position in `Tile::ALL`, or in `Tile::COOPERATIVE` when it begins with `c`.
+//! position in `Tile::ALL`, in `Tile::COOPERATIVE` when it begins with `c`, or a name.
 
 use chiaro_shaders::kernels::{Conv2d, MatMul, ShaderKernel};
 use chiaro_shaders::{ColumnReduction, Elem, ShaderError, Tile};
@@ -11,11 +11,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [kind, tile, rest @ ..] = &arguments[..] else {
         return Err("usage: compose KIND TILE [f16]".into());
     };
-    let tile = match tile.strip_prefix('c') {
-        Some(tile) => Tile::COOPERATIVE.get(tile.parse::<usize>()?),
-        None => Tile::ALL.get(tile.parse::<usize>()?),
-    }
-    .ok_or("no such tile")?;
+    let number = |text: &str| text.parse::<usize>().ok();
+    let tile = match tile.strip_prefix('c').and_then(number) {
+        Some(at) => Tile::COOPERATIVE.get(at).copied(),
+        None => number(tile).and_then(|at| Tile::ALL.get(at).copied()).or_else(|| Tile::named(tile)),
+    };
+    let tile = &tile.ok_or("no such tile")?;
     let elem = if rest.iter().any(|r| r == "f16") { Elem::F16 } else { Elem::F32 };
     let kernel = kernel(kind, tile, elem)?.ok_or("no such kind")?;
     println!("{}", kernel.source.build()?);

@@ -19,7 +19,7 @@ impl Elem {
         }
     }
 
-    /// The type of a load or store of `width` elements (1 or 4) in WGSL.
+    /// The type of a load or store of `width` elements in WGSL: 1 or 4; 8 are two of four.
     pub(crate) fn word(self, width: u32) -> String {
         word(self.wgsl(), width)
     }
@@ -33,10 +33,10 @@ impl Elem {
     }
 }
 
-/// `scalar`, or the vector of four of it.
+/// `scalar`, or the vector of four of it, of which eight take two.
 pub(crate) fn word(scalar: &str, width: u32) -> String {
     match width {
-        4 => format!("vec4<{scalar}>"),
+        4 | 8 => format!("vec4<{scalar}>"),
         _ => scalar.to_owned(),
     }
 }

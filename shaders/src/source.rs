@@ -132,7 +132,8 @@ impl Source {
     /// Elements that one access of a buffer moves: 4 if its array is of vectors, 1 otherwise.
     pub fn width(&self, buffer: &StorageBuffer) -> u32 {
         let alias = self.declarations.iter().filter_map(ModuleItem::alias).find(|alias| alias.name == buffer.element);
-        if alias.map(|alias| &alias.ty).unwrap_or(&buffer.element).starts_with("vec4<") { 4 } else { 1 }
+        let ty = alias.map(|alias| &alias.ty).unwrap_or(&buffer.element);
+        if ty.starts_with("vec4<") || ty.starts_with("mat2x4<") { 4 } else { 1 }
     }
 
     /// Whether the template has this hook.
@@ -287,7 +288,7 @@ impl Source {
         self.declarations.iter().any(|d| d.name() == Some(name)) || self.buffers.iter().any(|b| b.name == name)
     }
 
-    fn function(&self, name: &str) -> Option<&Function> {
+    pub(crate) fn function(&self, name: &str) -> Option<&Function> {
         self.declarations.iter().filter_map(ModuleItem::function).find(|function| function.name == name)
     }
 

@@ -93,10 +93,10 @@ fn a_step(z: u32, k0: u32, dk: u32) -> AStep {
     return AStep(offset, h, w, !K_MASKED | (k0 + dk < k_range(z).y));
 }
 
-fn a_fetch(row: ARow, step: AStep) -> AVal {
+fn a_find(row: ARow, step: AStep) -> Found {
     let inside = (u32(row.h + step.h) < OUT_H) & (u32(row.w + step.w) < OUT_W);
     let valid = step.valid & inside;
-    return select(AVal(), a_load(u32(select(0, row.base + step.offset, valid))), valid);
+    return Found(u32(select(0, row.base + step.offset, valid)), valid);
 }
 
 fn b_column(z: u32, n: u32) -> BColumn {

@@ -51,10 +51,10 @@ fn b_load(word: u32) -> BVal {
     return BVal(b[word]);
 }
 
-fn b_fetch(column: BColumn, step: BStep) -> BVal {
+fn b_find(column: BColumn, step: BStep) -> Found {
     let inside = (u32(column.h + step.h) < IN_H) & (u32(column.w + step.w) < IN_W);
     let valid = step.valid & (!PADDED | inside);
-    return select(BVal(), b_load(u32(select(0, column.base + step.offset, valid))), valid);
+    return Found(u32(select(0, column.base + step.offset, valid)), valid);
 }
 
 fn c_row(z: u32, m: u32) -> CRow {

@@ -65,8 +65,8 @@ fn products_and_convolutions_of_halves_are_the_same_with_cooperative_matrices() 
         // Both round to f16 at the end: half a unit in the last place is 5e-4.
         assert!(got.len() == wanted.len() && error < 5e-4, "output {i}: {error}");
     }
+    assert_eq!(cooperative.gpu().notes().take(), Vec::<String>::new(), "every tile is right");
     let tiles = cooperative.cooperative_tiles().expect("the graph has a use for them");
     assert_eq!(!tiles.is_empty(), usable, "{tiles:?} of {matrices:?}");
-    assert_eq!(cooperative.gpu().notes().take(), Vec::<String>::new(), "every tile is right");
     eprintln!("cooperative tiles: {tiles:?}");
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::cooperative_tile::PORTABLE_BYTES;
 use super::unroll::segment;
 use super::{Memory, Tile, TiledProduct};
 use crate::{BufferAccess, Hook, ShaderError, Source, StorageBuffer};
@@ -40,9 +41,6 @@ fn shared(tile: &Tile) -> &'static str {
     if sides(tile) <= tile.depth { "b_tile" } else { "column_tile" }
 }
 
-/// Workgroup memory that GPUs have, but for the smallest.
-pub(super) const PORTABLE_BYTES: u32 = 32 << 10;
-
 impl Tile {
     /// Can this tile reduce columns of its results, on any device?
     pub fn reduces(&self, columns: ColumnReduction) -> bool {
@@ -53,7 +51,8 @@ impl Tile {
             Memory::Direct => return false,
             Memory::Workgroup if shared(self) == "b_tile" => 0,
             Memory::Workgroup => sides(self) * self.columns,
-            Memory::Cooperative { .. } => columns.values() * sides(self) * self.columns,
+            // Counted with the tile already.
+            Memory::Cooperative { .. } => return Tile::has_room_for(columns.values()),
         };
         self.workgroup_bytes() + 4 * more <= PORTABLE_BYTES
     }

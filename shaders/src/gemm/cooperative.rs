@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::cooperative_columns as sums;
-use super::shared::open_loop;
 use super::side::{Side, over};
-use super::{ColumnReduction, Tile};
+use super::{ColumnReduction, Tile, shared};
 use crate::Source;
 
 /// The memory of a tile, its matrix types and the number of its parts, and what `main` has to know of subgroups.
@@ -23,6 +22,7 @@ pub(super) fn skeleton(source: Source, size: u32, tile: &Tile) -> Source {
         .set_alias("MatrixB", &format!("coop_mat{size}x{size}<f16, B>"))
         .set_alias("MatrixC", &format!("coop_mat{size}x{size}<f32, C>"))
         .set_const("TILE_PARTS", tile.parts())
+        .set_const("STAGES", tile.stages())
         .set_const("C_MATRICES", tile.stored_at_once())
         .set_const("MATRIX_SIZE", size)
         .set_alias("CTile", if c_lanes(size) == 4 { "vec4<f32>" } else { "f32" })
@@ -44,24 +44,12 @@ pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: ColumnRe
     for (i, j) in grid(rows, columns) {
         lines.push(format!("var sum{i}_{j} = MatrixC();"));
     }
-    open_loop(&mut lines, tile, a, b);
-    for k in (0..tile.depth).step_by(size as usize) {
-        lines.push("{".into());
-        for i in 0..rows {
-            load_matrix(&mut lines, tile, a, ["m", "A"], i, i * size, k);
-        }
-        for j in 0..columns {
-            load_matrix(&mut lines, tile, b, ["n", "B"], j, j * size, k);
-        }
-        for (i, j) in grid(rows, columns) {
-            lines.push(format!("sum{i}_{j} = coopMultiplyAdd(a{i}, b{j}, sum{i}_{j});"));
-        }
-        lines.push("}".into());
+    match tile.stages() {
+        1 => one_stage(&mut lines, tile, size, a, b),
+        _ => two_stages(&mut lines, tile, size, a, b),
     }
-    lines.push("workgroupBarrier();".into());
-    lines.push("}".into());
-    lines
-        .push("let slot = min(subgroup, TILE_PARTS - 1u) * (C_MATRICES * MATRIX_SIZE * MATRIX_SIZE / C_LANES);".into());
+    lines.push("let stores = turn + subgroup < TILE_PARTS;".into());
+    lines.push("let slot = subgroup * (C_MATRICES * MATRIX_SIZE * MATRIX_SIZE / C_LANES);".into());
     let together = tile.stored_at_once();
     let groups = columns / together;
     if reduced != ColumnReduction::None {
@@ -80,6 +68,60 @@ pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: ColumnRe
     lines
 }
 
+/// The loop over k with one tile of the operands: the next step's elements wait in registers until all subgroups have multiplied.
+fn one_stage(lines: &mut Vec<String>, tile: &Tile, size: u32, a: &Side, b: &Side) {
+    shared::open_loop(lines, tile, a, b);
+    multiply(lines, tile, size, [(a, ""), (b, "")]);
+    lines.push("workgroupBarrier();".into());
+    lines.push("}".into());
+}
+
+/// The loop over k with two tiles of the operands: while one is multiplied the other is filled, and there is a barrier a step.
+fn two_stages(lines: &mut Vec<String>, tile: &Tile, size: u32, a: &Side, b: &Side) {
+    let next = |lines: &mut Vec<String>| {
+        lines.push("if (k < range.y) {".into());
+        a.load(lines, tile);
+        b.load(lines, tile);
+        lines.push("}".into());
+    };
+    lines.push("var k = range.x;".into());
+    next(lines);
+    // A number, not a place: compilers then see that the place is a multiple of 16 bytes.
+    lines.push("var stage = 0u;".into());
+    a.share(lines, tile, "");
+    b.share(lines, tile, "");
+    lines.push("workgroupBarrier();".into());
+    lines.push("while (k < range.y) {".into());
+    lines.push("k += TILE_K;".into());
+    next(lines);
+    multiply(lines, tile, size, [(a, "stage * A_STAGE + "), (b, "stage * B_STAGE + ")]);
+    lines.push("stage = 1u - stage;".into());
+    lines.push("if (k < range.y) {".into());
+    a.share(lines, tile, "stage * A_STAGE + ");
+    b.share(lines, tile, "stage * B_STAGE + ");
+    lines.push("}".into());
+    lines.push("workgroupBarrier();".into());
+    lines.push("}".into());
+}
+
+/// Multiplies the part of the subgroup in a tile of the operands, each behind its stage.
+fn multiply(lines: &mut Vec<String>, tile: &Tile, size: u32, [a, b]: [(&Side, &str); 2]) {
+    let (rows, columns) = (tile.thread_rows / size, tile.thread_columns / size);
+    for k in (0..tile.depth).step_by(size as usize) {
+        lines.push("{".into());
+        for i in 0..rows {
+            load_matrix(lines, tile, a, ["m", "A"], i, i * size, k);
+        }
+        for j in 0..columns {
+            load_matrix(lines, tile, b, ["n", "B"], j, j * size, k);
+        }
+        for (i, j) in grid(rows, columns) {
+            lines.push(format!("sum{i}_{j} = coopMultiplyAdd(a{i}, b{j}, sum{i}_{j});"));
+        }
+        lines.push("}".into());
+    }
+}
+
 /// Elements in a word of the results on their way.
 fn c_lanes(size: u32) -> u32 {
     // As for operands: Metal, which has the small matrices, stores them to scalars.
@@ -94,7 +136,7 @@ fn grid(rows: u32, columns: u32) -> impl Iterator<Item = (u32, u32)> {
 fn load_matrix(
     lines: &mut Vec<String>,
     tile: &Tile,
-    side: &Side,
+    (side, stage): (&Side, &str),
     [first, role]: [&str; 2],
     number: u32,
     offset: u32,
@@ -110,12 +152,12 @@ fn load_matrix(
     };
     let row_major = along_k == (name == "a");
     let load = if row_major { "coopLoadT" } else { "coopLoad" };
-    lines.push(format!("let {name}_from{number} = {at};"));
+    lines.push(format!("let {name}_from{number} = {stage}{at};"));
     lines.push(format!("let {name}{number} = {load}<Matrix{role}>(&{name}_tile[{name}_from{number}], {pitch}u);"));
 }
 
 /// Matrices of sums go through workgroup memory, since an element's place in the registers is not known: those of some
-/// neighbouring columns at once.
+/// neighbouring columns at once. Each subgroup has a place of its own there, so that none waits for another.
 fn store_matrices(
     lines: &mut Vec<String>,
     size: u32,
@@ -126,14 +168,15 @@ fn store_matrices(
 ) {
     let (fours, lanes) = (size / 4, c_lanes(size));
     let places = columns.clone().zip((0..).step_by((size * size / lanes) as usize));
-    lines.push("if (turn + subgroup < TILE_PARTS) {".into());
+    lines.push("if (stores) {".into());
     for (j, place) in places.clone() {
         lines.push(format!("let slot{j} = slot + {place}u;"));
         lines.push(format!("coopStoreT(sum{i}_{j}, &c_tile[slot{j}], {}u);", size / lanes));
     }
     lines.push("}".into());
-    lines.push("workgroupBarrier();".into());
-    lines.push("if (turn + subgroup < TILE_PARTS) {".into());
+    // All subgroups take part: Mesa's llvmpipe makes it a barrier of the workgroup.
+    lines.push("subgroupBarrier();".into());
+    lines.push("if (stores) {".into());
     lines.push(format!("for (var e = lane; e < {}u; e += lanes) {{", size * fours));
     lines.push(format!("let crow = c_row(z, m0 + m + {}u + e / {fours}u);", i * size));
     lines.push(format!("let column = n0 + n + e % {fours}u * 4u;"));
@@ -158,5 +201,5 @@ fn store_matrices(
     }
     lines.push("}".into());
     lines.push("}".into());
-    lines.push("workgroupBarrier();".into());
+    lines.push("subgroupBarrier();".into());
 }

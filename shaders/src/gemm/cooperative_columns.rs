@@ -67,7 +67,7 @@ pub(super) fn finish(lines: &mut Vec<String>, tile: &Tile, size: u32, groups: u3
     }
     lines.push("}".into());
     let across = tile.columns / tile.thread_columns;
-    lines.push(format!("if (turn + subgroup < TILE_PARTS && lane < {fours}u) {{"));
+    lines.push(format!("if (stores && lane < {fours}u) {{"));
     lines.push(format!("let to = part / {across}u * TILE_N + n + lane * 4u;"));
     for j in 0..columns {
         for value in 0..reduced.values() {

@@ -4,6 +4,8 @@
 mod columns;
 mod cooperative;
 mod cooperative_columns;
+mod cooperative_tile;
+mod eights;
 mod shared;
 mod side;
 mod tile;
@@ -20,22 +22,35 @@ use crate::{ShaderError, ShaderKernel, Source, dispatch};
 pub(crate) struct TileOperand {
     /// Neighbours are along k; otherwise along m (or n).
     pub along_k: bool,
-    /// 1 or 4 elements a load.
+    /// 1 or 4 elements a load, or 8 as two loads of four side by side.
     pub width: u32,
     /// The element type in memory.
     pub elem: Elem,
 }
 
 impl TileOperand {
-    /// The operand as a tile loads it: one term at a time leaves nothing to load at once along k.
-    fn for_tile(self, tile: &Tile) -> Self {
-        if self.along_k && tile.depth < self.width { Self { width: 1, ..self } } else { self }
+    /// Loads of as many as `contiguous`, the length that neighbours run along, is a multiple of: of eight in 16 bits.
+    pub fn new(along_k: bool, contiguous: u32, elem: Elem) -> Self {
+        let width = match elem {
+            Elem::F16 if contiguous.is_multiple_of(8) => 8,
+            Elem::F16 | Elem::F32 if contiguous.is_multiple_of(4) => 4,
+            Elem::F16 | Elem::F32 => 1,
+        };
+        Self { along_k, width, elem }
     }
 
-    /// Loads of four where `contiguous`, the length that neighbours run along, is a multiple of it.
-    pub fn new(along_k: bool, contiguous: u32, elem: Elem) -> Self {
-        let width = if contiguous.is_multiple_of(4) { 4 } else { 1 };
-        Self { along_k, width, elem }
+    /// A result, which is stored one by one or four at once.
+    pub fn result(contiguous: u32, elem: Elem) -> Self {
+        Self { along_k: false, width: if contiguous.is_multiple_of(4) { 4 } else { 1 }, elem }
+    }
+
+    /// The operand as a tile of so many rows (or columns) loads it. One term at a time leaves nothing to load at once along k; only
+    /// cooperative tiles load eight, which the threads must share evenly.
+    pub fn for_tile(self, tile: &Tile, extent: u32) -> Self {
+        let eights = tile.eights(extent) && matches!(tile.memory, Memory::Cooperative { loads: 8, .. });
+        let width = if self.width == 8 && !eights { 4 } else { self.width };
+        let width = if self.along_k && tile.depth < width { 1 } else { width };
+        Self { width, ..self }
     }
 }
 
@@ -70,7 +85,7 @@ impl TiledProduct {
         if cooperative && (self.a.elem != Elem::F16 || self.b.elem != Elem::F16) {
             return Err(ShaderError::Tile { tile: tile.to_string(), reason: "cooperative matrices take f16 operands" });
         }
-        let (a, b) = (self.a.for_tile(tile), self.b.for_tile(tile));
+        let (a, b) = (self.a.for_tile(tile, tile.rows), self.b.for_tile(tile, tile.columns));
         let mut text = Source::new(self.operands)
             .include("gemm")
             .set_const("TILE_M", tile.rows)
@@ -80,7 +95,7 @@ impl TiledProduct {
         text = match tile.memory {
             Memory::Direct => text,
             Memory::Workgroup => text.include("gemm_workgroup"),
-            Memory::Cooperative { size } => cooperative::skeleton(text, size, tile),
+            Memory::Cooperative { size, .. } => cooperative::skeleton(text, size, tile),
         };
         let element = if cooperative { "f16" } else { "f32" };
         if tile.memory != Memory::Direct {
@@ -97,6 +112,9 @@ impl TiledProduct {
                 .set_alias(&format!("{name}Word"), &operand.elem.word(operand.width))
                 .set_alias(&format!("{name}Val"), &word(element, operand.width))
                 .set_const(&format!("{name}_WIDTH"), operand.width);
+            if operand.width == 8 {
+                text = eights::declare(text, &name.to_lowercase());
+            }
         }
         text = text.set_alias("CWord", &self.c.elem.word(self.c.width));
         text = text.include(match (self.c.width, tile.memory) {

@@ -9,18 +9,6 @@ pub(super) fn word_type(lanes: u32, element: &str) -> String {
     if lanes == 1 { element.to_owned() } else { format!("vec{lanes}<{element}>") }
 }
 
-/// Stores four elements to `tile` from word `base` on.
-pub(super) fn put_four(lines: &mut Vec<String>, tile: &str, lanes: u32, base: &str, four: &str) {
-    for i in 0..4 / lanes {
-        let part = match lanes {
-            1 => format!("{four}[{i}]"),
-            2 => format!("{four}.{}", ["xy", "zw"][i as usize]),
-            _ => four.to_owned(),
-        };
-        lines.push(format!("{tile}[{base}{i}u] = {part};"));
-    }
-}
-
 pub(super) fn shared_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side) {
     a.prepare(lines, tile);
     b.prepare(lines, tile);
@@ -83,8 +71,8 @@ pub(super) fn open_loop(lines: &mut Vec<String>, tile: &Tile, a: &Side, b: &Side
     b.load(lines, tile);
     lines.push("}".into());
     lines.push("while (k < range.y) {".into());
-    a.share(lines, tile);
-    b.share(lines, tile);
+    a.share(lines, tile, "");
+    b.share(lines, tile, "");
     lines.push("workgroupBarrier();".into());
     lines.push("k += TILE_K;".into());
     lines.push("if (k < range.y) {".into());

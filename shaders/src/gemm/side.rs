@@ -1,7 +1,7 @@
 //! One operand as the body of a tile sees it: which elements a thread loads, and where it puts them in workgroup memory.
 
 use super::unroll::segment;
-use super::{Memory, Tile, TileOperand, shared};
+use super::{Memory, Tile, TileOperand};
 
 /// One operand as the body sees it: the names it uses, the extent of its tile, and how it is loaded.
 pub(super) struct Side<'a> {
@@ -17,9 +17,21 @@ pub(super) struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// The fours of the tile that one thread loads.
+    /// Elements that a thread loads and stores side by side: as many as a load has, or four of one each.
+    fn run(&self) -> u32 {
+        self.operand.width.max(4)
+    }
+
+    /// The runs of the tile that one thread loads.
     fn loads(&self, tile: &Tile) -> u32 {
-        self.extent * tile.depth / 4 / tile.threads()
+        self.extent * tile.depth / self.run() / tile.threads()
+    }
+
+    /// The names of a run's fours.
+    fn fours(&self, j: u32) -> impl Iterator<Item = (u32, String)> {
+        let name = self.name;
+        let all = self.run() / 4;
+        (0..all).map(move |half| (half, format!("{name}_next{}", j * all + half)))
     }
 
     /// Whether a word of workgroup memory is four terms of one row (or column), stored as it was loaded.
@@ -34,7 +46,7 @@ impl Side<'_> {
         match tile.memory {
             Memory::Workgroup => read,
             // Vulkan loads matrices from vectors too, which are aligned better; Metal, which has the small ones, from scalars.
-            Memory::Cooperative { size: 16 } => 4,
+            Memory::Cooperative { size: 16, .. } => 4,
             Memory::Cooperative { .. } | Memory::Direct => 1,
         }
     }
@@ -67,7 +79,7 @@ impl Side<'_> {
             self.prepare_across(lines, tile);
         }
         for j in 0..self.loads(tile) {
-            lines.push(format!("var {}_next{j} = vec4<{}>();", self.name, scalar(tile)));
+            lines.extend(self.fours(j).map(|(_, four)| format!("var {four} = vec4<{}>();", scalar(tile))));
         }
     }
 
@@ -75,11 +87,12 @@ impl Side<'_> {
     /// thread, then the next of every thread.
     fn prepare_along_k(&self, lines: &mut Vec<String>, tile: &Tile) {
         let Self { name, locate, origin, extent, .. } = self;
-        let (fours, across) = (tile.depth / 4, self.across(tile));
-        lines.push(format!("let {name}_k = thread % {fours}u * 4u;"));
+        let (run, across) = (self.run(), self.across(tile));
+        let runs = tile.depth / run;
+        lines.push(format!("let {name}_k = thread % {runs}u * {run}u;"));
         for j in 0..self.loads(tile) {
-            let further = j * tile.threads() / fours;
-            lines.push(format!("let {name}_at{j} = thread / {fours}u + {further}u;"));
+            let further = j * tile.threads() / runs;
+            lines.push(format!("let {name}_at{j} = thread / {runs}u + {further}u;"));
             lines.push(format!("let {name}_row{j} = {locate}(z, {origin} + {name}_at{j});"));
             if matches!(tile.memory, Memory::Cooperative { .. }) {
                 let (lanes, pitch) = (self.lanes(tile), self.pitch(tile) / self.lanes(tile));
@@ -102,23 +115,24 @@ impl Side<'_> {
     /// Fours of m (or n) of one term each.
     fn prepare_across(&self, lines: &mut Vec<String>, tile: &Tile) {
         let Self { name, locate, origin, extent, .. } = self;
-        let (fours, lanes) = (extent / 4, self.lanes(tile));
-        lines.push(format!("let {name}_at = thread % {fours}u * 4u;"));
-        for c in 0..4 / self.operand.width {
+        let (run, lanes) = (self.run(), self.lanes(tile));
+        let runs = extent / run;
+        lines.push(format!("let {name}_at = thread % {runs}u * {run}u;"));
+        for c in 0..run / self.operand.width {
             lines.push(format!("let {name}_row{c} = {locate}(z, {origin} + {name}_at + {c}u);"));
         }
         for j in 0..self.loads(tile) {
-            lines.push(format!("let {name}_k{j} = thread / {fours}u + {}u;", j * tile.threads() / fours));
+            lines.push(format!("let {name}_k{j} = thread / {runs}u + {}u;", j * tile.threads() / runs));
             let pitch = self.pitch(tile) / lanes;
             lines.push(format!("let {name}_to{j} = {name}_k{j} * {pitch}u + {name}_at{};", over(lanes)));
         }
     }
 
-    /// Loads the thread's fours at k into registers.
+    /// Loads the thread's runs at k into registers.
     pub fn load(&self, lines: &mut Vec<String>, tile: &Tile) {
         let name = self.name;
         lines.push("{".into());
-        let singles = 4 / self.operand.width;
+        let singles = self.run() / self.operand.width;
         for c in 0..if self.operand.along_k { singles } else { 0 } {
             lines.push(format!("let step{c} = {name}_step(z, k, {name}_k + {c}u);"));
         }
@@ -126,30 +140,38 @@ impl Side<'_> {
             if !self.operand.along_k {
                 lines.push(format!("let step{j} = {name}_step(z, k, {name}_k{j});"));
             }
-            let fetch = |c: u32| match self.operand.along_k {
-                true => format!("{name}_fetch({name}_row{j}, step{c})"),
-                false => format!("{name}_fetch({name}_row{c}, step{j})"),
+            let place = |c: u32| match self.operand.along_k {
+                true => format!("{name}_row{j}, step{c}"),
+                false => format!("{name}_row{c}, step{j}"),
             };
-            let value = match singles {
-                1 => fetch(0),
-                _ => format!("vec4<{}>({})", scalar(tile), (0..4).map(fetch).collect::<Vec<_>>().join(", ")),
-            };
-            lines.push(format!("{name}_next{j} = {value};"));
+            let fetch = |c: u32| format!("{name}_fetch({})", place(c));
+            match (self.run(), singles) {
+                (8, _) => {
+                    lines.push(format!("let eight{j} = {name}_eight({name}_find({}));", place(0)));
+                    lines.extend(self.fours(j).map(|(half, four)| format!("{four} = eight{j}[{half}];")));
+                }
+                (_, 1) => lines.push(format!("{name}_next{j} = {};", fetch(0))),
+                _ => {
+                    let four = (0..4).map(fetch).collect::<Vec<_>>().join(", ");
+                    lines.push(format!("{name}_next{j} = vec4<{}>({four});", scalar(tile)));
+                }
+            }
         }
         lines.push("}".into());
     }
 
-    /// Puts the loaded fours in the tile.
-    pub fn share(&self, lines: &mut Vec<String>, tile: &Tile) {
+    /// Puts the loaded runs in the tile, behind `stage` words of it.
+    pub fn share(&self, lines: &mut Vec<String>, tile: &Tile, stage: &str) {
         let (name, lanes) = (self.name, self.lanes(tile));
-        for j in 0..self.loads(tile) {
-            shared::put_four(
-                lines,
-                &format!("{name}_tile"),
-                lanes,
-                &format!("{name}_to{j} + "),
-                &format!("{name}_next{j}"),
-            );
+        for (j, (half, four)) in (0..self.loads(tile)).flat_map(|j| self.fours(j).map(move |four| (j, four))) {
+            for i in 0..4 / lanes {
+                let part = match lanes {
+                    1 => format!("{four}[{i}]"),
+                    2 => format!("{four}.{}", ["xy", "zw"][i as usize]),
+                    _ => four.clone(),
+                };
+                lines.push(format!("{name}_tile[{stage}{name}_to{j} + {}u] = {part};", (4 * half) / lanes + i));
+            }
         }
     }
 }

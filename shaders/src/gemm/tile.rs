@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::columns::PORTABLE_BYTES;
 use crate::ShaderError;
 
 /// Where the elements that a thread multiplies come from.
@@ -17,6 +16,11 @@ pub enum Memory {
     Cooperative {
         /// Rows, columns and terms of one matrix.
         size: u32,
+        /// Tiles of the operands in workgroup memory, 1 or 2. With two the next one is stored while the subgroups still multiply the
+        /// other, and a step needs one barrier instead of two.
+        stages: u32,
+        /// Elements loaded at once where operands allow it, 4 or 8: whether a driver joins two loads of 8 bytes to one of 16 is not known of each.
+        loads: u32,
     },
 }
 
@@ -56,21 +60,6 @@ impl Tile {
     pub const FOURS: [Self; 2] =
         [Self::new(Memory::Workgroup, [128, 64, 16], [8, 4]), Self::new(Memory::Workgroup, [64, 128, 16], [4, 8])];
 
-    /// The cooperative tiles for f16 operands where the device has matrices of the size, the first that suits a product first.
-    pub const COOPERATIVE: [Self; 8] = [
-        Self::LONG_PRODUCTS,
-        Self::new(Memory::Cooperative { size: 16 }, [128, 128, 32], [64, 32]),
-        Self::new(Memory::Cooperative { size: 16 }, [128, 64, 32], [64, 32]),
-        Self::new(Memory::Cooperative { size: 16 }, [64, 64, 32], [32, 32]),
-        Self::new(Memory::Cooperative { size: 16 }, [32, 32, 32], [16, 16]),
-        Self::new(Memory::Cooperative { size: 8 }, [64, 64, 32], [32, 32]),
-        Self::new(Memory::Cooperative { size: 8 }, [32, 64, 16], [16, 32]),
-        Self::new(Memory::Cooperative { size: 8 }, [32, 32, 16], [16, 16]),
-    ];
-
-    /// 64x64 a subgroup: half the loads of a matrix a multiplication of 32x32, and an epilogue that only many terms pay for.
-    pub const LONG_PRODUCTS: Self = Self::new(Memory::Cooperative { size: 16 }, [128, 128, 32], [64, 64]);
-
     /// The tiles that a tuner may try; each passes [`Tile::check`].
     pub const ALL: [Self; 16] = [
         Self::LARGE,
@@ -98,9 +87,28 @@ impl Tile {
         Self { memory, rows, columns, depth, thread_rows, thread_columns }
     }
 
-    /// The tile of this name, as [`Display`](fmt::Display) writes it.
+    /// The tile of this name, as [`Display`](fmt::Display) writes it, if it passes [`Tile::check`].
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().chain(Self::COOPERATIVE).find(|tile| tile.to_string() == name)
+        let (memory, parts) = name.split_once(' ')?;
+        let (workgroup, thread) = parts.split_once('/')?;
+        let numbers = |text: &str| text.split('x').map(|n| n.parse().ok()).collect::<Option<Vec<u32>>>();
+        let (workgroup, stages) = match numbers(workgroup)?[..] {
+            [rows, columns, depth] => ([rows, columns, depth], 1),
+            [rows, columns, depth, stages] => ([rows, columns, depth], stages),
+            _ => return None,
+        };
+        let [thread_rows, thread_columns] = numbers(thread)?[..] else { return None };
+        let memory = match memory {
+            "workgroup" => Memory::Workgroup,
+            "direct" => Memory::Direct,
+            "cooperative8" => Memory::Cooperative { size: 8, stages, loads: 8 },
+            "cooperative16" => Memory::Cooperative { size: 16, stages, loads: 8 },
+            "cooperative8by4" => Memory::Cooperative { size: 8, stages, loads: 4 },
+            "cooperative16by4" => Memory::Cooperative { size: 16, stages, loads: 4 },
+            _ => return None,
+        };
+        let tile = Self::new(memory, workgroup, [thread_rows, thread_columns]);
+        (tile.check().is_ok() && tile.to_string() == name).then_some(tile)
     }
 
     /// Invocations in a workgroup.
@@ -122,31 +130,8 @@ impl Tile {
         match self.memory {
             Memory::Workgroup => 4 * self.depth * (self.rows + self.columns),
             Memory::Direct => 0,
-            // At most: the longer pitch of both operands, and matrices of f32 for each subgroup.
-            Memory::Cooperative { size } => {
-                self.matrix_operand_bytes() + 4 * size * size * self.parts() * self.stored_at_once()
-            }
+            Memory::Cooperative { size, .. } => self.matrix_bytes(size),
         }
-    }
-
-    /// Bytes of both operands of a cooperative tile, whichever way they lie.
-    const fn matrix_operand_bytes(&self) -> u32 {
-        let along = (self.rows + self.columns) * (self.depth + 8);
-        let across = self.depth * (self.rows + self.columns + 16);
-        2 * (if along > across { along } else { across })
-    }
-
-    /// Matrices of a cooperative part that go through workgroup memory at once on their way to the result: as many neighbours as
-    /// portable devices have room for, with reductions of columns.
-    pub(super) const fn stored_at_once(&self) -> u32 {
-        let Memory::Cooperative { size } = self.memory else { return 0 };
-        let reductions = 4 * 3 * (self.rows / self.thread_rows) * self.columns;
-        let each = 4 * size * size * self.parts();
-        let mut count = self.thread_columns / size;
-        while count > 1 && self.matrix_operand_bytes() + reductions + each * count > PORTABLE_BYTES {
-            count /= 2;
-        }
-        count
     }
 
     /// Whether the parts divide one another as the generated body needs.
@@ -169,12 +154,20 @@ impl Tile {
             }
             Memory::Direct => Ok(()),
             Memory::Workgroup => self.check_loads(),
-            Memory::Cooperative { size } if size != 8 && size != 16 => fail("matrices are of size 8 or 16"),
-            Memory::Cooperative { size } => {
+            Memory::Cooperative { size, .. } if size != 8 && size != 16 => fail("matrices are of size 8 or 16"),
+            Memory::Cooperative { stages, .. } if stages != 1 && stages != 2 => fail("there are one or two stages"),
+            Memory::Cooperative { loads, .. } if loads != 4 && loads != 8 => fail("four or eight are loaded at once"),
+            Memory::Cooperative { size, .. } => {
                 let whole = [self.thread_rows, self.thread_columns, self.depth].iter().all(|d| d.is_multiple_of(size));
                 if whole { self.check_loads() } else { fail("a subgroup's part is no whole number of matrices") }
             }
         }
+    }
+
+    /// Whether every thread loads the same whole number of eights of an operand of so many rows (or columns).
+    pub(super) const fn eights(&self, extent: u32) -> bool {
+        let threads = self.threads();
+        (extent * self.depth / 8).is_multiple_of(threads) && threads >= extent / 8 && self.depth.is_multiple_of(8)
     }
 
     /// Every thread must load the same whole number of fours of each operand, in either direction.
@@ -199,11 +192,14 @@ impl fmt::Display for Tile {
         let memory = match self.memory {
             Memory::Workgroup => "workgroup",
             Memory::Direct => "direct",
-            Memory::Cooperative { size: 8 } => "cooperative8",
+            Memory::Cooperative { size: 8, loads: 4, .. } => "cooperative8by4",
+            Memory::Cooperative { size: 8, .. } => "cooperative8",
+            Memory::Cooperative { loads: 4, .. } => "cooperative16by4",
             Memory::Cooperative { .. } => "cooperative16",
         };
         let Self { rows, columns, depth, thread_rows, thread_columns, .. } = self;
-        write!(f, "{memory} {rows}x{columns}x{depth}/{thread_rows}x{thread_columns}")
+        let stages = if self.stages() == 1 { String::new() } else { format!("x{}", self.stages()) };
+        write!(f, "{memory} {rows}x{columns}x{depth}{stages}/{thread_rows}x{thread_columns}")
     }
 }
 
@@ -220,5 +216,17 @@ mod tests {
         assert!(Tile::new(Memory::Workgroup, [24, 16, 16], [1, 4]).check().is_err());
         assert!(Tile::new(Memory::Direct, [16, 16, 4], [2, 4]).check().is_err());
         assert!(Tile::new(Memory::Workgroup, [16, 16, 1], [1, 4]).check().is_err());
+    }
+
+    #[test]
+    fn a_tile_is_found_by_the_name_it_writes_and_nothing_else_is() {
+        for tile in Tile::ALL.into_iter().chain(Tile::COOPERATIVE) {
+            assert_eq!(Tile::named(&tile.to_string()), Some(tile));
+        }
+        let unlisted = Tile::new(Memory::Cooperative { size: 8, stages: 2, loads: 4 }, [64, 64, 32], [32, 32]);
+        assert_eq!(Tile::named("cooperative8by4 64x64x32x2/32x32"), Some(unlisted));
+        for wrong in ["cooperative8 64x64x32x3/32x32", "workgroup 64x64x16x2/4x4", "workgroup 24x64x16/4x4", "7x7", ""] {
+            assert_eq!(Tile::named(wrong), None, "{wrong}");
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn lanes(tile: &Tile, a: &TileOperand, b: &TileOperand) -> [u32; 2] {
 /// The statements of a tile, which follow those of the skeleton's `main`.
 pub(super) fn body(tile: &Tile, a: &TileOperand, b: &TileOperand, reduced: ColumnReduction) -> String {
     let [a, b] = sides(tile, a, b);
-    if let Memory::Cooperative { size } = tile.memory {
+    if let Memory::Cooperative { size, .. } = tile.memory {
         return indent(&cooperative::body(tile, size, &a, &b, reduced));
     }
     let mut lines = vec![

@@ -146,7 +146,7 @@ impl Conv2d {
             phases: 1,
             a: TileOperand::new(true, group_in, self.x),
             b: TileOperand::new(true, k, self.w),
-            c: TileOperand::new(false, group_out, self.y),
+            c: TileOperand::result(group_out, self.y),
             columns: self.columns,
         };
         Ok(product.kernel(tile)?.map_source(|source| {
@@ -177,7 +177,7 @@ impl Conv2d {
             phases: self.stride[0] * self.stride[1],
             a: TileOperand::new(true, group_out, self.y),
             b: TileOperand::new(false, group_in, self.w),
-            c: TileOperand::new(false, group_in, self.dx),
+            c: TileOperand::result(group_in, self.dx),
             columns: self.columns,
         };
         let [h, w] = [self.phases(0), self.phases(1)];
@@ -222,7 +222,7 @@ impl Conv2d {
             phases: 1,
             a: TileOperand::new(false, group_out, self.y),
             b: TileOperand::new(false, group_in, self.x),
-            c: TileOperand::new(false, n, Elem::F32),
+            c: TileOperand::result(n, Elem::F32),
             columns: ColumnReduction::None,
         };
         Ok(product.kernel(tile)?.map_source(|source| {

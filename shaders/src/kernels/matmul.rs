@@ -57,14 +57,12 @@ impl MatMul {
             }
         }
         // A vector never straddles two matrices or two rows.
-        let aligned = |operand: &MatOperand, row: u32| {
-            let strides = operand.batch_strides.iter().all(|s| s.is_multiple_of(4));
-            if strides { row } else { 1 }
-        };
+        let aligned = |operand: &MatOperand, row: u32| operand.batch_strides.into_iter().fold(row, gcd);
         let a_op = TileOperand::new(!a.transposed, aligned(&a, if a.transposed { m } else { k }), a.elem);
         let b_op = TileOperand::new(b.transposed, aligned(&b, if b.transposed { k } else { n }), b.elem);
+        let (a_op, b_op) = (a_op.for_tile(tile, tile.rows), b_op.for_tile(tile, tile.columns));
         let last = |extent: u32, op: &TileOperand| extent - if op.along_k { 1 } else { op.width };
-        let c_op = TileOperand::new(false, n, if parts > 1 { Elem::F32 } else { out });
+        let c_op = TileOperand::result(n, if parts > 1 { Elem::F32 } else { out });
         let z = b0 * b1 * parts;
         let product = TiledProduct { operands: "matmul", m, n, z, phases: z, a: a_op, b: b_op, c: c_op, columns };
         let (a_last, b_last) = (last(m, &a_op), last(n, &b_op));
@@ -101,4 +99,8 @@ impl MatMul {
     fn chunk(&self, tile: &Tile, parts: u32) -> u32 {
         self.k.div_ceil(parts.max(1)).next_multiple_of(tile.depth).max(tile.depth)
     }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

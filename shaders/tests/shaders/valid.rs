@@ -34,7 +34,7 @@ fn every_cooperative_variant_translates_where_such_matrices_exist() {
         let checked = validate::check(&source, &[]).unwrap_or_else(|e| panic!("{label}: {e}\n{source}"));
         assert_eq!(checked.spirv().map(drop), Ok(()), "{label}");
         assert_eq!(checked.msl().map(drop), Ok(()), "{label}");
-        assert!(checked.workgroup_bytes() <= 32 * 1024, "{label}");
+        assert!(checked.workgroup_bytes() <= 48 * 1024, "{label}");
     }
 }
 

@@ -8,6 +8,6 @@ fn a_load(word: u32) -> AVal {
     return AVal(a[word]);
 }
 
-fn a_fetch(row: ARow, step: AStep) -> AVal {
-    return select(AVal(), a_load(select(0u, row.base + step.offset, step.valid)), step.valid);
+fn a_find(row: ARow, step: AStep) -> Found {
+    return Found(select(0u, row.base + step.offset, step.valid), step.valid);
 }

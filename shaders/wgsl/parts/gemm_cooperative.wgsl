@@ -17,9 +17,13 @@ alias ATile = vec4<f16>;
 alias BTile = vec4<f16>;
 const A_LANES: u32 = 4u;
 const B_LANES: u32 = 4u;
-var<workgroup> a_tile: array<ATile, max(TILE_M * (TILE_K + 8u), TILE_K * (TILE_M + 8u)) / A_LANES>;
-var<workgroup> b_tile: array<BTile, max(TILE_N * (TILE_K + 8u), TILE_K * (TILE_N + 8u)) / B_LANES>;
-// Some matrices of sums of each part, on their way to where they are put.
+// Words of one stage.
+const A_STAGE: u32 = max(TILE_M * (TILE_K + 8u), TILE_K * (TILE_M + 8u)) / A_LANES;
+const B_STAGE: u32 = max(TILE_N * (TILE_K + 8u), TILE_K * (TILE_N + 8u)) / B_LANES;
+const STAGES: u32 = 1u;
+var<workgroup> a_tile: array<ATile, STAGES * A_STAGE>;
+var<workgroup> b_tile: array<BTile, STAGES * B_STAGE>;
+// Some matrices of sums of each part, on their way to where they are put; no subgroup sees those of another.
 alias CTile = vec4<f32>;
 const C_LANES: u32 = 4u;
 const C_MATRICES: u32 = 1u;

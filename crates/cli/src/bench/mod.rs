@@ -32,7 +32,7 @@ pub struct Args {
     device: DeviceArgs,
     #[command(flatten)]
     switches: SwitchArgs,
-    /// Only rows whose name contains this
+    /// Only rows whose name contains this, or one of several texts with | between them
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// Only the row whose name is the whole of --filter
@@ -62,6 +62,9 @@ pub struct Args {
     /// Leave rows out that would take longer than this, by the device's roofline and the rows before
     #[arg(long, default_value_t = 8.0, value_name = "S")]
     limit: f64,
+    /// Do not measure what the device could do at most before the rows
+    #[arg(long)]
+    no_roofline: bool,
     /// List the rows with their work and run nothing
     #[arg(long, conflicts_with_all = ["json", "csv", "calls"])]
     list: bool,
@@ -125,7 +128,8 @@ struct Chosen {
 impl Chosen {
     fn of(args: &Args) -> anyhow::Result<Chosen> {
         let text = args.filter.as_deref();
-        let fits = |name: &str| text.is_none_or(|text| if args.exact { name == text } else { name.contains(text) });
+        let named = |name: &str, text: &str| if args.exact { name == text } else { name.contains(text) };
+        let fits = |name: &str| text.is_none_or(|text| text.split('|').any(|text| named(name, text)));
         let mut cases = workloads()?;
         // Steps are large graphs: made once more only where a start is wanted.
         let wanted = singles::STARTS.iter().any(|step| fits(&format!("start {step}")));

@@ -30,7 +30,7 @@ pub fn run(args: &Args, chosen: &Chosen) -> anyhow::Result<ExitCode> {
     line(&format!("device: {} ({})", first.name(), first.why()))?;
     let measuring = Waiting::new("measuring the roofline");
     // A device that cannot measure its own peaks still runs rows.
-    let peaks = first.backend().peaks().ok();
+    let peaks = if args.no_roofline { None } else { first.backend().peaks().ok() };
     let rates = first
         .gpu()
         .zip(peaks.as_ref())

@@ -84,7 +84,7 @@ impl<'a> InputCode<'a> {
             None => ("word", value.lane(0).to_string()),
         };
         let (body, result) = (&emitter.text, self.result);
-        source.set_hook(self.hook, &format!("    let index = {index};\n{body}    return {result}({value});"))
+        source.compute_input(self.hook, &format!("    let index = {index};\n{body}    return {result}({value});"))
     }
 }
 

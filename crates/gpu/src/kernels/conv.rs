@@ -71,9 +71,11 @@ fn split(shape: &ConvShape, variants: &Variants) -> (Tile, u32) {
         let elements = shape.w.iter().product::<usize>();
         let by_strips = || conv(shape, variants).ok()?.weight_grad_workgroups();
         let by_taps = || elements.div_ceil(ELEMENT_WORKGROUP as usize);
-        let workgroups =
-            if shape.is_depthwise() { by_strips().map_or_else(by_taps, |groups| groups as usize) } else { tiles };
-        (tile, variants.weight_grad_parts(workgroups, product.k) as u32)
+        let (used, workgroups) = match shape.is_depthwise() {
+            true => (Tile::TINY, by_strips().map_or_else(by_taps, |groups| groups as usize)),
+            false => (tile, tiles),
+        };
+        (tile, variants.weight_grad_parts(&used, workgroups, product.k) as u32)
     };
     let (tile, parts) = of(variants);
     (tile, parts.min(of(&variants.plain()).1))

@@ -159,7 +159,7 @@ impl GpuBackend {
     pub fn planned(&mut self, graph: &Graph) -> Result<Vec<PlannedKernel>, BackendError> {
         half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options(graph))?;
-        let checked = self.tuned.check_cooperative(&self.gpu, &plan.steps);
+        let checked = self.tuned.check_cooperative(&self.gpu, &plan.steps, false);
         let proved = checked.and_then(|()| self.tuned.prove(&self.gpu, &plan.steps));
         proved.and_then(|()| planned::kernels(&plan, &self.tuned)).map_err(|e| self.error(e))
     }

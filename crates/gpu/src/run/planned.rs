@@ -84,7 +84,7 @@ pub fn planned_for(
 ) -> Result<Vec<PlannedKernel>, BackendError> {
     let variants = options.variants(adapter);
     let plan = Plan::new(graph, &options.plan_options(adapter, &variants, graph))?;
-    let trusted = cooperative::possible(adapter);
+    let trusted = cooperative::possible(adapter, &cooperative::wanted(options.forced.cooperative(), false));
     let tuned = Tuned::absent(variants, adapter.limits, trusted).with_forced(options.forced);
     kernels(&plan, &tuned)
         .map_err(|error| BackendError::Device { device: adapter.name.clone(), detail: error.to_string() })

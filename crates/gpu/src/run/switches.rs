@@ -14,8 +14,8 @@ pub struct Forced {
 }
 
 impl Forced {
-    /// A tile by its name as reports have it, such as `128x64x16/8x4` (with workgroup memory), `direct 16x32x1/8x4` or
-    /// `cooperative16 64x64x32/32x32`; and the parts in which the terms of weight gradients and of products of
+    /// A tile by its name as reports have it, such as `128x64x16/8x4` (with workgroup memory), `direct 16x32x1/8x4`,
+    /// `cooperative16 64x64x32/32x32` or, with two stages, `cooperative16 64x64x32x2/32x32`; and the parts in which the terms of weight gradients and of products of
     /// few tiles are summed, at most as many as the plan has scratch for (fewer than four leave a product whole).
     ///
     /// # Errors
@@ -26,10 +26,15 @@ impl Forced {
             let known = Tile::named(&text).or_else(|| Tile::named(&format!("workgroup {text}")));
             known.ok_or_else(|| {
                 let all: Vec<String> = Tile::ALL.iter().chain(&Tile::COOPERATIVE).map(ToString::to_string).collect();
-                format!("there is no tile '{text}'; known are {} ('workgroup' may be left out)", all.join(", "))
+                format!("there is no tile '{text}'; known are {} ('workgroup' may be left out), and others whose parts divide one another", all.join(", "))
             })
         };
         Ok(Forced { tile: tile.map(named).transpose()?, parts })
+    }
+
+    /// The tile, if it is one of cooperative matrices.
+    pub(crate) fn cooperative(&self) -> Option<Tile> {
+        self.tile.filter(|tile| matches!(tile.memory, Memory::Cooperative { .. }))
     }
 
     /// What becomes of a step's choice, where the device can run the tile and the kernel can have it.

@@ -94,27 +94,37 @@ const CASES: [ProofCase; 4] = [
     },
 ];
 
-/// The tiles that an adapter has matrices and room for.
-pub(crate) fn possible(adapter: &AdapterSummary) -> Vec<Tile> {
+/// The tiles of `wanted` that an adapter has matrices and room for.
+pub(crate) fn possible(adapter: &AdapterSummary, wanted: &[Tile]) -> Vec<Tile> {
     let (features, limits) = (&adapter.features, &adapter.limits);
     let fits = |tile: &Tile| {
-        let Memory::Cooperative { size } = tile.memory else { return false };
+        let Memory::Cooperative { size, .. } = tile.memory else { return false };
         features.f16
             && features.subgroups.is_some()
             && features.cooperative_matrix.contains(&format!("{size}x{size}x{size} F16->F32"))
             && tile.workgroup_bytes() <= limits.workgroup_bytes
             && tile.threads() <= limits.workgroup_invocations
     };
-    Tile::COOPERATIVE.into_iter().filter(fits).collect()
+    wanted.iter().copied().filter(fits).collect()
 }
 
-/// The tiles that the device has matrices for and that give right results. Those that do not are left off with one note. A
+/// The tiles to ask of a device: the forced one alone, all of them for who searches at length, or those that shapes suggest. Each takes a
+/// driver eight kernels to compile.
+pub(crate) fn wanted(forced: Option<Tile>, searching: bool) -> Vec<Tile> {
+    match forced {
+        Some(tile) => vec![tile],
+        None if searching => Tile::COOPERATIVE.to_vec(),
+        None => Tile::COOPERATIVE[..Tile::SUGGESTED_COOPERATIVE].to_vec(),
+    }
+}
+
+/// Those of `wanted` that the device has matrices for and that give right results. Those that do not are left off with one note. A
 /// device that is not to be tried is trusted with all of them.
 ///
 /// # Errors
 /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`].
-pub(crate) fn trusted(gpu: &Gpu) -> Result<Vec<Tile>, GpuError> {
-    let possible = possible(gpu.summary());
+pub(crate) fn trusted(gpu: &Gpu, wanted: &[Tile]) -> Result<Vec<Tile>, GpuError> {
+    let possible = possible(gpu.summary(), wanted);
     if gpu.unprobed() {
         return Ok(possible);
     }

@@ -86,9 +86,13 @@ impl Tuned {
         tuned
     }
 
-    /// The same with a tile and a split in place of those that suit.
+    /// The same with a tile and a split in place of those that suit. A cooperative tile is then the only one: the others are not asked for,
+    /// and what the cache folder should know is not learnt.
     pub fn with_forced(self, forced: Forced) -> Tuned {
-        Tuned { forced, ..self }
+        match forced.cooperative() {
+            Some(_) if !self.unprobed => Tuned { forced, cooperative: None, file: None, ..self },
+            Some(_) | None => Tuned { forced, ..self },
+        }
     }
 
     /// What shapes suggest on a device that is not there, its cooperative tiles taken on trust.
@@ -164,7 +168,7 @@ impl Tuned {
     /// # Errors
     /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`]; a variant that fails otherwise is only left out.
     pub fn prepare(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
-        self.check_cooperative(gpu, steps)?;
+        self.check_cooperative(gpu, steps, matches!(self.tuning, Tuning::Search(limit) if limit > BRIEF))?;
         match self.tuning {
             Tuning::Search(limit) => self.search(gpu, steps, limit, &mut |_| ())?,
             Tuning::Auto | Tuning::Off | Tuning::Kept => {}
@@ -172,10 +176,17 @@ impl Tuned {
         self.prove(gpu, steps)
     }
 
-    /// Learns whether cooperative matrices can be trusted, where a step could use them: by small kernels, whatever the shapes.
-    pub fn check_cooperative(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
+    /// Learns whether cooperative matrices can be trusted, where a step could use them: by small kernels, whatever the shapes. All tiles
+    /// are asked for where there is time to search.
+    pub fn check_cooperative(&mut self, gpu: &Gpu, steps: &[Step], searching: bool) -> Result<(), GpuError> {
         if self.cooperative.is_none() && steps.iter().any(takes_cooperative) {
-            self.cooperative = Some(cooperative::trusted(gpu)?);
+            let forced = self.forced.cooperative();
+            let wanted = cooperative::wanted(forced, searching);
+            // What is forced is proved at the shapes in use alone.
+            self.cooperative = Some(match forced {
+                Some(_) => cooperative::possible(gpu.summary(), &wanted),
+                None => cooperative::trusted(gpu, &wanted)?,
+            });
             self.save(gpu);
         }
         Ok(())

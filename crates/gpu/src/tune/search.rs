@@ -12,7 +12,7 @@ use super::compare::ends_the_search;
 use super::experience::Experience;
 use super::found::FoundVariants;
 use super::trial::Trial;
-use super::{Tuned, fits, key};
+use super::{BRIEF, Tuned, fits, key};
 use crate::device::threads;
 use crate::kernels::{self, Dispatch, VariantChoice};
 use crate::{Gpu, GpuError};
@@ -79,7 +79,7 @@ impl Tuned {
         limit: Duration,
         told: &mut dyn FnMut(&SearchOutcome),
     ) -> Result<(), GpuError> {
-        self.check_cooperative(gpu, steps)?;
+        self.check_cooperative(gpu, steps, limit > BRIEF)?;
         let deadline = Deadline::after(limit);
         let mut order: Vec<&Step> = steps.iter().collect();
         order.sort_by_key(|step| std::cmp::Reverse((step.kernel.flops(), step.bytes())));
