@@ -30,13 +30,13 @@ first=(devices verify peaks steps torch products convolutions depthwise networks
 tuned=(devices tune tune16 steps-tuned)
 # Cooperative tiles beside one another, the same rows with each: what the order in `Tile::COOPERATIVE` should be.
 tiles=(
-  "cooperative16 128x128x32x2/64x64" "cooperative16 128x128x32/64x64" "cooperative16 256x128x32/64x64" "cooperative16 128x128x32/64x32"
-  "cooperative16 128x128x64/64x32" "cooperative16 128x64x32/64x32" "cooperative16 128x64x32x2/64x32" "cooperative16 128x64x64/32x32"
-  "cooperative16 64x64x64/32x32" "cooperative16by4 128x128x32x2/64x64" "cooperative16by4 128x128x32/64x32"
-  "cooperative16 64x128x32/32x64" "cooperative16 128x256x32/64x64"
+  "cooperative16 128x128x32x2/64x64" "cooperative16 128x128x32/64x32" "cooperative16 128x128x64/64x32" "cooperative16 128x64x32x2/64x32"
+  "cooperative16 256x128x32/64x64" "cooperative16 128x64x64/32x32" "cooperative16by4 128x128x32x2/64x64" "cooperative16 64x64x64/32x32"
+  "cooperative16 128x128x32/64x64" "cooperative16by4 128x128x32/64x32" "cooperative16 128x64x32/64x32" "cooperative16 64x128x32/32x64"
 )
-tiled_rows="matmul 4096 f16|16x16 128-128 3x3/1 fwd b128 f16|16x16 128-128 3x3/1 dx b128 f16|16x16 128-128 3x3/1 dw b128 f16|8x8 256-256 3x3/1 fwd b128 f16|\
-32x32 64-64 3x3/1 fwd b128 f16|32x32 64-64 3x3/1 dx b128 f16|32x32 64-64 3x3/1 dw b128 f16|4x4 512-512 3x3/1 fwd b128 f16|4x4 512-512 3x3/1 dx b128 f16"
+b128="3x3/1 fwd b128 f16"
+tiled_rows="matmul 4096 f16|16x16 128-128 $b128|8x8 256-256 $b128|32x32 64-64 $b128|4x4 512-512 $b128|4x4 512-512 3x3/1 dx b128 f16|\
+16x16 128-128 3x3/1 dw b128 f16|32x32 64-64 3x3/1 dw b128 f16"
 exact=(ulp fuzz)
 
 # A step's time limit in seconds.
@@ -102,22 +102,20 @@ run() {
   esac
 }
 
-# A line a tile and row. Tiles that the time does not suffice for come last.
+# A line a tile and row. The tiles that matter least come last, where the time may not suffice.
 tiles() {
-  local tile limit=$(limit tiles) started=$SECONDS out="$results/tiles.txt"
-  if [ -n "${LIST:-}" ]; then echo "== tiles"; "$chiaro" bench --list --filter "$tiled_rows"; return; fi
-  echo "== tiles (at most $limit s)"; : >"$out"
-  [ -z "$small" ] || { tiled_rows="matmul 256"; tiles=("direct 16x32x1/4x4"); }
+  local tile most=$(limit tiles) started=$SECONDS said="$results/tiles.txt" rows="$tiled_rows"
+  if [ -n "${LIST:-}" ]; then echo "== tiles"; "$chiaro" bench --list --filter "$rows"; return; fi
+  [ -z "$small" ] || { rows="matmul 256"; tiles=("direct 16x32x1/4x4"); }
+  echo "== tiles (at most $most s)"; : >"$said"
   for tile in "${tiles[@]}"; do
-    [ $((SECONDS - started)) -lt "$limit" ] || { echo "-- no time for $tile" | tee -a "$out"; continue; }
-    echo "-- $tile" >>"$out"
-    timeout --kill-after=5 $((limit - SECONDS + started + 1)) "$chiaro" bench --device "$device" --no-tune --no-roofline --tile "$tile" \
-      --filter "$tiled_rows" --seconds "$(choose 0.05 0)" --runs 3 --csv "$results/tile.csv" >>"$out" 2>&1
-    # Row, tile that ran, workgroups, microseconds; what took another tile shows it.
-    awk -F, -v asked="$tile" 'NR > 1 { printf "%-36s %-52s %-36s %6s %9.1f us\n", asked, $1, $7, $8, $13 * 1e6 }' "$results/tile.csv" | tee -a "$results/tiles.rows.txt"
-    rm -f "$results/tile.csv"
+    [ $((SECONDS - started)) -lt "$most" ] || { echo "-- no time for $tile" | tee -a "$said"; continue; }
+    timeout --kill-after=5 $((most - SECONDS + started + 1)) "$chiaro" bench --device "$device" --no-tune --no-roofline --tile "$tile" \
+      --filter "$rows" --seconds "$(choose 0.05 0)" --runs 3 --calls >"$work/tile.txt" 2>&1
+    # The dispatches with the tile that ran: a row whose tile was refused shows another.
+    { echo "-- $tile, $((SECONDS - started)) s"; grep -E '^(conv|matmul|  Conv|  MatMul|.*(off|failed))' "$work/tile.txt"; } | tee -a "$said"
   done
-  touch "$results/ran.txt"; sed -i "/^tiles /d" "$results/ran.txt"; echo "tiles 0 $((SECONDS - started)) $limit" >>"$results/ran.txt"
+  touch "$results/ran.txt"; sed -i "/^tiles /d" "$results/ran.txt"; echo "tiles 0 $((SECONDS - started)) $most" >>"$results/ran.txt"
   pack
 }
 

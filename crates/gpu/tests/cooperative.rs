@@ -4,7 +4,7 @@
 
 mod support;
 
-use chiaro_gpu::{BackendOptions, GpuBackend, KernelChoice, OpenOptions};
+use chiaro_gpu::{BackendOptions, Forced, GpuBackend, KernelChoice, OpenOptions};
 use chiaro_graph::{Backend, ConvSpec, DType, Graph, Tensor};
 
 fn backend(kernels: KernelChoice, cooperative_matrix: bool) -> Option<GpuBackend> {
@@ -69,4 +69,70 @@ fn products_and_convolutions_of_halves_are_the_same_with_cooperative_matrices() 
     let tiles = cooperative.cooperative_tiles().expect("the graph has a use for them");
     assert_eq!(!tiles.is_empty(), usable, "{tiles:?} of {matrices:?}");
     eprintln!("cooperative tiles: {tiles:?}");
+}
+
+/// A convolution whose statistics of batch norm are reduced in its kernel, and another that reads it through norm and ReLU; their gradients.
+fn trained() -> Graph {
+    let mut g = Graph::new();
+    let x = g.input("x", &[2, 6, 6, 16], DType::F16).expect("an input");
+    let weights = [("w0", [24, 3, 3, 16]), ("w1", [16, 3, 3, 24])]
+        .map(|(name, shape)| g.input(name, &shape, DType::F16).expect("an input"));
+    let spec = ConvSpec { padding: [1; 4], ..ConvSpec::default() };
+    let scale = g.full(&[24], 1.5, DType::F32).expect("fits");
+    let shift = g.full(&[24], 0.1, DType::F32).expect("fits");
+    let y = g.conv2d(x, weights[0], &spec).expect("fits");
+    let (y, _) = g.batch_norm(y, scale, shift, 1e-3).expect("fits");
+    let y = g.relu(y).expect("fits");
+    let y = g.conv2d(y, weights[1], &spec).expect("fits");
+    let gradients = g.grad(y, Some(y), &[x, weights[0], weights[1]]).expect("gradients");
+    for (i, var) in std::iter::once(y).chain(gradients).enumerate() {
+        g.output(&format!("{i}"), var).expect("new");
+    }
+    g
+}
+
+/// What the tiles of large GPUs are made of, with matrices that llvmpipe has: two stages, loads of four and of eight, deep steps, and a
+/// part that is all of a tile.
+#[test]
+fn tiles_of_every_make_give_what_the_kernels_without_them_give() {
+    let run = |backend: &mut GpuBackend| -> Vec<Vec<f64>> {
+        let plan = backend.compile(&trained()).expect("compiles");
+        let values = |seed: usize, shape: &[usize]| {
+            let values = (0..shape.iter().product()).map(|i: usize| ((i + seed) * 7919 % 1013) as f64 / 506.5 - 1.0);
+            Tensor::from_f64(shape, DType::F16, &values.collect::<Vec<f64>>()).expect("a tensor")
+        };
+        let inputs = [values(0, &[2, 6, 6, 16]), values(5, &[24, 3, 3, 16]), values(9, &[16, 3, 3, 24])];
+        backend.run(plan, &inputs).expect("runs");
+        (0..4).map(|i| backend.read(plan, i).expect("reads").to_f64()).collect()
+    };
+    let Some(mut plain) = backend(KernelChoice::Suited, false) else { return };
+    if !plain.gpu().features().f16 {
+        return;
+    }
+    let wanted = run(&mut plain);
+    for name in [
+        "cooperative8 32x32x32x2/16x16",
+        "cooperative8by4 32x32x32x2/16x16",
+        "cooperative8 32x16x64/16x16",
+        "cooperative8 32x32x16x2/32x32",
+    ] {
+        let gpu = support::open(OpenOptions { cooperative_matrix: true, ..OpenOptions::default() }).expect("opens");
+        if !gpu.features().cooperative_matrix.iter().any(|m| m == "8x8x8 F16->F32") {
+            eprintln!("not run: the device has no matrices of 8x8x8");
+            return;
+        }
+        let forced = Forced::new(Some(name), None).expect("a tile");
+        let options = BackendOptions { kernels: KernelChoice::Gpu, forced, ..BackendOptions::default() };
+        let mut cooperative = GpuBackend::new(gpu, options);
+        let got = run(&mut cooperative);
+        assert_eq!(cooperative.gpu().notes().take(), Vec::<String>::new(), "{name}: the tile is right at every step");
+        for (i, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+            let apart: f64 = got.iter().zip(wanted).map(|(g, w)| (g - w) * (g - w)).sum();
+            let error = (apart / wanted.iter().map(|w| w * w).sum::<f64>()).sqrt();
+            assert!(error < 2e-3, "{name}, output {i}: {error}");
+        }
+        let kernels = cooperative.planned(&trained()).expect("planned");
+        let used = kernels.iter().filter(|k| k.call.launch.as_ref().is_some_and(|l| l.tile.as_deref() == Some(name)));
+        assert_eq!(used.count(), 6, "{name}: two convolutions in three directions");
+    }
 }

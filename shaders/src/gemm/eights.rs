@@ -9,7 +9,8 @@ const EIGHT: &str = "mat2x4<f16>";
 /// Gives operand `name` (`a` or `b`) words of eight, and the function that gives those that were found, or zeros.
 pub(super) fn declare(source: Source, name: &str) -> Source {
     let value = format!("{}Val", name.to_uppercase());
-    let load = format!("fn {name}_load(word: u32) -> {value} {{\n    return {value}({name}[word / 2u][word % 2u]);\n}}");
+    let load =
+        format!("fn {name}_load(word: u32) -> {value} {{\n    return {value}({name}[word / 2u][word % 2u]);\n}}");
     source
         .set_alias(&format!("{}Word", name.to_uppercase()), EIGHT)
         .replace_fn(&format!("{name}_load"), &load)

@@ -225,7 +225,8 @@ mod tests {
         }
         let unlisted = Tile::new(Memory::Cooperative { size: 8, stages: 2, loads: 4 }, [64, 64, 32], [32, 32]);
         assert_eq!(Tile::named("cooperative8by4 64x64x32x2/32x32"), Some(unlisted));
-        for wrong in ["cooperative8 64x64x32x3/32x32", "workgroup 64x64x16x2/4x4", "workgroup 24x64x16/4x4", "7x7", ""] {
+        for wrong in ["cooperative8 64x64x32x3/32x32", "workgroup 64x64x16x2/4x4", "workgroup 24x64x16/4x4", "7x7", ""]
+        {
             assert_eq!(Tile::named(wrong), None, "{wrong}");
         }
     }

@@ -306,7 +306,8 @@ mod tests {
         let product = Product { m: 1024, n: 512, ..LARGE };
         assert_eq!(of(Size::Small).tile(product), Tile::LARGE, "32 workgroups");
         assert_ne!(of(Size::Medium).tile(product), Tile::LARGE);
-        let parts = [Size::Small, Size::Medium, Size::Large].map(|size| of(size).weight_grad_parts(&Tile::LARGE, 4, 1 << 20));
+        let parts =
+            [Size::Small, Size::Medium, Size::Large].map(|size| of(size).weight_grad_parts(&Tile::LARGE, 4, 1 << 20));
         assert_eq!(parts, [24, 96, 198]);
     }
 
