@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use chiaro_graph::plan::{Plan, PlanOptions};
+use chiaro_graph::{ConvSpec, DType, Elementwise, Graph};
 use chiaro_shaders::validate;
 
-use super::{Variants, dispatches, plan_options};
+use super::{DeviceClass, Transformed, Variants, dispatches, plan_options};
 
 fn options(variants: &Variants, fuse: bool) -> PlanOptions {
     PlanOptions { fuse, ..plan_options(variants) }
@@ -87,4 +88,53 @@ fn training_steps_of_models_take_few_dispatches() {
     // loss scale.
     let half = training_step("resnet18", [32, 32, 3], 128, chiaro_nn::Precision::f16(), &mut seen);
     assert!(half <= resnet + 7, "{half} dispatches of ResNet-18 in 16 bits");
+}
+
+/// Three convolutions, each with its norm and this activation, and all gradients.
+fn normed(activation: Elementwise, numbers: &[f64], [batch, kernel, stride]: [usize; 3]) -> Graph {
+    let (mut g, mut inputs) = (Graph::new(), vec![]);
+    let mut input = |g: &mut Graph, name: &str, shape: &[usize]| {
+        let v = g.input(name, shape, DType::F32).expect("new");
+        inputs.push(v);
+        v
+    };
+    let mut h = input(&mut g, "x", &[batch, 14, 14, 64]);
+    for layer in 0..3 {
+        let w = input(&mut g, &format!("w{layer}"), &[64, kernel, kernel, 64]);
+        let [scale, shift] = ["scale", "shift"].map(|name| input(&mut g, &format!("{name}{layer}"), &[64]));
+        let spec = ConvSpec { stride: [stride; 2], padding: [kernel / 2; 4], ..ConvSpec::default() };
+        let y = g.conv2d(h, w, &spec).expect("fits");
+        let (y, moments) = g.batch_norm(y, scale, shift, 1e-5).expect("fits");
+        g.output(&format!("moments{layer}"), moments).expect("new");
+        h = g.map_scalars(activation, y, numbers).expect("a float");
+    }
+    let shape = g.shape(h).to_vec();
+    let d = g.input("d", &shape, DType::F32).expect("new");
+    for (i, gradient) in g.grad(h, Some(d), &inputs).expect("differentiable").into_iter().enumerate() {
+        g.output(&format!("gradient{i}"), gradient).expect("new");
+    }
+    g
+}
+
+/// What is worth computing as it is read, and what goes to where columns are finished, differs from class to class.
+#[test]
+fn networks_of_norms_are_planned_right_for_every_class_of_device() {
+    let activations: [(Elementwise, &[f64]); 3] =
+        [(Elementwise::Relu, &[]), (Elementwise::LeakyRelu, &[0.2]), (Elementwise::Clamp, &[0.0, 6.0])];
+    for (activation, numbers) in activations {
+        for shape in [[8, 1, 1], [128, 1, 2], [8, 3, 1], [64, 3, 2], [128, 3, 1]] {
+            let graph = normed(activation, numbers, shape);
+            for class in DeviceClass::ALL {
+                for transformed in Transformed::ALL {
+                    let variants = Variants::of(class).with_transforms(transformed);
+                    let name = format!("{activation:?} {shape:?} {class:?} {transformed:?}");
+                    let plan = Plan::new(&graph, &plan_options(&variants)).unwrap_or_else(|e| panic!("{name}: {e}"));
+                    for step in &plan.steps {
+                        let made = dispatches(step, &variants);
+                        assert!(made.is_ok_and(|made| !made.is_empty()), "{name}: {}", step.label);
+                    }
+                }
+            }
+        }
+    }
 }

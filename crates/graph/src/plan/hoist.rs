@@ -182,7 +182,10 @@ fn add_row(drafts: &mut Drafts, host: usize, code: &Program, reg: Reg, sources: 
         let regs = program.append(code, &|o| map[o], &stored);
         let rows: Vec<&Store> = program.stores.iter().filter(|s| s.operand == target).collect();
         if let Some(found) = rows.iter().find(|s| s.reg == regs[reg]) {
-            return found.view.offset as usize / columns;
+            let row = found.view.offset as usize / columns;
+            // The code's operands were of no use.
+            drop_unused_operands(draft);
+            return row;
         }
         row = rows.len();
         let view = View { offset: (row * columns) as isize, strides: vec![1] };
