@@ -3,6 +3,7 @@
 mod axis;
 mod conv2d;
 mod depthwise;
+mod depthwise_code;
 mod depthwise_strips;
 mod matmul;
 mod pool2d;

@@ -1,6 +1,7 @@
 //! Generated WGSL: whole pointwise and reduction kernels, and the epilogues of the others, all from programs.
 
 mod binding;
+mod column_groups;
 mod columns;
 mod emit;
 mod epilogue;
