@@ -30,9 +30,9 @@ first=(devices verify peaks steps torch products convolutions depthwise networks
 tuned=(devices tune tune16 steps-tuned)
 # Cooperative tiles beside one another, the same rows with each: what the order in `Tile::COOPERATIVE` should be.
 tiles=(
-  "cooperative16 128x128x32x2/64x64" "cooperative16 128x128x32/64x32" "cooperative16 128x128x64/64x32" "cooperative16 128x64x32x2/64x32"
-  "cooperative16 256x128x32/64x64" "cooperative16 128x64x64/32x32" "cooperative16by4 128x128x32x2/64x64" "cooperative16 64x64x64/32x32"
-  "cooperative16 128x128x32/64x64" "cooperative16by4 128x128x32/64x32" "cooperative16 128x64x32/64x32" "cooperative16 64x128x32/32x64"
+  "cooperative16 128x128x64/64x32" "cooperative16by4 128x128x64/64x32" "cooperative16 128x64x64/32x32" "cooperative16by4 128x64x64/32x32"
+  "cooperative16 64x128x32/32x64" "cooperative16 64x128x64/32x32" "cooperative16by4 64x128x64/32x32" "cooperative16 256x128x32/64x64"
+  "cooperative16by4 128x128x32/64x32" "cooperative16by4 128x64x32/64x32" "cooperative16by4 64x64x32/32x32" "cooperative16 64x64x64/32x32"
 )
 b128="3x3/1 fwd b128 f16"
 tiled_rows="matmul 4096 f16|16x16 128-128 $b128|8x8 256-256 $b128|32x32 64-64 $b128|4x4 512-512 $b128|4x4 512-512 3x3/1 dx b128 f16|\

@@ -11,43 +11,38 @@ const LARGE_BYTES: u32 = 48 << 10;
 /// Values of each column that a cooperative tile has room to reduce.
 const REDUCED_VALUES: u32 = 3;
 
-/// A tile of matrices of 16x16x16 with `stages` tiles of the operands in workgroup memory.
-const fn sixteen(workgroup: [u32; 3], stages: u32, subgroup: [u32; 2]) -> Tile {
-    Tile::new(Memory::Cooperative { size: 16, stages, loads: 8 }, workgroup, subgroup)
+/// A tile of matrices of 16x16x16 with `stages` tiles of the operands in workgroup memory, and so many elements a load.
+const fn sixteen(workgroup: [u32; 3], stages: u32, subgroup: [u32; 2], loads: u32) -> Tile {
+    Tile::new(Memory::Cooperative { size: 16, stages, loads }, workgroup, subgroup)
 }
 
 /// The same of 8x8x8.
-const fn eight(workgroup: [u32; 3], stages: u32, subgroup: [u32; 2]) -> Tile {
-    Tile::new(Memory::Cooperative { size: 8, stages, loads: 8 }, workgroup, subgroup)
+const fn eight(workgroup: [u32; 3], subgroup: [u32; 2]) -> Tile {
+    Tile::new(Memory::Cooperative { size: 8, stages: 1, loads: 8 }, workgroup, subgroup)
 }
 
 impl Tile {
-    /// The cooperative tiles for f16 operands where the device has matrices of the size, the first that suits a product first.
-    pub const COOPERATIVE: [Self; 16] = [
-        Self::LONG_PRODUCTS,
-        sixteen([128, 128, 32], 1, [64, 32]),
-        sixteen([128, 64, 32], 1, [64, 32]),
-        sixteen([64, 128, 32], 1, [32, 64]),
-        sixteen([64, 64, 32], 1, [32, 32]),
-        sixteen([32, 32, 32], 1, [16, 16]),
-        eight([64, 64, 32], 1, [32, 32]),
-        eight([32, 64, 16], 1, [16, 32]),
-        eight([32, 32, 16], 1, [16, 16]),
+    /// The cooperative tiles for f16 operands where the device has matrices of the size, the first that suits a product first. The order and
+    /// the elements a load are what an H100 was fastest with: docs/performance.md.
+    pub const COOPERATIVE: [Self; 13] = [
+        sixteen([128, 128, 64], 1, [64, 32], 8),
+        sixteen([128, 128, 32], 1, [64, 32], 4),
+        sixteen([128, 64, 64], 1, [32, 32], 8),
+        sixteen([128, 64, 32], 1, [64, 32], 4),
+        sixteen([64, 128, 32], 1, [32, 64], 8),
+        sixteen([64, 64, 32], 1, [32, 32], 4),
+        sixteen([32, 32, 32], 1, [16, 16], 4),
+        eight([64, 64, 32], [32, 32]),
+        eight([32, 64, 16], [16, 32]),
+        eight([32, 32, 16], [16, 16]),
         // For who searches.
-        sixteen([128, 128, 32], 1, [64, 64]),
-        sixteen([256, 128, 32], 1, [64, 64]),
-        sixteen([128, 256, 32], 1, [64, 64]),
-        sixteen([128, 128, 64], 1, [64, 32]),
-        sixteen([128, 64, 32], 2, [64, 32]),
-        sixteen([128, 64, 64], 1, [32, 32]),
-        sixteen([64, 64, 64], 1, [32, 32]),
+        sixteen([256, 128, 32], 1, [64, 64], 8),
+        sixteen([128, 128, 32], 2, [64, 64], 8),
+        sixteen([64, 64, 64], 1, [32, 32], 8),
     ];
 
-    /// 64x64 a subgroup: half the loads of a matrix a multiplication of 32x32, and an epilogue that only many terms pay for.
-    pub const LONG_PRODUCTS: Self = sixteen([128, 128, 32], 2, [64, 64]);
-
     /// How many of [`Tile::COOPERATIVE`], the first ones, shapes alone may suggest; the others are for who searches or asks for one.
-    pub const SUGGESTED_COOPERATIVE: usize = 9;
+    pub const SUGGESTED_COOPERATIVE: usize = 10;
 
     /// Can a cooperative tile reduce so many values of each column?
     pub(super) const fn has_room_for(values: u32) -> bool {

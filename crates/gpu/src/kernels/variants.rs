@@ -147,10 +147,8 @@ impl Variants {
 
     /// The largest trusted tile that the product fills.
     fn cooperative_tile(&self, product: Product, size: Size) -> Option<Tile> {
-        let long = product.k >= LONG && product.m.min(product.n) >= WIDE;
-        let pays = |tile: Tile| tile != Tile::LONG_PRODUCTS || long;
         let trusted = Tile::COOPERATIVE.into_iter().zip(self.cooperative).take(Tile::SUGGESTED_COOPERATIVE);
-        let all: Vec<Tile> = trusted.filter(|&(tile, trusted)| trusted && pays(tile)).map(|(tile, _)| tile).collect();
+        let all: Vec<Tile> = trusted.filter(|&(_, trusted)| trusted).map(|(tile, _)| tile).collect();
         all.iter().find(|tile| suits(tile, product, matrices_filling(size))).or(all.last()).copied()
     }
 
@@ -190,15 +188,10 @@ fn filling(size: Size) -> usize {
     }
 }
 
-/// Terms, and rows and columns, from which [`Tile::LONG_PRODUCTS`] pays: 4096 of each took half the time on an H100; the convolutions of
-/// ResNet-18, of up to 512 columns, a fifth more to twice as long.
-const LONG: usize = 2048;
-const WIDE: usize = 1024;
-
-/// The same of cooperative tiles, whose matrix units are kept busy by fewer: those of one stage reached 104 us with 128 workgroups of
-/// 128x128 where 512 of 64x64 took 156.
+/// The same of cooperative tiles, whose matrix units are kept busy by three quarters of a workgroup a unit: on an H100 128 workgroups of 128x64x64
+/// took 67 us for what as many of half the depth took 107 for, and 256 of 64x64 more.
 fn matrices_filling(size: Size) -> usize {
-    filling(size) * 5 / 8
+    filling(size) / 2
 }
 
 /// Workgroups of a cooperative tile that a device runs at once: as many a unit as its registers hold sums of, which are half of what a
@@ -273,11 +266,10 @@ mod tests {
     #[test]
     fn cooperative_tiles_are_used_only_where_they_may_be_trusted() {
         assert_eq!(Variants::GPU.tile(LARGE), Tile::LARGE);
-        let trusting = Variants::GPU.with_cooperative(&Tile::COOPERATIVE[..4]);
-        assert_eq!(trusting.tile(LARGE), Tile::COOPERATIVE[1]);
-        assert_eq!(trusting.tile(Product { n: 1024, k: 4096, ..LARGE }), Tile::LONG_PRODUCTS);
+        let trusting = Variants::GPU.with_cooperative(&Tile::COOPERATIVE[..7]);
+        assert_eq!(trusting.tile(LARGE), Tile::COOPERATIVE[0]);
         assert_eq!(trusting.tile(Product { n: 64, ..LARGE }), Tile::COOPERATIVE[2]);
-        assert_eq!(trusting.tile(Product { m: 40, n: 40, ..LARGE }), Tile::COOPERATIVE[3]);
+        assert_eq!(trusting.tile(Product { m: 40, n: 40, ..LARGE }), Tile::COOPERATIVE[6]);
         assert_eq!(trusting.plain().tile(LARGE), Tile::LARGE, "plans count on what every device has");
     }
 

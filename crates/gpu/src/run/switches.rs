@@ -72,7 +72,7 @@ mod tests {
         let short = Forced::new(Some("128x128x16/8x8"), Some(4)).expect("known");
         assert_eq!(short, Forced { tile: Some(Tile::LARGE), parts: Some(4) });
         let error = Forced::new(Some("7x7"), None).expect_err("no such tile");
-        assert!(error.contains("'7x7'") && error.contains("cooperative16 128x128x32/64x32"), "{error}");
+        assert!(error.contains("'7x7'") && error.contains("cooperative16by4 128x128x32/64x32"), "{error}");
     }
     #[test]
     fn what_is_not_forced_stays_as_it_was_tuned() {
