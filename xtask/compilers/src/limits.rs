@@ -71,8 +71,8 @@ pub const KNOWN: &[Known] = &[
     known("apple", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 74.0, 0, APPLE),
     known("qualcomm", "Conv2d", "workgroup 128x64x16/8x4", 74.0, 0, COMPUTED),
     known("qualcomm", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 72.0, 0, COMPUTED),
-    known("amd-rdna4", "MatMul", "cooperative16 128x64x32/64x32", 0.0, 192, RDNA4),
-    known("amd-rdna4", "Conv2d", "cooperative16 128x128x32/64x32", 0.0, 93, RDNA4),
+    known("amd-rdna4", "MatMul", "cooperative16by4 128x64x32/64x32", 0.0, 192, RDNA4),
+    known("amd-rdna4", "Conv2d", "cooperative16 128x128x64/64x32", 0.0, 93, RDNA4),
 ];
 
 /// What is wrong with a kernel on a chip; empty if nothing is.
