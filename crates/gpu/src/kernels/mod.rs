@@ -40,7 +40,7 @@ pub(crate) enum Part {
     /// The step's scratch.
     Scratch,
     /// `len` elements of the scratch from `first` on.
-    ScratchPart { first: usize, len: usize },
+    Within { first: usize, len: usize },
 }
 
 /// One kernel to compile and to dispatch.

@@ -43,7 +43,7 @@ struct Span {
 
 impl Span {
     fn part(self) -> Part {
-        Part::ScratchPart { first: self.first, len: self.len }
+        Part::Within { first: self.first, len: self.len }
     }
 }
 

@@ -244,7 +244,7 @@ fn binding(step: &PlanStep, part: Part, buffers: &[GpuBuffer]) -> Option<Binding
     let operand: Operand = match part {
         Part::Operand(i) => step.operands[i].clone(),
         Part::Scratch => scratch?.clone(),
-        Part::ScratchPart { first, len } => {
+        Part::Within { first, len } => {
             let all = scratch?;
             Operand { offset: all.offset + first, len, ..all.clone() }
         }

@@ -65,7 +65,7 @@ fn read_bytes(step: &Step, dispatch: &Dispatch) -> u64 {
         Part::Operand(i) if step.operands[*i].access == chiaro_graph::plan::Access::Write => 0,
         Part::Operand(i) => (step.operands[*i].len * step.operands[*i].dtype.size()) as u64,
         Part::Scratch => step.scratch.as_ref().map_or(0, |s| (s.len * s.dtype.size()) as u64),
-        Part::ScratchPart { len, .. } => (*len * size_of::<f32>()) as u64,
+        Part::Within { len, .. } => (*len * size_of::<f32>()) as u64,
     };
     dispatch.parts.iter().map(bytes).sum()
 }

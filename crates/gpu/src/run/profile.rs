@@ -54,7 +54,7 @@ pub(crate) fn call(step: &PlanStep, number: usize, dispatch: &Dispatch, variants
         let operand: &Operand = match part {
             Part::Operand(i) => &step.operands[*i],
             Part::Scratch => return step.scratch.as_ref().map_or(0, |s| s.len * s.dtype.size()),
-            Part::ScratchPart { len, .. } => return len * size_of::<f32>(),
+            Part::Within { len, .. } => return len * size_of::<f32>(),
         };
         operand.len * operand.dtype.size() * if operand.access == Access::ReadWrite { 2 } else { 1 }
     };

@@ -81,7 +81,7 @@ impl<'a> Trial<'a> {
         let parts = dispatch.parts.iter().filter_map(|part| match part {
             Part::Operand(i) => Some(Binding::from(&self.operands[*i])),
             Part::Scratch => self.scratch.as_ref().map(Binding::from),
-            Part::ScratchPart { first, len } => {
+            Part::Within { first, len } => {
                 let buffer = self.scratch.as_ref()?.clone();
                 Some(Binding { buffer, offset: 4 * *first as u64, bytes: 4 * *len as u64 })
             }
