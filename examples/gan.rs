@@ -4,7 +4,8 @@
 //!
 //! Tutorials that make the generator's loss log(1 - D(G(z))) small stop learning where the discriminator is sure; here, as the
 //! paper says, -log D(G(z)) is. Those that apply batch norm to real and drawn digits together tell the discriminator which is
-//! which; ours has none.
+//! which; ours normalises each batch by itself. Without any norm it lags behind, and what is drawn stays crooked: after 1,500 steps
+//! 34 % of it are recognised, with it 42 %.
 //!
 //! Known value: of the digits that it draws, a classifier trained here (on real digits alone) recognises 80 %: it gives one class more
 //! than 0.9. Of the real test digits it recognises some 97 %, of noise none to speak of.
@@ -30,9 +31,15 @@ mod start;
 use digits::{Digits, PIXELS, SIDE};
 
 const BATCH: usize = 64;
-const NOISE: usize = 48;
-/// Of the discriminator; the generator's is three times as high, so that it keeps up: with equal rates it draws the same thing always.
-const RATE: f64 = 7e-4;
+const NOISE: usize = 64;
+/// Channels of the generator's images of 7x7, and of those that the discriminator makes; half as many at 14x14.
+const WIDTHS: [usize; 2] = [64, 64];
+/// It falls in the last three quarters of the run.
+const RATE: f64 = 4e-4;
+/// How many times as high the generator's is.
+const KEEPS_UP: f64 = 1.5;
+/// Share of the discriminator's features that are dropped.
+const DROPPED: f64 = 0.2;
 
 /// Numbers as pixels of 7x7.
 struct Picture;
@@ -57,19 +64,46 @@ impl Module for Picture {
     }
 }
 
+/// Batch norm that keeps no running statistics: of each batch by itself.
+struct BatchAlone;
+
+impl Module for BatchAlone {
+    fn declare(&self, declare: &mut Declare, x: &[usize]) -> graph::Result<Vec<usize>> {
+        let Some(&channels) = x.last() else {
+            return Err(declare.error("batch norm", &[x], "takes [N,H,W,C]".into()));
+        };
+        declare.parameter("weight", &[channels], Init::ONES)?;
+        declare.parameter("bias", &[channels], Init::ZEROS)?;
+        Ok(x.to_vec())
+    }
+
+    fn forward(&self, ctx: &mut Context<'_>, x: Var) -> graph::Result<Var> {
+        let (scale, shift) = (ctx.parameter("weight")?, ctx.parameter("bias")?);
+        Ok(ctx.graph().batch_norm(x, scale, shift, 1e-5)?.0)
+    }
+
+    fn kind(&self) -> &'static str {
+        "BatchAlone"
+    }
+}
+
 fn generator() -> Sequential {
     let grow = |width| ConvTranspose2d::new(width, 4).stride(2).padding(1);
-    let first = Sequential::new().named("fc", Linear { bias: false, ..Linear::new(49 * 48) }).then(Picture);
+    let first = Sequential::new().named("fc", Linear { bias: false, ..Linear::new(49 * WIDTHS[0]) }).then(Picture);
     let first = first.named("norm1", BatchNorm2d::new()).then(Activation::Relu);
-    let grown = first.named("grow1", grow(24).without_bias()).named("norm2", BatchNorm2d::new()).then(Activation::Relu);
+    let grown = first
+        .named("grow1", grow(WIDTHS[0] / 2).without_bias())
+        .named("norm2", BatchNorm2d::new())
+        .then(Activation::Relu);
     grown.named("grow2", grow(1)).then(Activation::Sigmoid)
 }
 
 fn discriminator() -> Sequential {
+    let conv = |width| Conv2d::new(width, 4).stride(2).padding(1);
     let leaky = || Map(Activation::LeakyRelu, vec![0.2]);
-    let drop = Dropout { p: 0.2 };
-    let seen = Sequential::new().named("conv1", Conv2d::new(24, 4).stride(2).padding(1)).then(leaky()).then(drop);
-    let seen = seen.named("conv2", Conv2d::new(48, 4).stride(2).padding(1)).then(leaky()).then(drop);
+    let drop = Dropout { p: DROPPED };
+    let seen = Sequential::new().named("conv1", conv(WIDTHS[1] / 2)).then(leaky()).then(drop);
+    let seen = seen.named("conv2", conv(WIDTHS[1])).named("norm", BatchAlone).then(leaky()).then(drop);
     seen.named("flatten", Flatten).named("fc", Linear::new(1))
 }
 
@@ -77,7 +111,8 @@ fn discriminator() -> Sequential {
 fn training() -> chiaro::nn::Result<OwnStep> {
     let inputs = [("real", &[BATCH, SIDE, SIDE, 1][..], DType::F32), ("noise", &[BATCH, NOISE], DType::F32)];
     let adam = Adam { betas: [0.5, 0.999], ..Adam::default() };
-    let of_generator = ParameterGroup::new("generator", |state| state.name.starts_with("generator."), adam).rate(3.0);
+    let of_generator =
+        ParameterGroup::new("generator", |state| state.name.starts_with("generator."), adam).rate(KEEPS_UP);
     let optimizers = Optimizers::new(adam).with(of_generator);
     OwnStep::training_for(&inputs, optimizers, |ctx, given| {
         let drawn = ctx.call("generator", &generator(), given[1])?;
@@ -85,9 +120,7 @@ fn training() -> chiaro::nn::Result<OwnStep> {
         let on_drawn = ctx.call("discriminator", &discriminator(), drawn)?;
         let g = ctx.graph();
         let (ones, zeros) = (g.full(&[BATCH, 1], 1.0, DType::F32)?, g.full(&[BATCH, 1], 0.0, DType::F32)?);
-        // A tenth less than sure of what is real (one-sided label smoothing, arXiv:1606.03498).
-        let nearly = g.full(&[BATCH, 1], 0.9, DType::F32)?;
-        let real = g.bce_with_logits(on_real, nearly, None, Reduction::Mean)?;
+        let real = g.bce_with_logits(on_real, ones, None, Reduction::Mean)?;
         let fake = g.bce_with_logits(on_drawn, zeros, None, Reduction::Mean)?;
         let tells = g.add(real, fake)?;
         let fools = g.bce_with_logits(on_drawn, ones, None, Reduction::Mean)?;
@@ -109,12 +142,12 @@ fn drawing_step() -> chiaro::nn::Result<OwnStep> {
 
 fn classifier() -> Sequential {
     let seen =
-        Sequential::new().named("conv1", Conv2d::new(16, 3)).then(Activation::Relu).named("pool1", MaxPool2d::new(2));
-    let seen = seen.named("conv2", Conv2d::new(32, 3)).then(Activation::Relu).named("pool2", MaxPool2d::new(2));
+        Sequential::new().named("conv1", Conv2d::new(32, 3)).then(Activation::Relu).named("pool1", MaxPool2d::new(2));
+    let seen = seen.named("conv2", Conv2d::new(64, 3)).then(Activation::Relu).named("pool2", MaxPool2d::new(2));
     seen.named("flatten", Flatten).named("fc", Linear::new(10))
 }
 
-/// Trains the classifier for an epoch and more, and gives a step that says how sure it is of each digit.
+/// Trains the classifier for some epochs, and gives a step that says how sure it is of each digit.
 fn judge(device: &Shared, real: &Digits, epochs: usize) -> Result<[Learner; 2], Box<dyn Error>> {
     let image = [BATCH, SIDE, SIDE, 1];
     let inputs = [("digits", &image[..], DType::F32), ("labels", &[BATCH], DType::I32)];
@@ -123,9 +156,11 @@ fn judge(device: &Shared, real: &Digits, epochs: usize) -> Result<[Learner; 2], 
         ctx.graph().cross_entropy(logits, given[1], &CrossEntropyOptions::default())
     })?;
     let mut learner = Learner::new(device, step, 5)?;
+    let steps = (epochs * (real.len() / BATCH)) as f64;
     for epoch in 0..epochs {
         for batch in shuffled(real.len(), 2, epoch as u64).chunks_exact(BATCH) {
-            learner.step(&real.batch(batch, &image[1..]).ok_or("pixels")?, 2e-3)?;
+            let rate = 3e-3 * (1.0 - learner.steps() as f64 / steps);
+            learner.step(&real.batch(batch, &image[1..]).ok_or("pixels")?, rate)?;
         }
     }
     let asking = OwnStep::asking(&inputs[..1], |ctx, given| {
@@ -157,32 +192,44 @@ fn noise(number: usize) -> Option<Tensor> {
     Tensor::f32([BATCH, NOISE], Init::Normal { std: 1.0 }.values(&[BATCH, NOISE], 11, number as u32))
 }
 
-/// Trains for so many steps on so many digits, draws a grid, and gives the share of the drawn digits that are recognised, and how many
-/// kinds are among them.
-pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Result<(f64, usize), Box<dyn Error>> {
-    let [train, test] = digits::open(images, 640)?;
+/// Trains for so many steps, and gives digits that are then drawn, in batches.
+fn drawings(device: &Shared, train: &Digits, steps: usize) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
     let mut learner = Learner::new(device, training()?, 3)?;
     let mut drawer = Learner::new(device, drawing_step()?, 0)?;
     let per_epoch = train.len() / BATCH;
+    let mut order = vec![];
     for number in 0..steps {
-        let order = shuffled(train.len(), 1, (number / per_epoch) as u64);
         let at = number % per_epoch * BATCH;
+        if at == 0 {
+            order = shuffled(train.len(), 1, (number / per_epoch) as u64);
+        }
         let [real, _] = train.batch(&order[at..at + BATCH], &[SIDE, SIDE, 1]).ok_or("pixels")?;
         let left = 1.0 - number as f64 / steps as f64;
-        learner.step(&[real, noise(number + 1000).ok_or("noise")?], RATE * (2.0 * left).min(1.0))?;
+        learner.step(&[real, noise(number + 1000).ok_or("noise")?], RATE * (1.3 * left).min(1.0))?;
         if (number + 1) % (steps / 6).max(1) == 0 {
             let [tells, fools] = [learner.read("discriminator")?[0], learner.read("generator")?[0]];
             println!("step {}: discriminator {tells:.3}, generator {fools:.3}", number + 1);
         }
     }
     let mut drawn = vec![];
-    for number in 0..10 {
+    for number in 0..DRAWN {
         let pixels = drawer.ask(&[noise(number).ok_or("noise")?])?.remove(0);
-        drawn.push(pixels.into_iter().map(|v| v as f32).collect::<Vec<f32>>());
+        drawn.push(pixels.into_iter().map(|v| v as f32).collect());
     }
     drawer.close()?;
     learner.close()?;
-    let [trained, mut judge] = judge(device, &train, (60_000 / train.len()).max(1))?;
+    Ok(drawn)
+}
+
+/// Batches that are drawn, and as many of real digits, for the judge.
+const DRAWN: usize = 30;
+
+/// Trains for so many steps on so many digits, draws a grid, and gives the share of the drawn digits that are recognised, and how many
+/// kinds are among them.
+pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Result<(f64, usize), Box<dyn Error>> {
+    let [train, test] = digits::open(images, DRAWN * BATCH)?;
+    let drawn = drawings(device, &train, steps)?;
+    let [trained, mut judge] = judge(device, &train, 2)?;
     let batch = |pixels: &[f32]| Tensor::f32([BATCH, SIDE, SIDE, 1], pixels.to_vec()).ok_or("pixels");
     let share = |judge: &mut Learner, all: &[Vec<f32>]| -> Result<(f64, usize), Box<dyn Error>> {
         recognised(judge, &all.iter().map(|pixels| batch(pixels)).collect::<Result<Vec<_>, _>>()?)
@@ -210,6 +257,6 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, arguments) = start::device()?;
-    let steps = start::count(&arguments, 0, "steps", 2500)?;
-    run(&device.share(), steps, 20_000, "gan.png".as_ref()).map(|_| ())
+    let steps = start::count(&arguments, 0, "steps", 12_000)?;
+    run(&device.share(), steps, 60_000, "gan.png".as_ref()).map(|_| ())
 }
