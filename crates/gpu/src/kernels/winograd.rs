@@ -14,9 +14,6 @@ const POSITIONS: usize = WINOGRAD_POSITIONS as usize;
 const LEAST_FLOPS: u64 = 500_000_000;
 /// Terms up to which tiles of 8x4 sums a thread are faster.
 const SHORT: usize = 256;
-/// Multiply-adds that an element moved costs: 36 positions of each are written and read again. With these a layer of 48 channels is
-/// about as fast either way.
-const MOVED: usize = 12;
 
 /// A convolution, or one of its gradients, that is transformed.
 #[derive(Debug, Clone, Copy)]
@@ -95,17 +92,17 @@ impl Winograd {
             }
         };
         let found = Winograd { grid, channels, direction };
-        let pays = variants.always_transforms() || (kernel.flops() >= LEAST_FLOPS && found.pays());
+        let pays = variants.always_transforms() || (kernel.flops() >= LEAST_FLOPS && found.pays(variants));
         let whole = direction == Direction::WeightGrad || grid.tiles_of_workgroup().is_some();
         let room = || found.layout(0, variants).len().saturating_mul(4) <= variants.transformed_bytes();
         (pays && whole && room()).then_some(found)
     }
 
-    /// Whether fewer multiplications are worth what is moved for them.
-    fn pays(&self) -> bool {
+    /// Whether fewer multiplications are worth what is moved for them. Products of few terms each take 1.4 times as long as a long one's.
+    fn pays(&self, variants: &Variants) -> bool {
         let [c, o] = self.channels.map(|channels| channels as usize);
         let (tiles, rows) = (self.grid.tiles() as usize, self.grid.rows() as usize);
-        tiles * POSITIONS * (c * o + MOVED * (c + o)) < rows * 9 * c * o * 4 / 5
+        tiles * POSITIONS * (c * o * 7 / 5 + variants.moved_element() * (c + o)) < rows * 9 * c * o
     }
 
     /// The product of each position, and the parts in which its terms are summed.
