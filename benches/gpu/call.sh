@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs on the machine with the GPU: call.sh first|tuned|exact|limits|STEP...
+# Runs on the machine with the GPU: call.sh first|tuned|exact|tiles|limits|STEP...
 # Every step has its own time limit. Results are packed again after each, so that a run cut short leaves what it had.
 #   OUT            where results.tgz is put (default: the folder of this file)
 #   CHIARO_DEVICE  the device (default: gpu)
@@ -10,6 +10,8 @@ kit=$(cd "$(dirname "$0")" && pwd)
 out=${OUT:-$kit}; device=${CHIARO_DEVICE:-gpu}; chiaro=${CHIARO:-$kit/chiaro}; small=${SMALL:-}
 work=$(mktemp -d) || exit 1
 results=$work/results; mkdir -p "$out" "$results"
+# The program travels compressed.
+if [ ! -e "$chiaro" ] && [ -e "$kit/chiaro.xz" ]; then chiaro=$work/chiaro; xz -dc "$kit/chiaro.xz" >"$chiaro" && chmod +x "$chiaro"; fi
 trap 'rm -rf "$work"' EXIT
 export CHIARO_CACHE_DIR=$work/cache
 # What an earlier call measured stays.

@@ -7,6 +7,7 @@ rm -rf .gpu && mkdir .gpu
 cargo build --release --locked --quiet -p chiaro-cli
 cp "${CARGO_TARGET_DIR:-target}/release/chiaro" .gpu/
 strip .gpu/chiaro 2>/dev/null || echo "note: strip is missing; the program is larger than it need be" >&2
+xz -T0 .gpu/chiaro 2>/dev/null || echo "note: xz is missing; the program travels as it is" >&2
 cp "$here/call.sh" "$here/torch_gpu.py" .gpu/
 cp -r data/mnist .gpu/mnist
 # The Vulkan loader, and what NVIDIA's driver links to, for machines that have a driver and nothing else.

@@ -120,6 +120,28 @@ fn transformed_convolutions_and_the_norms_around_them_equal_the_reference() {
     check(&gpu, &net, &always());
 }
 
+/// Whole tiles, the last workgroup with fewer of them than the others.
+#[test]
+fn moments_of_transformed_convolutions_count_what_the_last_workgroup_has() {
+    let Some(gpu) = support::open(OpenOptions::default()) else {
+        return;
+    };
+    let mut net = Recorded::default();
+    let x = net.input("x", &[3, 8, 12, 4]);
+    let y = net.conv(x, 8, 1, 1, "w");
+    let y = net.norm(y, "norm");
+    net.graph.output("y", y).expect("new");
+    assert_eq!(products(&gpu, &net.graph), 1);
+    let inputs: Vec<Tensor> =
+        net.graph.inputs().iter().enumerate().map(|(i, v)| draw(i as u32, &v.shape, 1.0)).collect();
+    let want = evaluate(&mut Reference::new(), &net.graph, &inputs).expect("the reference runs");
+    let got = evaluate(&mut GpuBackend::new(gpu, always()), &net.graph, &inputs).expect("runs");
+    for ((got, want), (output, _)) in got.iter().zip(&want).zip(net.graph.outputs()) {
+        let error = compare(got, want).unwrap_or_else(|e| panic!("{output}: {e}"));
+        assert!(error <= 1e-5, "{output}: {error:e}");
+    }
+}
+
 /// Paddings of every kind.
 #[test]
 fn transformed_convolutions_equal_the_reference() {

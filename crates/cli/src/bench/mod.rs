@@ -128,8 +128,11 @@ struct Chosen {
 impl Chosen {
     fn of(args: &Args) -> anyhow::Result<Chosen> {
         let text = args.filter.as_deref();
-        let named = |name: &str, text: &str| if args.exact { name == text } else { name.contains(text) };
-        let fits = |name: &str| text.is_none_or(|text| text.split('|').any(|text| named(name, text)));
+        let fits = |name: &str| {
+            text.is_none_or(
+                |text| if args.exact { name == text } else { text.split('|').any(|text| name.contains(text)) },
+            )
+        };
         let mut cases = workloads()?;
         // Steps are large graphs: made once more only where a start is wanted.
         let wanted = singles::STARTS.iter().any(|step| fits(&format!("start {step}")));

@@ -85,7 +85,12 @@ impl Variants {
     /// threads have few registers: none of those was measured.
     pub fn transforms(&self) -> bool {
         let suits = matches!(self.class, DeviceClass::Gpu(Registers::Plenty, _));
-        suits && self.choice.tile.is_none() && self.choice.parts.is_none() && self.transforms != Transformed::No
+        suits && self.choice.tile.is_none() && self.transforms != Transformed::No
+    }
+
+    /// Whether somebody chose in how many parts the terms are summed.
+    pub fn parts_are_chosen(&self) -> bool {
+        self.choice.parts.is_some()
     }
 
     /// Whether convolutions are transformed wherever they can be.
@@ -95,7 +100,7 @@ impl Variants {
 
     /// Multiply-adds of a plain convolution in which an element at a position is written and read again. An H100 (18 operations a byte) took
     /// 0.70, 0.58, 0.48 and 0.39 of the plain time at 64, 128, 256 and 512 channels; others have 30 to 80 operations a byte.
-    pub fn moved_element(&self) -> usize {
+    pub fn moved_element(&self) -> u64 {
         match self.class {
             DeviceClass::Gpu(_, Size::Server) => 45,
             DeviceClass::Gpu(_, Size::Small | Size::Medium | Size::Large) | DeviceClass::Software => 120,

@@ -101,6 +101,7 @@ pub enum KernelChoice {
 }
 
 /// What a GPU asks of its plans, with the bindings that every adapter has: to count a plan's cost where there is no GPU.
+/// Convolutions are not transformed: what that takes is decided by the adapter.
 pub fn portable_plan_options() -> PlanOptions {
     PlanOptions { max_operands: PORTABLE_BINDINGS as usize, ..kernels::plan_options(&Variants::GPU) }
 }
@@ -204,6 +205,18 @@ impl GpuBackend {
         self.gpu.block_on(what, later).map_err(|error| self.error(error))?
     }
 
+    /// A graph's plan; where memory does not suffice, without the scratch that transformed convolutions take.
+    fn plan_that_fits(&self, graph: &Graph) -> Result<Plan, BackendError> {
+        let plan = Plan::new(graph, &self.plan_options(graph))?;
+        let Err(error) = self.check_memory(&plan) else { return Ok(plan) };
+        let frugal = self.tuned.base().with_transforms(Transformed::No);
+        if frugal == *self.tuned.base() {
+            return Err(error);
+        }
+        let plan = Plan::new(graph, &self.options.plan_options(self.gpu.summary(), &frugal, graph))?;
+        self.check_memory(&plan).map(|()| plan)
+    }
+
     fn check_memory(&self, plan: &Plan) -> Result<(), BackendError> {
         let (budget, held) = (self.gpu.budget_bytes(), self.gpu.counters().bytes);
         let needed = plan.peak_bytes() as u64;
@@ -268,8 +281,7 @@ impl Backend for GpuBackend {
 
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         half::check(graph, self.gpu.summary())?;
-        let plan = Plan::new(graph, &self.plan_options(graph))?;
-        self.check_memory(&plan)?;
+        let plan = self.plan_that_fits(graph)?;
         // Before the plan's memory is taken: a search needs some for itself.
         let prepared = self.tuned.prepare(&self.gpu, &plan.steps);
         prepared.map_err(|e| self.error(e))?;

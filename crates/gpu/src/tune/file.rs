@@ -12,7 +12,7 @@ use crate::kernels::VariantChoice;
 use crate::{Gpu, Notes};
 
 /// Changes with the meaning of the file, and with the kernels: what was proved and timed is of those that were there.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct TunedFile {

@@ -229,5 +229,7 @@ fn key(step: &Step) -> Option<String> {
     let computed = step.loads.iter().enumerate().filter(|(_, load)| load.is_some());
     let fused: String = computed.map(|(i, _)| format!(", input {i} computed")).collect();
     let columns = step.columns.as_ref().map_or(String::new(), |c| format!(", {} columns", c.results.len()));
-    Some(format!("{kernel} of {}{fused}{columns}", types.join(" ")))
+    // With other scratch other variants are possible: a convolution that may be transformed is another than one that may not.
+    let scratch = step.scratch.as_ref().map_or(String::new(), |scratch| format!(", scratch {}", scratch.len));
+    Some(format!("{kernel} of {}{fused}{columns}{scratch}", types.join(" ")))
 }

@@ -1,7 +1,8 @@
 //! Cooperative tiles are believed only after a proof at the shape in use: the results of the whole step, several times over.
 //!
 //! wgpu's translation to SPIR-V leaves out what Vulkan's memory model asks of such loads and barriers (loads without
-//! NonPrivatePointer, barriers without MakeAvailable and MakeVisible): by the letter a race. Whether a driver cares may depend on
+//! NonPrivatePointer, barriers without MakeAvailable and MakeVisible, those of subgroups
+//! without workgroup memory): by the letter a race. Whether a driver cares may depend on
 //! the shape, so that the small kernels of `cooperative` are not enough.
 
 use std::collections::{BTreeMap, BTreeSet};
