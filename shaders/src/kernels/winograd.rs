@@ -169,9 +169,9 @@ impl Transforms {
             .set_const("USED_TILES", tiles)
             .set_const("LANES", THREADS / 4 / room)
             .scratch("sums")
-            .append("main", &stores(columns));
+            .append("main", &stores(&grid, columns));
         if columns != ColumnReduction::None {
-            source = reducing(source, &grid, columns);
+            source = reducing(source, columns);
         }
         let workgroups = grid.tiles().div_ceil(tiles) * (channels / 4).div_ceil(THREADS / 4 / room);
         Ok(ShaderKernel::new(name, source, spread(name, workgroups.into())?))
@@ -196,7 +196,7 @@ impl Transforms {
 }
 
 /// Stores the results of a row of a tile, and reduces them.
-fn stores(columns: ColumnReduction) -> String {
+fn stores(grid: &WinogradGrid, columns: ColumnReduction) -> String {
     let pixels = || ["a", "b", "c", "d"].into_iter().enumerate();
     let mut text = String::new();
     if columns == ColumnReduction::None {
@@ -215,7 +215,8 @@ fn stores(columns: ColumnReduction) -> String {
         }
         return text;
     }
-    let rows = "min(ROWS_OF_WORKGROUP, ROWS - number / GROUPS_C * ROWS_OF_WORKGROUP)";
+    let (all, each) = (grid.rows(), grid.rows_of_workgroup());
+    let rows = format!("min({each}u, {all}u - number / GROUPS_C * {each}u)");
     let _ = writeln!(text, "    let mean = sum_of_tiles(thread, {}) / f32({rows});", tail(0));
     let _ = writeln!(text, "    put_columns(thread, number, 0u, mean);");
     let _ = writeln!(text, "    var squares = vec4<f32>();");
@@ -229,7 +230,7 @@ fn stores(columns: ColumnReduction) -> String {
 }
 
 /// What the reductions of columns need beside the statements of `main`.
-fn reducing(source: Source, grid: &WinogradGrid, columns: ColumnReduction) -> Source {
+fn reducing(source: Source, columns: ColumnReduction) -> Source {
     let fields: String = (0..columns.tails()).map(|r| format!("t{r}: vec4<f32>, ")).collect();
     let code = format!(
         "struct Tails {{ {fields}}}
@@ -273,11 +274,6 @@ fn store4(part: Part, j: u32, value: vec4<f32>) -> Tails {{
         half = THREADS / 2,
     );
     let mut source = source.replace_fn("store4", &code);
-    if columns == ColumnReduction::Moments {
-        let (rows, each) = (grid.rows(), grid.rows_of_workgroup());
-        source =
-            source.with(&format!("const ROWS: u32 = 1u * {rows}u;\nconst ROWS_OF_WORKGROUP: u32 = 1u * {each}u;\n"));
-    }
     let mut parts = StorageBuffer::new("column_parts", BufferAccess::ReadWrite, "f32");
     parts.scratch = true;
     source.push_buffer(parts);
