@@ -1,5 +1,6 @@
 //! What follows a matrix product or convolution: nothing, its program on each finished tile, or a pass of its own.
 
+use super::affine::Affine;
 use super::code::{Bound, Code, TILE, ValueSource};
 use super::grid::{TileSpan, with_columns};
 use super::machine::{Machine, ResultTile};
@@ -20,6 +21,7 @@ pub(crate) struct StepEpilogue {
 
 enum EpilogueKind {
     Plain,
+    Affine(Box<Affine>),
     InTile(Code),
     After(Pointwise),
 }
@@ -47,6 +49,11 @@ impl StepEpilogue {
             .stores
             .iter()
             .position(|s| s.dtype == DType::F32 && s.view.is_identity(&program.domain) && !loaded(place(s)));
+        if first == Some(0)
+            && let Some(affine) = Affine::new(&program, operands, builder)
+        {
+            return StepEpilogue { out: place(&program.stores[0]), kind: EpilogueKind::Affine(Box::new(affine)) };
+        }
         let out = first.map_or_else(|| builder.allocate(bytes), |i| place(&program.stores[i]));
         StepEpilogue { out, kind: EpilogueKind::InTile(Code::new(&program, operands, &ValueSource::Tile, first)) }
     }
@@ -59,6 +66,10 @@ impl StepEpilogue {
         kernel: impl FnOnce(&mut ExecContext<'_>, &dyn Epilogue),
     ) {
         match &self.kind {
+            EpilogueKind::Affine(affine) => {
+                let epilogue = affine.prepare(context, row);
+                kernel(context, &epilogue);
+            }
             EpilogueKind::InTile(code) => {
                 let (scratches, level, run) = (context.scratches, context.level, context.run);
                 kernel(context, &InTile { code, scratches, level, run, row });

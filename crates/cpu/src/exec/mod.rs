@@ -1,5 +1,6 @@
 //! The fast executor: each step of a plan becomes an action that was prepared once and neither allocates nor plans.
 
+mod affine;
 mod arg_reduce;
 mod avg_pool;
 mod code;

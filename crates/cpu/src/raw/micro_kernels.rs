@@ -2,7 +2,7 @@
 //! [`Kernels`](super::simd::Kernels) finds them. Whoever calls one has checked what its [`Args`] point to.
 
 use super::lanes::{Four, Lanes};
-use super::simd::{NV, PAD};
+use super::simd::{NV, PAD, PIXELS};
 
 /// What one call of a micro-kernel works on; see [`Rows`](super::simd::Rows) and [`Outer`](super::simd::Outer) for the meaning of the operands.
 pub(super) struct Args {
@@ -124,7 +124,74 @@ unsafe fn outer<V: Lanes, const MR: usize, const NV: usize, const GATHER: bool, 
     }
 }
 
+/// What a depthwise kernel works on: some pixels, each `channels` floats behind the one before.
+pub(super) struct DepthwiseArgs {
+    pub(super) x: *const f32,
+    /// As many zeros as a kernel reads at once: two vectors.
+    pub(super) zero: *const f32,
+    /// Offset of tap `t` and pixel `p` at `t * stride + p`.
+    pub(super) offsets: *const u32,
+    pub(super) stride: usize,
+    /// The row of weights of each tap.
+    pub(super) taps: *const u32,
+    pub(super) count: usize,
+    pub(super) weights: *const f32,
+    pub(super) channels: usize,
+    pub(super) y: *mut f32,
+}
+
+/// `y[p][c] = sum_t x[offset_t_p + c] * w[t][c]` of `P` pixels: sums enough to hide the latency of additions, and each weight is
+/// read once for all of them.
+#[inline(always)]
+unsafe fn depthwise<V: Lanes, const P: usize>(args: &DepthwiseArgs) {
+    unsafe {
+        let mut c = 0;
+        while c + 2 * V::N <= args.channels {
+            depthwise_block::<V, P, 2, false>(args, c);
+            c += 2 * V::N;
+        }
+        if c + V::N <= args.channels {
+            depthwise_block::<V, P, 1, false>(args, c);
+            c += V::N;
+        }
+        if c < args.channels {
+            depthwise_block::<V, P, 1, true>(args, c);
+        }
+    }
+}
+
+/// Some vectors of channels from `c` on; with `PART` the last channels, which fill no vector.
+#[inline(always)]
+unsafe fn depthwise_block<V: Lanes, const P: usize, const NV: usize, const PART: bool>(args: &DepthwiseArgs, c: usize) {
+    unsafe {
+        let left = args.channels - c;
+        let load = |from: *const f32| if PART { V::load_part(from, left) } else { V::load(from) };
+        let mut acc = [[V::splat(0.0); NV]; P];
+        for t in 0..args.count {
+            let w = args.weights.add(*args.taps.add(t) as usize * args.channels + c);
+            let mut lanes = [V::splat(0.0); NV];
+            for (v, lane) in lanes.iter_mut().enumerate() {
+                *lane = load(w.add(v * V::N));
+            }
+            for (p, sums) in acc.iter_mut().enumerate() {
+                let offset = *args.offsets.add(t * args.stride + p);
+                let x = if offset == PAD { args.zero } else { args.x.add(offset as usize + c) };
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = load(x.add(v * V::N)).fma(lanes[v], *sum);
+                }
+            }
+        }
+        for (p, sums) in acc.iter().enumerate() {
+            let y = args.y.add(p * args.channels + c);
+            for (v, sum) in sums.iter().enumerate() {
+                if PART { sum.store_part(y, left) } else { sum.store(y.add(v * V::N)) }
+            }
+        }
+    }
+}
+
 pub(super) type MicroKernel = unsafe fn(&Args);
+pub(super) type DepthwiseKernel = unsafe fn(&DepthwiseArgs);
 
 /// The micro-kernels of one level, by what they compute and by their number of rows less one.
 pub(super) struct Table {
@@ -132,6 +199,8 @@ pub(super) struct Table {
     pub(super) rows: [&'static [MicroKernel]; NV],
     /// Indexed by `[gather * 4 + partial * 2 + vectors - 1][rows - 1]`.
     pub(super) outer: [&'static [MicroKernel]; 8],
+    /// Of one pixel, and of [`PIXELS`](super::simd::PIXELS).
+    pub(super) depthwise: [DepthwiseKernel; 2],
     pub(super) lanes: usize,
 }
 
@@ -148,6 +217,10 @@ macro_rules! table {
             pub(super) unsafe fn outer<const MR: usize, const NV: usize, const G: bool, const P: bool>(args: &Args) {
                 unsafe { super::outer::<$lanes, MR, NV, G, P>(args) }
             }
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn depthwise<const P: usize>(args: &DepthwiseArgs) {
+                unsafe { super::depthwise::<$lanes, P>(args) }
+            }
         }
         pub(super) static $name: Table = Table {
             rows: [table!(@rows $module, 1, $counts), table!(@rows $module, 2, $counts)],
@@ -161,6 +234,7 @@ macro_rules! table {
                 table!(@outer $module, 1, true, true, $counts),
                 table!(@outer $module, 2, true, true, $counts),
             ],
+            depthwise: [$module::depthwise::<1>, $module::depthwise::<PIXELS>],
             lanes: <$lanes as Lanes>::N,
         };
     };

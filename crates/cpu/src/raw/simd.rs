@@ -4,7 +4,7 @@
 use super::lanes::prefetch_line;
 #[cfg(target_arch = "x86_64")]
 use super::micro_kernels::{AVX2, AVX512};
-use super::micro_kernels::{Args, PORTABLE, Table};
+use super::micro_kernels::{Args, DepthwiseArgs, PORTABLE, Table};
 use super::tile::OutputTile;
 use crate::kernels::row_tiles;
 use std::ops::Range;
@@ -15,6 +15,11 @@ pub(crate) const PAD: u32 = u32::MAX;
 pub(crate) const MAX_MR: usize = 12;
 /// Vectors across a full column panel.
 pub(super) const NV: usize = 2;
+
+/// Pixels of a depthwise convolution that are kept in registers.
+pub(super) const PIXELS: usize = 4;
+/// What their taps in the padding read: two vectors of any level.
+static ZEROS: [f32; 32] = [0.0; 32];
 
 /// An instruction set that the micro-kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -346,6 +351,55 @@ impl Kernels {
         let kernels = self.table.outer[usize::from(gather) * 4 + usize::from(partial) * 2 + vectors - 1];
         // SAFETY: as in `rows`; partial panels read no float behind their last column.
         unsafe { kernels[at.rows - 1](&args) }
+    }
+}
+
+/// Pixels of a depthwise convolution, whose taps were found.
+pub(crate) struct Depthwise<'a> {
+    pub(crate) x: &'a [f32],
+    /// `[tap][channel]`.
+    pub(crate) weights: &'a [f32],
+    /// The row of weights of each tap.
+    pub(crate) taps: &'a [u32],
+    /// Where tap `t` of pixel `p` begins in `x`, or `PAD`: at `t * stride + p`.
+    pub(crate) offsets: &'a [u32],
+    pub(crate) stride: usize,
+    pub(crate) channels: usize,
+}
+
+impl Kernels {
+    /// `y[p][c] = sum_t x[offset_t_p + c] * w[t][c]` for all pixels of `y`, which are those of `offsets` from the first on.
+    pub(crate) fn depthwise(self, of: &Depthwise, y: &mut [f32]) {
+        let Depthwise { x, weights, taps, offsets, stride, channels } = *of;
+        if channels == 0 {
+            return;
+        }
+        let pixels = y.len() / channels;
+        if let Some(last) = taps.len().checked_sub(1) {
+            // PAD + 1 wraps to zero, so that the largest real offset is found without a branch.
+            let largest = offsets.iter().fold(0, |max: u32, &o| max.max(o.wrapping_add(1)));
+            let last_tap = taps.iter().fold(0, |max, &t| max.max(t)) as usize;
+            assert!(largest == 0 || largest as usize - 1 + channels <= x.len());
+            assert!((last_tap + 1) * channels <= weights.len() && last * stride + pixels <= offsets.len());
+        }
+        let mut p = 0;
+        while p < pixels {
+            let (kernel, step) = if p + PIXELS <= pixels { (1, PIXELS) } else { (0, 1) };
+            let args = DepthwiseArgs {
+                x: x.as_ptr(),
+                zero: ZEROS.as_ptr(),
+                offsets: offsets.as_ptr().wrapping_add(p),
+                stride,
+                taps: taps.as_ptr(),
+                count: taps.len(),
+                weights: weights.as_ptr(),
+                channels,
+                y: y.as_mut_ptr().wrapping_add(p * channels),
+            };
+            // SAFETY: the level was detected; the assertions above cover every read, and `p + step` pixels lie in `y`.
+            unsafe { self.table.depthwise[kernel](&args) }
+            p += step;
+        }
     }
 }
 

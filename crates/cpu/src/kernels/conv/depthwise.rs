@@ -6,58 +6,15 @@ use super::pack::PackedWeights;
 use super::weight_gradient::parts;
 use crate::kernels::workspace::{ScratchArena, scratch};
 use crate::kernels::{Epilogue, Workspace, finish, row_tiles};
-use crate::raw::simd::{PAD, Vectorize, madd};
+use crate::raw::simd::{Depthwise, Vectorize, madd};
 use crate::raw::tile::{Output, OutputTile, Splits};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Output pixels whose offsets are gathered at once.
 const ROWS: usize = 16;
-/// Channels that are kept in registers.
+/// Channels of a weight gradient that are kept in registers.
 const LANES: usize = 64;
-
-/// One output pixel: `y[c] = sum_t x[offset_t + c] * w[t][c]`.
-struct Pixel<'a> {
-    y: &'a mut [f32],
-    x: &'a [f32],
-    /// Tap-major weights `[taps][channels]`.
-    weights: &'a [f32],
-    taps: &'a [u32],
-    /// Offset of tap `t` at `t * stride`.
-    offsets: &'a [u32],
-    stride: usize,
-}
-
-impl Vectorize for Pixel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let channels = self.y.len();
-        for (chunk, y) in self.y.chunks_mut(LANES).enumerate() {
-            let c = chunk * LANES;
-            let mut acc = [0.0; LANES];
-            for (t, tap) in self.taps.iter().enumerate() {
-                let offset = self.offsets[t * self.stride];
-                if offset == PAD {
-                    continue;
-                }
-                let x = &self.x[offset as usize + c..][..y.len()];
-                let w = &self.weights[*tap as usize * channels + c..][..y.len()];
-                if y.len() == LANES {
-                    for ((a, x), w) in acc.iter_mut().zip(&x[..LANES]).zip(&w[..LANES]) {
-                        *a = madd::<FMA>(*x, *w, *a);
-                    }
-                } else {
-                    for ((a, x), w) in acc.iter_mut().zip(x).zip(w) {
-                        *a = madd::<FMA>(*x, *w, *a);
-                    }
-                }
-            }
-            y.copy_from_slice(&acc[..y.len()]);
-        }
-    }
-}
 
 /// Forward and input gradient: the gathered pixels of `source` times tap-major weights.
 pub(crate) fn run_phase<E: Epilogue + ?Sized>(
@@ -70,7 +27,7 @@ pub(crate) fn run_phase<E: Epilogue + ?Sized>(
     epilogue: &E,
 ) {
     let channels = weights.geometry().out_channels;
-    let taps = source.taps();
+    let (taps, kernels) = (source.taps(), workspace.kernels());
     let cols = Splits::new(channels, channels, 1);
     let rows = Splits::new(output.rows(), ROWS, 4 * rayon::current_num_threads());
     output.for_each(&rows, &cols, |mut tile| {
@@ -79,15 +36,20 @@ pub(crate) fn run_phase<E: Epilogue + ?Sized>(
         let (offsets, used) = (scratch(offsets, taps * ROWS), scratch(used, taps));
         for (row, count) in row_tiles(tile.row_range(), ROWS) {
             let active = source.gather(row, count, &mut offsets[..taps * count], used);
-            for r in 0..count {
-                workspace.level().vectorize(Pixel {
-                    y: tile.row(row + r),
+            let run = |y: &mut [f32], first: usize| {
+                let of = Depthwise {
                     x: input,
                     weights: weights.tap_major(phase),
                     taps: &used[..active],
-                    offsets: &offsets[r.min(active * count)..active * count],
+                    offsets: &offsets[first.min(active * count)..active * count],
                     stride: count,
-                });
+                    channels,
+                };
+                kernels.depthwise(&of, y);
+            };
+            match tile.dense_rows(row, count) {
+                Some(rows) => run(rows, 0),
+                None => (0..count).for_each(|r| run(tile.row(row + r), r)),
             }
             finish(&mut tile, row, count, channels, epilogue);
         }
