@@ -1,6 +1,6 @@
 //! An ONNX model as a classifier: one image in, logits out, weights that train.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chiaro_graph::{DType, GraphError, Tensor, Var};
 use chiaro_nn::{Context, Declare, Init, Module, StateKind};
@@ -24,6 +24,9 @@ enum Images {
     ChannelsLast,
 }
 
+/// The last trial recording with the shape of its images: weights are put in order once, whoever asks for what of them.
+type Trial = Arc<Mutex<Option<(Vec<usize>, Arc<Dry>)>>>;
+
 /// A model of images `[N,H,W,C]` to logits `[N,classes]`.
 #[derive(Clone, Debug)]
 pub struct OnnxClassifier {
@@ -38,6 +41,7 @@ pub struct OnnxClassifier {
     pub several: bool,
     /// Height, width and channels that the file declares; those that are open are 0.
     pub image: [usize; 3],
+    trial: Trial,
 }
 
 impl OnnxClassifier {
@@ -65,7 +69,8 @@ impl OnnxClassifier {
         let takes_pixels = model.elem(input)? == Elem::U8;
         let (output, several) = (logits(&model), ends_in_sigmoid(&model));
         let input = input.to_string();
-        Ok(OnnxClassifier { model: Arc::new(model), input, output, images, takes_pixels, several, image })
+        let (model, trial) = (Arc::new(model), Trial::default());
+        Ok(OnnxClassifier { model, input, output, images, takes_pixels, several, image, trial })
     }
 
     /// The model.
@@ -102,13 +107,19 @@ impl OnnxClassifier {
         Ok(recorder.graph().cast(logits, DType::F32)?)
     }
 
-    /// A trial recording for one image.
-    pub(crate) fn dry(&self, shape: &[usize]) -> Result<(Dry, Vec<usize>)> {
+    /// A trial recording for images `[1,H,W,C]`.
+    pub(crate) fn dry(&self, shape: &[usize]) -> Result<Arc<Dry>> {
+        let mut kept = self.trial.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, dry)) = kept.as_ref().filter(|(of, _)| of == shape) {
+            return Ok(Arc::clone(dry));
+        }
         let mut dry = Dry::default();
         let images = dry.graph.input("images", shape, DType::F32)?;
         let logits = self.record(&mut dry, images)?;
-        let shape = dry.graph.shape(logits).to_vec();
-        Ok((dry, shape))
+        dry.logits = dry.graph.shape(logits).to_vec();
+        let dry = Arc::new(dry);
+        *kept = Some((shape.to_vec(), Arc::clone(&dry)));
+        Ok(dry)
     }
 
     /// Number of classes for images of height, width and channels.
@@ -116,7 +127,7 @@ impl OnnxClassifier {
     /// # Errors
     /// If the model does not fit them, or has fewer than two that it must tell apart.
     pub fn classes(&self, [h, w, c]: [usize; 3]) -> Result<usize> {
-        match self.dry(&[1, h, w, c])?.1[1] {
+        match self.dry(&[1, h, w, c])?.logits[1] {
             1 if self.several => Ok(1),
             0 | 1 => Err(OnnxError::Classifier(format!("its output {:?} tells no classes apart", self.output))),
             classes => Ok(classes),
@@ -128,12 +139,12 @@ impl OnnxClassifier {
     /// # Errors
     /// If the model does not fit such images.
     pub fn weights(&self, [h, w, c]: [usize; 3]) -> Result<Vec<(String, Tensor)>> {
-        let (dry, _) = self.dry(&[1, h, w, c])?;
-        let with_values = dry.states.into_iter().filter(|s| s.values.values != Values::Hollow);
+        let dry = self.dry(&[1, h, w, c])?;
+        let with_values = dry.states.iter().filter(|s| s.values.values != Values::Hollow);
         with_values
             .map(|s| {
                 let floats = Tensor::f32(s.values.shape.clone(), s.values.to_floats()?);
-                Ok((s.name, floats.ok_or_else(|| OnnxError::Format("elements and extents differ".into()))?))
+                Ok((s.name.clone(), floats.ok_or_else(|| OnnxError::Format("elements and extents differ".into()))?))
             })
             .collect()
     }
@@ -198,7 +209,7 @@ fn graph_error(fault: OnnxError) -> GraphError {
 
 impl Module for OnnxClassifier {
     fn declare(&self, declare: &mut Declare, x: &[usize]) -> chiaro_graph::Result<Vec<usize>> {
-        let (dry, output) = self.dry(x).map_err(graph_error)?;
+        let dry = self.dry(x).map_err(graph_error)?;
         for state in &dry.states {
             let shape = &state.values.shape;
             let init = match state.role {
@@ -214,7 +225,7 @@ impl Module for OnnxClassifier {
         for layer in &dry.layers {
             declare.call(&layer.name, &Row(layer), x)?;
         }
-        Ok(output)
+        Ok(dry.logits.clone())
     }
 
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> chiaro_graph::Result<Var> {

@@ -35,9 +35,11 @@ pub(crate) struct Layer {
 }
 
 /// What a trial recording finds.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Dry {
     pub graph: Graph,
+    /// Extents of the logits.
+    pub logits: Vec<usize>,
     pub states: Vec<State>,
     pub layers: Vec<Layer>,
     seen: usize,

@@ -212,7 +212,12 @@ impl Host {
         let shape: Vec<usize> = perm.iter().map(|&p| self.shape[p]).collect();
         let own = strides(&self.shape);
         let steps: Vec<usize> = perm.iter().map(|&p| own[p]).collect();
-        Ok(self.picked(&shape, |place| place.iter().zip(&steps).map(|(i, s)| i * s).sum()))
+        let values = match &self.values {
+            Values::Floats(v) => Values::Floats(Arc::new(moved(v, &shape, &steps))),
+            Values::Ints(v) => Values::Ints(Arc::new(moved(v, &shape, &steps))),
+            Values::Hollow => Values::Hollow,
+        };
+        Ok(Host { shape, elem: self.elem, values })
     }
 
     /// A tensor of other extents, each element taken from the flat position that `source` gives for its place.
@@ -255,6 +260,28 @@ impl Host {
         };
         Tensor::new(self.shape.clone(), data).ok_or_else(|| OnnxError::Format("elements and extents differ".into()))
     }
+}
+
+/// Elements in the order of these extents, neighbours along each axis so far apart in `values`.
+fn moved<T: Copy>(values: &[T], shape: &[usize], steps: &[usize]) -> Vec<T> {
+    let (Some((&run, outer)), Some(&step)) = (shape.split_last(), steps.last()) else { return values.to_vec() };
+    let mut all = Vec::with_capacity(values.len());
+    if values.is_empty() {
+        return all;
+    }
+    let (mut place, mut start) = (vec![0; outer.len()], 0);
+    for _ in 0..count(outer) {
+        all.extend(values[start..].iter().step_by(step).take(run));
+        for axis in (0..outer.len()).rev() {
+            (place[axis], start) = (place[axis] + 1, start + steps[axis]);
+            if place[axis] < outer[axis] {
+                break;
+            }
+            start -= place[axis] * steps[axis];
+            place[axis] = 0;
+        }
+    }
+    all
 }
 
 /// A 64-bit integer in 32 bits. The ends of the range stand for "as far as there is".

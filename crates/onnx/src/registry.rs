@@ -8,6 +8,7 @@ use chiaro_nn::models::{NamedModel, named, register as register_model};
 
 use crate::classifier::OnnxClassifier;
 use crate::error::{OnnxError, Result};
+use crate::model::OnnxModel;
 
 /// What names of such models end with; files of structures have the same names.
 pub const ENDING: &str = ".onnx";
@@ -28,7 +29,8 @@ pub fn register(stem: &str, classifier: OnnxClassifier) -> Result<String> {
     let image = [usual(h, USUAL), usual(w, USUAL), usual(c, 3)];
     let bytes = classifier.structure(image)?;
     let name = format!("{stem}-{:08x}{ENDING}", crc32fast::hash(&bytes));
-    add(&name, image, classifier)?;
+    // Without the weights, which whoever imports has taken: recording it moves none of them about.
+    add(&name, image, OnnxClassifier::new(OnnxModel::parse(bytes.clone().into(), None)?)?)?;
     STRUCTURES.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bytes);
     Ok(name)
 }
@@ -44,7 +46,7 @@ pub fn register_structure(name: &str, bytes: Vec<u8>) -> Result<()> {
             "{name} does not have the checksum of its name: it was changed or damaged"
         )));
     }
-    let model = crate::OnnxModel::parse(bytes.clone().into(), None)?;
+    let model = OnnxModel::parse(bytes.clone().into(), None)?;
     let classifier = OnnxClassifier::new(model)?;
     let usual = |n: usize, other: usize| if n == 0 { other } else { n };
     let [h, w, c] = classifier.image;

@@ -49,7 +49,7 @@ impl OnnxClassifier {
     }
 
     fn dry_names(&self, [h, w, c]: [usize; 3]) -> Result<Vec<String>> {
-        Ok(self.dry(&[1, h, w, c])?.0.states.into_iter().map(|s| s.name).collect())
+        Ok(self.dry(&[1, h, w, c])?.states.iter().map(|s| s.name.clone()).collect())
     }
 
     /// The same model with a new last layer for other classes, which has no values.
