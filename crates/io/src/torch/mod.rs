@@ -23,6 +23,9 @@ const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 /// Keys under which training scripts keep a state dict.
 const WITHIN: [&str; 4] = ["state_dict", "model_state_dict", "model", "model_ema"];
 
+/// Elements of all tensors for each byte of a file, at most: where all are 8-bit and some are shared it is more than one.
+const SHARED: usize = 2;
+
 /// The tensors of a PyTorch file by their names, as floats, in PyTorch's order.
 ///
 /// # Errors
@@ -71,6 +74,8 @@ pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor
         let inner = WITHIN.iter().find_map(|key| machine.get(at, key).filter(|&v| machine.is_dict(v)));
         at = inner.unwrap_or(at);
     }
+    // Tensors may share a storage: a few bytes each could ask for all of it again and again.
+    let mut room = bytes.len().saturating_mul(SHARED);
     let mut tensors = BTreeMap::new();
     for (key, value) in machine.entries(at).ok_or("it holds no state dict")? {
         let Some(name) = machine.text(key) else { continue };
@@ -80,7 +85,11 @@ pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor
         }
         if let Some(view) = machine.tensor(value) {
             let told = |detail: String| format!("its tensor {name:?} {detail}");
-            tensors.insert(name.to_string(), archive.tensor(view).map_err(told)?);
+            let tensor = archive.tensor(view).map_err(told)?;
+            let left = room.checked_sub(tensor.data().len());
+            room =
+                left.ok_or_else(|| told(format!("and those before have {SHARED} times the elements of the file")))?;
+            tensors.insert(name.to_string(), tensor);
         } else if let Some(what) = machine.opaque(value) {
             return Err(format!("its {name:?} depends on {what}, which is not read: save a state dict"));
         }

@@ -68,6 +68,10 @@ pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<V
         "ConstantOfShape" => {
             let shape: Vec<usize> = x.to_ints()?.iter().map(|&n| n.max(0) as usize).collect();
             let value = call.tensor("value").map(tensor::host).transpose()?.unwrap_or(Host::floats(&[1], vec![0.0]));
+            // A large one is made on the device.
+            if value.elem.is_float() && check_made(&shape, 1).is_err() {
+                return Ok(None);
+            }
             check_made(&shape, 1)?;
             spread(&value.reshaped(&[])?, &shape)
         }

@@ -57,7 +57,7 @@ ops! {
     Reshape movement::reshape, Flatten movement::flatten, Transpose movement::transpose, Squeeze movement::squeeze,
     Unsqueeze movement::unsqueeze, Expand movement::expand, Tile movement::tile, Shape movement::shape,
     Size movement::size, DepthToSpace movement::depth_to_space, SpaceToDepth movement::space_to_depth,
-    Constant movement::fixed, ConstantOfShape movement::fixed, Range movement::fixed,
+    Constant movement::fixed, ConstantOfShape movement::constant_of_shape, Range movement::fixed,
     Slice slice::slice, Split slice::split, Concat slice::concat, Pad slice::pad,
     Gather select::gather, GatherElements select::gather_elements, OneHot select::one_hot, TopK select::top_k,
     Trilu select::trilu, CumSum select::cum_sum,

@@ -1,11 +1,14 @@
 //! Ops that change extents and the order of axes.
 
+use chiaro_graph::DType;
+
 use crate::call::{Call, axis};
 use crate::error::{OnnxError, Result};
 use crate::extents::{reshaped, squeezed, unsqueezed};
 use crate::fold::{broadcast, shape_range};
 use crate::host::{Host, count};
 use crate::record::Recorder;
+use crate::tensor;
 use crate::value::{Held, Order, Value};
 
 /// Axes of an op: an input in later versions, an attribute before.
@@ -22,6 +25,15 @@ pub(crate) fn fixed<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Val
         r.known_if(call, i)?;
     }
     r.fault("its value is of a kind that is not supported")
+}
+
+/// One number everywhere: where it is known before, the interpreter makes it, unless it is large.
+pub(crate) fn constant_of_shape<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value>> {
+    let shape: Vec<usize> = r.known(call, 0)?.to_ints()?.iter().map(|&n| n.max(0) as usize).collect();
+    let value = call.tensor("value").map(tensor::host).transpose()?;
+    let number = value.map_or(Ok(0.0), |host| host.scalar())?;
+    let var = r.graph().full(&shape, number, DType::F32)?;
+    Ok(r.plain(var))
 }
 
 /// The same elements under other extents.

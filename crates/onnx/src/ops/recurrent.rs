@@ -23,6 +23,9 @@ fn part(g: &mut Graph, v: Var, d: usize) -> Result<Var> {
     Ok(g.reshape(one, &shape)?)
 }
 
+/// Steps of a sequence, each of which is recorded.
+const MOST_STEPS: usize = 4096;
+
 impl Layer {
     fn of<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Layer> {
         let whole = match r.known_if(call, 4)? {
@@ -48,6 +51,9 @@ impl Layer {
         let b = if call.input(3).is_some() { Some(r.parameter(call, 3, &[])?) } else { None };
         let g = r.graph();
         let &[time, batch, _] = g.shape(x) else { return Err(OnnxError::node("x must be [time, batch, features]")) };
+        if time > MOST_STEPS {
+            return Err(OnnxError::node(format!("a sequence of {time} steps; up to {MOST_STEPS} are recorded")));
+        }
         let steps = (0..time).map(|t| part(g, x, t)).collect::<Result<_>>()?;
         let (&[directions, _, _], &[_, _, hidden]) = (g.shape(w), g.shape(u)) else {
             return Err(OnnxError::node("weights must have 3 axes: directions, gates, features"));
@@ -58,7 +64,10 @@ impl Layer {
             biases.push(match b {
                 Some(b) => {
                     let both = part(g, b, d)?;
-                    let half = g.shape(both)[0] / 2;
+                    let &[len] = g.shape(both) else {
+                        return Err(OnnxError::node("biases must have 2 axes: directions, gates"));
+                    };
+                    let half = len / 2;
                     Some([g.narrow(both, 0, 0, half)?, g.narrow(both, 0, half, 2 * half)?])
                 }
                 None => None,

@@ -49,6 +49,33 @@ pub fn cases() -> Vec<Case> {
     files.into_iter().map(case).collect()
 }
 
+/// A network of onnx 1.21's `light` folder, whose weights are all made by ConstantOfShape, and its output.
+pub struct Light {
+    pub name: String,
+    pub model: Vec<u8>,
+    pub output: Vec<u8>,
+}
+
+/// All of them, from `tests/data` (Apache-2.0).
+pub fn light() -> Vec<Light> {
+    let packed: &[u8] = include_bytes!("../data/light.tar.gz");
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for entry in archive.entries().expect("an archive") {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").to_string_lossy().into_owned();
+        let mut bytes = vec![];
+        entry.read_to_end(&mut bytes).expect("bytes");
+        files.insert(path.trim_start_matches("light/").to_string(), bytes);
+    }
+    let names: Vec<String> = files.keys().filter_map(|f| f.strip_suffix(".onnx")).map(str::to_string).collect();
+    let light = |name: String| {
+        let mut take = |ending: &str| files.remove(&format!("{name}{ending}")).expect("a file");
+        Light { model: take(".onnx"), output: take("_output_0.pb"), name: name.clone() }
+    };
+    names.into_iter().map(light).collect()
+}
+
 /// A tensor of a `.pb` file.
 pub fn tensor(bytes: &[u8]) -> Result<Host, OnnxError> {
     host(&TensorProto::decode(Bytes::copy_from_slice(bytes)).expect("a tensor"))
