@@ -4,6 +4,7 @@
 mod accuracy;
 mod numbers;
 mod operators;
+mod predict;
 mod report;
 mod training;
 
@@ -28,7 +29,7 @@ struct Args {
     /// In which the layers compute; operations alone are always f32.
     #[arg(long, value_enum, default_value = "f32")]
     precision: Precision,
-    /// Digits for mnist-acc.
+    /// Digits for mnist-acc, an ONNX file for predict-1 and predict-32.
     #[arg(long, default_value = "mnist5k.bin")]
     data: PathBuf,
     /// Threads of the CPU backend; one a core if absent or 0.
@@ -56,6 +57,12 @@ enum Workload {
     W4Conv,
     /// w1 on 4,000 real digits.
     MnistAcc,
+    /// An ONNX file on one image.
+    #[value(name = "predict-1")]
+    Predict1,
+    /// An ONNX file on 32 images at a time.
+    #[value(name = "predict-32")]
+    Predict32,
 }
 
 fn main() -> Result<()> {
@@ -77,5 +84,7 @@ fn main() -> Result<()> {
         Workload::W4Matmul => operators::matmul(backend, &report),
         Workload::W4Conv => operators::conv(backend, &report),
         Workload::MnistAcc => accuracy::run(backend, &args.data, precision, &report),
+        Workload::Predict1 => predict::time(backend, &args.data, 1, &report),
+        Workload::Predict32 => predict::time(backend, &args.data, 32, &report),
     }
 }

@@ -47,6 +47,12 @@ struct Training {
 }
 
 #[derive(Serialize)]
+struct Prediction {
+    images_per_s: f64,
+    logits: [f64; 3],
+}
+
+#[derive(Serialize)]
 struct Rate {
     gflops: f64,
 }
@@ -84,6 +90,20 @@ impl Report {
         let timed = self.timed(2, 200, prepare, |state, _| call(state))?;
         let gflops = round(flop / timed.step_ms_median / 1e6, 2);
         self.print(timed.rated(Rate { gflops }))
+    }
+
+    /// Times `step`, which gives the logits of a batch, after three steps. Those of the first image are printed.
+    pub fn prediction<S>(
+        &self,
+        batch: usize,
+        prepare: impl FnOnce() -> Result<S>,
+        step: impl Fn(&mut S) -> Result<Vec<f64>>,
+    ) -> Result<()> {
+        let mut last = vec![];
+        let timed = self.timed(3, usize::MAX, prepare, |state, _| step(state).map(|logits| last = logits))?;
+        let images_per_s = round(batch as f64 / timed.step_ms_min * 1e3, 2);
+        let logits = [0, 1, 2].map(|i| round(last.get(i).copied().unwrap_or(f64::NAN), 4));
+        self.print(timed.rated(Prediction { images_per_s, logits }))
     }
 
     /// Prints the accuracy of a training of some seconds.
