@@ -10,14 +10,22 @@ use crate::raw::memory::MemoryRegion;
 use chiaro_graph::plan::{Instr, Program, Reg, Store, View};
 use chiaro_graph::{DType, Elementwise, Scalar};
 
-/// `y = x * scale[column] + shift[column] (+ residual)`, within bounds.
+/// `y = x * scale[column] + shift[column] (+ residual * factor[column])`, within bounds.
 pub(crate) struct Affine {
-    /// Computes scale and shift.
+    /// Computes scale, shift and the residual's factor.
     terms: Code,
     scale: MemoryRegion,
     shift: MemoryRegion,
-    residual: Option<(MemoryRegion, Addresses)>,
+    residual: Option<Residual>,
     bounds: [f32; 2],
+}
+
+/// A tensor of the result's size that is added.
+struct Residual {
+    region: MemoryRegion,
+    places: Addresses,
+    /// Where it is not 1.
+    factor: Option<MemoryRegion>,
 }
 
 impl Affine {
@@ -28,22 +36,29 @@ impl Affine {
         for reg in 0..program.instrs.len() {
             chain.take(reg)?;
         }
-        if chain.current != Some(store.reg) || chain.residual.is_some() != chain.added || store.dtype != DType::F32 {
+        let main = chain.main?;
+        if main.reg != store.reg || chain.residual.is_some() != chain.added || store.dtype != DType::F32 {
             return None;
         }
         let cols = chain.terms.domain[0];
-        let [scale, shift] = [builder.allocate(4 * cols), builder.allocate(4 * cols)];
-        let residual = chain.residual.map(|(_, operand, places)| (operands[operand].region, places));
-        let (mut terms, bounds) = (chain.terms, chain.bounds);
-        let mut all = operands.to_vec();
-        for (region, reg, usual) in [(scale, chain.scale, 1.0), (shift, chain.shift, 0.0)] {
-            let usual = Instr::Scalar(Scalar::new(usual, DType::F32)?);
-            let reg = reg.unwrap_or_else(|| terms.push(usual, DType::F32));
+        let (mut terms, mut all) = (chain.terms, operands.to_vec());
+        let mut kept = |reg: Reg, terms: &mut Program| {
+            let region = builder.allocate(4 * cols);
             terms.stores.push(Store { operand: all.len(), view: View::identity(&[cols]), dtype: DType::F32, reg });
             all.push(Bound { region, dtype: DType::F32, shared: false });
-        }
+            region
+        };
+        let [one, zero] = [number(1.0)?, number(0.0)?];
+        let scale = main.scale.unwrap_or_else(|| terms.push(one, DType::F32));
+        let shift = main.shift.unwrap_or_else(|| terms.push(zero, DType::F32));
+        let (scale, shift) = (kept(scale, &mut terms), kept(shift, &mut terms));
+        let residual = chain.residual.map(|(side, operand, places)| Residual {
+            region: operands[operand].region,
+            places,
+            factor: side.scale.map(|reg| kept(reg, &mut terms)),
+        });
         let terms = Code::new(&terms, &all, &ValueSource::Tile, None);
-        Some(Affine { terms, scale, shift, residual, bounds })
+        Some(Affine { terms, scale, shift, residual, bounds: chain.bounds })
     }
 
     /// Computes scale and shift for a run of the kernel whose first row is `row` of the whole result.
@@ -58,6 +73,18 @@ impl Affine {
     }
 }
 
+fn number(value: f64) -> Option<Instr> {
+    Some(Instr::Scalar(Scalar::new(value, DType::F32)?))
+}
+
+/// A register that is something times a factor plus a summand, which are registers of the terms; absent they are 1 and 0.
+#[derive(Clone, Copy)]
+struct Side {
+    reg: Reg,
+    scale: Option<Reg>,
+    shift: Option<Reg>,
+}
+
 /// What has been understood of a program.
 struct Chain<'p> {
     program: &'p Program,
@@ -66,12 +93,11 @@ struct Chain<'p> {
     /// Code of what is the same for all rows, and where registers of the program are in it.
     terms: Program,
     placed: Vec<Option<Reg>>,
-    /// The register that holds the result so far.
-    current: Option<Reg>,
-    scale: Option<Reg>,
-    shift: Option<Reg>,
-    /// Register, operand and places of a tensor of the result's size.
-    residual: Option<(Reg, usize, Addresses)>,
+    /// The result so far.
+    main: Option<Side>,
+    /// A tensor of the result's size so far, its operand and its places.
+    residual: Option<(Side, usize, Addresses)>,
+    /// It is in the result.
     added: bool,
     bounds: [f32; 2],
 }
@@ -80,16 +106,13 @@ const OPEN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
 impl<'p> Chain<'p> {
     fn new(program: &'p Program, operands: &'p [Bound]) -> Option<Chain<'p>> {
-        let cols = *program.domain.last()?;
         Some(Chain {
             program,
             operands,
             grid: Grid::new(&program.domain),
-            terms: Program::new(&[cols]),
+            terms: Program::new(&[*program.domain.last()?]),
             placed: vec![],
-            current: None,
-            scale: None,
-            shift: None,
+            main: None,
             residual: None,
             added: false,
             bounds: OPEN,
@@ -104,19 +127,17 @@ impl<'p> Chain<'p> {
             return Some(());
         }
         self.placed.push(None);
+        let fresh = Side { reg, scale: None, shift: None };
         match instr {
-            Instr::Value(0) if self.current.is_none() => self.current = Some(reg),
+            Instr::Value(0) if self.main.is_none() => self.main = Some(fresh),
             Instr::Load { operand, view, dtype: DType::F32 } if self.residual.is_none() => {
                 let places = Addresses::new(view, &self.grid);
                 if self.operands[*operand].shared || (places.col != 1 && self.grid.cols > 1) {
                     return None;
                 }
-                self.residual = Some((reg, *operand, places));
+                self.residual = Some((fresh, *operand, places));
             }
-            Instr::Map(op, regs) if self.program.types[reg] == DType::F32 => {
-                self.map(*op, regs)?;
-                self.current = Some(reg);
-            }
+            Instr::Map(op, regs) if self.program.types[reg] == DType::F32 => self.map(*op, regs, reg)?,
             Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => return None,
             Instr::Random { .. } | Instr::Map(..) | Instr::Cast(..) => return None,
         }
@@ -140,40 +161,59 @@ impl<'p> Chain<'p> {
         }
     }
 
-    /// An op of the result so far and of what is the same for all rows.
-    fn map(&mut self, op: Elementwise, regs: &[Reg]) -> Option<()> {
-        let current = self.current?;
-        if let Some(bounds) = self.bounds_of(op, regs, current) {
+    /// An op of the result or the residual so far, and of what is the same for all rows, or of both.
+    fn map(&mut self, op: Elementwise, regs: &[Reg], to: Reg) -> Option<()> {
+        let main = self.main?;
+        let apart = self.residual.as_ref().map(|(side, ..)| *side).filter(|_| !self.added);
+        if op == Elementwise::Add
+            && let Some(side) = apart
+            && (regs == [main.reg, side.reg] || regs == [side.reg, main.reg])
+        {
+            let shift = match (main.shift, side.shift) {
+                (Some(a), Some(b)) => Some(self.term(Elementwise::Add, &[a, b])),
+                (a, b) => a.or(b),
+            };
+            self.main = Some(Side { reg: to, shift, ..main }).filter(|_| self.bounds == OPEN);
+            self.added = true;
+            return self.main.map(|_| ());
+        }
+        if let Some(bounds) = self.bounds_of(op, regs, main.reg) {
             let [low, high] = bounds?;
             self.bounds = self.bounds.map(|bound| if bound < low { low } else { bound.min(high) });
-            return Some(());
+            self.main = Some(Side { reg: to, ..main });
+        } else if regs.contains(&main.reg) && self.bounds == OPEN {
+            self.main = Some(self.moved(main, op, regs, to, !self.added)?);
+        } else {
+            let side = self.moved(apart?, op, regs, to, true)?;
+            self.residual.as_mut()?.0 = side;
         }
+        Some(())
+    }
+
+    /// One side after an op with what is the same for all rows.
+    fn moved(&mut self, of: Side, op: Elementwise, regs: &[Reg], to: Reg, may_scale: bool) -> Option<Side> {
         let &[x, y] = regs else { return None };
-        let (first, other) = if x == current { (true, y) } else { (false, x) };
-        if self.bounds != OPEN || (!first && y != current) {
+        let (first, other) = if x == of.reg { (true, y) } else { (false, x) };
+        if !first && y != of.reg {
             return None;
-        }
-        if op == Elementwise::Add && self.residual.as_ref().is_some_and(|(reg, ..)| *reg == other) && !self.added {
-            self.added = true;
-            return Some(());
         }
         let term = self.placed[other].filter(|_| self.program.types[other] == DType::F32)?;
         let [add, sub, mul, div] = [Elementwise::Add, Elementwise::Sub, Elementwise::Mul, Elementwise::Div];
         if op == add || (op == sub && first) {
-            self.shift = Some(match self.shift {
+            let shift = match of.shift {
                 Some(shift) => self.term(op, &[shift, term]),
                 None if op == add => term,
                 None => self.term(Elementwise::Neg, &[term]),
-            });
-        } else if (op == mul || (op == div && first)) && !self.added {
-            let one = Instr::Scalar(Scalar::new(1.0, DType::F32)?);
-            let scale = self.scale.unwrap_or_else(|| self.terms.push(one, DType::F32));
-            self.scale = Some(self.term(op, &[scale, term]));
-            self.shift = self.shift.map(|shift| self.term(op, &[shift, term]));
-        } else {
+            };
+            return Some(Side { reg: to, shift: Some(shift), ..of });
+        }
+        if !may_scale || !(op == mul || (op == div && first)) {
             return None;
         }
-        Some(())
+        let one = number(1.0)?;
+        let scale = of.scale.unwrap_or_else(|| self.terms.push(one, DType::F32));
+        let shift = of.shift.map(|shift| self.term(op, &[shift, term]));
+        Some(Side { reg: to, scale: Some(self.term(op, &[scale, term])), shift })
     }
 
     fn term(&mut self, op: Elementwise, regs: &[Reg]) -> Reg {
@@ -215,26 +255,23 @@ impl Epilogue for AffineTile<'_> {
     fn apply(&self, row: usize, rows: usize, col: usize, cols: usize, tile: &mut [f32], stride: usize) {
         let Affine { scale, shift, residual, bounds, .. } = self.of;
         let (scale, shift) = (scale.floats(col, cols), shift.floats(col, cols));
-        for r in 0..rows {
-            let y = &mut tile[r * stride..][..cols];
-            let line = Line { scale, shift, bounds: *bounds, y };
-            match residual {
-                Some((region, places)) => {
-                    let start = places.at(self.row + row + r, col) as usize;
-                    self.level.vectorize(Residual(line, region.floats(start, cols)));
-                }
-                None => self.level.vectorize(line),
-            }
-        }
+        let place = [self.row + row, col];
+        let residual = residual.as_ref();
+        self.level.vectorize(Rows { scale, shift, bounds: *bounds, residual, place, rows, tile, stride });
     }
 }
 
-/// Columns of one row.
-struct Line<'a> {
+/// Some columns of some rows.
+struct Rows<'a> {
     scale: &'a [f32],
     shift: &'a [f32],
     bounds: [f32; 2],
-    y: &'a mut [f32],
+    residual: Option<&'a Residual>,
+    /// First row and column in the whole result.
+    place: [usize; 2],
+    rows: usize,
+    tile: &'a mut [f32],
+    stride: usize,
 }
 
 /// A value within bounds; NaN stays.
@@ -244,29 +281,33 @@ fn bounded(x: f32, [low, high]: [f32; 2]) -> f32 {
     if x > high { high } else { x }
 }
 
-impl Vectorize for Line<'_> {
+impl Vectorize for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
+        let Rows { scale, shift, bounds, residual, place: [row, col], rows, tile, stride } = self;
+        let cols = scale.len();
+        let factor = residual.and_then(|residual| residual.factor).map(|factor| factor.floats(col, cols));
         // Loops, as in `machine`.
-        for ((y, scale), shift) in self.y.iter_mut().zip(self.scale).zip(self.shift) {
-            *y = bounded(madd::<FMA>(*y, *scale, *shift), self.bounds);
-        }
-    }
-}
-
-/// The same with a residual.
-struct Residual<'a>(Line<'a>, &'a [f32]);
-
-impl Vectorize for Residual<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Residual(line, residual) = self;
-        for (((y, scale), shift), x) in line.y.iter_mut().zip(line.scale).zip(line.shift).zip(residual) {
-            *y = bounded(madd::<FMA>(*y, *scale, *shift) + *x, line.bounds);
+        for r in 0..rows {
+            let y = &mut tile[r * stride..][..cols];
+            let Some(Residual { region, places, .. }) = residual else {
+                for ((y, scale), shift) in y.iter_mut().zip(scale).zip(shift) {
+                    *y = bounded(madd::<FMA>(*y, *scale, *shift), bounds);
+                }
+                continue;
+            };
+            let x = region.floats(places.at(row + r, col) as usize, cols);
+            if let Some(factor) = factor {
+                for ((((y, scale), shift), x), factor) in y.iter_mut().zip(scale).zip(shift).zip(x).zip(factor) {
+                    *y = bounded(madd::<FMA>(*x, *factor, madd::<FMA>(*y, *scale, *shift)), bounds);
+                }
+            } else {
+                for (((y, scale), shift), x) in y.iter_mut().zip(scale).zip(shift).zip(x) {
+                    *y = bounded(madd::<FMA>(*y, *scale, *shift) + *x, bounds);
+                }
+            }
         }
     }
 }

@@ -162,6 +162,11 @@ impl OutputTile<'_> {
         let mut offsets = [0; MAX];
         let [a, b, c] = self.output.extents;
         let [sa, sb, sc] = self.output.strides;
+        if row + rows <= c {
+            let base = row * sc + col;
+            offsets[..rows].iter_mut().enumerate().for_each(|(r, offset)| *offset = base + r * sc);
+            return offsets;
+        }
         let (outer, mut ic) = divide(row, c);
         let (mut ia, mut ib) = divide(outer, b);
         assert!(ia < a);
