@@ -4,9 +4,12 @@ use std::fmt::Write;
 
 use crate::number::short;
 
-/// Width and height of the picture, and what stays free around the curves: left, top, right, bottom.
+/// Width of the picture and height of the part with the curves, and what stays free around them: left, top (beside the legend), right,
+/// bottom.
 const SIZE: [f64; 2] = [720.0, 420.0];
-const FREE: [f64; 4] = [64.0, 36.0, 16.0, 48.0];
+const FREE: [f64; 4] = [64.0, 44.0, 16.0, 48.0];
+/// Height of a row of the legend, and about the width of a letter.
+const LEGEND: [f64; 2] = [18.0, 7.0];
 const COLOURS: [&str; 6] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"];
 /// Columns and rows of the text.
 const CELLS: [usize; 2] = [60, 12];
@@ -68,13 +71,14 @@ impl Plot {
 
     /// The picture.
     pub fn to_svg(&self) -> String {
-        let [width, height] = SIZE;
+        let (names, rows) = self.legend_places();
+        let ([width, height], [left, top, right, bottom]) = (SIZE, FREE);
+        let (height, top) = (height + rows as f64 * LEGEND[0], top + rows as f64 * LEGEND[0]);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
         );
-        let [left, top, right, bottom] = FREE;
-        text(&mut svg, [width / 2.0, top / 2.0 + 4.0], "middle", &self.title);
+        text(&mut svg, [width / 2.0, 20.0], "middle", &self.title);
         text(&mut svg, [(width + left - right) / 2.0, height - 8.0], "middle", &self.axes[0]);
         text(&mut svg, [8.0, top - 8.0], "start", &self.axes[1]);
         let Some(span) = self.span() else { return svg + "</svg>\n" };
@@ -93,7 +97,7 @@ impl Plot {
             let _ = writeln!(svg, "<path d=\"M{x:.1} {y:.1}H{:.1}\" stroke=\"#ddd\"/>", width - right);
             text(&mut svg, [x - 6.0, y + 4.0], "end", &short(tick));
         }
-        for (i, (curve, colour)) in self.curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
+        for ((curve, [x, y]), colour) in self.curves.iter().zip(names).zip(COLOURS.iter().cycle()) {
             let points = self.drawn(curve).into_iter().map(|(x, y)| at(x, y));
             let points: Vec<String> = points.map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
             let _ = writeln!(
@@ -101,16 +105,33 @@ impl Plot {
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>",
                 points.join(" ")
             );
-            let y = top + 14.0 + 16.0 * i as f64;
-            let _ = writeln!(svg, "<path d=\"M{0} {y}h18\" stroke=\"{colour}\" stroke-width=\"2\"/>", left + 10.0);
-            text(&mut svg, [left + 34.0, y + 4.0], "start", &curve.name);
+            let _ = writeln!(svg, "<path d=\"M{x} {0}h18\" stroke=\"{colour}\" stroke-width=\"2\"/>", y - 4.0);
+            text(&mut svg, [x + 24.0, y], "start", &curve.name);
         }
         if let Some((x, word)) = &self.mark {
             let [x, y] = at(self.place(*x), span.y[0]);
             let _ = writeln!(svg, "<path d=\"M{x:.1} {y:.1}V{top}\" stroke=\"#555\" stroke-dasharray=\"4 3\"/>");
-            text(&mut svg, [x + 4.0, y - 6.0], "start", word);
+            // On the side that has the room.
+            let (x, anchor) = if x < (width + left) / 2.0 { (x + 4.0, "start") } else { (x - 4.0, "end") };
+            text(&mut svg, [x, y - 6.0], anchor, word);
         }
         svg + "</svg>\n"
+    }
+
+    /// Where the names of the curves stand, above the curves, and in how many rows.
+    fn legend_places(&self) -> (Vec<[f64; 2]>, usize) {
+        let ([left, _, right, _], [row, letter]) = (FREE, LEGEND);
+        let (mut rows, mut x) = (0, f64::INFINITY);
+        let mut places = vec![];
+        for curve in &self.curves {
+            let room = 24.0 + letter * curve.name.chars().count() as f64;
+            if x + room > SIZE[0] - right {
+                (rows, x) = (rows + 1, left);
+            }
+            places.push([x, 24.0 + row * rows as f64]);
+            x += room + 2.0 * letter;
+        }
+        (places, rows)
     }
 
     /// The curves in letters: `*` for the first, then `o`, `+` and `x`; `|` for the mark.
@@ -175,7 +196,7 @@ mod tests {
     fn a_curve_goes_from_edge_to_edge_and_numbers_stand_at_its_axes() {
         let svg = plot().to_svg();
         // The first point is at the left edge and the top: 144 is the largest y.
-        assert!(svg.contains("points=\"64.0,36.0 "), "{svg}");
+        assert!(svg.contains("points=\"64.0,62.0 "), "{svg}");
         assert!(svg.contains("704.0,") && svg.contains(">a &lt; b<") && svg.contains(">here<"), "{svg}");
         for tick in [">0.01<", ">0.1<", ">50<", ">100<"] {
             assert!(svg.contains(tick), "{tick} {svg}");
@@ -184,6 +205,26 @@ mod tests {
         let rows: Vec<&str> = text.lines().collect();
         assert!(rows[1].starts_with("     144 *") && rows[12].trim_start().starts_with('0'), "{text}");
         assert!(rows[13].contains("0.0001") && rows[13].ends_with('1') && text.contains('|'), "{text}");
+    }
+
+    #[test]
+    fn the_names_of_curves_stand_above_them_in_as_many_rows_as_they_take() {
+        let curve = |i: usize| Curve {
+            name: format!("runs/train{i}, a name of some length"),
+            points: vec![(0.1, 1.0), (1.0, 2.0)],
+        };
+        for (curves, rows) in [(1, 1), (2, 1), (5, 3)] {
+            let plot = Plot { curves: (0..curves).map(curve).collect(), ..plot() };
+            let (places, found) = plot.legend_places();
+            assert_eq!((places.len(), found), (curves, rows));
+            let top = FREE[1] + rows as f64 * LEGEND[0];
+            assert!(places.iter().all(|[x, y]| *x < SIZE[0] && *y < top - 12.0), "{places:?}");
+            let svg = plot.to_svg();
+            assert!(
+                svg.contains(&format!("points=\"64.0,{:.1} ", SIZE[1] + rows as f64 * LEGEND[0] - FREE[3])),
+                "{svg}"
+            );
+        }
     }
 
     #[test]
