@@ -99,3 +99,27 @@ fn who_asks_sees_what_is_trained_and_a_closed_step_makes_room_for_another_networ
     let mut other = Learner::new(&device, asking(300), 0).expect("there is room");
     assert_eq!(other.ask(&inputs()[..1]).expect("an answer")[0].len(), 300);
 }
+
+#[test]
+fn a_step_that_is_dropped_gives_back_its_plan_and_leaves_its_weights() {
+    let gpu = support::gpu().map(Shared::new);
+    for mut device in std::iter::once(Shared::new(support::cpu())).chain(gpu) {
+        let step = || two(&[""]).expect("one loss for all");
+        let began = device.stats().bytes;
+        let learner = Learner::new(&device, step(), 1).expect("compiles");
+        let arenas: u64 = learner.recorded().graph.arenas().iter().map(|arena| 4 * arena.len as u64).sum();
+        let used = device.stats().bytes;
+        assert!(used > began + arenas, "a plan has buffers of its own: {began} {arenas} {used}");
+        let weights = device.read_arena(PARAMS).expect("the weights");
+        drop(learner);
+        assert_eq!(device.stats().bytes, began + arenas);
+        assert_eq!(device.read_arena(PARAMS).expect("they stay"), weights);
+        // As often as one likes, and nothing is left after the last is closed.
+        for _ in 0..3 {
+            drop(Learner::new(&device, step(), 1).expect("compiles"));
+            assert_eq!(device.stats().bytes, began + arenas);
+        }
+        Learner::new(&device, step(), 1).expect("compiles").close().expect("given back");
+        assert_eq!(device.stats().bytes, began);
+    }
+}

@@ -4,7 +4,8 @@ use chiaro_graph::{Backend, BackendError, PlanId, Shared, Tensor};
 use chiaro_nn::OwnStep;
 
 /// An [`OwnStep`] that is compiled, its arenas filled where it trains, its steps counted. Those of one device whose layers are the
-/// same share their weights: what one trains, another asks.
+/// same share their weights: what one trains, another asks. One that is dropped gives back the memory of its plan; the weights stay for
+/// others, or until [`Learner::close`] is called on the last that has them.
 pub struct Learner {
     backend: Shared,
     plan: PlanId,
@@ -23,10 +24,7 @@ impl Learner {
         let mut backend = backend.clone();
         let plan = backend.compile(&step.graph)?;
         let mut learner = Learner { backend, plan, step, seed, done: 0 };
-        if let Err(error) = learner.begin() {
-            learner.backend.release_plan(plan)?;
-            return Err(error);
-        }
+        learner.begin()?;
         Ok(learner)
     }
 
@@ -82,15 +80,24 @@ impl Learner {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn close(mut self) -> Result<(), BackendError> {
-        self.backend.release_plan(self.plan)?;
-        for arena in self.step.graph.arenas() {
-            match self.backend.release_arena(&arena.name) {
-                Ok(()) => self.backend.forget_states(&arena.name),
+    pub fn close(self) -> Result<(), BackendError> {
+        let mut backend = self.backend.clone();
+        let arenas: Vec<String> = self.step.graph.arenas().iter().map(|arena| arena.name.clone()).collect();
+        drop(self);
+        for arena in arenas {
+            match backend.release_arena(&arena) {
+                Ok(()) => backend.forget_states(&arena),
                 Err(BackendError::InUse { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Learner {
+    fn drop(&mut self) {
+        // What cannot be released is of a device that was lost.
+        drop(self.backend.release_plan(self.plan));
     }
 }
