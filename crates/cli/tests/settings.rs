@@ -26,7 +26,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
     let own = "--device cpu --size 12 --resize letterbox --channels 3 --strict --limit 40 --task classification --model lenet5 --epochs 1 --batch-size 7 \
                --optimizer nesterov --lr 0.02 --momentum 0.5 --weight-decay 0.25 --schedule step --warmup 0.5 \
                --label-smoothing 0.125 --clip 3 --clip-value 0.5 --precision f32 --seed 9 --augment flip --resident off \
-               --data-threads 2 --data-cache off --report-every 2 --folds 4 --fold 2 --gamma 0.5 --decay-epochs 0.5 --layer-decay 0.75 --bias-lr 2 \
+               --data-threads 2 --data-cache off --report-every 2 --histograms 3 --folds 4 --fold 2 --gamma 0.5 --decay-epochs 0.5 --layer-decay 0.75 --bias-lr 2 \
                --freeze conv1 --thaw 0.5 --accumulate 2 --ema 0.5 --patience 3 --time-limit 60 --loss focal --focal-gamma 1.5 \
                --class-weights balanced --sampling balanced --recompute --head-lr 2.5 --norms still";
     let others = own
@@ -48,7 +48,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         r#"{"size": [12, 12], "resize": "letterbox", "channels": 3, "strict": true, "limit": 40, "task": "classification", "model": "lenet5", "epochs": 1,
         "batch_size": 7, "optimizer": "nesterov", "lr": 0.02, "momentum": 0.5, "weight_decay": 0.25, "schedule": "step",
         "warmup_epochs": 0.5, "label_smoothing": 0.125, "clip": 3.0, "clip_value": 0.5, "precision": "f32", "seed": 9,
-        "augment": "flip=0.5", "resident": "off", "device": "cpu", "data_threads": 2, "data_cache": "off", "report_every": 2,
+        "augment": "flip=0.5", "resident": "off", "device": "cpu", "data_threads": 2, "data_cache": "off", "report_every": 2, "histograms": 3,
         "folds": 4, "fold": 2, "val_share": null, "group_by": null, "gamma": 0.5, "decay_epochs": 0.5, "layer_decay": 0.75,
         "bias_lr": 2.0, "freeze": "conv1", "thaw": 0.5, "accumulate": 2, "ema": 0.5, "patience": 3, "time_limit": 60.0,
         "loss": "focal", "focal_gamma": 1.5, "class_weights": "balanced", "milestones": null, "power": 2.0, "lr_patience": 3,

@@ -61,7 +61,11 @@ impl Trainer {
         let seconds = started.elapsed().as_secs_f64();
         self.at.seconds = seconds_before + seconds;
         self.data_wait = waited.as_secs_f64() / seconds.max(1e-9);
-        Ok(self.at.step_in_epoch == steps)
+        let is_whole = self.at.step_in_epoch == steps;
+        if is_whole && self.ran {
+            self.keep_gradients()?;
+        }
+        Ok(is_whole)
     }
 
     /// Runs a step, with its kernels timed where that was asked for.

@@ -193,8 +193,13 @@ impl Trainer {
 
     /// The plan of the present step, with its graph.
     pub(crate) fn present(&self) -> (PlanId, &TrainStep) {
-        let is_present = |phase: &&CompiledPhase| phase.phase.until.is_none_or(|until| self.at.step < until);
-        self.earlier.iter().find(is_present).map_or((self.plan, &self.step), |phase| (phase.plan, &phase.step))
+        self.phase_of(self.at.step)
+    }
+
+    /// The plan that runs the step of this number, from 0, with its graph.
+    pub(crate) fn phase_of(&self, number: u64) -> (PlanId, &TrainStep) {
+        let has_it = |phase: &&CompiledPhase| phase.phase.until.is_none_or(|until| number < until);
+        self.earlier.iter().find(has_it).map_or((self.plan, &self.step), |phase| (phase.plan, &phase.step))
     }
 
     /// The training step of the run's present phase: with frozen parts until they thaw, and of smaller images where they grow.

@@ -429,4 +429,13 @@ settings! {
             on_resume: Silent,
             ..Row::PLAIN
         };
+
+    /// Epochs, spread over the run, of which TensorBoard has histograms of weights and gradients at most; 0 for none
+    histograms: usize = 50,
+        Row {
+            value: "EPOCHS",
+            on_resume: Silent,
+            means: |most, options| options.output_gradients = *most > 0,
+            ..Row::PLAIN
+        };
 }

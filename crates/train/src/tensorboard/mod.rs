@@ -1,14 +1,15 @@
-//! A run for TensorBoard: numbers and histograms of the weights after each epoch, and images of training. One file a run, which goes on when
-//! the run does.
+//! A run for TensorBoard: numbers and histograms of weights and gradients after each epoch, and images of training. One file a run, which
+//! goes on when the run does.
 
+mod histogram;
 mod message;
 mod records;
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chiaro_graph::{ArenaRole, Graph, Tensor};
-use chiaro_nn::unpack_arena;
+use chiaro_graph::{ArenaRole, Graph, StateInfo, Tensor};
+use chiaro_nn::{PARAMS, unpack_arena};
 
 use crate::error::Result;
 use crate::folder::RunFolder;
@@ -20,15 +21,12 @@ use records::Records;
 
 /// The file's name, which TensorBoard knows by the word in it.
 const NAME: &str = "events.out.tfevents.chiaro";
-/// Epochs with histograms that a run has at most.
-const HISTOGRAMS: usize = 50;
-/// Numbers of a parameter that are looked at: more would change nothing that is to be seen.
-const SAMPLED: usize = 100_000;
-
 /// The events of a run. They are written as they come; a file that breaks off in the middle of one is cut before it when the run goes on.
 #[derive(Debug)]
 pub(crate) struct Board {
     records: Records,
+    /// Those of the epoch's last step by their parameters' names, where this epoch has histograms.
+    gradients: Vec<(String, Tensor)>,
 }
 
 impl Board {
@@ -38,7 +36,7 @@ impl Board {
     /// If it cannot be written.
     pub fn open(folder: &Path, step: u64) -> Result<Board> {
         let (records, is_new) = Records::open(&folder.join(NAME))?;
-        let mut board = Board { records };
+        let mut board = Board { records, gradients: vec![] };
         if is_new {
             board.write(event(0).text(3, "brain.Event:2"))?;
         } else {
@@ -67,24 +65,23 @@ impl Board {
         self.write(event(record.epoch as u64).message(5, summary))
     }
 
-    /// Writes a histogram of each parameter, at most 50 times in a run of so many epochs.
+    /// Writes a histogram of each parameter, and of the gradients that were kept.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn weights(&mut self, epoch: usize, epochs: usize, graph: &Graph, arenas: &[(String, Tensor)]) -> Result<()> {
-        if !epoch.is_multiple_of(epochs.div_ceil(HISTOGRAMS).max(1)) {
-            return Ok(());
-        }
+    pub fn histograms(&mut self, epoch: usize, graph: &Graph, arenas: &[(String, Tensor)]) -> Result<()> {
         let mut summary = Message::default();
+        let mut add = |kind: &str, name: &str, tensor: &Tensor| {
+            let tag = format!("{kind}/{}", name.replace('.', "/"));
+            let bins = histogram::of(tensor.as_f32().unwrap_or(&[]));
+            summary = std::mem::take(&mut summary).message(1, Message::default().text(1, &tag).message(5, bins));
+        };
         let of_parameters =
             |name: &str| graph.arenas().iter().any(|a| a.name == name && a.role == ArenaRole::Parameters);
         for (arena, values) in arenas.iter().filter(|(name, _)| of_parameters(name)) {
-            for (name, tensor) in unpack_arena(graph, arena, values)? {
-                let values = tensor.as_f32().unwrap_or(&[]);
-                let tag = format!("weights/{}", name.replace('.', "/"));
-                summary = summary.message(1, Message::default().text(1, &tag).message(5, histogram(values)));
-            }
+            unpack_arena(graph, arena, values)?.iter().for_each(|(name, tensor)| add("weights", name, tensor));
         }
+        std::mem::take(&mut self.gradients).iter().for_each(|(name, tensor)| add("gradients", name, tensor));
         self.write(event(epoch as u64).message(5, summary))
     }
 
@@ -111,11 +108,41 @@ impl Trainer {
         tell_failure(observer, "the file for TensorBoard", opened);
     }
 
+    /// Whether histograms are written of this epoch, from 1.
+    fn has_histograms(&self, epoch: usize) -> bool {
+        let most = self.config.histograms;
+        most > 0 && epoch.is_multiple_of(self.config.epochs.div_ceil(most).max(1))
+    }
+
+    /// Reads the gradients of the epoch's last step, where their histograms are to be written: those of all parameters that it trained,
+    /// before they are clipped.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn keep_gradients(&mut self) -> Result<()> {
+        if self.board.is_none() || !self.has_histograms(self.at.epoch + 1) {
+            return Ok(());
+        }
+        let (plan, step) = self.phase_of(self.at.step.saturating_sub(1));
+        let Some(place) = step.graph.outputs().iter().position(|(name, _)| name == "gradients") else { return Ok(()) };
+        let stays = |state: &&StateInfo| step.options.is_frozen && step.options.optimizers.freezes(state);
+        let frozen: Vec<String> = step.graph.states().iter().filter(stays).map(|state| state.name.clone()).collect();
+        let flat = self.backend.read(plan, place)?;
+        let all = unpack_arena(&self.step.graph, PARAMS, &flat)?;
+        if let Some(board) = &mut self.board {
+            board.gradients = all.into_iter().filter(|(name, _)| !frozen.contains(name)).collect();
+        }
+        Ok(())
+    }
+
     /// Writes the last epoch, with all arenas as they are after it.
     pub(crate) fn tell_board(&mut self, observer: &mut dyn Observer, arenas: &[(String, Tensor)]) {
         let (Some(mut board), Some(record)) = (self.board.take(), self.records.last()) else { return };
         let told = board.epoch(record);
-        let told = told.and_then(|()| board.weights(record.epoch, self.config.epochs, &self.step.graph, arenas));
+        let told = told.and_then(|()| match self.has_histograms(record.epoch) {
+            true => board.histograms(record.epoch, &self.step.graph, arenas),
+            false => Ok(()),
+        });
         if told.is_ok() {
             self.board = Some(board);
         }
@@ -131,20 +158,4 @@ fn event(step: u64) -> Message {
 
 fn scalar(tag: &str, value: f64) -> Message {
     Message::default().text(1, tag).float(2, value as f32)
-}
-
-/// A HistogramProto of 30 bins of equal width from the smallest to the largest number.
-fn histogram(values: &[f32]) -> Message {
-    const BINS: usize = 30;
-    let every = values.len().div_ceil(SAMPLED).max(1);
-    let some: Vec<f64> = values.iter().step_by(every).map(|v| f64::from(*v)).filter(|v| v.is_finite()).collect();
-    let [low, high] = some.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], v| [a.min(*v), b.max(*v)]);
-    let (low, high) = if some.is_empty() { (0.0, 0.0) } else { (low, high) };
-    let width = if high > low { (high - low) / BINS as f64 } else { 1.0 };
-    let mut counts = [0.0; BINS];
-    some.iter().for_each(|v| counts[(((v - low) / width) as usize).min(BINS - 1)] += 1.0);
-    let limits: Vec<f64> = (1..=BINS).map(|i| low + width * i as f64).collect();
-    let numbers = [low, high, some.len() as f64, some.iter().sum(), some.iter().map(|v| v * v).sum()];
-    let named = (1..).zip(numbers).fold(Message::default(), |message, (field, number)| message.double(field, number));
-    named.doubles(6, &limits).doubles(7, &counts)
 }
