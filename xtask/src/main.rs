@@ -25,8 +25,10 @@ usage: cargo xtask TASK
            docs/gpu-compilers.md; fails where one spills or is below its share of multiply-adds. --help tells the options
   gpu-results ARCHIVE [FOLDER]
            make benches/results/<device>.md of what benches/gpu/call.sh measured
-  judges   ask onnx, onnxruntime, onnxsim and PyTorch what they say of the files that are written here, where a Python has them
-           (CHIARO_PYTHON names it)
+  judges [NAME]
+           ask onnx, onnxruntime, onnxsim, PyTorch, TensorBoard and MLflow what they say of the files that are written here, where a
+           Python has them (CHIARO_PYTHON names it), and a browser (Node's playwright-core and CHIARO_CHROMIUM); NAME: those alone
+           whose scripts in xtask/judges have it in their names
   onnx-proto
            make crates/onnx/src/proto.rs of crates/onnx/proto/onnx.proto
   vulkan   only set up software Vulkan (needs root; other checks run without it)
@@ -50,7 +52,7 @@ fn main() -> Result<()> {
             _ => bail!("usage: cargo xtask gpu-results ARCHIVE [FOLDER]"),
         },
         Some("judges") => {
-            if !judges::run()? {
+            if !judges::run(arguments.get(1).map_or("", String::as_str))? {
                 bail!("a judge finds faults");
             }
             Ok(())

@@ -1,4 +1,7 @@
-//! What others say of the files that this project writes: onnx, onnxruntime, onnxsim and PyTorch, where they are installed.
+//! What others say of the files that this project writes: onnx, onnxruntime, onnxsim, PyTorch, TensorBoard, MLflow and a browser, where
+//! they are installed.
+
+mod programs;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,37 +9,57 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cargo;
+use programs::{CHROMIUM, browser, python};
 
-/// The Python that has them, where it is not `python3`.
-const PYTHON: &str = "CHIARO_PYTHON";
-
-/// A judge: the modules that it needs, the test that leaves files for it, and its script.
+/// A judge: its script, what that needs, and what it is given. Its last argument is a folder of its own.
 struct Judge {
-    modules: &'static str,
-    test: &'static [&'static str],
     script: &'static str,
+    needs: Needs,
+    given: Given,
+}
+
+enum Needs {
+    /// A Python with these modules.
+    Python(&'static str),
+    /// Node with playwright-core, and a Chromium.
+    Browser,
+}
+
+enum Given {
+    /// Files that this test leaves in the folder.
+    Files(&'static [&'static str]),
+    /// The same, and before the folder a document.
+    FilesAndDocument(&'static [&'static str], &'static str),
+    /// The program `chiaro` and digits to train on.
+    Program,
 }
 
 const JUDGES: &[Judge] = &[
     Judge {
-        modules: "numpy, onnx, onnxruntime",
-        test: &["-p", "chiaro-onnx", "--test", "export", "every_model_goes_out"],
         script: "onnx_files.py",
+        needs: Needs::Python("numpy, onnx, onnxruntime"),
+        given: Given::Files(&["-p", "chiaro-onnx", "--test", "export", "every_model_goes_out"]),
     },
     Judge {
-        modules: "numpy, safetensors, torch, torchvision",
-        test: &["-p", "chiaro-train", "--test", "torch_layout"],
         script: "torch_snippet.py",
+        needs: Needs::Python("numpy, safetensors, torch, torchvision"),
+        given: Given::FilesAndDocument(&["-p", "chiaro-train", "--test", "torch_layout"], "docs/exchange.md"),
     },
+    Judge { script: "tensorboard_run.py", needs: Needs::Python("numpy, tensorboard.main"), given: Given::Program },
+    Judge { script: "mlflow_server.py", needs: Needs::Python("mlflow, mlflow.server, flask"), given: Given::Program },
+    Judge { script: "report_page.cjs", needs: Needs::Browser, given: Given::Program },
 ];
 
-/// Asks all judges whose modules are installed, and says of the others why not; whether none found a fault.
+/// Asks all judges whose programs are installed, or those alone whose scripts have this in their names, and says of the others why not;
+/// whether none found a fault.
 ///
 /// # Errors
-/// If a folder cannot be made, or cargo cannot be started.
-pub fn run() -> Result<bool> {
+/// If a folder cannot be made, cargo cannot be started, or no script has such a name.
+pub fn run(filter: &str) -> Result<bool> {
+    let chosen: Vec<&Judge> = JUDGES.iter().filter(|judge| judge.script.contains(filter)).collect();
+    anyhow::ensure!(!chosen.is_empty(), "no judge has {filter:?} in its name");
     let mut fine = true;
-    for judge in JUDGES {
+    for judge in chosen {
         fine &= ask(judge)?;
     }
     Ok(fine)
@@ -44,36 +67,54 @@ pub fn run() -> Result<bool> {
 
 fn ask(judge: &Judge) -> Result<bool> {
     println!("== judge: {}", judge.script);
-    let Some(python) = python(judge.modules) else { return Ok(true) };
-    let folder = cargo::workspace().join("target/judges").join(judge.script.trim_end_matches(".py"));
+    let found = match judge.needs {
+        Needs::Python(modules) => python(modules).map(Command::new),
+        Needs::Browser => browser().map(|[node, chromium]| {
+            let mut command = Command::new(node);
+            command.env(CHROMIUM, chromium);
+            command
+        }),
+    };
+    let mut command = match found {
+        Ok(command) => command,
+        Err(missing) => {
+            println!("== not judged: {missing}");
+            return Ok(true);
+        }
+    };
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("judges").join(judge.script));
+    let folder = folder(judge.script)?;
+    let place = folder.to_string_lossy();
+    let leave = |test: &[&str]| {
+        cargo::run(&[&["test", "--release", "--locked"], test].concat(), &[("CHIARO_EXPORT_DIR", &place)], |_| {})
+    };
+    let is_ready = match judge.given {
+        Given::Files(test) => leave(test)?,
+        Given::FilesAndDocument(test, document) => {
+            command.arg(cargo::workspace().join(document));
+            leave(test)?
+        }
+        Given::Program => {
+            command.arg(program()).arg(cargo::workspace().join("data/mnist"));
+            cargo::run(&["build", "--release", "--locked", "-p", "chiaro-cli"], &[], |_| {})?
+        }
+    };
+    Ok(is_ready && command.arg(&folder).status().context("cannot start a judge")?.success())
+}
+
+/// An empty folder for a script.
+fn folder(script: &str) -> Result<PathBuf> {
+    let name = Path::new(script).file_stem().unwrap_or_default();
+    let folder = cargo::workspace().join("target/judges").join(name);
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let folder = folder.canonicalize().context("a folder that was just made")?;
-    let test = [&["test", "--release", "--locked"], judge.test].concat();
-    let place = folder.to_string_lossy();
-    if !cargo::run(&test, &[("CHIARO_EXPORT_DIR", &place)], |_| {})? {
-        return Ok(false);
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges").join(judge.script);
-    let mut command = Command::new(python);
-    command.arg(script);
-    if judge.script == "torch_snippet.py" {
-        command.arg(cargo::workspace().join("docs/exchange.md"));
-    }
-    Ok(command.arg(&folder).status().context("cannot start Python")?.success())
+    folder.canonicalize().context("a folder that was just made")
 }
 
-/// A Python with these modules; where there is none, that is printed with the reason.
-fn python(modules: &str) -> Option<PathBuf> {
-    let python = std::env::var_os(PYTHON).map_or_else(|| "python3".into(), PathBuf::from);
-    let asked = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
-    let why = match &asked {
-        Ok(output) if output.status.success() => return Some(python),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it fails").to_string(),
-        Err(cause) => cause.to_string(),
-    };
-    println!("== not judged: {} with {modules} is missing ({why}); {PYTHON} names another", python.display());
-    None
+/// Where cargo leaves the program.
+fn program() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| cargo::workspace().join("target"), PathBuf::from);
+    target.join("release").join(format!("chiaro{}", std::env::consts::EXE_SUFFIX))
 }
