@@ -4,8 +4,10 @@
 //!
 //! Tutorials that make the generator's loss log(1 - D(G(z))) small stop learning where the discriminator is sure; here, as the
 //! paper says, -log D(G(z)) is. Those that apply batch norm to real and drawn digits together tell the discriminator which is
-//! which; ours normalises each batch by itself. Without any norm it lags behind, and what is drawn stays crooked: after 1,500 steps
-//! 34 % of it are recognised, with it 42 %.
+//! which; ours normalises each batch by itself. Those that put a single unit behind two convolutions sum up what patches of 10x10 pixels
+//! look like: every stroke that is drawn is right, and few digits are. With a hidden dense layer in both networks (as InfoGAN has them,
+//! arXiv:1606.03657) the whole is looked at: after 1,500 steps 78 % of what is drawn is recognised, without them some 40 %.
+//! Digits are drawn by an average of the generator's weights over the last steps.
 //!
 //! Known value: of the digits that it draws, a classifier trained here (on real digits alone) recognises 80 %: it gives one class more
 //! than 0.9. Of the real test digits it recognises some 97 %, of noise none to speak of.
@@ -16,13 +18,13 @@ use std::error::Error;
 use std::path::Path;
 
 use chiaro::data::shuffled;
-use chiaro::graph::{self, CrossEntropyOptions, Reduction, Shared};
+use chiaro::graph::{self, CrossEntropyOptions, Elementwise, Reduction, Shared};
 use chiaro::nn::{
-    Activation, Adam, Aim, BatchNorm2d, Context, Conv2d, ConvTranspose2d, Declare, Dropout, Flatten, Init, Linear, Map,
-    MaxPool2d, Module, Optimizers, OwnStep, ParameterGroup, Sequential,
+    Activation, Adam, Aim, Average, BatchNorm2d, Context, Conv2d, ConvTranspose2d, Declare, Dropout, Flatten, Init,
+    Linear, Map, MaxPool2d, Module, Optimizers, OwnStep, PARAMS, ParameterGroup, Sequential, average_of,
 };
 use chiaro::train::Learner;
-use chiaro::{DType, Tensor, Var};
+use chiaro::{Backend, DType, Tensor, Var};
 
 mod digits;
 mod drawing;
@@ -32,8 +34,14 @@ use digits::{Digits, PIXELS, SIDE};
 
 const BATCH: usize = 64;
 const NOISE: usize = 64;
-/// Channels of the generator's images of 7x7, and of those that the discriminator makes; half as many at 14x14.
-const WIDTHS: [usize; 2] = [64, 64];
+/// Channels of images of 7x7 in both networks; half as many at 14x14.
+const WIDTH: usize = 64;
+/// Units of the dense layer that sees a digit as a whole.
+const HIDDEN: usize = 256;
+/// Weights start as in the paper.
+const START: Init = Init::Normal { std: 0.02 };
+/// What the average of the weights keeps of itself in a step.
+const KEEP: f64 = 0.999;
 /// It falls in the last three quarters of the run.
 const RATE: f64 = 4e-4;
 /// How many times as high the generator's is.
@@ -87,24 +95,29 @@ impl Module for BatchAlone {
     }
 }
 
+fn dense(units: usize) -> Linear {
+    Linear { weight_init: START, ..Linear::new(units) }
+}
+
 fn generator() -> Sequential {
-    let grow = |width| ConvTranspose2d::new(width, 4).stride(2).padding(1);
-    let first = Sequential::new().named("fc", Linear { bias: false, ..Linear::new(49 * WIDTHS[0]) }).then(Picture);
-    let first = first.named("norm1", BatchNorm2d::new()).then(Activation::Relu);
-    let grown = first
-        .named("grow1", grow(WIDTHS[0] / 2).without_bias())
-        .named("norm2", BatchNorm2d::new())
-        .then(Activation::Relu);
-    grown.named("grow2", grow(1)).then(Activation::Sigmoid)
+    let grow = |width| ConvTranspose2d { weight_init: START, ..ConvTranspose2d::new(width, 4) }.stride(2).padding(1);
+    let plain = |units| Linear { bias: false, ..dense(units) };
+    let whole = Sequential::new().named("fc1", plain(HIDDEN)).named("norm1", BatchNorm2d::new()).then(Activation::Relu);
+    let small = whole.named("fc2", plain(49 * WIDTH)).then(Picture);
+    let small = small.named("norm2", BatchNorm2d::new()).then(Activation::Relu);
+    let grown = small.named("grow1", grow(WIDTH / 2).without_bias());
+    let grown = grown.named("norm3", BatchNorm2d::new()).then(Activation::Relu);
+    grown.named("grow2", grow(1)).then(Activation::Tanh)
 }
 
 fn discriminator() -> Sequential {
-    let conv = |width| Conv2d::new(width, 4).stride(2).padding(1);
+    let conv = |width| Conv2d::new(width, 4).stride(2).padding(1).weight_init(START);
     let leaky = || Map(Activation::LeakyRelu, vec![0.2]);
     let drop = Dropout { p: DROPPED };
-    let seen = Sequential::new().named("conv1", conv(WIDTHS[1] / 2)).then(leaky()).then(drop);
-    let seen = seen.named("conv2", conv(WIDTHS[1])).named("norm", BatchAlone).then(leaky()).then(drop);
-    seen.named("flatten", Flatten).named("fc", Linear::new(1))
+    let seen = Sequential::new().named("conv1", conv(WIDTH / 2)).then(leaky()).then(drop);
+    let seen = seen.named("conv2", conv(WIDTH)).named("norm1", BatchAlone).then(leaky()).then(drop);
+    let whole = seen.named("flatten", Flatten).named("fc1", dense(HIDDEN)).named("norm2", BatchAlone).then(leaky());
+    whole.named("fc2", dense(1))
 }
 
 /// One step of both networks.
@@ -113,10 +126,13 @@ fn training() -> chiaro::nn::Result<OwnStep> {
     let adam = Adam { betas: [0.5, 0.999], ..Adam::default() };
     let of_generator =
         ParameterGroup::new("generator", |state| state.name.starts_with("generator."), adam).rate(KEEPS_UP);
-    let optimizers = Optimizers::new(adam).with(of_generator);
+    let optimizers = Optimizers::new(adam).with(of_generator).average(Average::Exponential { keep: KEEP });
     OwnStep::training_for(&inputs, optimizers, |ctx, given| {
         let drawn = ctx.call("generator", &generator(), given[1])?;
-        let on_real = ctx.call("discriminator", &discriminator(), given[0])?;
+        // Pixels from -1 to 1, as those that are drawn.
+        let real = ctx.graph().map_scalars(Elementwise::Mul, given[0], &[2.0])?;
+        let real = ctx.graph().map_scalars(Elementwise::Sub, real, &[1.0])?;
+        let on_real = ctx.call("discriminator", &discriminator(), real)?;
         let on_drawn = ctx.call("discriminator", &discriminator(), drawn)?;
         let g = ctx.graph();
         let (ones, zeros) = (g.full(&[BATCH, 1], 1.0, DType::F32)?, g.full(&[BATCH, 1], 0.0, DType::F32)?);
@@ -130,12 +146,14 @@ fn training() -> chiaro::nn::Result<OwnStep> {
     })
 }
 
-/// What the generator draws. The other network is recorded too, so that both steps have the same parameters.
+/// What the generator draws, as pixels from 0 to 1. The other network is recorded too, so that both steps have the same parameters.
 fn drawing_step() -> chiaro::nn::Result<OwnStep> {
     OwnStep::asking(&[("noise", &[BATCH, NOISE], DType::F32)], |ctx, given| {
         let drawn = ctx.call("generator", &generator(), given[0])?;
         let seen = ctx.call("discriminator", &discriminator(), drawn)?;
-        ctx.graph().output("drawn", drawn)?;
+        let pixels = ctx.graph().map_scalars(Elementwise::Add, drawn, &[1.0])?;
+        let pixels = ctx.graph().map_scalars(Elementwise::Mul, pixels, &[0.5])?;
+        ctx.graph().output("drawn", pixels)?;
         ctx.graph().output("seen", seen)
     })
 }
@@ -211,6 +229,10 @@ fn drawings(device: &Shared, train: &Digits, steps: usize) -> Result<Vec<Vec<f32
             println!("step {}: discriminator {tells:.3}, generator {fools:.3}", number + 1);
         }
     }
+    // From here on the weights are their average. Running statistics are averages already.
+    let mut device = device.clone();
+    let average = device.read_arena(&average_of(PARAMS))?;
+    device.write_arena(PARAMS, &average)?;
     let mut drawn = vec![];
     for number in 0..DRAWN {
         let pixels = drawer.ask(&[noise(number).ok_or("noise")?])?.remove(0);
@@ -257,6 +279,6 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, arguments) = start::device()?;
-    let steps = start::count(&arguments, 0, "steps", 12_000)?;
+    let steps = start::count(&arguments, 0, "steps", 4_000)?;
     run(&device.share(), steps, 60_000, "gan.png".as_ref()).map(|_| ())
 }
