@@ -32,7 +32,7 @@ pub fn browser() -> Result<[OsString; 2], String> {
     }
     let named =
         std::env::var_os(CHROMIUM).map_or_else(|| BROWSERS.iter().map(OsString::from).collect(), |name| vec![name]);
-    let found = named.iter().find_map(|name| on_path(name));
+    let found = named.iter().find_map(on_path);
     let chromium = found.ok_or(format!("a browser is missing ({named:?}); {CHROMIUM} names another"))?;
     Ok([node, chromium.into_os_string()])
 }
