@@ -41,7 +41,7 @@ fn layers() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("GlobalMaxPool", Box::new(GlobalMaxPool), image.clone()),
         ("LayerNorm", Box::new(LayerNorm { eps: 1e-6 }), image.clone()),
         ("LayerScale", Box::new(LayerScale { initial: 0.25 }), image.clone()),
-        ("Bottleneck", Box::new(Bottleneck { width: 2, stride: 2 }), image),
+        ("Bottleneck", Box::new(Bottleneck { width: 2, stride: 2, drop: DropPath { p: 0.0, depth: 1.0 } }), image),
         ("Tokens", Box::new(Tokens), vec![2, 3, 2, 4]),
         ("FirstToken", Box::new(FirstToken), vec![2, 5, 4]),
         ("Attention", Box::new(Attention { heads: 2, dense: Linear::new(0) }), vec![2, 5, 6]),

@@ -37,6 +37,7 @@ mod rows;
 mod runs;
 mod settings;
 mod shells;
+mod spellings;
 mod summary;
 mod train;
 mod train_log;
@@ -101,7 +102,17 @@ fn end_orderly_when_aborted() {
 fn main() -> ExitCode {
     let started = Instant::now();
     end_orderly_when_aborted();
-    let result = match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => match spellings::instead(&error) {
+            Some(told) => {
+                output::note(&format!("error: {told}"));
+                return ExitCode::from(2);
+            }
+            None => error.exit(),
+        },
+    };
+    let result = match command {
         Command::Train(args) => train::run(&args, started),
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),

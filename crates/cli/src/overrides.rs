@@ -118,7 +118,8 @@ fn option(setting: &'static Setting) -> Arg {
         words => format!("{} [default: {words}]", setting.help()),
     };
     let action = if setting.kind == "list" { ArgAction::Append } else { ArgAction::Set };
-    arg.help(help).value_name(setting.value).value_parser(parser(setting)).action(action)
+    // A number below 0 is refused for its range, not taken for an option.
+    arg.help(help).value_name(setting.value).value_parser(parser(setting)).action(action).allow_negative_numbers(true)
 }
 
 fn parser(setting: &'static Setting) -> ValueParser {

@@ -21,13 +21,13 @@ pub struct Args {
     /// One of `chiaro models`, a TOML file that describes one, a run folder, weights in one, or an ONNX file
     model: String,
     /// Height and width of the images: 32 or 32x48; the model's usual size if absent
-    #[arg(long, value_parser = parse_size, value_name = "SIZE")]
+    #[arg(long, visible_alias = "img-size", value_parser = parse_size, value_name = "SIZE")]
     size: Option<[usize; 2]>,
     /// Channels of the images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     channels: Option<u16>,
     /// Number of classes; 10 if absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_CLASSES))]
+    #[arg(long, visible_alias = "num-classes", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_CLASSES))]
     classes: Option<u32>,
 }
 

@@ -15,9 +15,11 @@ pub trait Named: Clone {
     }
 }
 
-/// Whether it goes by this name.
+/// Whether it goes by this name, however it is spelt: capitals, dashes and underscores tell nothing apart.
 fn answers(item: &impl Named, name: &str) -> bool {
-    item.name() == name || item.aliases().contains(&name)
+    let letters = |name: &str| name.replace(['-', '_'], "").to_lowercase();
+    let asked = letters(name);
+    letters(item.name()) == asked || item.aliases().iter().any(|alias| letters(alias) == asked)
 }
 
 /// Things of one kind by name, for the whole process.

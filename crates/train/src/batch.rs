@@ -1,5 +1,7 @@
 //! The batch size that the memory has room for.
 
+use std::sync::Arc;
+
 use chiaro_graph::Backend;
 use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_nn::{Model, TrainStep};
@@ -9,6 +11,7 @@ use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::place::DataPlace;
 use crate::settings::{Residency, TrainConfig};
+use crate::task::Task;
 
 /// A batch of as many images as there is room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +48,7 @@ pub fn fitting_batch(
     let room = memory.saturating_sub(resident) / SHARE[1] * SHARE[0];
     let task = config.named_task()?;
     let task = task.fitted(config, &*data.train)?.unwrap_or(task);
-    let planned = |images: usize| {
-        let config = TrainConfig { batch_size: images, ..config.clone() };
-        let options = compile::options(model, data, &config, &task, None)?;
-        let step = TrainStep::build(model, options)?;
-        Ok::<u64, TrainError>(Plan::new(&step.graph, &PlanOptions::default())?.peak_bytes() as u64)
-    };
+    let planned = |images: usize| planned(model, data, &TrainConfig { batch_size: images, ..config.clone() }, &task);
     let mut images = power_below((data.train.len() / STEPS).clamp(FEW, MOST).min(data.train.len()));
     loop {
         let bytes = planned(images)?;
@@ -65,6 +63,22 @@ pub fn fitting_batch(
         }
         images /= 2;
     }
+}
+
+/// Bytes of the training step of these settings as it is planned, the data set left out.
+///
+/// # Errors
+/// If the model does not fit the data.
+pub fn step_bytes(model: &Model, data: &Data, config: &TrainConfig) -> Result<u64> {
+    let task = config.named_task()?;
+    let task = task.fitted(config, &*data.train)?.unwrap_or(task);
+    planned(model, data, config, &task)
+}
+
+fn planned(model: &Model, data: &Data, config: &TrainConfig, task: &Arc<dyn Task>) -> Result<u64> {
+    let options = compile::options(model, data, config, task, None)?;
+    let step = TrainStep::build(model, options)?;
+    Ok(Plan::new(&step.graph, &PlanOptions::default())?.peak_bytes() as u64)
 }
 
 /// The largest power of two that is at most this.

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use chiaro_graph::{Saved as Kept, Tensor};
+use chiaro_graph::{ArenaRole, Saved as Kept, StateInfo, Tensor};
 use chiaro_nn::{arenas_saved, average_of, pack_arena, unpack_arena};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Result, TrainError};
 use crate::imported::ImportOptions;
 use crate::saved::Saved;
+use crate::settings::NormsName;
 use crate::trainer::Trainer;
 
 impl Trainer {
@@ -18,7 +19,12 @@ impl Trainer {
     /// # Errors
     /// If the file cannot be read, or none of its tensors fits.
     pub fn begin(&mut self) -> Result<Vec<String>> {
-        let Some(given) = self.config.init.clone() else { return Ok(vec![]) };
+        let Some(given) = self.config.init.clone() else {
+            return match self.config.norms {
+                NormsName::Still => Err(TrainError::Setting(STILL_ALONE.into())),
+                NormsName::Batch => Ok(vec![]),
+            };
+        };
         let (saved, mut notes) = Saved::for_model(&ImportOptions::default(), &given, &self.config.model)?;
         notes.extend(self.begin_with(&saved)?);
         Ok(notes)
@@ -29,8 +35,9 @@ impl Trainer {
     /// # Errors
     /// If none of the tensors fits.
     pub fn begin_with(&mut self, saved: &Saved) -> Result<Vec<String>> {
-        let (path, weights) = (saved.path.clone(), saved.weights());
-        let (mut taken, mut anew) = (0, vec![]);
+        let weights = saved.weights();
+        self.check_norms(saved)?;
+        let (mut taken, mut anew) = (BTreeSet::new(), BTreeMap::new());
         let arenas: Vec<String> =
             arenas_saved(&self.step.graph, Kept::Weights).map(|(arena, _)| arena.name.clone()).collect();
         for arena in arenas {
@@ -40,19 +47,38 @@ impl Trainer {
                 let found = weights.tensors().get(&name);
                 match found.filter(|found| found.shape() == own.shape()) {
                     Some(fits) => {
-                        taken += 1;
-                        values.insert(name, fits.clone());
+                        values.insert(name.clone(), fits.clone());
+                        taken.insert(name);
                     }
                     None => {
                         let there = found.map_or("missing".to_string(), |found| format!("{:?}", found.shape()));
-                        anew.push(format!("{name} ({there} there, {:?} here)", own.shape()));
+                        anew.insert(name.clone(), format!("{name} ({there} there, {:?} here)", own.shape()));
                         values.insert(name, own);
                     }
                 }
             }
             self.write_weights(&arena, &pack_arena(&self.step.graph, &arena, |name| values.get(name))?)?;
         }
-        told(&path, taken, &anew)
+        let idle = weights.tensors().keys().filter(|name| !taken.contains(*name) && !anew.contains_key(*name));
+        told(&saved.path, taken.len(), &anew.values().cloned().collect::<Vec<_>>(), &idle.cloned().collect::<Vec<_>>())
+    }
+
+    /// Norms that keep their running statistics need all of them from the file.
+    fn check_norms(&self, saved: &Saved) -> Result<()> {
+        let graph = &self.step.graph;
+        let is_running = |state: &&StateInfo| graph.arenas()[state.arena.index()].role == ArenaRole::Statistics;
+        let fits = |state: &StateInfo| saved.tensors().get(&state.name).is_some_and(|t| t.shape() == &state.shape[..]);
+        let anew: Vec<&str> =
+            graph.states().iter().filter(is_running).filter(|state| !fits(state)).map(|state| &*state.name).collect();
+        match (self.config.norms, anew.first()) {
+            (NormsName::Batch, _) | (NormsName::Still, None) => Ok(()),
+            (NormsName::Still, Some(first)) => Err(TrainError::Setting(format!(
+                "--norms still keeps the running statistics of norms as they come, and {} of them do not come with {} ({first}, ...): \
+                 use --norms batch",
+                anew.len(),
+                saved.path.display()
+            ))),
+        }
     }
 
     /// Writes an arena, and its average where there is one.
@@ -66,22 +92,33 @@ impl Trainer {
     }
 }
 
-/// How many of the names that begin anew are told.
+/// Of norms that would keep what nobody gave them.
+const STILL_ALONE: &str = "--norms still keeps the running statistics of norms as they come, and a run that begins with no weights has none: \
+                           give --init or --pretrained, or leave --norms out";
+
+/// How many names are told of those that begin anew, and of those that found no place.
 const TOLD: usize = 6;
 
-fn told(path: &Path, taken: usize, anew: &[String]) -> Result<Vec<String>> {
+fn told(path: &Path, taken: usize, anew: &[String], idle: &[String]) -> Result<Vec<String>> {
     if taken == 0 {
         return Err(TrainError::Setting(format!(
             "none of the tensors of {} fits this model: --init takes weights of the same model, of whatever classes",
             path.display()
         )));
     }
-    let begun = format!("begun with {taken} tensors of {}", path.display());
-    if anew.is_empty() {
-        return Ok(vec![begun]);
+    let mut notes = vec![format!("begun with {taken} tensors of {}", path.display())];
+    if !anew.is_empty() {
+        notes[0] += &format!("; anew begin {}", some(anew));
     }
-    let more = anew.len().saturating_sub(TOLD);
-    let list = anew.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ");
-    let list = if more > 0 { format!("{list} and {more} more") } else { list };
-    Ok(vec![format!("{begun}; anew begin {list}")])
+    if !idle.is_empty() {
+        notes.push(format!("{} tensors of {} have no place in this model: {}", idle.len(), path.display(), some(idle)));
+    }
+    Ok(notes)
+}
+
+/// The first names, and how many more there are.
+fn some(names: &[String]) -> String {
+    let (list, more) =
+        (names.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", "), names.len().saturating_sub(TOLD));
+    if more > 0 { format!("{list} and {more} more") } else { list }
 }

@@ -64,7 +64,7 @@ mod tensorboard;
 mod trainer;
 mod weights;
 
-pub use batch::{FittingBatch, fitting_batch};
+pub use batch::{FittingBatch, fitting_batch, step_bytes};
 pub use classifier::{Classifier, ClassifierOptions};
 pub use compile::{model_for, phase_count};
 pub use confusion::Confusion;

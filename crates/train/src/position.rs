@@ -16,6 +16,13 @@ pub struct Best {
     /// checkpoints from before there were tasks.
     #[serde(alias = "accuracy", with = "any_number")]
     pub score: f64,
+    /// The loss on those images, which decides between equal scores; NaN where an older version did not keep it.
+    #[serde(default = "unknown", with = "any_number")]
+    pub loss: f64,
+}
+
+fn unknown() -> f64 {
+    f64::NAN
 }
 
 /// The place of a run between two steps.
@@ -120,11 +127,12 @@ impl Position {
         self.sums = [&[sum.loss_sum], &sum.sums[..], &[sum.samples]].concat();
     }
 
-    /// Ends the present epoch. Whether it is the best so far by a measure; of equals the first is.
-    pub(crate) fn end_epoch(&mut self, score: f64, judge: Measure) -> bool {
-        let ended = Best { epoch: self.epoch + 1, score };
+    /// Ends the present epoch. Whether it is the best so far by a measure; of equals the one of the lowest loss is, and the first of those.
+    pub(crate) fn end_epoch(&mut self, score: f64, loss: f64, judge: Measure) -> bool {
+        let ended = Best { epoch: self.epoch + 1, score, loss };
         // An epoch that is done again, after a kill or a damaged checkpoint, may find its own weights there.
-        let better = self.best.is_none_or(|best| judge.better(score, best.score) || ended == best);
+        let beats = |best: Best| judge.better(score, best.score) || (score == best.score && loss < best.loss);
+        let better = self.best.is_none_or(|best| beats(best) || ended == best);
         if better {
             self.best = Some(ended);
         }
@@ -147,7 +155,7 @@ mod tests {
     #[test]
     fn an_epoch_without_a_score_is_read_again_and_any_other_is_better() {
         let mut at = Position::default();
-        assert!(at.end_epoch(f64::NAN, Measure::LOSS), "the only one");
+        assert!(at.end_epoch(f64::NAN, f64::NAN, Measure::LOSS), "the only one");
         at.sums = vec![f64::INFINITY, 1.5, f64::NAN];
         let text = serde_json::to_string(&at).expect("written");
         let read: Position = serde_json::from_str(&text).expect("read");
@@ -155,9 +163,9 @@ mod tests {
         assert_eq!((read.sums[0], read.sums[1], read.sums[2].is_nan()), (f64::INFINITY, 1.5, true));
         let null = serde_json::from_str::<Best>(r#"{"epoch": 3, "score": null}"#).expect("of an older version");
         assert!(null.score.is_nan());
-        assert!(!at.end_epoch(f64::NAN, Measure::LOSS), "no better than the first");
+        assert!(!at.end_epoch(f64::NAN, f64::NAN, Measure::LOSS), "no better than the first");
         for score in [0.5, f64::NAN, 0.4] {
-            assert_eq!(at.end_epoch(score, Measure::LOSS), !score.is_nan());
+            assert_eq!(at.end_epoch(score, score, Measure::LOSS), !score.is_nan());
         }
     }
 
@@ -166,14 +174,24 @@ mod tests {
         for (judge, sign) in [(Measure::share("accuracy"), 1.0), (Measure::LOSS, -1.0)] {
             let mut at = Position::default();
             let scores = [0.5, 0.7, 0.6, 0.7, 0.8, 0.8].map(|score| sign * score);
-            let better: Vec<bool> = scores.into_iter().map(|score| at.end_epoch(score, judge)).collect();
+            let better: Vec<bool> = scores.into_iter().map(|score| at.end_epoch(score, 0.4, judge)).collect();
             assert_eq!(better, [true, true, false, false, true, false]);
-            assert_eq!(at.best, Some(Best { epoch: 5, score: sign * 0.8 }));
+            let best = Some(Best { epoch: 5, score: sign * 0.8, loss: 0.4 });
+            assert_eq!(at.best, best);
             // Epochs 5 and 6 once more, from a checkpoint of epoch 4 beside the best weights of epoch 5.
             at.epoch = 4;
-            assert!(at.end_epoch(sign * 0.8, judge) && !at.end_epoch(sign * 0.8, judge));
-            assert_eq!(at.best, Some(Best { epoch: 5, score: sign * 0.8 }));
+            assert!(at.end_epoch(sign * 0.8, 0.4, judge) && !at.end_epoch(sign * 0.8, 0.4, judge));
+            assert_eq!(at.best, best);
         }
+    }
+
+    #[test]
+    fn of_equal_scores_the_lowest_loss_is_the_best() {
+        let mut at = Position::default();
+        let epochs = [(0.9, 0.5), (1.0, 0.9), (1.0, 0.4), (1.0, 0.4), (1.0, f64::NAN), (0.9, 0.1), (1.0, 0.3)];
+        let better = epochs.map(|(score, loss)| at.end_epoch(score, loss, Measure::share("accuracy")));
+        assert_eq!(better, [true, true, true, false, false, false, true]);
+        assert_eq!(at.best, Some(Best { epoch: 7, score: 1.0, loss: 0.3 }));
     }
 
     #[test]
@@ -181,7 +199,8 @@ mod tests {
         let text = r#"{"epoch":3,"step_in_epoch":2,"step":20,"sums":[1.5,6.0,16.0],"timed_steps":1,"timed_seconds":0.5,
             "seconds":9.0,"best":{"epoch":2,"accuracy":0.75}}"#;
         let at: Position = serde_json::from_str(text).expect("read");
-        assert_eq!(at.best, Some(Best { epoch: 2, score: 0.75 }));
+        let best = at.best.expect("there");
+        assert_eq!((best.epoch, best.score, best.loss.is_nan()), (2, 0.75, true));
         assert_eq!((at.metrics().loss(), at.metrics().mean(0)), (1.5 / 16.0, 6.0 / 16.0));
     }
 }

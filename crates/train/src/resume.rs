@@ -11,7 +11,7 @@ use crate::folder::RunFolder;
 use crate::position::Best;
 use crate::save::EPOCH;
 use crate::state::RunState;
-use crate::task::judge;
+use crate::task::{Measure, judge};
 use crate::trainer::Trainer;
 
 impl Trainer {
@@ -130,5 +130,6 @@ fn epoch(path: &Path) -> Option<usize> {
 
 fn best(path: &Path, measure: &str) -> Option<Best> {
     let weights = load_weights(path).ok()?;
-    Some(Best { epoch: tells(&weights, EPOCH)?, score: tells(&weights, measure)? })
+    let loss = tells(&weights, Measure::LOSS.name).unwrap_or(f64::NAN);
+    Some(Best { epoch: tells(&weights, EPOCH)?, score: tells(&weights, measure)?, loss })
 }

@@ -12,7 +12,7 @@ use crate::observer::{EpochRecord, Event, Observer};
 use crate::position::Best;
 use crate::scores::Scores;
 use crate::state::RunState;
-use crate::task::judge;
+use crate::task::{Measure, judge};
 use crate::trainer::Trainer;
 use crate::weights;
 
@@ -32,7 +32,7 @@ impl Trainer {
             None if evaluation.scores.loss.is_finite() => vec![],
             None | Some(_) => self.arenas()?,
         };
-        let score = evaluation.scores.judged();
+        let (score, loss) = (evaluation.scores.judged(), evaluation.scores.loss);
         self.records.push(EpochRecord {
             epoch: self.at.epoch + 1,
             step: self.at.step,
@@ -42,7 +42,7 @@ impl Trainer {
             seconds: self.at.seconds,
             images_per_second: self.images_per_second(),
         });
-        let best = self.at.end_epoch(score, judge(&*self.task));
+        let best = self.at.end_epoch(score, loss, judge(&*self.task));
         if let Some(folder) = folder {
             self.save_epoch(folder, best, &arenas)?;
         }
@@ -84,7 +84,12 @@ impl Trainer {
 
     /// Saves the weights of the best epoch, which they name beside what it is judged by.
     pub(crate) fn save_best(&self, folder: &RunFolder, best: Best, arenas: &[(String, Tensor)]) -> Result<()> {
-        let told = [(EPOCH, best.epoch.to_string()), (judge(&*self.task).name, best.score.to_string())];
+        let judge = judge(&*self.task).name;
+        let told = [
+            (EPOCH, best.epoch.to_string()),
+            (Measure::LOSS.name, best.loss.to_string()),
+            (judge, best.score.to_string()),
+        ];
         let told = told.map(|(key, value)| (key.to_string(), value));
         let arenas = self.evaluated(arenas);
         Ok(save_weights(&folder.best_path(), &self.info, &BTreeMap::from(told), &self.step.graph, &arenas)?)

@@ -22,7 +22,7 @@ use crate::pictures::Drawn;
 use crate::place::DataPlace;
 use crate::position::{Best, Position};
 use crate::run_config::{DataInfo, RunConfig};
-use crate::settings::{SamplingName, TrainConfig};
+use crate::settings::{SamplingName, TrainConfig, check_steps};
 use crate::stop::Stop;
 use crate::task::{self, Task};
 use crate::tensorboard::Board;
@@ -122,6 +122,7 @@ impl Trainer {
         let balance = (config.sampling == SamplingName::Balanced).then(labels);
         let options = LoaderOptions { threads, balance, ..LoaderOptions::training(batch, config.seed) };
         // A batch that the data cannot fill is said to be one before it is found to fit no memory.
+        check_steps(config, data.train.len())?;
         Sampler::new(data.train.len(), &options)?;
         let Compiled { step, plan, earlier, place, resident } = compile(backend, model, data, config, &task)?;
         lease.hold(plan, &step.graph);
@@ -232,7 +233,7 @@ impl Trainer {
         self.at.epoch
     }
 
-    /// The epoch whose weights are kept as the best; of equal ones the first.
+    /// The epoch whose weights are kept as the best; of equal ones that of the lowest loss.
     pub fn best(&self) -> Option<Best> {
         self.at.best
     }

@@ -6,7 +6,9 @@ use chiaro::data::{Normalize, OpenOptions};
 use chiaro::graph::Backend;
 use chiaro::nn::Model;
 use chiaro::nn::models::NamedModel;
-use chiaro::train::{self, Data, ImportOptions, LikeOptions, RunConfig, RunFolder, Saved, StartSettings, TrainConfig};
+use chiaro::train::{
+    self, Data, ImportOptions, LikeOptions, RunConfig, RunFolder, Saved, StartSettings, TrainConfig, TrainError,
+};
 use chiaro::{Device, DeviceKind};
 
 use super::pretrained;
@@ -123,7 +125,7 @@ pub fn fit_batch(
     config: &mut TrainConfig,
 ) -> anyhow::Result<()> {
     if !given.auto_batch() {
-        return Ok(());
+        return check_memory(device, model, data, config);
     }
     let backend = device.share();
     let memory = match device.kind() {
@@ -137,6 +139,25 @@ pub fn fit_batch(
     given.with("batch_size", Some(&found.images.to_string())).apply(config)?;
     (config.data, config.teacher) = (folder, teacher);
     Ok(())
+}
+
+/// Refuses a step that the memory of this machine has no room for: what is asked for beyond it would end the program, or others.
+fn check_memory(device: &Device, model: &Model, data: &Data, config: &TrainConfig) -> anyhow::Result<()> {
+    let free = match device.kind() {
+        DeviceKind::Cpu | DeviceKind::Reference => chiaro::gpu::available_memory(),
+        DeviceKind::Gpu => None,
+    };
+    let Some(free) = free else { return Ok(()) };
+    let needed = train::step_bytes(model, data, config)?;
+    // A plan for a CPU may take a fifth less than this one.
+    if needed / 5 * 4 <= free {
+        return Ok(());
+    }
+    let (needed, free, images) = (bytes(needed as f64), bytes(free as f64), config.batch_size);
+    Err(TrainError::Setting(format!(
+        "a training step of {images} images takes {needed}, and {free} are free here: take --batch-size auto, a smaller --size or a smaller model"
+    ))
+    .into())
 }
 
 /// A model that is a file or a folder: its name here is put in its place, and the run begins with its weights.

@@ -143,7 +143,10 @@ impl Augment {
             return refused(format!("RandAugment's magnitude is {magnitude}; it goes from 0 to {most}"));
         }
         if self.colours() && c != 1 && c != 3 {
-            return refused(format!("colours can be changed of images of 1 or 3 channels, not of {c}"));
+            return refused(format!(
+                "colours can be changed of images of 1 or 3 channels, not of {c}; \
+                 changes of geometry alone, as \"light\" has them, fit any"
+            ));
         }
         if (self.changes() || self.tones()) && c > MIXED_CHANNELS {
             return refused(format!(

@@ -3,7 +3,7 @@
 use crate::context::{Context, Module};
 use crate::declare::Declare;
 use crate::init::{Fan, Init};
-use crate::layers::{Activation, BatchNorm2d, Conv2d, Sequential};
+use crate::layers::{Activation, BatchNorm2d, Conv2d, DropPath, Sequential};
 use chiaro_graph::{Result, Var};
 
 /// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)) with 3x3 convolutions (arXiv:1512.03385). Where stride or width change
@@ -14,6 +14,8 @@ pub struct BasicBlock {
     pub out_channels: usize,
     /// Stride of the first convolution and of the projection.
     pub stride: usize,
+    /// Drops what is added, in training, where a step asks for it.
+    pub drop: DropPath,
 }
 
 impl BasicBlock {
@@ -37,6 +39,7 @@ impl BasicBlock {
             .then(Activation::Relu)
             .named("conv2", self.conv(3, 1))
             .named("bn2", BatchNorm2d::new())
+            .then(self.drop)
     }
 
     /// What is added, of an input of so many channels.

@@ -2,7 +2,7 @@
 
 use crate::context::{Context, Module};
 use crate::declare::Declare;
-use crate::layers::{Activation, BasicBlock, BatchNorm2d, Conv2d, Sequential, Sum};
+use crate::layers::{Activation, BasicBlock, BatchNorm2d, Conv2d, DropPath, Sequential, Sum};
 use chiaro_graph::{Result, Var};
 
 /// Convolutions 1x1, 3x3 with the stride, and 1x1 to four times the channels, each with batch norm; then the shortcut is added
@@ -14,6 +14,8 @@ pub struct Bottleneck {
     pub width: usize,
     /// Stride of the 3x3 convolution and of the projection.
     pub stride: usize,
+    /// Drops what is added, in training, where a step asks for it.
+    pub drop: DropPath,
 }
 
 impl Bottleneck {
@@ -34,7 +36,8 @@ impl Bottleneck {
             .named("bn2", BatchNorm2d::new())
             .then(Activation::Relu)
             .named("conv3", conv(out, 1, 1))
-            .named("bn3", BatchNorm2d::new());
+            .named("bn3", BatchNorm2d::new())
+            .then(self.drop);
         let mut shortcut = Sequential::new();
         if self.stride != 1 || channels != Some(&out) {
             shortcut = shortcut.named("downsample.0", conv(out, 1, self.stride));

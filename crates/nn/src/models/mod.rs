@@ -57,7 +57,7 @@ fn own() -> Vec<NamedModel> {
     let (digits, cifar, photos) = ([28, 28, 1], [32, 32, 3], [224, 224, 3]);
     vec![
         NamedModel::new("small-cnn", digits, |classes, _| Ok(SmallCnn::new(classes))),
-        NamedModel::new("lenet5", digits, |classes, image| Ok(LeNet::for_image(classes, image))),
+        NamedModel::new("lenet5", digits, |classes, image| Ok(LeNet::for_image(classes, image))).also(&["lenet"]),
         NamedModel::new("mlp", digits, |classes, _| Ok(mlp(classes))),
         NamedModel::new("mnist-cnn", digits, |classes, _| Ok(PlainCnn { classes, pool_after_first: false })),
         NamedModel::new("tutorial-cnn", [64, 64, 3], |classes, _| Ok(PlainCnn { classes, pool_after_first: true })),
@@ -76,11 +76,11 @@ fn own() -> Vec<NamedModel> {
         NamedModel::new("vgg16", photos, |classes, image| Ok(Vgg::vgg16(classes, image))).also(&["vgg16_bn"]),
         NamedModel::new("densenet121", photos, |classes, image| Ok(densenet121(classes, image))),
         NamedModel::new("mobilenet-v2", photos, |classes, image| Ok(mobilenet_v2(classes, image)))
-            .also(&["mobilenet_v2"]),
+            .also(&["mobilenet_v2", "mobilenetv2_100"]),
         NamedModel::new("mobilenet-v3-small", photos, |classes, image| Ok(mobilenet_v3_small(classes, image)))
-            .also(&["mobilenet_v3_small"]),
+            .also(&["mobilenet_v3_small", "mobilenetv3_small_100"]),
         NamedModel::new("mobilenet-v3-large", photos, |classes, image| Ok(mobilenet_v3_large(classes, image)))
-            .also(&["mobilenet_v3_large"]),
+            .also(&["mobilenet_v3_large", "mobilenetv3_large_100"]),
         NamedModel::new("squeezenet", photos, |classes, image| Ok(squeezenet(classes, image))).also(&["squeezenet1_1"]),
         NamedModel::new("shufflenet-v2", photos, |classes, image| Ok(shufflenet_v2(classes, image)))
             .also(&["shufflenet_v2_x1_0"]),
@@ -89,7 +89,7 @@ fn own() -> Vec<NamedModel> {
         NamedModel::new("efficientnet-lite0", photos, |classes, image| Ok(efficientnet_lite0(classes, image)))
             .also(&["efficientnet_lite0"]),
         NamedModel::new("regnet-y-400mf", photos, |classes, image| Ok(regnet_y_400mf(classes, image)))
-            .also(&["regnet_y_400mf"]),
+            .also(&["regnet_y_400mf", "regnety_004"]),
         NamedModel::new("convnext-tiny", photos, |classes, image| Ok(convnext_tiny(classes, image)))
             .also(&["convnext_tiny"]),
         NamedModel::new("vit-tiny", photos, |classes, image| Ok(vit_tiny(classes, image)))

@@ -3,7 +3,9 @@
 use super::blocks::{conv, is_small, small_stem};
 use crate::context::{Context, Module};
 use crate::declare::Declare;
-use crate::layers::{Activation, BasicBlock, BatchNorm2d, Bottleneck, GlobalAvgPool, Linear, MaxPool2d, Sequential};
+use crate::layers::{
+    Activation, BasicBlock, BatchNorm2d, Bottleneck, DropPath, GlobalAvgPool, Linear, MaxPool2d, Sequential,
+};
 use chiaro_graph::{PoolSpec, Result, Var};
 
 /// A stem, stages of blocks of which all but the first halve the image, global average pooling and a linear layer. Where a stage
@@ -66,15 +68,17 @@ impl ResNet {
     }
 
     fn layers(&self) -> Sequential {
-        let mut layers = self.stem();
+        let (mut layers, mut before, count) = (self.stem(), 0, self.blocks.iter().sum());
         for (stage, (&width, &blocks)) in self.widths.iter().zip(&self.blocks).enumerate() {
             for index in 0..blocks {
+                let drop = DropPath::of(before, count, 0.0);
                 let (name, stride) =
                     (format!("layer{}.{index}", stage + 1), if stage > 0 && index == 0 { 2 } else { 1 });
                 layers = match self.bottlenecks {
-                    true => layers.named(&name, Bottleneck { width, stride }),
-                    false => layers.named(&name, BasicBlock { out_channels: width, stride }),
+                    true => layers.named(&name, Bottleneck { width, stride, drop }),
+                    false => layers.named(&name, BasicBlock { out_channels: width, stride, drop }),
                 };
+                before += 1;
             }
         }
         layers.named("avgpool", GlobalAvgPool).named("fc", Linear::new(self.classes))

@@ -3,7 +3,7 @@
 use super::blocks::conv;
 use crate::context::{Context, Module};
 use crate::declare::Declare;
-use crate::layers::{Activation, BatchNorm2d, Dropout, GlobalAvgPool, Linear, Sequential, Sum};
+use crate::layers::{Activation, BatchNorm2d, DropPath, Dropout, GlobalAvgPool, Linear, Sequential, Sum};
 use chiaro_graph::{Result, Var};
 
 /// 28 layers, ten times as wide as a residual network for small images: 36,479,194 parameters for 10 classes. Parameters are named
@@ -18,8 +18,9 @@ pub fn wide_resnet(blocks: usize, widen: usize, classes: usize) -> Sequential {
     for (stage, width) in [16, 32, 64].into_iter().enumerate() {
         for index in 0..blocks {
             let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-            layers =
-                layers.named(&format!("block{}.layer.{index}", stage + 1), WideBlock { out: width * widen, stride });
+            let drop = DropPath::of(stage * blocks + index, 3 * blocks, 0.0);
+            let block = WideBlock { out: width * widen, stride, drop };
+            layers = layers.named(&format!("block{}.layer.{index}", stage + 1), block);
         }
     }
     let layers = layers.named("bn1", BatchNorm2d::new()).then(Activation::Relu).named("avgpool", GlobalAvgPool);
@@ -31,6 +32,7 @@ pub fn wide_resnet(blocks: usize, widen: usize, classes: usize) -> Sequential {
 struct WideBlock {
     out: usize,
     stride: usize,
+    drop: DropPath,
 }
 
 impl WideBlock {
@@ -43,6 +45,7 @@ impl WideBlock {
                 .then(Activation::Relu)
                 .then(Dropout { p: 0.0 })
                 .named("conv2", conv(self.out, 3))
+                .then(self.drop)
         };
         if channels == Some(&self.out) {
             return Sequential::new().then(Sum(vec![residue(start()), Sequential::new()]));

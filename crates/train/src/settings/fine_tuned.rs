@@ -1,6 +1,6 @@
 //! The settings that suit a run which begins with weights that were trained before: a new head first, then all, at a low rate.
 
-use chiaro_nn::{Model, StateKind, parts_of};
+use chiaro_nn::{DeclaredState, Model, StateKind, parts_of};
 
 use super::{Augmentation, Freeze, NormsName, OptimizerName, TrainConfig};
 use crate::compile::model_for;
@@ -36,7 +36,7 @@ impl TrainConfig {
         self.augment = changes.parse::<Augmentation>().unwrap_or_default();
         self.label_smoothing = 0.1;
         self.suit_task();
-        self.norms = NormsName::Still;
+        self.norms = if all_statistics(&model, saved) { NormsName::Still } else { NormsName::Batch };
         self.freeze = all_but_head(&model, saved);
         self.thaw = self.freeze.is_some().then_some((self.epochs as f64 * ALONE).round().max(1.0));
         Ok(())
@@ -50,12 +50,22 @@ const RATE: f64 = 3e-4;
 const LAYER_DECAY: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 0.01;
 
+/// Whether the weights have the running statistics of every norm.
+fn all_statistics(model: &Model, saved: &Saved) -> bool {
+    let mut running = model.declared().states.iter().filter(|state| state.kind == StateKind::Statistic);
+    running.all(|state| fits(state, saved))
+}
+
+/// Whether the weights have it, in its shape.
+fn fits(state: &DeclaredState, saved: &Saved) -> bool {
+    saved.tensors().get(&state.name).is_some_and(|tensor| tensor.shape() == state.shape)
+}
+
 /// The parts that keep the weights which they are given; the last where all of them do. Nothing, where that would be all or none.
 fn all_but_head(model: &Model, saved: &Saved) -> Option<Freeze> {
     let parameters: Vec<_> = model.declared().states.iter().filter(|s| s.kind == StateKind::Parameter).collect();
     let parts = parts_of(parameters.iter().map(|s| s.name.as_str()));
-    let fits = |s: &&&chiaro_nn::DeclaredState| saved.tensors().get(&s.name).is_some_and(|t| t.shape() == s.shape);
-    let new = parts_of(parameters.iter().filter(|s| !fits(s)).map(|s| s.name.as_str()));
+    let new = parts_of(parameters.iter().filter(|s| !fits(s, saved)).map(|s| s.name.as_str()));
     let kept: Vec<String> = match &new[..] {
         [] => parts.iter().take(parts.len().saturating_sub(1)).map(|p| p.to_string()).collect(),
         new => parts.iter().filter(|part| !new.contains(part)).map(|p| p.to_string()).collect(),

@@ -32,6 +32,7 @@ pub use optimizer::OptimizerName;
 pub use progressive::Progressive;
 pub use range::Range;
 pub use reference::reference;
+pub(crate) use relations::check_steps;
 pub(crate) use suited::shows_several;
 pub use table::{SETTINGS, TrainConfig};
 pub use task_name::TaskName;

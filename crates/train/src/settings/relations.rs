@@ -34,6 +34,25 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
     Err(TrainError::Setting(wrong.to_string()))
 }
 
+/// Looks at numbers whose range the number of training images gives.
+///
+/// # Errors
+/// If they fill no batch, or the run has fewer steps than one update gathers.
+pub(crate) fn check_steps(config: &TrainConfig, images: usize) -> Result<()> {
+    let (batch, accumulate) = (config.batch_size.max(1), config.accumulate);
+    let steps = images / batch * config.epochs;
+    let wrong = if images < batch {
+        format!("{images} images do not fill a batch of {batch}: give --batch-size {images} at most")
+    } else if accumulate > steps.max(1) {
+        format!(
+            "--accumulate {accumulate}: the run has {steps} steps, so that the weights would never change; give {steps} at most"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(TrainError::Setting(wrong))
+}
+
 /// Settings that mean something with some schedules, or losses, alone.
 fn idle(config: &TrainConfig, is_given: impl Fn(&str) -> bool) -> Option<String> {
     use ScheduleName::{Exponential, MultiStep, OneCycle, Plateau, Polynomial, Step};

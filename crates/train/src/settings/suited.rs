@@ -48,6 +48,10 @@ impl TrainConfig {
 
     /// After a model was given: the recipe of another is not for it. Length of the run and changes of images stay.
     pub(super) fn suit_model(&mut self) {
+        // However it was spelt.
+        if let Ok(known) = chiaro_nn::models::named(&self.model) {
+            self.model = known.name;
+        }
         let recipe_of = match self.schedule {
             ScheduleName::OneCycle => "small-cnn",
             _ if self.optimizer.as_str() == RECIPE_OPTIMIZER => OWN_RECIPE,

@@ -159,7 +159,11 @@ impl SettingValue for [usize; 2] {
     }
 
     fn from_json(value: Value) -> Result<Self, String> {
-        serde_json::from_value(value).map_err(|cause| cause.to_string())
+        match value {
+            Value::Number(side) => Self::parse(&side.to_string()),
+            Value::String(text) => Self::parse(&text),
+            value => serde_json::from_value(value).map_err(|_| "a size is 64, \"48x64\" or [48, 64]".to_string()),
+        }
     }
 }
 

@@ -83,7 +83,9 @@ impl Tally for ClassTally {
 
     fn calibration(&self) -> Option<Calibration> {
         let classes = self.confusion.classes().len();
-        let temperature = fit_temperature(&self.logits, &self.labels, classes)?;
+        let known = self.logits.iter().all(|logit| logit.is_finite()) && !self.labels.is_empty();
+        // Where every image is right no temperature is too low: probabilities stay as they are.
+        let temperature = fit_temperature(&self.logits, &self.labels, classes).or(known.then_some(1.0))?;
         let probabilities = self.probabilities(temperature);
         let of_right = |(row, label): (&[f64], &usize)| (largest(row) == *label).then_some(row[*label]);
         let sure: Vec<f64> = probabilities.chunks_exact(classes).zip(&self.labels).filter_map(of_right).collect();
