@@ -29,7 +29,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("--time", "--time-limit MINUTES"),
     ("--translate", "--augment LEVEL,translate=0.1"),
     ("-b", "--batch-size"),
-    ("-j", "--workers"),
+    ("-j", "--data-threads"),
 ];
 
 /// What to write instead of an option that is none here, where another program has it.

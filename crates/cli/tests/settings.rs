@@ -106,7 +106,6 @@ fn settings_of_other_schedules_losses_and_models_are_refused_with_what_takes_the
         (["--thaw", "0.5"], "--thaw means nothing without --freeze"),
         (["--freeze", "nonesuch"], "\"nonesuch\" is no part of the model; its parts are conv1, bn1"),
         (["--accumulate", "9999"], "the weights would never change"),
-        (["--norms", "still"], "a run that begins with no weights has none"),
         (["--dropout", "0.1"], "no dropout layer"),
         (["--drop-path", "0.1"], "no residual branch that can be dropped"),
         (["--swa", "9"], "--swa must be from 0 to 1 epochs"),

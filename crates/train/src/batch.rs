@@ -10,7 +10,7 @@ use crate::compile;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::place::DataPlace;
-use crate::settings::{Residency, TrainConfig};
+use crate::settings::{Residency, TrainConfig, check_steps};
 use crate::task::Task;
 
 /// A batch of as many images as there is room for.
@@ -68,8 +68,9 @@ pub fn fitting_batch(
 /// Bytes of the training step of these settings as it is planned, the data set left out.
 ///
 /// # Errors
-/// If the model does not fit the data.
+/// If the model does not fit the data, or the data fills no batch.
 pub fn step_bytes(model: &Model, data: &Data, config: &TrainConfig) -> Result<u64> {
+    check_steps(config, data.train.len())?;
     let task = config.named_task()?;
     let task = task.fitted(config, &*data.train)?.unwrap_or(task);
     planned(model, data, config, &task)

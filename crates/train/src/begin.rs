@@ -21,7 +21,7 @@ impl Trainer {
     pub fn begin(&mut self) -> Result<Vec<String>> {
         let Some(given) = self.config.init.clone() else {
             return match self.config.norms {
-                NormsName::Still => Err(TrainError::Setting(STILL_ALONE.into())),
+                NormsName::Still => Ok(vec![STILL_ALONE.into()]),
                 NormsName::Batch => Ok(vec![]),
             };
         };
@@ -37,7 +37,7 @@ impl Trainer {
     pub fn begin_with(&mut self, saved: &Saved) -> Result<Vec<String>> {
         let weights = saved.weights();
         self.check_norms(saved)?;
-        let (mut taken, mut anew) = (BTreeSet::new(), BTreeMap::new());
+        let (mut taken, mut anew) = (BTreeSet::new(), vec![]);
         let arenas: Vec<String> =
             arenas_saved(&self.step.graph, Kept::Weights).map(|(arena, _)| arena.name.clone()).collect();
         for arena in arenas {
@@ -52,15 +52,16 @@ impl Trainer {
                     }
                     None => {
                         let there = found.map_or("missing".to_string(), |found| format!("{:?}", found.shape()));
-                        anew.insert(name.clone(), format!("{name} ({there} there, {:?} here)", own.shape()));
+                        anew.push((name.clone(), format!("{name} ({there} there, {:?} here)", own.shape())));
                         values.insert(name, own);
                     }
                 }
             }
             self.write_weights(&arena, &pack_arena(&self.step.graph, &arena, |name| values.get(name))?)?;
         }
-        let idle = weights.tensors().keys().filter(|name| !taken.contains(*name) && !anew.contains_key(*name));
-        told(&saved.path, taken.len(), &anew.values().cloned().collect::<Vec<_>>(), &idle.cloned().collect::<Vec<_>>())
+        let (new, anew): (Vec<String>, Vec<String>) = anew.into_iter().unzip();
+        let idle = weights.tensors().keys().filter(|name| !taken.contains(*name) && !new.contains(name)).cloned();
+        told(&saved.path, taken.len(), &anew, &idle.collect::<Vec<_>>())
     }
 
     /// Norms that keep their running statistics need all of them from the file.
@@ -92,9 +93,9 @@ impl Trainer {
     }
 }
 
-/// Of norms that would keep what nobody gave them.
-const STILL_ALONE: &str = "--norms still keeps the running statistics of norms as they come, and a run that begins with no weights has none: \
-                           give --init or --pretrained, or leave --norms out";
+/// Of norms that keep what nobody gave them.
+const STILL_ALONE: &str = "--norms still keeps the running statistics of norms as they come, which are means of 0 and variances of 1 where a run \
+                           begins with no weights: these norms normalise nothing";
 
 /// How many names are told of those that begin anew, and of those that found no place.
 const TOLD: usize = 6;

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use chiaro_graph::Tensor;
 use chiaro_nn::part_of;
 use chiaro_train::{
-    ClassWeights, Ending, EpochRecord, Event, Freeze, LossName, RunFolder, ScheduleName, Stop, TrainConfig, Trainer,
+    ClassWeights, Ending, EpochRecord, Event, Freeze, LossName, NormsName, RunFolder, ScheduleName, Stop, TrainConfig,
+    Trainer,
 };
 use common::{Scripted, config, cpu, data, model};
 
@@ -85,7 +86,9 @@ fn frozen_parts_do_not_move_until_they_thaw() {
 fn accumulated_steps_move_nothing_before_the_last() {
     let steps = |accumulate| TrainConfig { accumulate, batch_size: 8, ..descent(1) };
     let far = |accumulate| moves(&train(&steps(accumulate))).values().sum::<f64>();
-    assert_eq!(far(7), 0.0, "six steps are not enough for one update");
+    let (seven, data) = (steps(7), data());
+    let error = Trainer::new(cpu(), &model(&seven, &data), &data, &seven).err().expect("refused").to_string();
+    assert!(error.contains("--accumulate 7: the run has 6 steps"), "{error}");
     assert!(far(6) > 0.0 && far(3) > far(6) && far(1) > far(3));
 }
 
@@ -238,6 +241,25 @@ fn weights_of_other_classes_are_begun_with_but_for_the_head_which_is_told() {
     for (name, values) in got {
         assert_eq!(values, if name.starts_with("fc.") { &drawn[&name] } else { &file[&name] }.clone(), "{name}");
     }
+
+    // Norms that keep their running statistics need all of them, and what finds no place is told.
+    let deeper = TrainConfig { model: "resnet20".into(), ..config.clone() };
+    let (_root, shallow, _) = in_folder(&TrainConfig { init: None, ..deeper.clone() });
+    let deep = TrainConfig { init: Some(shallow.path().to_path_buf()), model: "resnet32".into(), ..deeper.clone() };
+    let mut trainer = Trainer::new(cpu(), &model(&deep, &data), &data, &deep).expect("built");
+    assert!(trainer.begin().expect("some fit")[0].contains("anew begin"));
+    let still = TrainConfig { norms: NormsName::Still, ..deep };
+    let mut trainer = Trainer::new(cpu(), &model(&still, &data), &data, &still).expect("built");
+    let error = trainer.begin().expect_err("refused").to_string();
+    assert!(error.contains("--norms batch") && error.contains("running_mean"), "{error}");
+    let (_root, deep, _) = in_folder(&TrainConfig { init: None, model: "resnet32".into(), ..deeper.clone() });
+    let shallow = TrainConfig { init: Some(deep.path().to_path_buf()), ..deeper };
+    let mut trainer = Trainer::new(cpu(), &model(&shallow, &data), &data, &shallow).expect("built");
+    let told = trainer.begin().expect("fits");
+    assert!(
+        told.len() == 2 && told[1].contains("tensors") && told[1].contains("have no place in this model"),
+        "{told:?}"
+    );
 
     config.model = "mlp".into();
     let mut unlike = Trainer::new(cpu(), &model(&config, &data), &data, &config).expect("built");
