@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chiaro_cpu::Cpu;
 use chiaro_graph::{Backend, Op, Tensor};
@@ -11,6 +11,7 @@ use chiaro_nn::{EvalStep, Model, pack_arena};
 use chiaro_onnx::{Host, OnnxClassifier, OnnxModel};
 
 const FOLDER: &str = "CHIARO_MODELS";
+const ANSWERS: &str = "CHIARO_ANSWERS";
 
 /// The file of a model, or a word on why there is none.
 fn published(model: &str, file: &str) -> Option<PathBuf> {
@@ -60,4 +61,38 @@ fn efficientnet_lite0_gives_the_logits_that_are_published_beside_it() {
     let difference = differs(found.as_f32().expect("floats"), &wanted);
     println!("logits of {} differ by {difference:.1e} at most", path.display());
     assert!(difference < 1e-4, "{difference}");
+}
+
+/// Folders below one, with a model each.
+fn models_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<PathBuf> = entries.filter(|path| path.is_dir()).flat_map(|path| models_below(&path)).collect();
+    if folder.join("model.onnx").is_file() {
+        found.push(folder.to_path_buf());
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn networks_from_packages_give_what_onnxruntime_answers() {
+    let Some(folder) = std::env::var_os(ANSWERS) else {
+        println!(
+            "not compared: {ANSWERS} names no folder that xtask/judges/answers.py made of models and onnxruntime's answers"
+        );
+        return;
+    };
+    let models = models_below(Path::new(&folder));
+    assert!(!models.is_empty(), "{ANSWERS} is set, but there is no model");
+    for path in models {
+        let model = OnnxModel::read(&path.join("model.onnx")).expect("a model");
+        let tensor = |file: String| std::fs::read(path.join(file)).ok().map(|b| support::tensor(&b).expect("a tensor"));
+        let inputs: Vec<Host> = (0..).map_while(|i| tensor(format!("input_{i}.pb"))).collect();
+        let wanted = tensor("output_0.pb".into()).expect("an answer").to_floats().expect("known");
+        let mut backend = Cpu::new(Some(2)).expect("a CPU");
+        let found = support::run(&model, &inputs, &mut backend).expect("runs");
+        let difference = differs(&found[0].to_floats().expect("known"), &wanted);
+        println!("{}: differs by {difference:.1e} at most", path.display());
+        assert!(difference < 1e-4, "{}: {difference}", path.display());
+    }
 }
