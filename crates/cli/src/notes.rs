@@ -22,7 +22,8 @@ pub fn report(task: &dyn Task, data: &Data) {
 
 /// Tells which files were left out and why, the first of many by their names.
 pub fn left_out(notes: &FolderNotes) {
-    let FolderNotes { skipped, on_white, ignored, stray, ungrouped } = notes;
+    let FolderNotes { skipped, on_white, ignored, stray, ungrouped, layout } = notes;
+    layout.iter().for_each(|text| note(&format!("note: {text}")));
     if *on_white > 0 {
         let images = count(*on_white, "image");
         note(&format!("note: {images} with transparent parts, which are shown on white (--channels 4 keeps them)"));

@@ -162,18 +162,18 @@ pub enum DataError {
         /// What is wrong with it.
         cause: String,
     },
-    /// The class folders of two splits differ.
+    /// A split has classes that the training split lacks.
     #[error(
-        "{}: classes differ from the training split's: missing [{}], not in training [{}]",
-        path.display(), missing.join(", "), extra.join(", ")
+        "{}: there are no training images of its class{} {}; those of the training images are {}",
+        path.display(), if extra.len() == 1 { "" } else { "es" }, extra.join(", "), training.join(", ")
     )]
     ClassesDiffer {
         /// The folder of the second split.
         path: PathBuf,
-        /// Classes that only the training split has.
-        missing: Vec<String>,
         /// Classes that only this split has.
         extra: Vec<String>,
+        /// The classes of the training split.
+        training: Vec<String>,
     },
     /// The name of a class folder is no text.
     #[error("{}: the name of this class folder is not UTF-8, and names are kept as text: rename it", path.display())]
@@ -322,6 +322,7 @@ impl DataError {
     pub fn is_of_one_image(&self) -> bool {
         matches!(self, Self::CorruptImage { .. } | Self::OtherFormat { .. } | Self::ImageTooLarge { .. })
             || matches!(self, Self::FileTooLarge { .. } | Self::Missing { .. })
+            || matches!(self, Self::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied)
     }
 
     pub(crate) fn invalid(cause: impl Into<String>) -> Self {
@@ -345,5 +346,17 @@ fn nested(below: &[String]) -> String {
             let more = if rest.is_empty() { "" } else { ", ..." };
             format!("; if the folders in it are the classes ('{first}', '{second}'{more}), move them a level up")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_left_out_and_a_failing_disk_is_not() {
+        let error = |kind: io::ErrorKind| DataError::io(Path::new("a.png"), kind.into());
+        assert!(error(io::ErrorKind::PermissionDenied).is_of_one_image());
+        assert!(!error(io::ErrorKind::Other).is_of_one_image());
     }
 }

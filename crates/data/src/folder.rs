@@ -21,6 +21,8 @@ pub struct FolderNotes {
     pub stray: Vec<PathBuf>,
     /// Images that are groups by themselves, since their names lack the part that images are grouped by.
     pub ungrouped: Vec<String>,
+    /// Which of two layouts that lie in the folder is used, where there are two.
+    pub layout: Option<String>,
 }
 
 impl FolderNotes {
@@ -30,6 +32,7 @@ impl FolderNotes {
         self.ignored.extend(other.ignored);
         self.stray.extend(other.stray);
         self.ungrouped.extend(other.ungrouped);
+        self.layout = self.layout.take().or(other.layout);
     }
 }
 

@@ -40,6 +40,24 @@ pub(crate) struct Divided {
     pub held_out: Vec<usize>,
 }
 
+/// From where on the folders in a file's name say what it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// Below its class's folder, the first: `class/deep/name.jpg` without the class.
+    ClassFolder,
+    /// From the first folder on, as in a table.
+    Root,
+}
+
+impl Within {
+    fn of(self, name: &str) -> &str {
+        match self {
+            Within::ClassFolder => name.split_once('/').map_or(name, |(_, rest)| rest),
+            Within::Root => name.trim_start_matches('/'),
+        }
+    }
+}
+
 /// Images that go together.
 struct Group {
     images: Vec<usize>,
@@ -74,9 +92,9 @@ impl Holdout {
     }
 
     /// Divides images with these names, within their classes, and labels.
-    pub(crate) fn divide(&self, names: &[String], labels: &[u32]) -> Result<Divided, DataError> {
-        self.check_names(names)?;
-        let groups = self.groups(names, labels);
+    pub(crate) fn divide(&self, names: &[String], within: Within, labels: &[u32]) -> Result<Divided, DataError> {
+        self.check_names(names, within)?;
+        let groups = self.groups(names, within, labels);
         if let Some(Fold { of, .. }) = self.fold.filter(|fold| fold.of > groups.len()) {
             let what = if self.group_by.is_some() { "groups" } else { "training images" };
             return Err(DataError::invalid(format!("there are only {} {what} for {of} folds", groups.len())));
@@ -99,9 +117,9 @@ impl Holdout {
     }
 
     /// Refuses a part to group by that no file has: each would be a group by itself, which nobody can have meant.
-    fn check_names(&self, names: &[String]) -> Result<(), DataError> {
+    fn check_names(&self, names: &[String], within: Within) -> Result<(), DataError> {
         let Some(by) = &self.group_by else { return Ok(()) };
-        if self.ungrouped(names).len() < names.len() {
+        if self.ungrouped(names, within).len() < names.len() {
             return Ok(());
         }
         let (count, some) = (names.len(), names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", "));
@@ -112,18 +130,18 @@ impl Holdout {
     }
 
     /// Those of these files whose names lack the part to group by, so that each is a group by itself.
-    pub(crate) fn ungrouped<'n>(&self, names: &'n [String]) -> Vec<&'n str> {
-        let lacks = |by: &GroupBy, name: &str| by.of(within_class(name)).is_none();
+    pub(crate) fn ungrouped<'n>(&self, names: &'n [String], within: Within) -> Vec<&'n str> {
+        let lacks = |by: &GroupBy, name: &str| by.of(within.of(name)).is_none();
         let lacking = names.iter().filter(|name| self.group_by.as_ref().is_some_and(|by| lacks(by, name)));
         lacking.map(String::as_str).collect()
     }
 
     /// The groups in the order in which they are drawn: large ones first, while there is room for them, else by seed and name.
-    fn groups(&self, names: &[String], labels: &[u32]) -> Vec<Group> {
+    fn groups(&self, names: &[String], within: Within, labels: &[u32]) -> Vec<Group> {
         let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
         for (image, name) in names.iter().enumerate() {
             // An image of no group is one by itself, by its whole name: other classes may have a file of the same.
-            let key = self.group_by.as_ref().and_then(|by| by.of(within_class(name))).unwrap_or(name);
+            let key = self.group_by.as_ref().and_then(|by| by.of(within.of(name))).unwrap_or(name);
             let group = groups.entry(key).or_insert_with(|| Group { images: vec![], classes: BTreeMap::new() });
             group.images.push(image);
             *group.classes.entry(labels[image]).or_insert(0) += 1;
@@ -132,11 +150,6 @@ impl Holdout {
         ranked.sort_by_cached_key(|(name, group)| (usize::MAX - group.images.len(), mixed(self.seed, name), *name));
         ranked.into_iter().map(|(_, group)| group).collect()
     }
-}
-
-/// The path of a file below its class's folder: `class/deep/name.jpg` without the class.
-fn within_class(name: &str) -> &str {
-    name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
 /// What each class has.

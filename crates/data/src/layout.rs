@@ -3,11 +3,13 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::layouts::{DiskLayout, LAYOUTS, Piece, Share};
+use crate::layouts::{DiskLayout, LAYOUTS, Piece, Share, table};
 use crate::listing::{has_image_below, has_image_name, leads_nowhere, sorted_entries};
 use crate::table::Table;
 use crate::{DataError, Holdout, Split};
 
+/// The layout that class folders may have the better of.
+const TABLES: Layout = Layout(&table::Tables);
 /// The most folders that are looked into for a hint.
 const MOST_LOOKED_INTO: usize = 50;
 
@@ -63,8 +65,27 @@ impl Layout {
     }
 
     fn recognised(folder: &Path) -> Option<Layout> {
-        let found = LAYOUTS.iter().find(|layout| Split::ALL.iter().any(|&split| layout.has(folder, split)));
-        found.map(|layout| Layout(*layout))
+        let has_any = |layout: &&&'static dyn DiskLayout| Split::ALL.iter().any(|&split| layout.has(folder, split));
+        let mut found = LAYOUTS.iter().filter(has_any).map(|layout| Layout(*layout));
+        let first = found.next()?;
+        // Beside class folders, a table may be of something else.
+        match found.next() {
+            Some(folders) if first == TABLES && table::misfit(folder).is_some() => Some(folders),
+            Some(_) | None => Some(first),
+        }
+    }
+
+    /// What is to be told where a folder has a table and class folders, of which one alone is taken.
+    pub(crate) fn passed_over(self, folder: &Path) -> Option<String> {
+        let has = |layout: Layout| Split::ALL.iter().any(|&split| layout.0.has(folder, split));
+        let others = || LAYOUTS.iter().map(|layout| Layout(*layout)).find(|&other| other != self && has(other));
+        let place = folder.display();
+        if self == TABLES {
+            let folders = others()?.name();
+            return Some(format!("{place}: its table of labels is used, not its {folders}"));
+        }
+        let cause = Some(TABLES).filter(|&tables| has(tables)).and_then(|_| table::misfit(folder))?;
+        Some(format!("{place}: its {} are used, not its table of labels ({cause})", self.name()))
     }
 
     /// The pieces to train on and to evaluate on, and of which split the latter are: validation images; where there are none, such

@@ -1,5 +1,6 @@
 //! Names of classes, from folders and from lists: one name in all its spellings is one name.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization;
@@ -19,6 +20,13 @@ pub(crate) fn of_folder(path: &Path) -> Result<String, DataError> {
     let name = path.file_name().unwrap_or_default();
     let text = name.to_str().ok_or_else(|| DataError::NameNotUtf8 { path: path.to_path_buf() })?;
     Ok(composed(text))
+}
+
+/// Which of the classes `wanted` each of these is, by its name; those that it has not are the error.
+pub(crate) fn numbers(classes: &[String], wanted: &[String]) -> Result<Vec<u32>, Vec<String>> {
+    let known: HashMap<&String, u32> = (0..).zip(wanted).map(|(number, name)| (name, number)).collect();
+    let extra: Vec<String> = classes.iter().filter(|class| !known.contains_key(class)).cloned().collect();
+    if extra.is_empty() { Ok(classes.iter().map(|class| known[class]).collect()) } else { Err(extra) }
 }
 
 /// A list of class names, one a line; empty lines at the end are left out.

@@ -141,6 +141,7 @@ pub fn open(folder: &Path, options: &OpenOptions) -> Result<Opened, DataError> {
     let parts: [Part; 2] = layout.disk().open(folder, &pieces, options)?.try_into().map_err(|_| not_as_asked())?;
     let [(train, mut notes), (eval, eval_notes)] = parts;
     notes.add(eval_notes);
+    notes.layout = layout.passed_over(folder);
     Ok(Opened { train, eval, split, held_out: pieces[1].share == Share::HeldOut, layout, notes })
 }
 
@@ -154,7 +155,8 @@ pub fn open_split(folder: &Path, split: Option<Split>, options: &OpenOptions) ->
     threads::ready()?;
     let layout = Layout::of(folder)?;
     let (piece, found) = layout.piece(folder, split, options.holdout.as_ref())?;
-    let (set, notes) = layout.disk().open(folder, &[piece], options)?.pop().ok_or_else(not_as_asked)?;
+    let (set, mut notes) = layout.disk().open(folder, &[piece], options)?.pop().ok_or_else(not_as_asked)?;
+    notes.layout = layout.passed_over(folder);
     let undivided = split.is_none() && found == Split::Train && piece.share == Share::Whole;
     Ok(OpenedSplit { set, split: found, undivided, layout, notes })
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use chiaro_data::{Channels, DataError, Dataset, ImageFolder, OpenOptions, Resize, decode_file, open};
+use chiaro_data::{Channels, DataError, Dataset, ImageFolder, OpenOptions, Resize, class_counts, decode_file, open};
 use common::{Folder, busy_jpeg, encode, flat_rgb, image_folder, labels, pixels};
 use image::{GrayAlphaImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba, RgbaImage};
 
@@ -183,11 +183,19 @@ fn classes_must_agree_between_the_splits() {
     folder.write("val/green/z.png", &encode(flat_rgb(2, 2, [0; 3]), ImageFormat::Png));
     std::fs::remove_dir_all(folder.path().join("val/red")).unwrap();
     let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
-    let DataError::ClassesDiffer { path, missing, extra } = error else {
+    let DataError::ClassesDiffer { path, extra, .. } = error else {
         panic!("{error}");
     };
-    assert_eq!(path, folder.path().join("val"));
-    assert_eq!((missing, extra), (vec!["red".to_string()], vec!["green".to_string()]));
+    assert_eq!((path, extra), (folder.path().join("val"), vec!["green".to_string()]));
+}
+
+#[test]
+fn a_split_may_lack_a_class_and_its_images_keep_theirs() {
+    let folder = image_folder();
+    std::fs::remove_dir_all(folder.path().join("val/blue")).unwrap();
+    let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+    assert_eq!(sets.eval.classes(), ["blue", "red"]);
+    assert_eq!(class_counts(&*sets.eval), [0, 1]);
 }
 
 #[test]

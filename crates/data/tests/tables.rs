@@ -2,7 +2,9 @@
 
 mod common;
 
-use chiaro_data::{Dataset, OpenOptions, Split, open, open_split};
+use std::collections::BTreeSet;
+
+use chiaro_data::{Dataset, Holdout, OpenOptions, Split, open, open_split};
 use common::{Folder, encode, flat_rgb, labels, pixels};
 use image::ImageFormat;
 
@@ -128,4 +130,56 @@ fn what_is_wrong_with_a_table_is_told_with_its_line() {
         assert!(found.contains(part), "{part}: {found}");
     }
     assert!(refusal(&folder, "none.csv").ends_with("none.csv: no such file or folder"));
+}
+
+#[test]
+fn a_folder_in_a_table_s_paths_is_a_group() {
+    let folder = Folder::new();
+    let mut rows = String::new();
+    for i in 0..12u8 {
+        let name = format!("pat{}/{i}.png", i / 3);
+        folder.write(&name, &encode(flat_rgb(3, 3, [i, 0, 0]), ImageFormat::Png));
+        rows += &format!("{name},{}\n", ["a", "b"][usize::from(i % 2)]);
+    }
+    folder.write("labels.csv", rows.as_bytes());
+    let group_by = Some("/".parse().unwrap());
+    let holdout = Some(Holdout { group_by, ..Holdout::default() });
+    let sets = open(folder.path(), &OpenOptions { holdout, ..OpenOptions::default() }).unwrap();
+    let patients = |set: &dyn Dataset| colours(set).iter().map(|colour| colour / 3).collect::<BTreeSet<u8>>();
+    assert!(patients(&*sets.train).is_disjoint(&patients(&*sets.eval)), "{:?}", colours(&*sets.eval));
+}
+
+/// Two class folders of three images, in `train/` or straight in the folder.
+fn class_folders(below: &str) -> Folder {
+    let folder = Folder::new();
+    for (class, i) in (0..6u8).map(|i| (["a", "b"][usize::from(i % 2)], i)) {
+        folder.write(&format!("{below}{class}/{i}.png"), &encode(flat_rgb(3, 3, [i, 0, 0]), ImageFormat::Png));
+    }
+    folder
+}
+
+#[test]
+fn a_table_of_something_else_leaves_class_folders_what_they_are() {
+    let elsewhere = images();
+    let outside = format!("file,label\n{}/pictures/0.png,x\n{0}/pictures/1.png,y\n", elsewhere.path().display());
+    for (below, name, table) in [
+        ("train/", "test.csv", "id,label\n1.png,a\n"),
+        ("", "labels.csv", "id,width,height\n1.png,640,480\n"),
+        ("", "train.csv", "id,width,height\n1.png,1,0\n"),
+        ("", "labels.csv", &outside),
+        ("", "train.csv", "file,label\n../x.png,a\n../y.png,b\n"),
+    ] {
+        let folder = class_folders(below);
+        folder.write(name, table.as_bytes());
+        let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+        assert_eq!((sets.train.classes().concat().as_str(), sets.train.len()), ("ab", 4), "{name}: {table}");
+        let told = sets.notes.layout.expect("told");
+        assert!(told.contains("not its table of labels"), "{told}");
+    }
+    // One of the folder's own images is taken, and told too.
+    let folder = class_folders("");
+    folder.write("labels.csv", b"a/0.png,x\nb/1.png,y\na/2.png,x\nb/3.png,y\n");
+    let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+    assert_eq!(sets.train.classes(), ["x", "y"]);
+    assert!(sets.notes.layout.is_some_and(|told| told.contains("its table of labels is used")));
 }

@@ -16,10 +16,12 @@ fn counted(images: &[usize], labels: &[u32], classes: usize) -> Vec<usize> {
 #[test]
 fn a_share_of_every_class_is_held_out_and_none_is_emptied() {
     let (names, labels) = images(&[100, 37, 3, 2, 1]);
-    let divided = Holdout::default().divide(&names, &labels).expect("divided");
+    let divided = Holdout::default().divide(&names, Within::ClassFolder, &labels).expect("divided");
     assert_eq!(counted(&divided.held_out, &labels, 5), [20, 7, 1, 1, 0]);
     assert_eq!(counted(&divided.kept, &labels, 5), [80, 30, 2, 1, 1]);
-    let half = Holdout { share: Some(0.5), ..Holdout::default() }.divide(&names, &labels).expect("divided");
+    let half = Holdout { share: Some(0.5), ..Holdout::default() }
+        .divide(&names, Within::ClassFolder, &labels)
+        .expect("divided");
     assert_eq!(counted(&half.held_out, &labels, 5), [50, 19, 2, 1, 0]);
 }
 
@@ -27,7 +29,8 @@ fn a_share_of_every_class_is_held_out_and_none_is_emptied() {
 fn another_seed_draws_others_and_a_new_image_moves_no_other() {
     let (mut names, mut labels) = images(&[50, 50]);
     let drawn = |names: &[String], labels: &[u32], seed| {
-        let divided = Holdout { seed, ..Holdout::default() }.divide(names, labels).expect("divided");
+        let divided =
+            Holdout { seed, ..Holdout::default() }.divide(names, Within::ClassFolder, labels).expect("divided");
         divided.held_out.into_iter().map(|i| names[i].clone()).collect::<Vec<_>>()
     };
     let before = drawn(&names, &labels, 0);
@@ -46,7 +49,7 @@ fn folds_share_all_images_out_and_each_has_its_part_of_every_class() {
     let mut seen = vec![0; names.len()];
     for number in 1..=5 {
         let holdout = Holdout { fold: Some(Fold { number, of: 5 }), ..Holdout::default() };
-        let divided = holdout.divide(&names, &labels).expect("divided");
+        let divided = holdout.divide(&names, Within::ClassFolder, &labels).expect("divided");
         divided.held_out.iter().for_each(|&i| seen[i] += 1);
         let counts = counted(&divided.held_out, &labels, 3);
         assert!(counts[0] == 10 && (4..=5).contains(&counts[1]) && counts[2] == 0, "{counts:?}");
@@ -67,7 +70,11 @@ fn what_belongs_together_is_never_parted() {
     let group_by = Some("_".parse().expect("a part"));
     let patient = |i: &usize| names[*i][3..].split('_').next().expect("a patient").to_string();
     for fold in [None, Some(Fold { number: 2, of: 4 })] {
-        let divided = Holdout { fold, group_by: group_by.clone(), ..Holdout::default() }.divide(&names, &labels);
+        let divided = Holdout { fold, group_by: group_by.clone(), ..Holdout::default() }.divide(
+            &names,
+            Within::ClassFolder,
+            &labels,
+        );
         let divided = divided.expect("divided");
         let held_out: Vec<String> = divided.held_out.iter().map(patient).collect();
         assert!(divided.kept.iter().map(patient).all(|patient| !held_out.contains(&patient)));
@@ -79,9 +86,16 @@ fn what_belongs_together_is_never_parted() {
 #[test]
 fn what_cannot_be_divided_is_told() {
     let (names, labels) = images(&[4, 4]);
-    assert_eq!(Holdout::default().divide(&names, &labels).map(|d| d.held_out.len()).ok(), Some(1 + 1));
+    assert_eq!(
+        Holdout::default().divide(&names, Within::ClassFolder, &labels).map(|d| d.held_out.len()).ok(),
+        Some(1 + 1)
+    );
     let single = vec!["a/x_1.jpg".to_string(), "b/x_2.jpg".to_string()];
-    let error = Holdout { group_by: Some("_".parse().expect("a part")), ..Holdout::default() }.divide(&single, &[0, 1]);
+    let error = Holdout { group_by: Some("_".parse().expect("a part")), ..Holdout::default() }.divide(
+        &single,
+        Within::ClassFolder,
+        &[0, 1],
+    );
     let error = error.err().expect("refused").to_string();
     assert!(
         error.starts_with("no validation images can be held out of 2 training images in 1 groups by '_'"),
@@ -103,7 +117,7 @@ fn more_folds_than_there_are_images_or_groups_are_refused() {
     let told = |of, by: Option<&str>| {
         let group_by = by.map(|by| by.parse().expect("a part"));
         let holdout = Holdout { fold: Some(Fold { number: 1, of }), group_by, ..Holdout::default() };
-        holdout.divide(&names, &labels).err().map(|error| error.to_string())
+        holdout.divide(&names, Within::ClassFolder, &labels).err().map(|error| error.to_string())
     };
     assert_eq!(
         told(usize::MAX, None).as_deref(),
@@ -117,12 +131,12 @@ fn more_folds_than_there_are_images_or_groups_are_refused() {
 fn a_part_to_group_by_that_no_file_has_is_refused_and_a_file_without_it_is_a_group_by_itself() {
     let (mut names, labels) = images(&[4, 4]);
     let by = |by: &str| Holdout { group_by: Some(by.parse().expect("a part")), ..Holdout::default() };
-    let error = by("_:99").divide(&names, &labels).err().expect("refused").to_string();
+    let error = by("_:99").divide(&names, Within::ClassFolder, &labels).err().expect("refused").to_string();
     assert!(error.starts_with("--group-by '_:99': none of 8 training images has such a part in its name (c0/0.jpg, "));
     names[..6].iter_mut().enumerate().for_each(|(i, name)| *name = format!("c{}/g{}_{i}.jpg", i / 4, i % 2));
-    assert_eq!(by("_").ungrouped(&names), [&names[6], &names[7]]);
+    assert_eq!(by("_").ungrouped(&names, Within::ClassFolder), [&names[6], &names[7]]);
     // Images of g0 and g1 are of both classes; only the two others can be held out of the second without them.
-    let divided = by("_").divide(&names, &labels).expect("divided");
+    let divided = by("_").divide(&names, Within::ClassFolder, &labels).expect("divided");
     for group in ["/g0_", "/g1_"] {
         let held: Vec<bool> =
             (0..8).filter(|&i| names[i].contains(group)).map(|i| divided.held_out.contains(&i)).collect();

@@ -6,7 +6,7 @@ use super::{Part, Piece, Share};
 use crate::listing::Listing;
 use crate::{DataError, FolderNotes, ImageFolder, OpenOptions, Split};
 
-/// Opens pieces of what `list` gives for their splits. With the training images others must have the same classes.
+/// Opens pieces of what `list` gives for their splits. With the training images others get its classes.
 pub(super) fn open(
     pieces: &[Piece],
     options: &OpenOptions,
@@ -19,7 +19,7 @@ pub(super) fn open(
         }
     }
     if pieces.len() > 1 {
-        check(&lists)?;
+        as_in_training(&mut lists)?;
     }
     let wanted: Vec<Vec<usize>> = pieces
         .iter()
@@ -44,10 +44,12 @@ pub(super) fn open(
     Ok(parts.into_iter().flatten().collect())
 }
 
-fn check(lists: &[(Split, Listing)]) -> Result<(), DataError> {
+/// Gives every split the classes of the training images.
+fn as_in_training(lists: &mut [(Split, Listing)]) -> Result<(), DataError> {
     let Some((_, train)) = lists.iter().find(|(split, _)| *split == Split::Train) else { return Ok(()) };
     train.check_for_training()?;
-    lists.iter().try_for_each(|(_, listing)| listing.check_same_classes(train))
+    let classes = train.classes.clone();
+    lists.iter_mut().try_for_each(|(_, listing)| listing.numbered_as(&classes))
 }
 
 /// Files that are groups by themselves, of a listing of which groups are held out.
@@ -55,7 +57,7 @@ fn ungrouped(listing: &Listing, share: Share, options: &OpenOptions) -> Vec<Stri
     match (share, &options.holdout) {
         (Share::Whole, _) | (Share::Kept | Share::HeldOut, None) => vec![],
         (Share::Kept | Share::HeldOut, Some(holdout)) => {
-            holdout.ungrouped(&listing.names()).into_iter().map(str::to_string).collect()
+            holdout.ungrouped(&listing.names(), listing.within()).into_iter().map(str::to_string).collect()
         }
     }
 }
@@ -64,8 +66,10 @@ fn ungrouped(listing: &Listing, share: Share, options: &OpenOptions) -> Vec<Stri
 fn taken(listing: &Listing, share: Share, options: &OpenOptions) -> Result<Vec<usize>, DataError> {
     let mut places = match (share, &options.holdout) {
         (Share::Whole, _) | (Share::Kept | Share::HeldOut, None) => (0..listing.files.len()).collect(),
-        (Share::Kept, Some(holdout)) => holdout.divide(&listing.names(), &listing.labels())?.kept,
-        (Share::HeldOut, Some(holdout)) => holdout.divide(&listing.names(), &listing.labels())?.held_out,
+        (Share::Kept, Some(holdout)) => holdout.divide(&listing.names(), listing.within(), &listing.labels())?.kept,
+        (Share::HeldOut, Some(holdout)) => {
+            holdout.divide(&listing.names(), listing.within(), &listing.labels())?.held_out
+        }
     };
     options.thin(&mut places);
     Ok(places)

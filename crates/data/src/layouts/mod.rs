@@ -5,12 +5,13 @@ mod class_folders;
 mod files;
 mod idx;
 mod split_folders;
-mod table;
+pub(crate) mod table;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::convert::converted;
+use crate::holdout::Within;
 use crate::listing::Listing;
 use crate::{DataError, Dataset, FolderNotes, InMemory, OpenOptions, Split};
 
@@ -125,7 +126,7 @@ fn taken(set: InMemory, share: Share, options: &OpenOptions) -> Result<InMemory,
     let divided = |holdout: &crate::Holdout| {
         let names: Vec<String> = (0..set.len()).map(|i| i.to_string()).collect();
         let labels: Vec<u32> = (0..set.len()).map(|i| set.label(i)).collect();
-        holdout.divide(&names, &labels)
+        holdout.divide(&names, Within::Root, &labels)
     };
     let mut places = match (share, &options.holdout) {
         (Share::Whole, _) | (Share::Kept | Share::HeldOut, None) => (0..set.len()).collect(),

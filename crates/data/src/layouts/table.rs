@@ -10,6 +10,9 @@ use crate::{DataError, OpenOptions, Split};
 /// The table of a folder that has all images in one.
 const ONE: &str = "labels.csv";
 
+/// How many files of a table are looked for.
+const MOST_LOOKED_FOR: usize = 1000;
+
 /// The layout.
 pub(crate) struct Tables;
 
@@ -47,6 +50,26 @@ impl DiskLayout for Tables {
         let tables = read(place)?;
         files::open(pieces, options, |split| listing(folder_of(place), split, &tables))
     }
+}
+
+/// Why the tables in a folder are no data set of its images, if they are none: unreadable as such, without training images, or of files
+/// that do not lie in it. `None` where they are one, and of a table that was named itself.
+pub(crate) fn misfit(place: &Path) -> Option<String> {
+    if !place.is_dir() {
+        return None;
+    }
+    let tables = match read(place) {
+        Ok((_, tables)) => tables,
+        Err(error) => return Some(error.to_string()),
+    };
+    if !Tables.has(place, Split::Train) {
+        return Some(format!("{}: {}", place.display(), Tables.missing(Split::Train)));
+    }
+    let outside = |file: &Path| file.components().any(|part| part == std::path::Component::ParentDir);
+    let lies_here = |file: &PathBuf| file.starts_with(place) && !outside(file) && file.is_file();
+    let mut files = tables.iter().flat_map(|table| table.rows.iter().take(MOST_LOOKED_FOR).map(|row| &row.file));
+    let lacks = || format!("{}: the files that its table names do not lie in it", place.display());
+    if files.any(lies_here) { None } else { Some(lacks()) }
 }
 
 /// All tables, each with the split that its name tells.

@@ -9,6 +9,7 @@ pub(crate) use entries::{has_image_below, has_image_name, sorted_entries};
 use links::Visited;
 pub(crate) use links::leads_nowhere;
 
+use crate::holdout::Within;
 use crate::{DataError, names};
 
 /// What a split's folder holds.
@@ -109,20 +110,23 @@ impl Listing {
         }
     }
 
-    /// Refuses a split whose classes are not those of `train`.
-    pub fn check_same_classes(&self, train: &Listing) -> Result<(), DataError> {
-        if self.classes == train.classes {
+    /// Numbers the classes as `train` does, by their names. A class may lack images here; one that `train` lacks is refused.
+    pub fn numbered_as(&mut self, train: &[String]) -> Result<(), DataError> {
+        if self.classes == train {
             return Ok(());
         }
-        let without = |these: &[String], those: &[String]| -> Vec<String> {
-            let lacking = these.iter().filter(|class| !those.contains(class));
-            lacking.cloned().collect()
-        };
-        Err(DataError::ClassesDiffer {
-            path: self.root.clone(),
-            missing: without(&train.classes, &self.classes),
-            extra: without(&self.classes, &train.classes),
-        })
+        let (path, training) = (self.root.clone(), train.to_vec());
+        let numbers =
+            names::numbers(&self.classes, train).map_err(|extra| DataError::ClassesDiffer { path, extra, training })?;
+        self.files.iter_mut().for_each(|(_, label)| *label = numbers[*label as usize]);
+        // Several labels an image (`shown`) come of tables alone, whose splits share their classes.
+        self.classes = train.to_vec();
+        Ok(())
+    }
+
+    /// Where in the files' names the folders begin that images can be grouped by.
+    pub fn within(&self) -> Within {
+        if self.folders.is_empty() { Within::Root } else { Within::ClassFolder }
     }
 
     /// The files by their paths below the root, with slashes everywhere.
