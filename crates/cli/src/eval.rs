@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chiaro::data::Split;
-use chiaro::train::{Classifier, ClassifierOptions, EvalData, EvalOptions, Evaluator, LikeOptions, Saved, TrainConfig};
+use chiaro::data::{DataError, Split};
+use chiaro::train::{
+    Classifier, ClassifierOptions, DataInfo, EvalData, EvalOptions, Evaluator, LikeOptions, Saved, TrainConfig,
+    TrainError,
+};
 
 use crate::device::{DeviceArgs, limit_threads};
 use crate::find_data;
@@ -68,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let folder = &find_data::named_or_folder(folder, args.offline)?;
     let opening = Waiting::opening(folder);
     let options = LikeOptions { strict: args.strict, limit, holdout, pack_dir, progress: Some(opening.progress()) };
-    let data = EvalData::open(folder, args.split, &options, saved.info())?;
+    let data = opened(folder, args.split, &options, &saved, own.is_some())?;
     drop(opening);
     notes::left_out(&data.notes);
     let task = saved.task()?;
@@ -106,6 +109,35 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         predictions::write(&mut classifier, &*task, &data.set, path)?.iter().try_for_each(|text| line(text))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The images to evaluate on. Of other data than the run's that has no validation images, those are held out that the run would
+/// have, if validation images are asked for; where it may be the run's data, moved, this is told.
+fn opened(
+    folder: &Path,
+    split: Option<Split>,
+    options: &LikeOptions,
+    saved: &Saved,
+    own: bool,
+) -> anyhow::Result<EvalData> {
+    let (like, config) = (saved.info(), saved.config.as_ref().filter(|_| !own));
+    let data = match EvalData::open(folder, split, options, like) {
+        Err(TrainError::Data(DataError::NoSplit { .. })) if split == Some(Split::Val) && config.is_some() => {
+            let holdout = config.map(|config| config.settings.holdout());
+            EvalData::open(folder, split, &LikeOptions { holdout, ..options.clone() }, like)?
+        }
+        opened => opened?,
+    };
+    let may_be_moved = |info: &DataInfo| data.undivided && data.set.len() == info.train_images + info.eval_images;
+    if config.is_some_and(|config| may_be_moved(&config.data)) {
+        note(&format!(
+            "warning: {} has as many images as the run's data, {}; if they are the same, moved, the run was trained on most of them: \
+             --split val takes those that it held out",
+            folder.display(),
+            data.set.len()
+        ));
+    }
+    Ok(data)
 }
 
 /// Whether two paths are of one folder.

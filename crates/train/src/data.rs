@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chiaro_data::{
     Channels, Dataset, FolderNotes, Holdout, Layout, Normalize, OpenOptions, Opened, OpenedSplit, Progress, Resize,
-    Split, open, open_split,
+    Split, matched, open, open_split,
 };
 use chiaro_io::ModelInfo;
 use chiaro_nn::Model;
@@ -148,14 +148,16 @@ pub struct EvalData {
 }
 
 impl EvalData {
-    /// Opens one split of a folder and nothing else; absent, it is the one that training evaluates on.
+    /// Opens one split of a folder and nothing else; absent, it is the one that training evaluates on. Its classes are matched to
+    /// the model's by their names, and some may be absent.
     ///
     /// # Errors
-    /// Those of [`chiaro_data::open_split`]; [`TrainError::OtherData`] if classes differ.
+    /// Those of [`chiaro_data::open_split`]; [`TrainError::OtherData`] if it has images of a class that the model does not know.
     pub fn open(folder: &Path, split: Option<Split>, options: &LikeOptions, like: &ModelInfo) -> Result<EvalData> {
-        let opened = open_split(folder, split, &options.with_shape_of(like)?)?;
-        check_same_classes(opened.set.classes(), like)?;
-        let OpenedSplit { set, split, undivided, notes, .. } = opened;
+        let OpenedSplit { set, split, undivided, notes, .. } =
+            open_split(folder, split, &options.with_shape_of(like)?)?;
+        let found = set.classes().to_vec();
+        let set = matched(set, &like.classes).map_err(|extra| other_classes(&found, &extra, like))?;
         Ok(EvalData { set, split, undivided, normalize: normalize_of(like)?, notes })
     }
 }
@@ -181,6 +183,17 @@ pub(crate) fn resize_of(like: &ModelInfo) -> Result<Resize> {
 
 fn normalize_of(like: &ModelInfo) -> Result<Normalize> {
     Ok(Normalize::new(like.mean.clone(), like.std.clone())?)
+}
+
+/// Images of classes that a model does not know.
+fn other_classes(found: &[String], extra: &[String], like: &ModelInfo) -> TrainError {
+    let unknown = format!(", of which the model does not know {}", shortened(extra));
+    let unknown = if extra.len() < found.len() { unknown } else { String::new() };
+    let found = format!("the {} classes {}{unknown}", found.len(), shortened(found));
+    TrainError::OtherData {
+        found,
+        expected: format!("the {} classes {}", like.classes.len(), shortened(&like.classes)),
+    }
 }
 
 fn check_same_classes(classes: &[String], like: &ModelInfo) -> Result<()> {
