@@ -1,14 +1,14 @@
-// Judges files that crates/onnx/tests/export.rs leaves by onnxruntime-web (WebAssembly): node web.mjs FOLDER [MODULES]
+// Judges files that crates/onnx/tests/export.rs leaves by onnxruntime-web (WebAssembly): node web.mjs FOLDER
 //
-// Logits of up to 20 images must be those of NAME.logits to 1e-5 of the largest. MODULES is a folder with node_modules in it. Files
+// Logits of up to 20 images must be those of NAME.logits to 1e-5 of the largest. NODE_PATH names the folder of the modules. Files
 // above 40 MB are left out, which is printed.
 
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-const [folder, modules = "."] = process.argv.slice(2);
-const ort = createRequire(path.resolve(modules) + "/")("onnxruntime-web");
+const [folder] = process.argv.slice(2);
+const ort = createRequire(import.meta.url)("onnxruntime-web");
 ort.env.logLevel = "error";
 ort.env.wasm.numThreads = 1;
 

@@ -6,11 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use chiaro::data::Layout;
 
+use crate::output::note;
 use crate::waiting::Waiting;
 
 /// The place of a data set that was named: what lies there, else a published set of that name, downloaded if it is not here yet.
 pub fn named_or_folder(place: &Path, offline: bool) -> anyhow::Result<PathBuf> {
     let Some(set) = place.to_str().filter(|_| !place.exists()).and_then(chiaro_fetch::named) else {
+        // One word alone may have been meant as the name of a set.
+        if !place.exists() && place.components().count() == 1 && place.is_relative() {
+            let known = chiaro_fetch::NAMED.iter().map(|set| set.name).collect::<Vec<_>>().join(", ");
+            let place = place.display();
+            return Err(anyhow!(
+                "{place}: no such file or folder, and no published set is named so; those that are known: {known}"
+            ));
+        }
         return Ok(place.to_path_buf());
     };
     let waiting = Waiting::new(format!("looking for {}", set.name));
@@ -21,11 +30,20 @@ pub fn named_or_folder(place: &Path, offline: bool) -> anyhow::Result<PathBuf> {
     Ok(set.fetch(chiaro::gpu::user_cache_folder().as_deref(), offline, &mut tell)?)
 }
 
-/// The folder that decoded images are kept in: the one that was named, unless it is `off`, else one in the user's cache folder.
+/// The folder that decoded images are kept in: the one that was named, unless it is `off`, else one in the user's cache folder. Of one
+/// that was named and cannot be used this is told.
 pub fn packs(named: Option<&Path>) -> Option<PathBuf> {
     match named {
         Some(named) if named == Path::new("off") => None,
-        Some(named) => Some(named.to_path_buf()),
+        Some(named) => {
+            if let Err(cause) = std::fs::create_dir_all(named) {
+                let place = named.display();
+                note(&format!(
+                    "note: --data-cache {place} cannot be used ({cause}): images are decoded in each run anew"
+                ));
+            }
+            Some(named.to_path_buf())
+        }
         None => chiaro::gpu::user_cache_folder().map(|caches| caches.join("images")),
     }
 }

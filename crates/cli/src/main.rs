@@ -25,6 +25,7 @@ mod live;
 mod lr_find;
 mod mlflow;
 mod models;
+mod named_file;
 mod notes;
 mod observers;
 mod output;

@@ -1,13 +1,12 @@
 //! What is said of pictures, written as lines of text, rows of CSV, or lines of JSON.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use anyhow::Context;
 use chiaro::train::Guess;
 use serde_json::json;
 
+use crate::named_file::NamedFile;
 use crate::output::printable;
 use crate::usage::Usage;
 
@@ -64,10 +63,7 @@ impl Rows {
     pub fn open(format: Format, out: Option<&Path>, top: usize) -> anyhow::Result<Rows> {
         let target: Box<dyn Write> = match out {
             None => Box::new(io::stdout()),
-            Some(path) => {
-                let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-                Box::new(BufWriter::new(file))
-            }
+            Some(path) => Box::new(BufWriter::new(NamedFile::create(path)?)),
         };
         let to = match format {
             Format::Text => To::Text(target),

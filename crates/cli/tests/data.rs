@@ -106,6 +106,7 @@ fn what_is_wrong_with_a_data_set_is_found() {
         assert!(out.contains(part), "{part}: {out}");
     }
     expect_error(1, &["data", arg(&root.path().join("nowhere"))], &["nowhere", "no such file or folder"]);
+    expect_error(1, &["train", "nonesuch"], &["nonesuch: no such file or folder", "mnist, fashion-mnist, cifar10"]);
 }
 
 #[test]

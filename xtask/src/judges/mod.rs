@@ -1,4 +1,4 @@
-//! What others say of the files that this project writes: onnx, onnxruntime, onnxsim, PyTorch, TensorBoard, MLflow and a browser, where
+//! What others say of the files that this project writes: onnx, onnxruntime (also of the web), onnxsim, PyTorch, TensorBoard, MLflow and a browser, where
 //! they are installed.
 
 mod programs;
@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cargo;
-use programs::{CHROMIUM, browser, python};
+use programs::{CHROMIUM, browser, node, pythons};
 
 /// A judge: its script, what that needs, and what it is given. Its last argument is a folder of its own.
 struct Judge {
@@ -23,6 +23,8 @@ enum Needs {
     Python(&'static str),
     /// Node with playwright-core, and a Chromium.
     Browser,
+    /// Node with this module.
+    Node(&'static str),
 }
 
 enum Given {
@@ -38,6 +40,11 @@ const JUDGES: &[Judge] = &[
     Judge {
         script: "onnx_files.py",
         needs: Needs::Python("numpy, onnx, onnxruntime"),
+        given: Given::Files(&["-p", "chiaro-onnx", "--test", "export", "every_model_goes_out"]),
+    },
+    Judge {
+        script: "web.mjs",
+        needs: Needs::Node("onnxruntime-web"),
         given: Given::Files(&["-p", "chiaro-onnx", "--test", "export", "every_model_goes_out"]),
     },
     Judge {
@@ -68,21 +75,23 @@ pub fn run(filter: &str) -> Result<bool> {
 fn ask(judge: &Judge) -> Result<bool> {
     println!("== judge: {}", judge.script);
     let found = match judge.needs {
-        Needs::Python(modules) => python(modules).map(Command::new),
+        Needs::Python(modules) => pythons(modules).map(|all| all.into_iter().map(Command::new).collect()),
         Needs::Browser => browser().map(|[node, chromium]| {
             let mut command = Command::new(node);
             command.env(CHROMIUM, chromium);
-            command
+            vec![command]
         }),
+        Needs::Node(module) => node(module).map(|node| vec![Command::new(node)]),
     };
-    let mut command = match found {
-        Ok(command) => command,
+    let mut commands = match found {
+        Ok(commands) => commands,
         Err(missing) => {
             println!("== not judged: {missing}");
             return Ok(true);
         }
     };
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("judges").join(judge.script));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges").join(judge.script);
+    let mut arguments = vec![script];
     let folder = folder(judge.script)?;
     let place = folder.to_string_lossy();
     let leave = |test: &[&str]| {
@@ -91,15 +100,20 @@ fn ask(judge: &Judge) -> Result<bool> {
     let is_ready = match judge.given {
         Given::Files(test) => leave(test)?,
         Given::FilesAndDocument(test, document) => {
-            command.arg(cargo::workspace().join(document));
+            arguments.push(cargo::workspace().join(document));
             leave(test)?
         }
         Given::Program => {
-            command.arg(program()).arg(cargo::workspace().join("data/mnist"));
+            arguments.extend([program(), cargo::workspace().join("data/mnist")]);
             cargo::run(&["build", "--release", "--locked", "-p", "chiaro-cli"], &[], |_| {})?
         }
     };
-    Ok(is_ready && command.arg(&folder).status().context("cannot start a judge")?.success())
+    let mut fine = is_ready;
+    for command in commands.iter_mut().filter(|_| is_ready) {
+        println!("== {}", command.get_program().display());
+        fine &= command.args(&arguments).arg(&folder).status().context("cannot start a judge")?.success();
+    }
+    Ok(fine)
 }
 
 /// An empty folder for a script.

@@ -4,21 +4,38 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The Python that has what scripts need, where it is not `python3`.
+/// The Python that has what scripts need, where it is not `python3`; or several, as PATH has folders: each of them judges.
 const PYTHON: &str = "CHIARO_PYTHON";
 /// The browser, where it is none of [`BROWSERS`] on the path.
 pub const CHROMIUM: &str = "CHIARO_CHROMIUM";
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// A Python with these modules.
+/// The Pythons with these modules, one at least.
 ///
 /// # Errors
 /// What is missing, as a sentence.
-pub fn python(modules: &str) -> Result<OsString, String> {
-    let python = std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into());
-    let missing = answers(&python, &["-c", &format!("import {modules}")]);
-    let name = python.to_string_lossy().into_owned();
-    missing.map_or(Ok(python), |why| Err(format!("{name} with {modules} is missing ({why}); {PYTHON} names another")))
+pub fn pythons(modules: &str) -> Result<Vec<OsString>, String> {
+    let named = std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into());
+    let (mut found, mut missing) = (vec![], vec![]);
+    for python in std::env::split_paths(&named).map(PathBuf::into_os_string) {
+        match answers(&python, &["-c", &format!("import {modules}")]) {
+            None => found.push(python),
+            Some(why) => missing.push(format!("{} with {modules} is missing ({why})", python.to_string_lossy())),
+        }
+    }
+    if found.is_empty() { Err(format!("{}; {PYTHON} names others", missing.join(", "))) } else { Ok(found) }
+}
+
+/// Node, where it finds a module.
+///
+/// # Errors
+/// What is missing, as a sentence.
+pub fn node(module: &str) -> Result<OsString, String> {
+    let node = OsString::from("node");
+    let why = answers(&node, &["-e", &format!("require('{module}')")]);
+    why.map_or(Ok(node), |why| {
+        Err(format!("node with {module} is missing ({why}); NODE_PATH names the folder of its modules"))
+    })
 }
 
 /// Node, where it finds playwright-core, and a Chromium.
@@ -26,10 +43,7 @@ pub fn python(modules: &str) -> Result<OsString, String> {
 /// # Errors
 /// What is missing, as a sentence.
 pub fn browser() -> Result<[OsString; 2], String> {
-    let node = OsString::from("node");
-    if let Some(why) = answers(&node, &["-e", "require('playwright-core')"]) {
-        return Err(format!("node with playwright-core is missing ({why}); NODE_PATH names the folder of its modules"));
-    }
+    let node = node("playwright-core")?;
     let named =
         std::env::var_os(CHROMIUM).map_or_else(|| BROWSERS.iter().map(OsString::from).collect(), |name| vec![name]);
     let found = named.iter().find_map(on_path);

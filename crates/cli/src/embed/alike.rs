@@ -1,13 +1,12 @@
 //! Which pictures are alike: a line or rows of each.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context;
 use chiaro::train::nearest;
 
 use super::Features;
+use crate::named_file::NamedFile;
 use crate::output::printable;
 use crate::rows::as_io;
 
@@ -21,7 +20,7 @@ pub fn write(
 ) -> anyhow::Result<()> {
     let mut target: Box<dyn Write> = match out {
         None => Box::new(io::stdout()),
-        Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        Some(path) => Box::new(NamedFile::create(path)?),
     };
     let found = of.map(|i| (&features.names[i], nearest(&features.rows, &features.rows[i], count, Some(i))));
     if table {

@@ -1,7 +1,6 @@
 //! Features as a table or as a tensor, with the pictures' names.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -10,13 +9,14 @@ use chiaro::io::write_whole;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::Features;
+use crate::named_file::NamedFile;
 use crate::rows::as_io;
 
 /// Writes a row a picture: its name and its features, f0 to f511.
 pub fn csv(features: &Features, width: usize, out: Option<&Path>) -> anyhow::Result<()> {
     let target: Box<dyn Write> = match out {
         None => Box::new(io::stdout()),
-        Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        Some(path) => Box::new(NamedFile::create(path)?),
     };
     let mut table = csv::Writer::from_writer(target);
     let columns = (0..width).map(|i| format!("f{i}"));
