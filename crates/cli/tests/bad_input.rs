@@ -91,7 +91,7 @@ fn shapes_that_do_not_fit() {
     let more = ["--size", "4", "--model", "tutorial-cnn", "--out", arg(&out)];
     expect_error(1, &train_args(arg(&data), &more), &["conv2", "4"]);
     let more = ["--batch-size", "49", "--out", arg(&out)];
-    expect_error(1, &train_args(arg(&data), &more), &["48 images", "49"]);
+    expect_error(2, &train_args(arg(&data), &more), &["48 images", "49"]);
 }
 
 #[test]
