@@ -208,7 +208,8 @@ impl Kernels {
             let last = ((a.last_tap + 1) * a.kc - 1) * panel.step + vectors * self.lanes();
             assert!(a.mr == at.rows && last <= panel.b.len());
         }
-        let c_offsets = tile.offsets::<MAX_MR>(at.row, at.rows, at.col, at.cols);
+        let mut c_offsets = [0; MAX_MR];
+        tile.offsets(at.row, at.rows, at.col, at.cols, &mut c_offsets);
         let args = Args {
             a: a.a.as_ptr(),
             zero: a.zero.as_ptr(),
@@ -330,7 +331,8 @@ impl Kernels {
             assert!(operands.a_last + behind <= operands.a.len());
             assert!(operands.b_last + b_col + at.cols <= operands.b.len());
         }
-        let c_offsets = tile.offsets::<MAX_MR>(at.row, at.rows, at.col, at.cols);
+        let mut c_offsets = [0; MAX_MR];
+        tile.offsets(at.row, at.rows, at.col, at.cols, &mut c_offsets);
         let args = Args {
             a: operands.a.as_ptr().wrapping_add(start),
             zero: std::ptr::null(),

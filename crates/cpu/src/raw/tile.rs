@@ -155,29 +155,28 @@ impl OutputTile<'_> {
         self.output.base
     }
 
-    /// Offsets from `base` of `(row + i, col)`; panics unless `cols` floats behind each are the tile's own.
-    pub(crate) fn offsets<const MAX: usize>(&self, row: usize, rows: usize, col: usize, cols: usize) -> [usize; MAX] {
+    /// Offsets from `base` of `(row + i, col)`, into the first `rows` of `offsets` (an array that is returned is copied by wider loads
+    /// than it was stored by, and processors wait for that); panics unless `cols` floats behind each are the tile's own.
+    pub(crate) fn offsets(&self, row: usize, rows: usize, col: usize, cols: usize, offsets: &mut [usize]) {
+        let offsets = &mut offsets[..rows];
         assert!(self.rows.start <= row && row + rows <= self.rows.end);
         assert!(self.cols.start <= col && col + cols <= self.cols.end);
-        let mut offsets = [0; MAX];
         let [a, b, c] = self.output.extents;
         let [sa, sb, sc] = self.output.strides;
         if row + rows <= c {
             let base = row * sc + col;
-            offsets[..rows].iter_mut().enumerate().for_each(|(r, offset)| *offset = base + r * sc);
-            return offsets;
+            offsets.iter_mut().enumerate().for_each(|(r, offset)| *offset = base + r * sc);
+            return;
         }
         let (outer, mut ic) = divide(row, c);
         let (mut ia, mut ib) = divide(outer, b);
         assert!(ia < a);
         if ic + rows <= c {
             let base = ia * sa + ib * sb + ic * sc + col;
-            for (r, offset) in offsets[..rows].iter_mut().enumerate() {
-                *offset = base + r * sc;
-            }
-            return offsets;
+            offsets.iter_mut().enumerate().for_each(|(r, offset)| *offset = base + r * sc);
+            return;
         }
-        for offset in &mut offsets[..rows] {
+        for offset in offsets {
             *offset = ia * sa + ib * sb + ic * sc + col;
             ic += 1;
             if ic == c {
@@ -187,7 +186,6 @@ impl OutputTile<'_> {
                 }
             }
         }
-        offsets
     }
 
     /// The tile's own columns of one row.
