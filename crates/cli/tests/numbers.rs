@@ -24,6 +24,19 @@ fn numbers_too_large_are_refused_at_once() {
     assert!(!out.exists());
 }
 
+// Elsewhere nobody tells how much memory is free.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_step_that_the_memory_has_no_room_for_is_refused_before_it_is_made() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, out) = (root.path().join("data"), root.path().join("run"));
+    idx_data(&data);
+    let train = ["train", "--device", "cpu", "--data", arg(&data), "--out", arg(&out), "--model", "resnet18"];
+    let huge = ["--size", "4096", "--batch-size", "48", "--resident", "off"];
+    expect_error(2, &[&train[..], &huge].concat(), &["a training step of 48 images takes", "--batch-size auto"]);
+    assert!(!out.exists());
+}
+
 // Elsewhere a process cannot be given less memory than it would have.
 #[cfg(target_os = "linux")]
 #[test]

@@ -99,9 +99,15 @@ fn images_below_64_pixels_get_another_stem_which_is_told() {
 
 #[test]
 fn models_are_found_by_the_names_of_torchvision_and_timm() {
-    for (known, own) in
-        [("mobilenet_v2", "mobilenet-v2"), ("vit_tiny_patch16_224", "vit-tiny"), ("wrn28-10", "wide-resnet28-10")]
-    {
+    for (known, own) in [
+        ("mobilenet_v2", "mobilenet-v2"),
+        ("vit_tiny_patch16_224", "vit-tiny"),
+        ("wrn28-10", "wide-resnet28-10"),
+        // However they are spelt.
+        ("ResNet-18", "resnet18"),
+        ("vgg11-bn", "vgg11"),
+        ("regnety_004", "regnet-y-400mf"),
+    ] {
         assert_eq!(named(known).expect("found").name, own);
     }
 }

@@ -200,6 +200,7 @@ impl<T: SettingValue> SettingValue for Option<T> {
 #[cfg(test)]
 mod tests {
     use super::SettingValue;
+    use serde_json::json;
 
     #[test]
     fn sizes_are_one_side_or_two() {
@@ -208,6 +209,13 @@ mod tests {
         assert_eq!(parse("48x64"), Ok([48, 64]));
         for wrong in ["", "x", "0", "4x", "-1", "a", "1x2x3"] {
             assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        let read = <[usize; 2]>::from_json;
+        for (written, size) in [(json!(32), [32, 32]), (json!("32x40"), [32, 40]), (json!([32, 40]), [32, 40])] {
+            assert_eq!(read(written), Ok(size));
+        }
+        for wrong in [json!(-1), json!("a"), json!([1]), json!(true)] {
+            assert!(read(wrong.clone()).is_err_and(|error| error.contains("a size is")), "{wrong}");
         }
     }
 }

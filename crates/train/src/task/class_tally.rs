@@ -136,6 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_wrong_image_there_is_a_threshold_and_no_other_temperature() {
+        let mut tally = ClassTally::new(&["a".to_string(), "b".to_string()]);
+        assert_eq!(tally.calibration(), None, "no image");
+        for (logit, label) in [(1.0, 0), (3.0, 0), (-2.0, 1)] {
+            tally.add(&[logit, 0.0], &[f64::from(label)]);
+        }
+        let found = tally.calibration().expect("images");
+        let least = 1.0 / (1.0 + (-1.0f64).exp());
+        assert!(
+            found.temperature == 1.0 && (found.unknown_below.expect("right ones") - least).abs() < 1e-6,
+            "{found:?}"
+        );
+    }
+
+    #[test]
     fn a_temperature_changes_the_calibration_error_and_nothing_that_ranks() {
         let mut tally = ClassTally::new(&["a".to_string(), "b".to_string()]);
         for (logit, label) in [(6.0, 0), (6.0, 0), (6.0, 0), (6.0, 1), (-3.0, 1)] {
