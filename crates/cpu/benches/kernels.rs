@@ -2,7 +2,7 @@
 //! `cargo bench -p chiaro-cpu --bench kernels -- resnet` runs the part whose names match.
 
 use chiaro_cpu::kernels::{
-    ConvExtents, MatmulShape, NoEpilogue, PackedWeights, PoolExtents, Workspace, column_moments, conv2d,
+    ConvExtents, MatmulShape, NoEpilogue, PackedWeights, PoolExtents, RightOperand, Workspace, column_moments, conv2d,
     conv2d_input_gradient, conv2d_weight_gradient, matmul, max_pool2d, max_pool2d_gradient,
 };
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
@@ -122,7 +122,7 @@ fn bench_products(c: &mut Criterion) {
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Elements(s.flops()));
         group.bench_function("chiaro", |bencher| {
-            bencher.iter(|| matmul(&mut workspace, &s, &a, &b, &mut y, &NoEpilogue));
+            bencher.iter(|| matmul(&mut workspace, &s, &a, RightOperand::Plain(&b), &mut y, &NoEpilogue));
         });
         bench_gemm(&mut group, &s, &a, &b, &mut y);
     }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use chiaro_cpu::kernels::{Epilogue, Level, MatmulShape, NoEpilogue, Workspace, matmul};
+use chiaro_cpu::kernels::{Epilogue, Level, MatmulShape, NoEpilogue, RightOperand, Workspace, matmul};
 use support::{Generator, bound, error, pool};
 
 fn naive(s: &MatmulShape, a: &[f32], b: &[f32]) -> Vec<f64> {
@@ -26,7 +26,7 @@ fn naive(s: &MatmulShape, a: &[f32], b: &[f32]) -> Vec<f64> {
 
 fn run<E: Epilogue>(workspace: &mut Workspace, s: &MatmulShape, (a, b): (&[f32], &[f32]), epilogue: &E) -> Vec<f32> {
     let mut c = vec![f32::NAN; s.batch * s.m * s.n];
-    matmul(workspace, s, a, b, &mut c, epilogue);
+    matmul(workspace, s, a, RightOperand::Plain(b), &mut c, epilogue);
     c
 }
 

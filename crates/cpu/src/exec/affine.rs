@@ -5,8 +5,9 @@ use super::code::{Bound, Code, TILE, ValueSource};
 use super::grid::{Addresses, Grid, TileSpan};
 use super::machine::Machine;
 use super::{Builder, ExecContext};
-use crate::kernels::{Epilogue, Level, Vectorize, madd};
+use crate::kernels::{ColumnEnding, Epilogue, Level, Vectorize, madd};
 use crate::raw::memory::MemoryRegion;
+use crate::raw::simd::bounded;
 use chiaro_graph::plan::{Instr, Program, Reg, Store, View};
 use chiaro_graph::{DType, Elementwise, Scalar};
 
@@ -252,6 +253,13 @@ pub(crate) struct AffineTile<'a> {
 }
 
 impl Epilogue for AffineTile<'_> {
+    fn columns(&self) -> Option<ColumnEnding<'_>> {
+        let Affine { scale, shift, residual, bounds, terms } = self.of;
+        let cols = terms.grid.cols;
+        let ending = ColumnEnding { scale: scale.floats(0, cols), shift: shift.floats(0, cols), bounds: *bounds };
+        residual.is_none().then_some(ending)
+    }
+
     fn apply(&self, row: usize, rows: usize, col: usize, cols: usize, tile: &mut [f32], stride: usize) {
         let Affine { scale, shift, residual, bounds, .. } = self.of;
         let (scale, shift) = (scale.floats(col, cols), shift.floats(col, cols));
@@ -272,13 +280,6 @@ struct Rows<'a> {
     rows: usize,
     tile: &'a mut [f32],
     stride: usize,
-}
-
-/// A value within bounds; NaN stays.
-#[inline(always)]
-fn bounded(x: f32, [low, high]: [f32; 2]) -> f32 {
-    let x = if x < low { low } else { x };
-    if x > high { high } else { x }
 }
 
 impl Vectorize for Rows<'_> {

@@ -3,9 +3,13 @@
 use super::epilogue::StepEpilogue;
 use super::operands::Operands;
 use super::{Action, ExecContext};
-use crate::kernels::{MatmulShape, matmul};
-use crate::raw::memory::MemoryRegion;
+use crate::kernels::{MatmulShape, PackedMatrix, RightOperand, matmul};
+use crate::raw::memory::{Block, MemoryRegion};
 use chiaro_graph::plan::MatMulShape;
+use std::sync::Arc;
+
+/// Bytes of weights that are worth a second copy in the order of the kernels.
+const COPIED: usize = 1 << 26;
 
 /// A product of matrices with its epilogue.
 pub(crate) struct MatMul {
@@ -15,7 +19,31 @@ pub(crate) struct MatMul {
     calls: Vec<[usize; 2]>,
     a: MemoryRegion,
     b: MemoryRegion,
+    kept: Option<Kept>,
     ending: StepEpilogue,
+}
+
+/// Weights that may stay the same from run to run.
+struct Kept {
+    block: Arc<Block>,
+    packed: PackedMatrix,
+    /// Versions of the block when they were seen and packed.
+    seen: u64,
+    version: u64,
+}
+
+impl Kept {
+    /// The packed weights, if they are those of the run before: what changes every step is not worth packing as a whole.
+    fn packed(&mut self, context: &ExecContext<'_>, shape: &MatmulShape, b: &[f32]) -> Option<&PackedMatrix> {
+        let version = self.block.version();
+        let unchanged = version != 0 && version == self.seen;
+        self.seen = version;
+        if unchanged && version != self.version {
+            self.packed.pack(context.workspace, shape, b);
+            self.version = version;
+        }
+        unchanged.then_some(&self.packed)
+    }
 }
 
 impl MatMul {
@@ -39,7 +67,10 @@ impl MatMul {
             a_stride: last[1],
             b_stride: last[2],
         };
-        MatMul { shape, calls, a, b, ending }
+        let one = shape.batch == 1 && calls.len() == 1 && shape.b_transposed && !shape.a_transposed;
+        let kept = o.lasting(1).filter(|_| one && 4 * shape.n * shape.k <= COPIED);
+        let kept = kept.map(|block| Kept { block, packed: PackedMatrix::new(), seen: 0, version: 0 });
+        MatMul { shape, calls, a, b, kept, ending }
     }
 }
 
@@ -63,6 +94,10 @@ impl Action for MatMul {
         for (i, &[a, b]) in self.calls.iter().enumerate() {
             let c = self.ending.out.floats_mut(i * rows * self.shape.n, rows * self.shape.n);
             let (a, b) = (&self.a.all()[a..], &self.b.all()[b..]);
+            let b = match self.kept.as_mut().and_then(|kept| kept.packed(context, &self.shape, b)) {
+                Some(packed) => RightOperand::Packed(packed),
+                None => RightOperand::Plain(b),
+            };
             self.ending.finish(context, i * rows, |context, epilogue| {
                 matmul(context.workspace, &self.shape, a, b, c, epilogue);
             });

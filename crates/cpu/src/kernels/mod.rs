@@ -9,7 +9,8 @@
 //!   reused), then [`conv2d`] and [`conv2d_input_gradient`] run; [`conv2d_weight_gradient`] needs no packing. Depthwise,
 //!   few-channel and Winograd variants are chosen inside.
 //! - [`matmul`] takes operands in any transposition, batched with strides; [`MatmulShape`] describes it. A dense layer is
-//!   `matmul` with `b_transposed`, its input gradient plain, its weight gradient `a_transposed`.
+//!   `matmul` with `b_transposed`, its input gradient plain, its weight gradient `a_transposed`. Weights that stay the same from
+//!   call to call are packed once, in a [`PackedMatrix`].
 //! - An [`Epilogue`] is applied to each block of the output right after its last write, while it is in cache: bias,
 //!   activation, residual. [`NoEpilogue`] costs nothing.
 //! - Pooling, batch-norm statistics and row or column sums are free functions that take the [`Workspace`] too.
@@ -21,6 +22,7 @@
 pub mod conv;
 mod matmul;
 mod max_pool;
+mod packed_matrix;
 mod pool;
 mod reduce;
 mod transpose;
@@ -28,8 +30,9 @@ mod workspace;
 
 pub use crate::raw::simd::{Level, Vectorize, madd};
 pub use conv::{ConvExtents, PackedWeights, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
-pub use matmul::{MatmulShape, matmul};
+pub use matmul::{MatmulShape, RightOperand, matmul};
 pub use max_pool::{max_pool2d, max_pool2d_gradient};
+pub use packed_matrix::PackedMatrix;
 pub use pool::{PoolExtents, avg_pool2d, avg_pool2d_gradient};
 pub use reduce::column_moments;
 pub use workspace::Workspace;
@@ -45,10 +48,26 @@ pub trait Epilogue: Sync {
     /// `row_start..` (pixels, for images) and columns `col_start..` (channels).
     fn apply(&self, row_start: usize, rows: usize, col_start: usize, cols: usize, tile: &mut [f32], row_stride: usize);
 
+    /// The whole of it, where it is the same for all rows: kernels that can then do it to registers, and do not call `apply`.
+    fn columns(&self) -> Option<ColumnEnding<'_>> {
+        None
+    }
+
     /// Whether `apply` does nothing and need not be called.
     fn is_noop(&self) -> bool {
         false
     }
+}
+
+/// `y = x * scale[column] + shift[column]` within bounds, which may be infinite.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnEnding<'a> {
+    /// A factor for each column of the output.
+    pub scale: &'a [f32],
+    /// A summand for each.
+    pub shift: &'a [f32],
+    /// Least and largest result; NaN stays.
+    pub bounds: [f32; 2],
 }
 
 /// Leaves the output as it is.

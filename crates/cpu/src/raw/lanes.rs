@@ -1,7 +1,7 @@
 //! Vector registers behind one trait, and the two data movements that need intrinsics: prefetch and 4x4 transpose.
 //! `unsafe` for `std::arch` and for raw loads and stores, whose bounds the callers in `simd.rs` check once a tile.
 
-use super::simd::madd;
+use super::simd::{bounded, madd};
 
 /// A vector register of `N` floats.
 pub(super) trait Lanes: Copy {
@@ -13,6 +13,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     unsafe fn store_part(self, to: *mut f32, n: usize);
     unsafe fn fma(self, b: Self, c: Self) -> Self;
+    /// Within `low..=high`, which are not NaN; NaN stays.
+    unsafe fn bounded(self, low: Self, high: Self) -> Self;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -45,6 +47,11 @@ mod x86 {
         #[inline(always)]
         unsafe fn fma(self, b: Self, c: Self) -> Self {
             unsafe { _mm512_fmadd_ps(self, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn bounded(self, low: Self, high: Self) -> Self {
+            // The second operand is what these instructions give where one is NaN.
+            unsafe { _mm512_min_ps(high, _mm512_max_ps(low, self)) }
         }
     }
 
@@ -123,6 +130,10 @@ mod x86 {
         unsafe fn fma(self, b: Self, c: Self) -> Self {
             unsafe { _mm256_fmadd_ps(self, b, c) }
         }
+        #[inline(always)]
+        unsafe fn bounded(self, low: Self, high: Self) -> Self {
+            unsafe { _mm256_min_ps(high, _mm256_max_ps(low, self)) }
+        }
     }
 }
 
@@ -162,6 +173,10 @@ impl Lanes for Four {
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         const FMA: bool = cfg!(target_arch = "aarch64");
         Self(std::array::from_fn(|i| madd::<FMA>(self.0[i], b.0[i], c.0[i])))
+    }
+    #[inline(always)]
+    unsafe fn bounded(self, low: Self, high: Self) -> Self {
+        Self(std::array::from_fn(|i| bounded(self.0[i], [low.0[i], high.0[i]])))
     }
 }
 

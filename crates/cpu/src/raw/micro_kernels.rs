@@ -3,6 +3,8 @@
 
 use super::lanes::{Four, Lanes};
 use super::simd::{NV, PAD, PIXELS};
+use crate::kernels::ColumnEnding;
+use std::ops::Range;
 
 /// What one call of a micro-kernel works on; see [`Rows`](super::simd::Rows) and [`Outer`](super::simd::Outer) for the meaning of the operands.
 pub(super) struct Args {
@@ -21,6 +23,50 @@ pub(super) struct Args {
     pub(super) c_offsets: *const usize,
     pub(super) cols: usize,
     pub(super) accumulate: bool,
+    /// What is done to sums before they are stored.
+    pub(super) ending: Option<Ending>,
+}
+
+/// `x * scale + shift` within bounds, the same for all rows; both pointers have as many floats as the result has columns.
+#[derive(Clone, Copy)]
+pub(super) struct Ending {
+    pub(super) scale: *const f32,
+    pub(super) shift: *const f32,
+    pub(super) bounds: [f32; 2],
+}
+
+impl Ending {
+    /// Of some columns.
+    pub(super) fn of(ending: &ColumnEnding, columns: Range<usize>) -> Ending {
+        let pointer = |values: &[f32]| values[columns.clone()].as_ptr();
+        Ending { scale: pointer(ending.scale), shift: pointer(ending.shift), bounds: ending.bounds }
+    }
+
+    /// The same from a later column on.
+    #[inline(always)]
+    pub(super) fn behind(self, columns: usize) -> Ending {
+        let [scale, shift] = [self.scale, self.shift].map(|from| from.wrapping_add(columns));
+        Ending { scale, shift, ..self }
+    }
+
+    /// Changes the sums of `cols` columns.
+    #[inline(always)]
+    pub(super) unsafe fn apply<V: Lanes, const MR: usize, const NV: usize>(self, acc: &mut [[V; NV]; MR], cols: usize) {
+        unsafe {
+            let [low, high] = self.bounds.map(|bound| V::splat(bound));
+            for v in 0..NV {
+                let left = cols.saturating_sub(v * V::N).min(V::N);
+                let load = |from: *const f32| {
+                    let from = from.wrapping_add(v * V::N);
+                    if left == V::N { V::load(from) } else { V::load_part(from, left) }
+                };
+                let (scale, shift) = (load(self.scale), load(self.shift));
+                for row in acc.iter_mut() {
+                    row[v] = row[v].fma(scale, shift).bounded(low, high);
+                }
+            }
+        }
+    }
 }
 
 /// Starting values of the accumulators: zeros, or what the output holds.
@@ -42,8 +88,11 @@ unsafe fn begin<V: Lanes, const MR: usize, const NV: usize>(args: &Args) -> [[V;
 }
 
 #[inline(always)]
-unsafe fn finish<V: Lanes, const MR: usize, const NV: usize>(args: &Args, acc: [[V; NV]; MR]) {
+unsafe fn finish<V: Lanes, const MR: usize, const NV: usize>(args: &Args, mut acc: [[V; NV]; MR]) {
     unsafe {
+        if let Some(ending) = args.ending {
+            ending.apply(&mut acc, args.cols);
+        }
         for (r, row) in acc.iter().enumerate() {
             let c = args.c.add(*args.c_offsets.add(r));
             if args.cols == NV * V::N {

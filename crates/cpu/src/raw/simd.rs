@@ -4,9 +4,9 @@
 use super::lanes::prefetch_line;
 #[cfg(target_arch = "x86_64")]
 use super::micro_kernels::{AVX2, AVX512};
-use super::micro_kernels::{Args, DepthwiseArgs, PORTABLE, Table};
+use super::micro_kernels::{Args, DepthwiseArgs, Ending, PORTABLE, Table};
 use super::tile::OutputTile;
-use crate::kernels::row_tiles;
+use crate::kernels::{ColumnEnding, row_tiles};
 use std::ops::Range;
 
 /// Offset that stands for a row of zeros: a tap that falls into the padding.
@@ -86,6 +86,13 @@ pub trait Vectorize {
 #[must_use]
 pub fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// A value within bounds; NaN stays.
+#[inline(always)]
+pub(crate) fn bounded(x: f32, [low, high]: [f32; 2]) -> f32 {
+    let x = if x < low { low } else { x };
+    if x > high { high } else { x }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -200,8 +207,15 @@ impl Kernels {
     }
 
     /// One output tile from checked rows of A and a panel of B whose rows are readable for whole vectors.
-    /// `tile` rows `row..row + mr`, columns `col..col + cols` are overwritten, or added to with `accumulate`.
-    pub(crate) fn rows(self, a: &Rows, panel: Panel, tile: &mut OutputTile, at: TilePlace, accumulate: bool) {
+    /// `tile` rows `row..row + mr`, columns `col..col + cols` are overwritten with the sums, or with what `ending` makes of them.
+    pub(crate) fn rows(
+        self,
+        a: &Rows,
+        panel: Panel,
+        tile: &mut OutputTile,
+        at: TilePlace,
+        ending: Option<&ColumnEnding>,
+    ) {
         let vectors = at.cols.div_ceil(self.lanes());
         assert!((1..=NV).contains(&vectors) && at.rows >= 1 && at.rows <= self.mr());
         if !a.taps.is_empty() && a.kc > 0 {
@@ -223,10 +237,11 @@ impl Kernels {
             c: tile.base(),
             c_offsets: c_offsets.as_ptr(),
             cols: at.cols,
-            accumulate,
+            accumulate: false,
+            ending: ending.map(|ending| Ending::of(ending, at.col..at.col + at.cols)),
         };
-        // SAFETY: the level was detected; `Rows::new` and the assertions above cover every read of A and B,
-        // `OutputTile::offsets` every write.
+        // SAFETY: the level was detected; `Rows::new` and the assertions above cover every read of A and B, `Ending::of` those of
+        // the ending, `OutputTile::offsets` every write.
         unsafe { self.table.rows[vectors - 1][at.rows - 1](&args) }
     }
 
@@ -254,6 +269,7 @@ impl Kernels {
                     c_offsets: c_offsets.as_ptr(),
                     cols: vectors * self.lanes(),
                     accumulate,
+                    ending: None,
                 };
                 // SAFETY: the level was detected; the assertions above cover every read and write.
                 unsafe { self.table.outer[vectors - 1][mr - 1](&args) }
@@ -299,6 +315,7 @@ impl Kernels {
                         c_offsets: c_offsets.as_ptr(),
                         cols: vectors * self.lanes(),
                         accumulate,
+                        ending: None,
                     };
                     // SAFETY: the level was detected; the assertions above cover every read and write.
                     unsafe { self.table.rows[vectors - 1][rows - 1](&args) }
@@ -347,6 +364,7 @@ impl Kernels {
             c_offsets: c_offsets.as_ptr(),
             cols: at.cols,
             accumulate,
+            ending: None,
         };
         let partial = at.cols != vectors * self.lanes();
         let gather = !row_offsets.is_null();

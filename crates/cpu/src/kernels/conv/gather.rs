@@ -206,6 +206,7 @@ fn run_phase<E: Epilogue + ?Sized>(
     let cols = Splits::new(geometry.out_channels, kernels.nr(), col_parts);
     let row_parts = (4 * rayon::current_num_threads()).div_ceil(cols.parts);
     let rows = Splits::new(output.rows(), kernels.mr(), row_parts);
+    let ending = epilogue.columns();
     output.for_each(&rows, &cols, |mut tile| {
         let mut arena = workspace.arena();
         let ScratchArena { offsets, taps: used, .. } = &mut *arena;
@@ -226,11 +227,11 @@ fn run_phase<E: Epilogue + ?Sized>(
                 for panel in weights.panels(phase, group, cols.clone()) {
                     let place = TilePlace { row, rows: mr, col: panel.col, cols: panel.cols };
                     let b = Panel { b: panel.data, step: panel.step };
-                    kernels.rows(&a, b, &mut tile, place, false);
+                    kernels.rows(&a, b, &mut tile, place, ending.as_ref());
                 }
             }
             let ready = row + mr - finished;
-            if ready * cols.len() >= EPILOGUE || row + mr == tile.row_range().end {
+            if ending.is_none() && (ready * cols.len() >= EPILOGUE || row + mr == tile.row_range().end) {
                 finish(&mut tile, finished, ready, geometry.out_channels, epilogue);
                 finished = row + mr;
             }

@@ -1,6 +1,7 @@
 //! Convolution in three directions over channels-last images and weights `[O, KH, KW, I/groups]`.
 
 mod depthwise;
+mod depthwise_lines;
 mod gather;
 pub(crate) mod geometry;
 pub(crate) mod pack;
@@ -55,6 +56,8 @@ fn run<E: Epilogue + ?Sized>(
 ) {
     if weights.is_winograd() {
         winograd::run(workspace, weights, filters, input, output, epilogue);
+    } else if depthwise_lines::suits(weights) {
+        depthwise_lines::run(workspace, weights, input, output, epilogue);
     } else {
         gather::run(workspace, weights, input, output, epilogue);
     }
