@@ -56,6 +56,16 @@ fn tensors_beyond_their_storage_and_files_cut_anywhere_are_errors() {
 }
 
 #[test]
+fn views_of_one_storage_may_ask_for_it_twice_and_not_again_and_again() {
+    // Bytes from 0 to 255, 2,048 of them, in each view.
+    let two = read("two_views.pt");
+    let bytes: Vec<f32> = (0..2048).map(|i| (i % 256) as f32).collect();
+    assert!(two.len() == 2 && two.values().all(|view| view.as_f32() == Some(&bytes[..])));
+    let error = torch::load(&file("many_views.pt")).expect_err("refused").to_string();
+    assert!(error.contains("and those before have 2 times the elements of the file"), "{error}");
+}
+
+#[test]
 fn flipped_bytes_never_panic() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["tiny.pt", "tiny.th"] {

@@ -9,6 +9,8 @@ pub(crate) struct Call<'a> {
     pub proto: &'a NodeProto,
     /// Version of `ai.onnx`.
     pub opset: i64,
+    /// Bytes that the host may still make before the model runs.
+    pub room: usize,
 }
 
 impl<'a> Call<'a> {

@@ -107,16 +107,19 @@ pub(crate) fn count(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
-/// Most elements of what is made of fewer before a model runs: a few bytes of a file could ask for any number.
-const MOST_MADE: usize = 1 << 22;
+/// Bytes of an element on the host, at most.
+const ELEMENT: usize = 8;
 
-/// Refuses extents of something that is made larger than it was.
-pub(crate) fn check_made(shape: &[usize], of: usize) -> Result<()> {
+/// Refuses extents of something that is made larger than it was, where it does not fit into this many bytes.
+pub(crate) fn check_made(shape: &[usize], of: usize, room: usize) -> Result<()> {
     let n = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    if n.is_some_and(|n| n <= MOST_MADE.max(of)) {
+    if n.is_some_and(|n| n <= (room / ELEMENT).max(of)) {
         return Ok(());
     }
-    Err(OnnxError::node(format!("makes {shape:?} elements of {of} before the model runs, more than {MOST_MADE}")))
+    let detail = format!(
+        "makes {shape:?} elements of {of} before the model runs; a file of this size may have {room} bytes more"
+    );
+    Err(OnnxError::node(detail))
 }
 
 /// Distance between neighbours along each axis.
@@ -149,6 +152,24 @@ impl Host {
     /// Whether it has no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes of its elements, which other tensors may share.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.values {
+            Values::Floats(v) => size_of_val(v.as_slice()),
+            Values::Ints(v) => size_of_val(v.as_slice()),
+            Values::Hollow => 0,
+        }
+    }
+
+    /// Whether both have the same elements in the same memory.
+    pub(crate) fn shares(&self, other: &Host) -> bool {
+        match (&self.values, &other.values) {
+            (Values::Floats(a), Values::Floats(b)) => Arc::ptr_eq(a, b),
+            (Values::Ints(a), Values::Ints(b)) => Arc::ptr_eq(a, b),
+            (Values::Floats(_) | Values::Ints(_) | Values::Hollow, _) => false,
+        }
     }
 
     /// The elements as integers; floats are truncated.

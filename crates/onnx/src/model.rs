@@ -15,6 +15,14 @@ use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, tensor_proto:
 /// The versions of `ai.onnx` that are read.
 const OPSETS: std::ops::RangeInclusive<i64> = 6..=26;
 
+/// What nodes may make before a model runs, in sizes of its file: with the file and its weights as floats some 10 of them are in memory.
+/// Folding frees what no later node takes, so that four copies of all weights at once are more than any file has been seen to ask for.
+const TIMES: usize = 8;
+
+/// So many bytes any file may make, however small: masks and tables of positions are told by a few nodes (a mask of 1024 x 1024 takes
+/// 8 MB), and a model whose weights were taken out is small beside what it was.
+const ROOM: usize = 16 << 20;
+
 /// An ONNX model whose nodes are in an order in which they can be computed, and whose ops are all known.
 #[derive(Clone, Debug)]
 pub struct OnnxModel {
@@ -23,6 +31,8 @@ pub struct OnnxModel {
     graph: GraphProto,
     /// Version of `ai.onnx`.
     pub(crate) opset: i64,
+    /// Bytes that the host may make before the model runs.
+    pub(crate) room: usize,
 }
 
 impl OnnxModel {
@@ -64,7 +74,8 @@ impl OnnxModel {
             load_external(tensor, folder)?;
         }
         sort(&mut graph)?;
-        Ok(OnnxModel { rest: proto, graph, opset })
+        let room = ROOM.max(graph.encoded_len().saturating_mul(TIMES));
+        Ok(OnnxModel { rest: proto, graph, opset, room })
     }
 
     pub(crate) fn graph(&self) -> &GraphProto {

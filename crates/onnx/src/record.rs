@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chiaro_graph::{Graph, Var};
+use chiaro_graph::{Graph, Tensor, Var};
 
 use crate::call::Call;
 use crate::error::{OnnxError, Result};
@@ -10,7 +10,7 @@ use crate::fold;
 use crate::host::Host;
 use crate::model::OnnxModel;
 use crate::ops;
-use crate::proto::NodeProto;
+use crate::proto::{NodeProto, ValueInfoProto};
 use crate::sink::Sink;
 use crate::tensor;
 use crate::value::{Held, Order, Value, channels_last, transposed};
@@ -31,6 +31,20 @@ pub(crate) struct Recorder<'a> {
     names: HashMap<(String, Vec<Step>), String>,
     /// Images that the file was made for and that are given, where it was made for a fixed number.
     pub batch: Option<(usize, usize)>,
+    /// Bytes that the host may still make.
+    room: usize,
+    /// Bytes of each value that it made and that is still there.
+    made: HashMap<&'a str, usize>,
+}
+
+/// The last of these nodes that takes each value; of a model's outputs there is none.
+fn last_uses<'a>(nodes: &[&'a NodeProto], outputs: &[ValueInfoProto]) -> HashMap<&'a str, usize> {
+    let uses = nodes.iter().enumerate().flat_map(|(at, node)| node.input.iter().map(move |name| (name.as_str(), at)));
+    let mut last: HashMap<&str, usize> = uses.collect();
+    for output in outputs {
+        last.remove(output.name());
+    }
+    last
 }
 
 impl<'a> Recorder<'a> {
@@ -39,7 +53,8 @@ impl<'a> Recorder<'a> {
         for t in &model.graph().initializer {
             env.insert(t.name(), Value::Host(tensor::host(t)?));
         }
-        Ok(Recorder { sink, model, env, names: HashMap::new(), batch: None })
+        let (names, made) = (HashMap::new(), HashMap::new());
+        Ok(Recorder { sink, model, env, names, batch: None, room: model.room, made })
     }
 
     /// Gives an input, or another value for an initializer.
@@ -68,8 +83,9 @@ impl<'a> Recorder<'a> {
     }
 
     fn nodes(&mut self, nodes: Vec<&'a NodeProto>) -> Result<()> {
-        for node in nodes {
-            let call = Call { proto: node, opset: self.model.opset };
+        let last = last_uses(&nodes, &self.model.graph().output);
+        for (at, node) in nodes.into_iter().enumerate() {
+            let call = Call { proto: node, opset: self.model.opset, room: self.room };
             let told = call.told();
             self.sink.graph().push_scope(&scope_of(&call));
             let results = self.node(&call).map_err(|e| e.at(&told));
@@ -81,7 +97,40 @@ impl<'a> Recorder<'a> {
                 }
                 self.env.insert(name, value);
             }
+            for name in node.input.iter().filter(|name| last.get(name.as_str()) == Some(&at)) {
+                // What the host made is not kept for nobody.
+                if let Some(bytes) = self.made.remove(name.as_str()) {
+                    self.env.remove(name.as_str());
+                    self.room += bytes;
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Takes what the host has made, and did not read, from the room for it. Elements that are an input's own take none, and what that took
+    /// is not given back.
+    fn charge(&mut self, call: &Call<'a>, results: &[Host]) -> Result<()> {
+        if call.proto.op_type() == "Constant" {
+            return Ok(());
+        }
+        for (name, host) in call.proto.output.iter().zip(results) {
+            let shares =
+                |name: &&String| matches!(self.env.get(name.as_str()), Some(Value::Host(input)) if input.shares(host));
+            if let Some(input) = call.proto.input.iter().find(shares) {
+                self.made.remove(input.as_str());
+                continue;
+            }
+            self.spend(host.bytes())?;
+            self.made.insert(name, host.bytes());
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<()> {
+        let most = self.model.room;
+        let told = || OnnxError::node(format!("and those before make more than {most} bytes before the model runs"));
+        self.room = self.room.checked_sub(bytes).ok_or_else(told)?;
         Ok(())
     }
 
@@ -97,6 +146,7 @@ impl<'a> Recorder<'a> {
         if known.len() == call.inputs()
             && let Some(results) = fold::node(call, &known)?
         {
+            self.charge(call, &results)?;
             return Ok(results.into_iter().map(Value::Host).collect());
         }
         let op = ops::find(call.proto.op_type())
@@ -144,12 +194,18 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Fixed numbers in the graph, which keeps them: they count as made.
+    pub fn constant(&mut self, tensor: Tensor) -> Result<Var> {
+        self.spend(tensor.bytes())?;
+        Ok(self.graph().constant(tensor)?)
+    }
+
     /// A value on the device, in whatever order it is.
     pub fn held(&mut self, value: &Value) -> Result<Held> {
         match value {
             Value::Device(held) => Ok(held.clone()),
             Value::Host(host) => {
-                let var = self.graph().constant(host.to_tensor()?)?;
+                let var = self.constant(host.to_tensor()?)?;
                 Ok(Held::plain(self.graph(), var))
             }
         }
@@ -201,7 +257,7 @@ impl<'a> Recorder<'a> {
             Value::Host(host) => {
                 let host = stepped(host, steps)?;
                 if !host.elem.is_float() {
-                    return Ok(self.graph().constant(host.to_tensor()?)?);
+                    return self.constant(host.to_tensor()?);
                 }
                 let name = self.name(call.input(i).unwrap_or_default(), steps);
                 if product { self.sink.weight(&name, &host) } else { self.sink.parameter(&name, &host) }

@@ -22,7 +22,7 @@ pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<H
         return Ok(Some(host));
     }
     if let [Some(x), Some(y)] = inputs
-        && let Some(result) = pair(op, x, y)?
+        && let Some(result) = pair(op, x, y, call.room)?
     {
         return Ok(Some(result));
     }
@@ -46,13 +46,13 @@ fn unary(op: &str) -> Option<fn(f64) -> f64> {
 }
 
 /// Broadcasting of two tensors.
-fn pair(op: &str, x: &Host, y: &Host) -> Result<Option<Host>> {
+fn pair(op: &str, x: &Host, y: &Host, room: usize) -> Result<Option<Host>> {
     let to_bool = matches!(op, "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual");
     if !to_bool && !matches!(op, "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Min" | "Max" | "And" | "Or") {
         return Ok(None);
     }
     let shape = broadcast(&x.shape, &y.shape)?;
-    check_made(&shape, x.len().max(y.len()))?;
+    check_made(&shape, x.len().max(y.len()), room)?;
     let (px, py) = (places(&x.shape, &shape), places(&y.shape, &shape));
     let float = x.elem.is_float() || y.elem.is_float();
     let elem = if to_bool { Elem::Bool } else { x.elem };

@@ -56,34 +56,34 @@ pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<V
         }
         "Gather" => {
             let Some(index) = input(1) else { return Ok(None) };
-            gather(x, index, axis(call.int("axis", 0), x.shape.len())?)?
+            gather(x, index, axis(call.int("axis", 0), x.shape.len())?, call.room)?
         }
         "Expand" => {
             let shape = input(1).map(Host::to_ints).transpose()?.unwrap_or_default();
             let shape: Vec<usize> = shape.iter().map(|&n| n.max(0) as usize).collect();
             let shape = broadcast(&x.shape, &shape)?;
-            check_made(&shape, x.len())?;
+            check_made(&shape, x.len(), call.room)?;
             spread(x, &shape)
         }
         "ConstantOfShape" => {
             let shape: Vec<usize> = x.to_ints()?.iter().map(|&n| n.max(0) as usize).collect();
             let value = call.tensor("value").map(tensor::host).transpose()?.unwrap_or(Host::floats(&[1], vec![0.0]));
             // A large one is made on the device.
-            if value.elem.is_float() && check_made(&shape, 1).is_err() {
+            if value.elem.is_float() && check_made(&shape, 1, call.room).is_err() {
                 return Ok(None);
             }
-            check_made(&shape, 1)?;
+            check_made(&shape, 1, call.room)?;
             spread(&value.reshaped(&[])?, &shape)
         }
         "Where" => {
             let (Some(a), Some(b)) = (input(1), input(2)) else { return Ok(None) };
-            choose(x, a, b)?
+            choose(x, a, b, call.room)?
         }
         "Range" => {
             let (Some(to), Some(by)) = (input(1), input(2)) else { return Ok(None) };
             let (from, to, by) = (x.scalar()?, to.scalar()?, by.scalar()?);
             let n = ((to - from) / by).ceil().max(0.0) as usize;
-            check_made(&[n], 3)?;
+            check_made(&[n], 3, call.room)?;
             if x.elem.is_float() {
                 Host::floats(&[n], (0..n).map(|i| (from + by * i as f64) as f32).collect())
             } else {
@@ -136,7 +136,7 @@ fn concat(inputs: &[Option<&Host>], call: &Call<'_>) -> Result<Host> {
     Ok(Host { shape, elem: first.elem, values })
 }
 
-fn gather(x: &Host, index: &Host, axis: usize) -> Result<Host> {
+fn gather(x: &Host, index: &Host, axis: usize, room: usize) -> Result<Host> {
     let n = x.shape[axis];
     let at: Option<Vec<usize>> = index
         .to_ints()?
@@ -145,7 +145,7 @@ fn gather(x: &Host, index: &Host, axis: usize) -> Result<Host> {
         .collect();
     let at = at.ok_or_else(|| OnnxError::node(format!("an index is outside of {n}")))?;
     let shape = [&x.shape[..axis], &index.shape[..], &x.shape[axis + 1..]].concat();
-    check_made(&shape, x.len())?;
+    check_made(&shape, x.len(), room)?;
     let (own, inner, rank) = (strides(&x.shape), strides(&index.shape), index.shape.len());
     Ok(x.picked(&shape, |place| {
         let chosen: usize = place[axis..axis + rank].iter().zip(&inner).map(|(i, s)| i * s).sum();
@@ -155,17 +155,19 @@ fn gather(x: &Host, index: &Host, axis: usize) -> Result<Host> {
     }))
 }
 
-fn choose(c: &Host, a: &Host, b: &Host) -> Result<Host> {
+fn choose(c: &Host, a: &Host, b: &Host, room: usize) -> Result<Host> {
     let shape = broadcast(&broadcast(&c.shape, &a.shape)?, &b.shape)?;
-    check_made(&shape, a.len().max(b.len()).max(c.len()))?;
-    let (c, a, b) = (spread(c, &shape).to_ints()?, spread(a, &shape), spread(b, &shape));
-    let elem = a.elem;
+    check_made(&shape, a.len().max(b.len()).max(c.len()), room)?;
+    let [pc, pa, pb] = [c, a, b].map(|host| places(&host.shape, &shape));
+    let (c, elem) = (c.to_ints()?, a.elem);
     let values = if elem.is_float() {
         let (a, b) = (a.to_floats()?, b.to_floats()?);
-        Values::Floats(Arc::new((0..c.len()).map(|i| if c[i] != 0 { a[i] } else { b[i] }).collect()))
+        let made = (0..pc.len()).map(|i| if c[pc[i]] != 0 { a[pa[i]] } else { b[pb[i]] });
+        Values::Floats(Arc::new(made.collect()))
     } else {
         let (a, b) = (a.to_ints()?, b.to_ints()?);
-        Values::Ints(Arc::new((0..c.len()).map(|i| if c[i] != 0 { a[i] } else { b[i] }).collect()))
+        let made = (0..pc.len()).map(|i| if c[pc[i]] != 0 { a[pa[i]] } else { b[pb[i]] });
+        Values::Ints(Arc::new(made.collect()))
     };
     Ok(Host { shape, elem, values })
 }

@@ -113,7 +113,7 @@ fn operand<'a>(
         Value::Host(host) if learns && host.elem.is_float() && host.len() > 1 => r.parameter(call, i, &steps(&own)),
         Value::Host(host) => {
             let host: Host = stepped(host.clone(), &steps(&own))?;
-            Ok(r.graph().constant(host.to_tensor()?)?)
+            r.constant(host.to_tensor()?)
         }
         Value::Device(held) if held.order == *order => Ok(held.var),
         Value::Device(held) if own.len() == axes.len() => held.ordered(r.graph(), &axes),

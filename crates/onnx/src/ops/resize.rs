@@ -209,7 +209,7 @@ fn apply<'a>(
             let mut extents = vec![1; shape.len()];
             extents[place] = output;
             let mask = Tensor::from_f64(extents, DType::Bool, &beyond).ok_or_else(|| OnnxError::node("no mask"))?;
-            let mask = r.graph().constant(mask)?;
+            let mask = r.constant(mask)?;
             outside = Some(match outside {
                 Some(other) => r.graph().or(other, mask)?,
                 None => mask,

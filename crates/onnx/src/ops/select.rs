@@ -25,7 +25,7 @@ fn indices<'a>(r: &mut Recorder<'a>, call: &Call<'a>, i: usize, extent: usize) -
             let n = extent as i64;
             let at: Vec<i32> = host.to_ints()?.iter().map(|&i| (if i < 0 { i + n } else { i }) as i32).collect();
             let tensor = Tensor::i32(host.shape.clone(), at).ok_or_else(|| OnnxError::node("no indices"))?;
-            Ok(r.graph().constant(tensor)?)
+            r.constant(tensor)
         }
         value @ Value::Device(_) => {
             let index = r.var(&value)?;
