@@ -1,7 +1,7 @@
 //! The settings of `chiaro train` as options, made from the table of settings: what is given replaces what suits the data.
 
 use chiaro::train::TrainConfig;
-use chiaro::train::settings::{Choice, GivenSetting, SETTINGS, Setting, SettingValue};
+use chiaro::train::settings::{Choice, GivenSetting, OnResume, SETTINGS, Setting, SettingValue};
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -43,6 +43,21 @@ impl Overrides {
         }
         given.extend(chiaro::train::settings::setting(name).zip(text.cloned()));
         Overrides { given, ..*self }
+    }
+
+    /// What of these a run takes that goes on where it was.
+    pub fn for_going_on(&self) -> Overrides {
+        let mut given = self.given.clone();
+        given.retain(|(setting, _)| setting.name != "data" && setting.on_resume != OnResume::Refused);
+        Overrides { given, auto_batch: false }
+    }
+
+    /// The flag of a setting that a run was trained with otherwise, and its value there.
+    ///
+    /// # Errors
+    /// If one of these is no value of its setting.
+    pub fn differing(&self, run: &TrainConfig) -> chiaro::train::Result<Option<(&'static str, String)>> {
+        Ok(run.differing(&self.given)?.map(|(setting, value)| (setting.flag, value)))
     }
 
     /// These over others, which count where nothing is given here.

@@ -263,6 +263,29 @@ fn several_seeds_are_runs_of_their_own_with_their_mean_and_deviation() {
 }
 
 #[test]
+fn seeds_go_on_where_they_were_interrupted() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (data, runs, whole) = (root.path().join("data"), root.path().join("runs"), root.path().join("whole"));
+    image_folders(&data);
+    let args =
+        ["train", arg(&data), "--size", "8", "--epochs", "2", "--batch-size", "6", "--device", "cpu", "--seeds", "2"];
+    let into =
+        |out: &Path, more: &[&str]| [&args[..], &["--out", out.to_str().expect("UTF-8")], more].concat().join("\n");
+    let call = |code, words: &str| expect(code, &words.split('\n').collect::<Vec<_>>()).0;
+    let last = |out: &str| out.lines().last().map(str::to_string);
+    let wanted = call(0, &into(&whole, &[]));
+    let cut = call(130, &into(&runs, &["--interrupt-after", "1"]));
+    assert!(cut.contains(&format!("go on with all seeds by the same command with --out {}", runs.display())), "{cut}");
+    assert_eq!(names(&runs), ["seed-0"]);
+    let on = call(0, &into(&runs, &[]));
+    assert_eq!((names(&runs), last(&on)), (vec!["seed-0".to_string(), "seed-1".into()], last(&wanted)));
+    let again = call(0, &into(&runs, &["--threads", "1"]));
+    assert_eq!((again.matches("done before, in ").count(), last(&again)), (2, last(&wanted)));
+    let other = into(&runs, &["--lr", "0.5"]);
+    expect_error(2, &other.split('\n').collect::<Vec<_>>(), &["seed-0 holds a run with --lr ", "another folder"]);
+}
+
+#[test]
 fn seeds_behind_the_last_one_are_refused() {
     expect_error(
         2,

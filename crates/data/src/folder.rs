@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::dataset::{check_length, no_such_image};
 use crate::images::{Images, Opening};
 use crate::listing::Listing;
+use crate::own_shape;
 use crate::{Alpha, DataError, Dataset, OpenOptions, threads};
 
 /// What was left out of an image folder.
@@ -21,7 +22,7 @@ pub struct FolderNotes {
     pub stray: Vec<PathBuf>,
     /// Images that are groups by themselves, since their names lack the part that images are grouped by.
     pub ungrouped: Vec<String>,
-    /// Which of two layouts that lie in the folder is used, where there are two.
+    /// What of the folder counts for nothing: one of two layouts that lie in it, or the empty folder of a split.
     pub layout: Option<String>,
 }
 
@@ -63,6 +64,7 @@ impl ImageFolder {
         options.check()?;
         threads::ready()?;
         let listing = Listing::new(root)?;
+        let options = &own_shape::shaped(options, &listing);
         let mut places = (0..listing.files.len()).collect();
         options.thin(&mut places);
         options.tell("decoded", places.len());

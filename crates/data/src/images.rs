@@ -7,12 +7,11 @@ use std::time::UNIX_EPOCH;
 use rayon::prelude::*;
 
 use crate::memory::zeroed;
+use crate::own_shape;
 use crate::pack_file::{Entry, Kind, Pack, Writer, path_in};
 use crate::shuffle::fnv;
 use crate::{Alpha, Channels, DataError, OpenOptions, Resize, decode_file};
 
-/// Height and width of folder images where none is asked for.
-const DEFAULT_SIZE: [usize; 2] = [64, 64];
 /// Bytes that are decoded between two writings to a pack.
 const CHUNK: usize = 32 << 20;
 
@@ -46,7 +45,7 @@ pub(crate) type Outcomes = Vec<Result<Alpha, DataError>>;
 
 impl Opening<'_> {
     fn shape(&self) -> [usize; 3] {
-        let [height, width] = self.options.size.unwrap_or(DEFAULT_SIZE);
+        let [height, width] = self.options.size.unwrap_or([own_shape::MOST; 2]);
         [height, width, self.options.channels.unwrap_or(Channels::Rgb).count()]
     }
 

@@ -75,8 +75,17 @@ impl Layout {
         }
     }
 
-    /// What is to be told where a folder has a table and class folders, of which one alone is taken.
+    /// What is to be told of what lies in a folder and is not used.
     pub(crate) fn passed_over(self, folder: &Path) -> Option<String> {
+        self.other_layout(folder).or_else(|| {
+            let emptied = self.0.emptied(folder);
+            let names: Vec<String> = emptied.iter().map(|path| path.display().to_string()).collect();
+            (!names.is_empty()).then(|| format!("no image lies in {}: it counts as not there", names.join(" and ")))
+        })
+    }
+
+    /// Where a folder has a table and class folders, which one alone is taken.
+    fn other_layout(self, folder: &Path) -> Option<String> {
         let has = |layout: Layout| Split::ALL.iter().any(|&split| layout.0.has(folder, split));
         let others = || LAYOUTS.iter().map(|layout| Layout(*layout)).find(|&other| other != self && has(other));
         let place = folder.display();

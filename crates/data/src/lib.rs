@@ -42,6 +42,7 @@ mod memory;
 mod names;
 mod normalize;
 mod open;
+mod own_shape;
 mod pack;
 mod pack_file;
 mod partial_scans;

@@ -13,10 +13,11 @@ const MAX_SIDE: usize = 4096;
 /// How to open a data set.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Height and width to resize to. Without it IDX and CIFAR images keep their own, and those of
-    /// image folders become 64x64.
+    /// Height and width to resize to. Without it IDX and CIFAR images keep their own, and those of image files become squares of
+    /// the usual shorter side of the training images: 64 at most, 28 at least.
     pub size: Option<[usize; 2]>,
-    /// Without it IDX and CIFAR images keep their own, and those of image folders become RGB.
+    /// Without it IDX and CIFAR images keep their own, and those of image files become RGB, or grey where all training images are
+    /// smaller than 64 pixels and without a colour.
     pub channels: Option<Channels>,
     /// What becomes of images whose sides are in another ratio.
     pub resize: Resize,

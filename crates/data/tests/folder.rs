@@ -25,7 +25,8 @@ fn folders_are_classes_and_sizes_become_one() {
     let sets = open(folder.path(), &OpenOptions::default()).unwrap();
     assert_eq!(sets.layout.name(), "class folders");
     assert_eq!(sets.train.classes(), ["blue", "red"]);
-    assert_eq!(sets.train.image_shape(), [64, 64, 3]);
+    // Sides of 30, 30, 7 and 7 pixels.
+    assert_eq!(sets.train.image_shape(), [30, 30, 3]);
     assert_eq!(labels(&*sets.train), [0, 0, 1, 1]);
     assert_eq!(labels(&*sets.eval), [0, 1]);
     let colours = [[0, 0, 255], [0, 0, 200], [250, 0, 0], [100, 0, 0]];
@@ -199,6 +200,17 @@ fn a_split_may_lack_a_class_and_its_images_keep_theirs() {
 }
 
 #[test]
+fn an_empty_folder_of_validation_images_counts_as_none_and_is_told() {
+    let folder = image_folder();
+    std::fs::remove_dir_all(folder.path().join("val")).unwrap();
+    folder.write("val/red/notes.txt", b"");
+    let sets = open(folder.path(), &OpenOptions::default()).unwrap();
+    assert!(sets.held_out && sets.train.len() + sets.eval.len() == 4);
+    let told = sets.notes.layout.unwrap();
+    assert_eq!(told, format!("no image lies in {}: it counts as not there", folder.path().join("val").display()));
+}
+
+#[test]
 fn missing_and_empty_folders_are_named() {
     let folder = image_folder();
     folder.write("val/green/.hidden", b"");
@@ -237,7 +249,7 @@ fn a_file_that_goes_away_later_is_an_error() {
     let options = OpenOptions { cache_bytes: 0, ..OpenOptions::default() };
     let sets = open(folder.path(), &options).unwrap();
     std::fs::remove_file(folder.path().join("train/red/2.png")).unwrap();
-    let mut out = vec![0; 64 * 64 * 3];
+    let mut out = vec![0; sets.train.image_shape().iter().product()];
     let error = sets.train.write_image(3, &mut out).unwrap_err();
     assert!(matches!(&error, DataError::Missing { path } if path.ends_with("red/2.png")));
     assert!(matches!(sets.train.write_image(4, &mut out), Err(DataError::Invalid { .. })));

@@ -55,13 +55,14 @@ pub struct Args {
     /// Start with the settings of this file: args.toml of a run, or some that you wrote. Options beside it replace them
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     settings: Option<PathBuf>,
-    /// The run folder to make; runs/train, runs/train2 and so on if absent. Of --folds each has a folder in it
+    /// The run folder to make; runs/train, runs/train2 and so on if absent. Of --seeds and --folds each has a folder in it, and the same
+    /// command again goes on with those that are not done; runs/seeds and so on if absent
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// Train so many times, by this seed and those after it, and tell mean and deviation; with --out into DIR/seed-N
+    /// Train so many times, by this seed and those after it, and tell mean and deviation
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["resume", "profile", "dump_kernels"])]
     seeds: Option<u16>,
     /// Tell each epoch in a line, and draw nothing on the terminal
@@ -106,25 +107,35 @@ pub fn run(args: &Args, started: Instant) -> anyhow::Result<ExitCode> {
         (Some(count), None) => seeds::run(args, &given, count.into(), started),
         (None, Some(count)) => seeds::folds(args, &given, count, started),
         (None, None) => {
-            let ended = one(args, &given, args.out.as_deref(), &mut None, started)?;
+            let place = args.resume.as_deref().map_or(Place::New(args.out.as_deref()), Place::Begun);
+            let ended = one(args, &given, place, &mut None, started)?;
             Ok(ended.code.unwrap_or(ExitCode::SUCCESS))
         }
     }
 }
 
-/// One run, in the folder `out` or a new one in `runs`.
+/// Where a run is, or will be.
+#[derive(Clone, Copy)]
+pub enum Place<'p> {
+    /// In a folder to be made, a numbered one in `runs` if absent.
+    New(Option<&'p Path>),
+    /// In this folder, where it was begun.
+    Begun(&'p Path),
+}
+
+/// One run.
 fn one(
     args: &Args,
     given: &Overrides,
-    out: Option<&Path>,
+    place: Place<'_>,
     interrupt: &mut Option<Interrupt>,
     started: Instant,
 ) -> anyhow::Result<Ended> {
     train_log::begin();
     let events = args.events.as_deref().map(Events::open).transpose()?;
-    let Run { mut config, data, model, resumed, begins_with } = match &args.resume {
-        Some(folder) => begin::resumed(given, folder)?,
-        None => begin::new(given, args.settings.as_deref(), args.pretrained.as_deref(), args.offline)?,
+    let Run { mut config, data, model, resumed, begins_with } = match place {
+        Place::Begun(folder) => begin::resumed(given, folder)?,
+        Place::New(_) => begin::new(given, args.settings.as_deref(), args.pretrained.as_deref(), args.offline)?,
     };
     let task = config.named_task()?;
     let measures = task.eval_measures();
@@ -144,7 +155,7 @@ fn one(
     let mut trainer = Trainer::new(device.share(), &model, &data, &config)?;
     drop(preparing);
     device.notes().take().iter().for_each(|text| note(&format!("note: {text}")));
-    let folder = folder_of(&mut trainer, resumed, begins_with, out)?;
+    let folder = folder_of(&mut trainer, resumed, begins_with, place)?;
     train_log::into(folder.path()).iter().for_each(|text| note(&format!("note: {text}")));
     let split = data.split;
     if trainer.epochs_done() >= trainer.config().epochs {
@@ -194,7 +205,7 @@ fn folder_of(
     trainer: &mut Trainer,
     resumed: Option<RunFolder>,
     begins_with: Option<Saved>,
-    out: Option<&Path>,
+    place: Place<'_>,
 ) -> anyhow::Result<RunFolder> {
     let notes = match (&resumed, begins_with) {
         (Some(folder), _) => trainer.resume(folder)?,
@@ -202,10 +213,10 @@ fn folder_of(
         (None, None) => trainer.begin()?,
     };
     notes.iter().for_each(|text| note(&format!("note: {text}")));
-    match (resumed, out) {
+    match (resumed, place) {
         (Some(folder), _) => Ok(folder),
-        (None, Some(out)) => Ok(RunFolder::create(out)?),
-        (None, None) => Ok(RunFolder::create_in(Path::new("runs"))?),
+        (None, Place::New(Some(out)) | Place::Begun(out)) => Ok(RunFolder::create(out)?),
+        (None, Place::New(None)) => Ok(RunFolder::create_in(Path::new("runs"))?),
     }
 }
 

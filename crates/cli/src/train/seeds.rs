@@ -1,13 +1,16 @@
-//! The same run by several seeds or with each fold held out, and what came of all of them.
+//! The same run by several seeds or with each fold held out, and what came of all of them. The same command again goes on with
+//! those that are not done.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use chiaro::train::{Measure, Results, TrainConfig};
+use chiaro::train::{Measure, Results, RunFolder, TrainConfig};
 
-use super::{Args, Ended, one};
+use super::words::shell;
+use super::{Args, Ended, Place, one};
 use crate::interrupt::Interrupt;
 use crate::output::line;
 use crate::overrides::Overrides;
@@ -34,15 +37,25 @@ fn each(
     values: RangeInclusive<u64>,
     started: Instant,
 ) -> anyhow::Result<ExitCode> {
+    let all = args.out.clone().unwrap_or_else(|| unused(&format!("{setting}s")));
     let mut interrupt: Option<Interrupt> = None;
     let mut results: Vec<Results> = vec![];
     let mut task = None;
     for value in values {
         line(&format!("{setting} {value}"))?;
         let given = given.with(setting, Some(&value.to_string()));
-        let out = args.out.as_ref().map(|out| out.join(format!("{setting}-{value}")));
-        let Ended { results: found, measures, code } = one(args, &given, out.as_deref(), &mut interrupt, started)?;
+        let out = all.join(format!("{setting}-{value}"));
+        let Ended { results: found, measures, code } = match Known::of(&given, &out)? {
+            Known::Nothing => one(args, &given, Place::New(Some(&out)), &mut interrupt, started)?,
+            Known::Begun => one(args, &given.for_going_on(), Place::Begun(&out), &mut interrupt, started)?,
+            Known::Done(ended) => {
+                line(&format!("done before, in {}", out.display()))?;
+                *ended
+            }
+        };
         if let Some(code) = code {
+            // Where the terminal has gone there is nobody to tell it to.
+            let _ = line(&format!("go on with all {setting}s by the same command with --out {}", shell(&all)));
             return Ok(code);
         }
         results.extend(found);
@@ -51,6 +64,41 @@ fn each(
     }
     line(&format!("{} {setting}s: {}", results.len(), summary(&results, &task.unwrap_or_default())))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first folder of this name in `runs`, with a number if need be, that is not there yet.
+fn unused(name: &str) -> PathBuf {
+    let numbered = |n: u64| Path::new("runs").join(if n == 1 { name.to_string() } else { format!("{name}{n}") });
+    (1..).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| numbered(1))
+}
+
+/// What an earlier call of the same command left of one of its runs.
+enum Known {
+    Nothing,
+    Begun,
+    Done(Box<Ended>),
+}
+
+impl Known {
+    /// # Errors
+    /// If the run in the folder was trained otherwise, or cannot be read.
+    fn of(given: &Overrides, folder: &Path) -> anyhow::Result<Known> {
+        let Ok(run) = RunFolder::open(folder) else { return Ok(Known::Nothing) };
+        let settings = run.config()?.settings;
+        if let Some((flag, value)) = given.differing(&settings)? {
+            let trained = if value.is_empty() { format!("without --{flag}") } else { format!("with --{flag} {value}") };
+            let folder = folder.display();
+            let cause =
+                format!("{folder} holds a run {trained}: give the same to go on with it, or another folder with --out");
+            return Err(Usage(cause).into());
+        }
+        let done =
+            |found| Ok(Ended { results: Some(found), measures: settings.named_task()?.eval_measures(), code: None });
+        match run.results()? {
+            None => Ok(Known::Begun),
+            Some(found) => done(found).map(|ended| Known::Done(Box::new(ended))),
+        }
+    }
 }
 
 /// Mean and standard deviation of loss and measures, `accuracy 93.51 ± 0.12 %`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Part, Piece, Share};
 use crate::listing::Listing;
+use crate::own_shape;
 use crate::{DataError, FolderNotes, ImageFolder, OpenOptions, Split};
 
 /// Opens pieces of what `list` gives for their splits. With the training images others get its classes.
@@ -28,6 +29,9 @@ pub(super) fn open(
             None => Ok(vec![]),
         })
         .collect::<Result<_, _>>()?;
+    // All splits have the shape that suits the training images.
+    let by = lists.iter().find(|(split, _)| *split == Split::Train).or(lists.first());
+    let options = &by.map_or(options.clone(), |(_, listing)| own_shape::shaped(options, listing));
     options.tell("decoded", wanted.iter().map(Vec::len).sum());
     let mut cache = options.cache_bytes;
     let mut parts: Vec<Option<Part>> = pieces.iter().map(|_| None).collect();

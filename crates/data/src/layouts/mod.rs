@@ -7,7 +7,7 @@ mod idx;
 mod split_folders;
 pub(crate) mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::convert::converted;
@@ -35,6 +35,11 @@ pub(crate) trait DiskLayout: Sync {
 
     /// Whether anything of a split is in the folder.
     fn has(&self, folder: &Path, split: Split) -> bool;
+
+    /// Folders that are called as a split but hold no image.
+    fn emptied(&self, _folder: &Path) -> Vec<PathBuf> {
+        vec![]
+    }
 
     /// What is missing where a split is not there.
     fn missing(&self, split: Split) -> String;

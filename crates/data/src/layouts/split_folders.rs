@@ -19,7 +19,14 @@ impl DiskLayout for SplitFolders {
     }
 
     fn has(&self, folder: &Path, split: Split) -> bool {
-        !folders_of(folder, split).is_empty()
+        let folders = folders_of(folder, split);
+        // Empty ones, which tools make beside the training images, are as good as none.
+        folders.iter().any(|path| split == Split::Train || has_image_below(path))
+    }
+
+    fn emptied(&self, folder: &Path) -> Vec<PathBuf> {
+        let others = [Split::Val, Split::Test].into_iter().filter(|&split| !self.has(folder, split));
+        others.flat_map(|split| folders_of(folder, split)).collect()
     }
 
     fn missing(&self, split: Split) -> String {

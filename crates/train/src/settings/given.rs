@@ -37,6 +37,21 @@ impl TrainConfig {
         SETTINGS.iter().try_for_each(|setting| self.set(setting, given).map(|_| ()))
     }
 
+    /// What was given but is otherwise here, as it is here; neither the place of the data nor what changes no result is looked at.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for a text that is no value of its setting.
+    pub fn differing(&self, given: &[GivenSetting]) -> Result<Option<(&'static Setting, String)>> {
+        for (setting, _) in given.iter().filter(|(s, _)| s.name != "data" && s.on_resume != OnResume::Silent) {
+            let mut as_given = self.clone();
+            as_given.set(setting, given)?;
+            if setting.shown_in(&as_given) != setting.shown_in(self) {
+                return Ok(Some((setting, setting.shown_in(self))));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the setting was given.
     fn set(&mut self, setting: &Setting, given: &[GivenSetting]) -> Result<bool> {
         let Some((_, text)) = given.iter().find(|(other, _)| other.name == setting.name) else { return Ok(false) };
@@ -96,6 +111,14 @@ mod tests {
             let error = new(list).expect_err("refused").to_string();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn what_a_run_was_not_trained_with_is_found() {
+        let config = new(&[("lr", "0.5"), ("optimizer", "sgd")]).expect("given");
+        let differing = |list| config.differing(&given(list)).expect("values").map(|(s, value)| (s.flag, value));
+        assert_eq!(differing(&[("lr", "0.50"), ("optimizer", "sgd"), ("data", "elsewhere"), ("strict", "true")]), None);
+        assert_eq!(differing(&[("optimizer", "sgd"), ("lr", "0.1")]), Some(("lr", "0.5".to_string())));
     }
 
     #[test]

@@ -23,8 +23,8 @@ impl TrainConfig {
         let plain = TrainConfig { data: folder.into(), task, batch_size: batch_size(128), ..TrainConfig::default() };
         match (height.min(width), channels) {
             (24..=32, 1) if train.len() >= MANY => characters(plain),
-            (0..29, _) => plain,
-            (29.., _) => {
+            (0..24, _) => plain,
+            (24.., _) => {
                 // Of larger images fewer, so that a batch takes no more memory.
                 let most = (1024 * 32 * 32 / (height * width)).max(8).next_power_of_two();
                 let cifar = data.layout.is_some_and(Layout::crops_and_mirrors);
@@ -190,7 +190,8 @@ mod tests {
         };
         let name = |model: &str, epochs, batch, words: &str| (model.to_string(), epochs, batch, words.to_string());
         assert_eq!(of(50, [8, 8, 1]), name("small-cnn", 3, 8, "none"));
-        assert_eq!(of(9_999, [28, 28, 1]), name("small-cnn", 3, 128, "none"));
+        assert_eq!(of(1_000, [23, 99, 1]), name("small-cnn", 3, 64, "none"));
+        assert_eq!(of(1_000, [28, 28, 1]), name("airbench94", 30, 64, "digits"));
         assert_eq!(of(10_000, [28, 28, 1]), name("small-cnn", 15, 128, "digits"));
         assert_eq!(of(415, [64, 64, 3]), name("airbench94", 58, 32, "photos"));
         assert_eq!(of(20, [64, 64, 3]), name("airbench94", 100, 8, "photos"));

@@ -89,7 +89,7 @@ settings! {
 
     /// Resize images to this height and width: 64 or 48x64
     size: Option<[usize; 2]> = None,
-        Row { value: "SIZE", aliases: &["img-size", "imgsz"], usual: "as the data set has them, 64x64 of image files", ..Row::PLAIN };
+        Row { value: "SIZE", aliases: &["img-size", "imgsz"], usual: "as the data set has them; image files' own, 28 to 64", ..Row::PLAIN };
 
     /// What becomes of images whose sides are in another ratio; always antialiased
     resize: Resize = Resize::Squash,
@@ -97,7 +97,7 @@ settings! {
 
     /// Channels of the images
     channels: Option<Channels> = None,
-        Row { usual: "as the data set has them, 3 of image files", ..Row::PLAIN };
+        Row { usual: "as the data set has them; of image files 3, or 1 where all are small and grey", ..Row::PLAIN };
 
     /// Refuse a data set with corrupt images, where otherwise they are skipped
     strict: bool = false,
