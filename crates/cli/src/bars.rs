@@ -37,6 +37,8 @@ pub struct Bars {
     interrupt_after: Option<u64>,
     stop: Stop,
     steps: u64,
+    /// Epochs, and the minutes that they may take.
+    within: Option<(usize, f64)>,
 }
 
 /// A view that is drawn on the terminal. The lines are made here, to fit; the library draws them and keeps them below other output.
@@ -81,7 +83,13 @@ impl Bars {
         view: Option<View>,
     ) -> Bars {
         let (live, beginning) = (view.and_then(Live::new), Some(Waiting::new("first step")));
-        Bars { started, split, task, live, beginning, interrupt_after, stop, steps: 0 }
+        Bars { started, split, task, live, beginning, interrupt_after, stop, steps: 0, within: None }
+    }
+
+    /// Tells early how many of so many epochs so many minutes are enough for, where they are not for all.
+    pub fn within(mut self, epochs: usize, minutes: Option<f64>) -> Bars {
+        self.within = minutes.map(|minutes| (epochs, minutes));
+        self
     }
 
     /// Removes the view.
@@ -112,6 +120,17 @@ impl Bars {
     }
 }
 
+/// What a run beyond its time limit should rather do: the learning rate falls over all epochs, and would still be high.
+fn too_long(seconds: f64, (epochs, minutes): (usize, f64)) -> Option<String> {
+    let fit = ((epochs as f64 * minutes * 60.0 / seconds) as usize).max(1);
+    (fit < epochs).then(|| {
+        format!(
+            "note: --time-limit {minutes} is enough for about {fit} of {epochs} epochs and would end the run before its learning rate \
+             has fallen: --epochs {fit} makes more of the time"
+        )
+    })
+}
+
 impl Observer for Bars {
     fn event(&mut self, event: &Event<'_>) {
         match event {
@@ -125,6 +144,10 @@ impl Observer for Bars {
                 let left = progress.seconds_left.filter(|&left| self.steps == FORETELLING && left >= WORTH_TELLING);
                 if let Some(left) = left {
                     self.say(&format!("the run takes about {} more", duration(Duration::from_secs_f64(left))));
+                    self.within
+                        .and_then(|within| too_long(left, within))
+                        .iter()
+                        .for_each(|text| self.aside(|| note(text)));
                 }
                 if self.interrupt_after == Some(self.steps) {
                     self.stop.request();
@@ -165,4 +188,16 @@ fn epoch_line(r: &EpochRecord, split: Split, task: &dyn Task, best: bool, data_w
         data_wait * 100.0,
         r.seconds
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_limit_that_is_not_enough_is_told_with_the_epochs_that_are() {
+        let told = too_long(1200.0, (30, 10.0)).expect("half of the time");
+        assert!(told.contains("about 15 of 30 epochs") && told.contains("--epochs 15 "), "{told}");
+        assert_eq!(too_long(1200.0, (30, 20.0)), None);
+    }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::device::limit_threads;
 use crate::find_data;
 use crate::output::{line, note};
+use crate::paths::png;
 use crate::waiting::Waiting;
 
 /// The most groups, files or classes that are shown of each kind.
@@ -23,7 +24,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Draw images of each class into this PNG file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = png)]
     sheet: Option<PathBuf>,
     /// Download nothing
     #[arg(long)]

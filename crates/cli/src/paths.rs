@@ -15,6 +15,15 @@ use chiaro::train::Saved;
 use crate::output::note;
 use crate::usage::Usage;
 
+/// The file that a command draws into, which is a PNG by its name too.
+pub fn png(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension() {
+        Some(extension) if extension.eq_ignore_ascii_case("png") => Ok(path),
+        Some(_) | None => Err(format!("it is drawn as a PNG: name it {}", path.with_extension("png").display())),
+    }
+}
+
 /// Pictures a step, where there are so many: enough that a device is busy, and few enough that the next are decoded meanwhile.
 const BATCH: usize = 32;
 /// The most pictures that are told one by one why they cannot be read.

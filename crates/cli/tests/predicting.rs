@@ -136,4 +136,5 @@ fn the_contact_sheet_has_each_picture_in_its_place() {
     let below = (8..136).flat_map(|x| (138..146).map(move |y| (x, y)));
     assert!(below.filter(|&(x, y)| drawn.get_pixel(x, y).0 != [255; 3]).count() > 50);
     expect_error(1, &predict(&run, &[arg(&black), "--sheet", "/no/where.png"]), &["cannot write /no/where.png"]);
+    expect_error(2, &predict(&run, &[arg(&black), "--sheet", "s.jpg"]), &["drawn as a PNG: name it s.png"]);
 }

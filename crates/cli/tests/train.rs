@@ -286,6 +286,20 @@ fn seeds_go_on_where_they_were_interrupted() {
 }
 
 #[test]
+fn a_run_that_ends_before_its_average_begins_says_so() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    image_folders(&data);
+    let args = ["train", arg(&data), "--size", "8", "--batch-size", "6", "--device", "cpu", "--time-limit", "0.00001"];
+    let swa = |last, out: &str| {
+        expect(0, &[&args[..], &["--epochs", "3", "--swa", last, "--out", arg(&root.path().join(out))]].concat()).0
+    };
+    let told = "ended after epoch 1: another would go beyond the time limit (--time-limit)";
+    assert!(swa("2", "before").contains(&format!("{told}; no weights were averaged yet (--swa)")));
+    assert!(swa("3", "within").contains(&format!("{told}\n")));
+}
+
+#[test]
 fn seeds_behind_the_last_one_are_refused() {
     expect_error(
         2,

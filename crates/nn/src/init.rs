@@ -5,6 +5,7 @@ use crate::context::Declaration;
 use crate::whitening::ExampleImages;
 use chiaro_graph::shape::count;
 use chiaro_graph::{Graph, Tensor, philox4x32};
+use std::num::NonZero;
 
 /// Which side of a weight its spread is scaled by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,14 +142,32 @@ fn pass_inputs(weight: &mut [f32], shape: &[usize]) {
 /// Distinguishes initial values from the random ops of a graph, which use the same generator.
 const DOMAIN: u32 = 0x494e_4954;
 
+/// Counters whose numbers one thread draws at a time.
+const BLOCKS: usize = 1 << 16;
+
 /// `n` numbers, four for each counter, each from a uniform in (0, 1).
-fn stream(n: usize, seed: u64, index: u32, f: impl Fn([f64; 4]) -> [f64; 4]) -> Vec<f32> {
+fn stream(n: usize, seed: u64, index: u32, f: impl Fn([f64; 4]) -> [f64; 4] + Sync) -> Vec<f32> {
     let key = [seed as u32, (seed >> 32) as u32];
-    let block = |i: usize| {
-        let words = philox4x32([i as u32, (i >> 32) as u32, index, DOMAIN], key);
-        f(words.map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0)).map(|v| v as f32)
+    let draw = |first: usize, values: &mut [f32]| {
+        for (four, i) in values.chunks_mut(4).zip(first..) {
+            let words = philox4x32([i as u32, (i >> 32) as u32, index, DOMAIN], key);
+            let drawn = f(words.map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0)).map(|v| v as f32);
+            four.copy_from_slice(&drawn[..four.len()]);
+        }
     };
-    (0..n.div_ceil(4)).flat_map(block).take(n).collect()
+    let mut values = vec![0.0; n];
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(n.div_ceil(4 * BLOCKS));
+    if threads < 2 {
+        draw(0, &mut values);
+        return values;
+    }
+    let each = n.div_ceil(4 * threads);
+    std::thread::scope(|scope| {
+        for (part, values) in values.chunks_mut(4 * each).enumerate() {
+            scope.spawn(move || draw(part * each, values));
+        }
+    });
+    values
 }
 
 fn box_muller([a, b, c, d]: [f64; 4]) -> [f64; 4] {
@@ -237,6 +256,20 @@ mod tests {
                 assert!(ones == 0 && output.iter().all(|v| v.abs() <= 1.0 / 6.0), "{output:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_several_threads_draw_is_what_one_would() {
+        let (n, init) = (8 * BLOCKS + 3, Init::Normal { std: 1.0 });
+        let all = init.values(&[n], 5, 1);
+        let key = [5, 0];
+        for i in [0, 1, BLOCKS - 1, BLOCKS, n / 8, n / 8 + 1, 2 * BLOCKS] {
+            let words = philox4x32([i as u32, 0, 1, DOMAIN], key);
+            let four = box_muller(words.map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0)).map(|v| v as f32);
+            let values = &all[4 * i..(4 * i + 4).min(n)];
+            assert_eq!(values, &four[..values.len()], "counter {i}");
+        }
+        assert_eq!(init.values(&[n / 9], 5, 1), all[..n / 9]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use chiaro::train::{Classifier, ClassifierOptions, Guess, Saved};
 
 use crate::device::DeviceArgs;
 use crate::output::note;
-use crate::paths::{Paths, Tally};
+use crate::paths::{Paths, Tally, png};
 use crate::rows::{Format, Rows};
 use crate::tta::Tta;
 use crate::unknown::{self, UnknownBelow};
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Draw the pictures with their classes into this PNG file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = png)]
     sheet: Option<PathBuf>,
     #[command(flatten)]
     tta: Tta,

@@ -175,7 +175,8 @@ fn one(
         None => interrupt.insert(stop_on_signals()?),
     };
     let view = (!args.plain).then(|| words::view(&trainer, &name));
-    let mut bars = Bars::new(started, split, task, args.interrupt_after, interrupt.stop.clone(), view);
+    let mut bars = Bars::new(started, split, task, args.interrupt_after, interrupt.stop.clone(), view)
+        .within(trainer.config().epochs, trainer.config().time_limit.filter(|_| trainer.epochs_done() == 0));
     let ending = watched(&mut trainer, &folder, &mut bars, events, args.profile.as_deref(), &name, &interrupt.stop)?;
     match ending {
         Ending::Finished => {}

@@ -93,12 +93,18 @@ pub fn view(trainer: &Trainer, device: &str) -> View {
 /// Why a run ends before its last epoch, and how it goes on.
 pub fn early(ending: Ending, trainer: &Trainer) -> String {
     let done = trainer.epochs_done();
+    let swa = match trainer.config().swa {
+        Some(last) if done + last <= trainer.config().epochs => "; no weights were averaged yet (--swa)",
+        Some(_) | None => "",
+    };
     match ending {
         Ending::NoBetter => {
             let patience = trainer.config().patience.unwrap_or(0);
-            format!("ended after epoch {done}: {patience} epochs were no better (--patience)")
+            format!("ended after epoch {done}: {patience} epochs were no better (--patience){swa}")
         }
-        Ending::OutOfTime => format!("ended after epoch {done}: another would go beyond the time limit (--time-limit)"),
+        Ending::OutOfTime => {
+            format!("ended after epoch {done}: another would go beyond the time limit (--time-limit){swa}")
+        }
         Ending::Finished | Ending::Interrupted => format!("ended after epoch {done}"),
     }
 }
