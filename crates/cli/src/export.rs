@@ -13,6 +13,7 @@ use chiaro::train::{EvalData, LikeOptions, Saved};
 
 use crate::device::{DeviceArgs, options};
 use crate::output::{line, note};
+use crate::usage::Usage;
 use crate::waiting::Waiting;
 
 /// Pictures that a file is checked with.
@@ -57,12 +58,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     saved.note().iter().for_each(|text| note(&format!("note: {text}")));
     let stem = saved.info().model.trim_end_matches(".onnx").to_string();
     if args.layout.is_some() {
-        let out = args.out.clone().unwrap_or_else(|| format!("{stem}.safetensors").into());
+        let out = file(args.out.as_deref(), &stem, "safetensors")?;
         torch::save(&out, &saved.model()?, saved.weights().tensors())?;
         line(&format!("{}: {} tensors as PyTorch has them", out.display(), saved.weights().tensors().len()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let out = args.out.clone().unwrap_or_else(|| format!("{stem}.onnx").into());
+    let out = file(args.out.as_deref(), &stem, "onnx")?;
     let options_ = ExportOptions {
         opset: args.opset,
         raw: args.raw,
@@ -88,7 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.int8 {
         return int8(args, &saved, &bytes, &out, own.backend());
     }
-    chiaro::io::write_whole(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    chiaro::io::write_whole(&out, &bytes)?;
     line(&format!(
         "{}: {:.1} MB, opset {}; differs from the run by {relative:.1e} of the largest logit on {whose}",
         out.display(),
@@ -96,6 +97,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.opset
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file to write. Only one that was named replaces another, and only one of its kind.
+fn file(out: Option<&Path>, stem: &str, extension: &str) -> anyhow::Result<PathBuf> {
+    let path = out.map_or_else(|| PathBuf::from(format!("{stem}.{extension}")), Path::to_path_buf);
+    if out.is_none() && path.exists() {
+        let path = path.display();
+        return Err(Usage(format!("{path} is there already: name the file with --out, which replaces it")).into());
+    }
+    if path.extension().is_none_or(|found| !found.eq_ignore_ascii_case(extension)) {
+        return Err(Usage(format!("--out {}: its name ends with .{extension}", path.display())).into());
+    }
+    Ok(path)
 }
 
 /// Images of a set with decoded pixels that are looked at.
@@ -115,7 +129,7 @@ fn int8(args: &Args, saved: &Saved, bytes: &[u8], out: &Path, backend: &mut dyn 
     let waiting = Waiting::new("finding ranges, and measuring what 8 bits cost");
     let found = saved.quantize(bytes, args.raw, &*data.set, backend)?;
     drop(waiting);
-    chiaro::io::write_whole(out, &found.bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    chiaro::io::write_whole(out, &found.bytes)?;
     line(&format!(
         "{}: {:.1} MB, opset {}, products in 8 bits by {} {} images; accuracy on {}: {:.2} % before, {:.2} % in 8 bits",
         out.display(),
@@ -153,7 +167,8 @@ fn pictures(saved: &Saved, files: &[PathBuf]) -> anyhow::Result<(Vec<Vec<u8>>, S
 }
 
 fn of_data(saved: &Saved, folder: &Path, n: usize) -> Option<(Vec<Vec<u8>>, String)> {
-    let options = LikeOptions { limit: Some(PICTURES), ..LikeOptions::default() };
+    let holdout = saved.config.as_ref().map(|config| config.settings.holdout());
+    let options = LikeOptions { limit: Some(PICTURES), holdout, ..LikeOptions::default() };
     let data = EvalData::open(folder, None, &options, saved.info()).ok()?;
     let pictures: Option<Vec<Vec<u8>>> = (0..data.set.len().min(PICTURES))
         .map(|i| {

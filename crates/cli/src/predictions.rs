@@ -33,17 +33,23 @@ pub fn write(
 ) -> anyhow::Result<Vec<String>> {
     let failed = || format!("cannot write {}", path.display());
     let mut table = csv::Writer::from_path(path).map_err(as_io).with_context(failed)?;
-    table.write_record(["file", "label", "predicted", "probability", "label_probability", "correct"]).map_err(as_io)?;
+    let fixed = ["file", "label", "predicted", "probability", "label_probability", "correct"].map(String::from);
+    let classes = set.classes().iter().map(|class| format!("p({class})"));
+    table.write_record(fixed.into_iter().chain(classes)).map_err(as_io).with_context(failed)?;
     let (pictures, waiting) = (Picture::of_set(set, ""), Waiting::new("writing predictions"));
     let (mut mistakes, mut count) = (vec![], 0);
     for answer in classifier.over(&pictures)? {
         let (number, guesses) = answer?;
         // Whatever of the set cannot be read was left out when it was opened.
-        let verdict = verdict(task, &**set, number, &guesses?);
+        let guesses = guesses?;
+        let verdict = verdict(task, &**set, number, &guesses);
         let [probability, of_label] = verdict.probability.map(|p| format!("{p:.6}"));
         let right = if verdict.right { "1" } else { "0" };
-        let row = [&verdict.name, &verdict.shown, &verdict.said, &probability, &of_label, right];
-        table.write_record(row).map_err(as_io).with_context(failed)?;
+        let row = [&verdict.name, &verdict.shown, &verdict.said, &probability, &of_label, right].map(String::from);
+        table
+            .write_record(row.into_iter().chain(by_class(&guesses, set.classes().len())))
+            .map_err(as_io)
+            .with_context(failed)?;
         waiting.says(format!("writing predictions: {} of {} images", number + 1, pictures.len()));
         if !verdict.right {
             count += 1;
@@ -54,6 +60,17 @@ pub fn write(
     }
     table.flush().with_context(failed)?;
     Ok(told(&mistakes, count, path))
+}
+
+/// The probability of each class, in their order.
+fn by_class(guesses: &[Guess], classes: usize) -> impl Iterator<Item = String> {
+    let mut of = vec![String::new(); classes];
+    for guess in guesses {
+        if let Some(place) = of.get_mut(guess.class) {
+            *place = format!("{:.6}", guess.value);
+        }
+    }
+    of.into_iter()
 }
 
 fn verdict(task: &dyn Task, set: &dyn Dataset, image: usize, guesses: &[Guess]) -> Verdict {

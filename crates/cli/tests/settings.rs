@@ -141,6 +141,8 @@ fn options_that_mean_nothing_or_cannot_change_are_refused() {
     let with = |more: &[&'static str]| [&args[..], more].concat();
     let smoothed = with(&["--task", "multi-label", "--label-smoothing", "0.1"]);
     expect_error(2, &smoothed, &["--label-smoothing means nothing with --task multi-label"]);
+    let huber = with(&["--task", "multi-label", "--loss", "huber"]);
+    expect_error(2, &huber, &["--loss huber means nothing with --task multi-label"]);
     expect_error(2, &with(&["--task", "multi-label"]), &["image 0 has the values []", "multi-label needs 0 or 1"]);
     assert!(!run.exists());
     expect(0, &args);

@@ -191,7 +191,13 @@ impl Canvas {
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
         let failed = |cause| DataError::invalid(format!("{}: the picture cannot be written: {cause}", path.display()));
-        std::fs::write(path, self.to_png()?).map_err(failed)
+        // A full disk leaves no half of a picture.
+        let partial = path.with_extension("png.partial");
+        let written = std::fs::write(&partial, self.to_png()?).and_then(|()| std::fs::rename(&partial, path));
+        written.map_err(|cause| {
+            let _ = std::fs::remove_file(&partial);
+            failed(cause)
+        })
     }
 }
 

@@ -1,7 +1,5 @@
 //! The weights that a run begins with, where it does not draw them.
 
-use std::path::Path;
-
 use chiaro_graph::{ArenaRole, Saved as Kept, StateInfo, Tensor};
 use chiaro_nn::{arenas_saved, average_of, pack_arena, unpack_arena};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +59,7 @@ impl Trainer {
         }
         let (new, anew): (Vec<String>, Vec<String>) = anew.into_iter().unzip();
         let idle = weights.tensors().keys().filter(|name| !taken.contains(*name) && !new.contains(name)).cloned();
-        told(&saved.path, taken.len(), &anew, &idle.collect::<Vec<_>>())
+        told(saved, &self.config.model, taken.len(), [&anew, &idle.collect::<Vec<_>>()])
     }
 
     /// Norms that keep their running statistics need all of them from the file.
@@ -100,11 +98,13 @@ const STILL_ALONE: &str = "--norms still keeps the running statistics of norms a
 /// How many names are told of those that begin anew, and of those that found no place.
 const TOLD: usize = 6;
 
-fn told(path: &Path, taken: usize, anew: &[String], idle: &[String]) -> Result<Vec<String>> {
+fn told(saved: &Saved, model: &str, taken: usize, [anew, idle]: [&[String]; 2]) -> Result<Vec<String>> {
+    let path = &saved.path;
     if taken == 0 {
         return Err(TrainError::Setting(format!(
-            "none of the tensors of {} fits this model: --init takes weights of the same model, of whatever classes",
-            path.display()
+            "none of the tensors of {}, of the model {}, fits {model}: --init takes weights of the same model, of whatever classes",
+            path.display(),
+            saved.info().model
         )));
     }
     let mut notes = vec![format!("begun with {taken} tensors of {}", path.display())];

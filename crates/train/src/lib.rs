@@ -95,5 +95,5 @@ pub use settings::{
     Residency, SamplingName, ScheduleName, TrainConfig,
 };
 pub use stop::Stop;
-pub use task::{Calibration, ClassTally, Guess, Measure, Tally, Targets, Task};
+pub use task::{Calibration, ClassTally, Guess, Measure, MultiLabel, Tally, Targets, Task};
 pub use trainer::{Ending, Trainer};

@@ -5,8 +5,12 @@ mod common;
 use std::sync::Arc;
 
 use chiaro_data::{Dataset, InMemory};
-use chiaro_nn::Views;
-use chiaro_train::{Classifier, Data, EvalOptions, Evaluator, RunFolder, Saved, Stop, TrainConfig, Trainer};
+use chiaro_graph::{Backend, Graph, Tensor};
+use chiaro_nn::{Objective, Views};
+use chiaro_train::{
+    ClassWeights, Classifier, Data, EvalOptions, Evaluator, LossName, MultiLabel, Numbers, RunFolder, Saved, Stop,
+    TrainConfig, Trainer,
+};
 use common::{config, cpu, model};
 
 /// Images of 8x8 pixels that show any of a bright row, a bright column and a bright corner, whichever `shown` says.
@@ -121,4 +125,71 @@ fn data_without_the_values_that_the_task_needs_is_refused() {
     let backend = cpu();
     let error = Trainer::new(backend, &model(&config, &data), &data, &config).err().expect("refused").to_string();
     assert!(error.starts_with("image 0 has the values [], but multi-label needs 0 or 1"), "{error}");
+}
+
+/// The training loss of two images with three logits each, by itself.
+fn loss(objective: &MultiLabel) -> f64 {
+    let mut graph = Graph::new();
+    let outputs = Tensor::f32([3, 3], LOGITS.to_vec()).expect("nine numbers");
+    // The last row does not count.
+    let targets = Tensor::f32([3, 3], SHOWN.iter().copied().chain([-1.0; 3]).collect()).expect("nine numbers");
+    let [outputs, targets] = [outputs, targets].map(|values| graph.constant(values).expect("a constant"));
+    let loss = objective.loss(&mut graph, outputs, targets).expect("built");
+    graph.output("loss", loss).expect("an output");
+    let mut backend = cpu();
+    let plan = backend.compile(&graph).expect("compiled");
+    backend.run(plan, &[]).expect("run");
+    f64::from(backend.read(plan, 0).expect("read").as_f32().expect("f32")[0])
+}
+
+const LOGITS: [f32; 9] = [0.5, -1.0, 2.0, 3.0, 0.25, -4.0, 9.0, 9.0, 9.0];
+const SHOWN: [f32; 6] = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0];
+
+#[test]
+fn the_focal_loss_and_weights_of_what_is_shown_are_those_of_their_formulas() {
+    let weights = [2.0, 0.5, 3.0];
+    let by_hand = |power: f64, weights: [f64; 3]| {
+        let one = |i: usize| {
+            let (x, shown) = (f64::from(LOGITS[i]), SHOWN[i] == 1.0);
+            let p = 1.0 / (1.0 + (-x).exp());
+            let (right, weight) = if shown { (p, weights[i % 3]) } else { (1.0 - p, 1.0) };
+            (1.0 - right).powf(power) * weight * -right.ln()
+        };
+        (0..6).map(one).sum::<f64>() / 6.0
+    };
+    let positive_weights = Some(weights.map(|w| w as f32).to_vec());
+    for (objective, wanted) in [
+        (MultiLabel::default(), by_hand(0.0, [1.0; 3])),
+        (MultiLabel { focal: Some(2.0), positive_weights: None }, by_hand(2.0, [1.0; 3])),
+        (MultiLabel { focal: None, positive_weights: positive_weights.clone() }, by_hand(0.0, weights)),
+        (MultiLabel { focal: Some(0.5), positive_weights }, by_hand(0.5, weights)),
+    ] {
+        let found = loss(&objective);
+        assert!((found - wanted).abs() < 1e-6, "{objective:?}: {found} for {wanted}");
+    }
+}
+
+#[test]
+fn losses_and_weights_of_classes_change_what_is_learnt() {
+    // Not all classes are shown by half of the images.
+    let data = Data::new(set(90, 0), set(45, 1000)).expect("alike");
+    let after = |change: fn(&mut TrainConfig)| {
+        let mut config = settings(1);
+        change(&mut config);
+        let mut trainer = Trainer::new(cpu(), &model(&config, &data), &data, &config).expect("built");
+        trainer.fit(None, &mut (), &Stop::default()).expect("trained");
+        trainer.records()[0].eval.loss
+    };
+    let plain = after(|_| ());
+    let changed = [
+        after(|c| c.loss = LossName::Focal),
+        after(|c| (c.loss, c.focal_gamma) = (LossName::Focal, 0.5)),
+        after(|c| c.class_weights = Some(ClassWeights::Balanced)),
+        after(|c| c.class_weights = Some(ClassWeights::Given(Numbers(vec![1.0, 2.0, 4.0])))),
+    ];
+    assert_eq!(after(|c| c.loss = LossName::Bce), plain);
+    assert!(changed.iter().enumerate().all(|(i, loss)| *loss != plain && !changed[..i].contains(loss)), "{changed:?}");
+    let config = TrainConfig { class_weights: Some(ClassWeights::Given(Numbers(vec![1.0]))), ..settings(1) };
+    let error = Trainer::new(cpu(), &model(&config, &data), &data, &config).err().expect("refused").to_string();
+    assert!(error.contains("1 numbers, but there are 3 classes"), "{error}");
 }

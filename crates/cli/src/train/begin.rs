@@ -102,7 +102,8 @@ pub fn new(given: &Overrides, settings: Option<&Path>, pretrained: Option<&str>,
     };
     // A whole record of settings has what suited its weights.
     if let Some(saved) = begins_with.as_ref().filter(|_| !is_whole) {
-        config.suit_weights(saved, &data)?;
+        let own = from_elsewhere.is_some() || !given.is_given("model");
+        config.suit_weights(if own { &saved.info().model } else { &asked.model }, saved, &data)?;
     }
     given.apply(&mut config)?;
     if from_elsewhere.is_some() {
@@ -110,7 +111,7 @@ pub fn new(given: &Overrides, settings: Option<&Path>, pretrained: Option<&str>,
         (config.model, config.init) = (asked.model, asked.init);
     }
     config.data = absolute(folder);
-    config.teacher = config.teacher.map(absolute);
+    (config.teacher, config.init) = (config.teacher.map(absolute), config.init.map(absolute));
     config.check()?;
     let model = train::named_model(&config.model, None)?;
     Ok(Run { config, data, model, resumed: None, begins_with })

@@ -1,10 +1,21 @@
 //! The measures as a table of text.
 
+use chiaro_data::shortened;
+
 use super::{Averages, ClassMetrics};
+
+/// Letters of a class's name, so that its numbers are still in sight.
+const LETTERS: usize = 32;
+
+/// A name in one line of a table.
+fn shown(name: &str) -> String {
+    shortened(&name.replace(char::is_control, " "), LETTERS)
+}
 
 /// A row a class and one a mean; `names` are the classes'.
 pub(crate) fn table(metrics: &ClassMetrics, names: &[String]) -> String {
     let percent = |share: Option<f64>| share.map_or("-".to_string(), |share| format!("{:.2} %", share * 100.0));
+    let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(8);
     let row = |name: &str, samples: String, cells: [String; 5]| {
         let cells: String = cells.iter().map(|cell| format!("  {cell:>9}")).collect();

@@ -300,7 +300,7 @@ function reliability() {
   const error = results.metrics && isNumber(results.metrics.calibration_error) ? percent(results.metrics.calibration_error) : "–";
   const lines = [`Bars: how many were right of those said with that probability. On the red line probabilities are what they say.`,
     `Calibration error ${error}` + (isNumber(results.temperature) ? ` at temperature ${results.temperature.toFixed(3)}, which is in the weights.` : "."),
-    isNumber(results.unknown_below) ? `Below ${percent(results.unknown_below)} an image is rather of no class (chiaro predict --unknown auto).` : null];
+    isNumber(results.unknown_below) ? `Below ${percent(results.unknown_below)} an image is rather of no class (chiaro predict --unknown-below auto).` : null];
   section("Reliability", make("div", { class: "two" }, svg, make("div", {}, ...lines.filter(Boolean).map(line => make("p", { class: "hint" }, line)))));
 }
 

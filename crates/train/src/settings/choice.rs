@@ -61,9 +61,9 @@ choices! {
         OneCycle = "onecycle", "A cosine rise over three tenths of the run, then a fall to almost zero; warm-up is part of it";
     }
 
-    /// What a classification makes small in training.
+    /// What is made small in training. Of several labels an image each is taken by itself, focal or not, whichever is named.
     LossName {
-        CrossEntropy = "cross-entropy", "Cross-entropy of the softmax";
+        CrossEntropy = "cross-entropy", "Cross-entropy of the softmax; of several labels an image that of each";
         Focal = "focal", "Cross-entropy in which images that are right already count less";
         Bce = "bce", "Each class by itself: the mean of binary cross-entropies";
         Huber = "huber", "The Huber loss of the outputs beside 1 for the class and 0 for all others";

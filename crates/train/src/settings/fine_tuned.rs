@@ -16,12 +16,12 @@ const LEAST: usize = 4;
 const ALONE: f64 = 0.2;
 
 impl TrainConfig {
-    /// Changes settings that suit the data to such as suit beginning with these weights.
+    /// Changes settings that suit the data to such as suit a model that begins with these weights, its own or another's.
     ///
     /// # Errors
     /// If their model does not fit the data.
-    pub fn suit_weights(&mut self, saved: &Saved, data: &Data) -> Result<()> {
-        self.model = saved.info().model.clone();
+    pub fn suit_weights(&mut self, model: &str, saved: &Saved, data: &Data) -> Result<()> {
+        self.model = model.to_string();
         let model = model_for(self, data)?;
         let images = data.train.len().max(1);
         let TrainConfig { momentum, bias_lr, lookahead, .. } = TrainConfig::default();

@@ -3,6 +3,7 @@
 use super::given::GivenSetting;
 use super::{LossName, ScheduleName, SettingValue, TrainConfig};
 use crate::error::{Result, TrainError};
+use crate::task::MULTI_LABEL;
 
 /// Looks at numbers whose range another setting gives.
 pub(crate) fn check(config: &TrainConfig) -> Result<()> {
@@ -26,6 +27,8 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
     let averages = [config.ema.is_some(), config.swa.is_some(), config.lookahead.is_some_and(|share| share > 0.0)];
     let wrong = if averages.iter().filter(|&&is| is).count() > 1 {
         "--ema, --swa and --lookahead are different averages of the weights: give one of them"
+    } else if config.task.as_str() == MULTI_LABEL && config.loss == LossName::Huber {
+        "--loss huber means nothing with --task multi-label, whose losses are bce (the default) and focal"
     } else if config.thaw.is_some() && config.freeze.is_none() {
         "--thaw means nothing without --freeze"
     } else {

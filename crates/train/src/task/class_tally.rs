@@ -6,6 +6,8 @@ use crate::metrics::{self, ClassMetrics, fit_temperature, largest, threshold_tha
 
 /// The most classes whose confusion matrix is reported.
 const MATRIX_CLASSES: usize = 20;
+/// So many images at least tell a temperature: of fewer the best lies anywhere.
+pub(super) const FEWEST: usize = 20;
 /// The share of images that are right that the threshold keeps.
 pub(super) const KEPT: f64 = 0.95;
 
@@ -84,8 +86,10 @@ impl Tally for ClassTally {
     fn calibration(&self) -> Option<Calibration> {
         let classes = self.confusion.classes().len();
         let known = self.logits.iter().all(|logit| logit.is_finite()) && !self.labels.is_empty();
-        // Where every image is right no temperature is too low: probabilities stay as they are.
-        let temperature = fit_temperature(&self.logits, &self.labels, classes).or(known.then_some(1.0))?;
+        // Where every image is right no temperature is too low, and a few images tell none: probabilities stay as they are.
+        let enough = self.labels.len() >= FEWEST;
+        let found = enough.then(|| fit_temperature(&self.logits, &self.labels, classes)).flatten();
+        let temperature = found.or(known.then_some(1.0))?;
         let probabilities = self.probabilities(temperature);
         let of_right = |(row, label): (&[f64], &usize)| (largest(row) == *label).then_some(row[*label]);
         let sure: Vec<f64> = probabilities.chunks_exact(classes).zip(&self.labels).filter_map(of_right).collect();
@@ -154,6 +158,10 @@ mod tests {
     fn a_temperature_changes_the_calibration_error_and_nothing_that_ranks() {
         let mut tally = ClassTally::new(&["a".to_string(), "b".to_string()]);
         for (logit, label) in [(6.0, 0), (6.0, 0), (6.0, 0), (6.0, 1), (-3.0, 1)] {
+            tally.add(&[logit, 0.0], &[f64::from(label)]);
+        }
+        assert_eq!(tally.calibration().expect("images").temperature, 1.0, "five images tell none");
+        for (logit, label) in [(6.0, 0), (6.0, 0), (6.0, 0), (6.0, 1), (-3.0, 1)].repeat(3) {
             tally.add(&[logit, 0.0], &[f64::from(label)]);
         }
         let plain = tally.metrics().expect("images");

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chiaro_data::Dataset;
-use chiaro_graph::{DType, Elementwise, Graph, Reduction, Var};
+use chiaro_graph::{DType, Elementwise, Graph, Reduction, Tensor, Var};
 use chiaro_nn::{Objective, TargetSpec};
 
-use super::class_tally::KEPT;
+use super::class_tally::{FEWEST, KEPT};
 use super::{Calibration, Guess, Measure, NamedTask, Tally, Targets, Task};
 use crate::error::{Result, TrainError};
 use crate::metrics::{self, ClassMetrics, average_precision, fit_temperature_of_several, threshold_that_keeps};
+use crate::settings::{ClassWeights, LossName, TrainConfig};
 
 /// What an image shows that shows none of the classes.
 pub(super) const NOTHING: &str = "none";
@@ -20,19 +21,39 @@ pub(crate) const NAME: &str = "multi-label";
 pub(super) const NAMED: NamedTask = NamedTask {
     name: NAME,
     help: "Each image shows any of the classes",
-    settings: &[],
-    make: |_| Arc::new(MultiLabel),
+    settings: &["loss", "focal_gamma", "class_weights"],
+    make: |config| {
+        let focal = (config.loss == LossName::Focal).then_some(config.focal_gamma);
+        Arc::new(MultiLabel { focal, positive_weights: None })
+    },
 };
 
-/// Binary cross-entropy of a logit a class, the mean over classes. Targets are the data set's values: 1 for a class that the image
+/// Binary cross-entropy of a logit a class, the mean over classes; in training each may count by how right it is already, and what is
+/// shown more than what is not. Targets are the data set's values: 1 for a class that the image
 /// shows, 0 for others. Measured are the average precision of each class, of which the mean judges, and the share of right
 /// decisions where a class counts as shown from a probability of one half on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MultiLabel;
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MultiLabel {
+    /// The power of the focal loss (arXiv:1708.02002): each cross-entropy times (1 - p)^power, p being the probability of what is so.
+    pub focal: Option<f64>,
+    /// How much it counts in training that an image shows each class, beside 1 where it does not.
+    pub positive_weights: Option<Vec<f32>>,
+}
 
 impl MultiLabel {
+    /// The factor of each cross-entropy in the focal loss, from these without weights.
+    fn focal(graph: &mut Graph, losses: Var, power: f64) -> chiaro_nn::Result<Var> {
+        let minus = graph.unary(Elementwise::Neg, losses)?;
+        let right = graph.unary(Elementwise::Exp, minus)?;
+        let minus = graph.unary(Elementwise::Neg, right)?;
+        // Rounding must not make it negative, whose power is NaN; where it is 0 the power's slope is infinite.
+        let missing = graph.map_scalars(Elementwise::Add, minus, &[1.0])?;
+        let missing = graph.map_scalars(Elementwise::Maximum, missing, &[1e-7])?;
+        Ok(graph.powf(missing, power)?)
+    }
+
     /// A number for each row that counts, the mean of `values` `[N,classes]` over the classes, all added up.
-    fn sum_of_rows(self, graph: &mut Graph, values: Var, targets: Var) -> chiaro_nn::Result<Var> {
+    fn sum_of_rows(&self, graph: &mut Graph, values: Var, targets: Var) -> chiaro_nn::Result<Var> {
         let rows = graph.mean(values, &[1], false)?;
         let counts = self.rows_that_count(graph, values, targets)?;
         // A row that does not count may hold anything.
@@ -47,7 +68,16 @@ impl Objective for MultiLabel {
     }
 
     fn loss(&self, graph: &mut Graph, outputs: Var, targets: Var) -> chiaro_nn::Result<Var> {
-        let (sum, rows) = (self.loss_sum(graph, outputs, targets)?, self.counted(graph, outputs, targets)?);
+        let classes = graph.shape(outputs).last().copied().unwrap_or(1);
+        let weights = self.positive_weights.clone().and_then(|weights| Tensor::f32([1, classes], weights));
+        let weights = weights.map(|weights| graph.constant(weights)).transpose()?;
+        let mut losses = graph.bce_with_logits(outputs, targets, weights, Reduction::None)?;
+        if let Some(power) = self.focal {
+            let plain = graph.bce_with_logits(outputs, targets, None, Reduction::None)?;
+            let factor = Self::focal(graph, plain, power)?;
+            losses = graph.mul(losses, factor)?;
+        }
+        let (sum, rows) = (self.sum_of_rows(graph, losses, targets)?, self.counted(graph, outputs, targets)?);
         Ok(graph.div(sum, rows)?)
     }
 
@@ -83,6 +113,21 @@ impl Task for MultiLabel {
             values.extend_from_slice(shown);
         }
         Targets::rows(classes, values)
+    }
+
+    /// Balanced weights are the images that do not show the class by those that do, and 1 for a class that all or none show.
+    fn fitted(&self, config: &TrainConfig, train: &dyn Dataset) -> Result<Option<Arc<dyn Task>>> {
+        let counts = self.class_counts(train);
+        let weights = match &config.class_weights {
+            None => return Ok(None),
+            Some(ClassWeights::Balanced) => {
+                let rest = |shown: &usize| train.len().saturating_sub(*shown);
+                let weight = |n: &usize| if *n == 0 || rest(n) == 0 { 1.0 } else { rest(n) as f32 / *n as f32 };
+                counts.iter().map(weight).collect()
+            }
+            Some(given @ ClassWeights::Given(_)) => given.of(&counts).map_err(TrainError::Setting)?,
+        };
+        Ok(Some(Arc::new(MultiLabel { positive_weights: Some(weights), ..self.clone() })))
     }
 
     fn check_data(&self, train: &dyn Dataset, eval: &dyn Dataset) -> Result<()> {
@@ -184,7 +229,8 @@ impl Tally for Precisions {
 
     /// The threshold is that of the most probable class of images that show it.
     fn calibration(&self) -> Option<Calibration> {
-        let temperature = fit_temperature_of_several(&self.logits, &self.shown)?;
+        let found = fit_temperature_of_several(&self.logits, &self.shown)?;
+        let temperature = if self.shown.len() / self.classes.len() < FEWEST { 1.0 } else { found };
         let (p, classes) = (self.probabilities(temperature), self.classes.len());
         let images = p.chunks_exact(classes).zip(self.shown.chunks_exact(classes));
         let sure = images.filter_map(|(row, shown)| {
