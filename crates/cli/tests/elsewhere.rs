@@ -43,6 +43,21 @@ fn an_onnx_file_predicts_trains_with_other_classes_and_goes_out_again() {
     let file = folder.path().join("out.onnx");
     let (out, _) = expect(0, &["export", arg(&run), "--out", arg(&file), "--device", "cpu"]);
     assert!(out.contains("differs from the run by"), "{out}");
+    let settings = run.join("args.toml");
+    let before = std::fs::read(&settings).expect("settings");
+    let replaced = ["export", arg(&run), "--out", arg(&settings), "--device", "cpu"];
+    common::expect_error(2, &replaced, &["its name ends with .onnx"]);
+    assert!(std::fs::read(&settings).expect("settings") == before);
+    let here = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chiaro"));
+        command.args(["export", arg(&run), "--device", "cpu"]).current_dir(folder.path()).output().expect("it starts")
+    };
+    let (first, second) = (here(), here());
+    assert!(first.status.success(), "{first:?}");
+    assert!(
+        !second.status.success() && String::from_utf8_lossy(&second.stderr).contains("is there already"),
+        "{second:?}"
+    );
     // The file takes pixels, and says as the run does of a picture.
     let says = |from: &Path| {
         let (out, _) = expect(0, &["predict", arg(from), arg(&picture), "--device", "cpu"]);

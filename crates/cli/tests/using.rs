@@ -47,6 +47,13 @@ fn eval_of_one_split_opens_no_other_and_writes_what_it_says_of_each_image() {
     let text = fs::read_to_string(&table).expect("a table");
     let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 12);
+    // The probability of each class, of which the largest is that of what is said.
+    let head: Vec<&str> = text.lines().take(1).flat_map(|line| line.split(',')).collect();
+    let of = |row: &[&str], name: &str| {
+        head.iter().position(|cell| *cell == format!("p({name})")).map(|i| row[i].to_string())
+    };
+    assert!(rows.iter().all(|row| row.len() == 9 && of(row, row[2]).as_deref() == Some(row[3])), "{text}");
+    assert!(rows.iter().all(|row| of(row, row[1]).as_deref() == Some(row[4])), "{text}");
     assert!(
         rows.iter().all(|row| row[0].contains(&format!("/test/{}/", row[1])) && (row[1] == row[2]) == (row[5] == "1"))
     );
