@@ -8,10 +8,12 @@
 //! `cargo run --release --example breast_cancer -- [--device NAME]`
 
 use std::error::Error;
+use std::path::Path;
 
 use chiaro::graph::{ArenaRole, Initial, Reduction, Shared, Target};
 use chiaro::{Backend, DType, Graph, Tensor};
 
+mod drawing;
 mod start;
 mod tabular;
 
@@ -71,7 +73,7 @@ fn predict(rows: usize, columns: usize) -> chiaro::graph::Result<Graph> {
 }
 
 /// Trains; the accuracy on the rows for testing, and the weights.
-pub fn run(mut device: Shared) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
+pub fn run(mut device: Shared, picture: &Path) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
     let table = tabular::read("breast_cancer")?;
     let (test, train): (Vec<usize>, Vec<usize>) = (0..table.rows.len()).partition(|row| row % 5 == 4);
     let of = |rows: &[usize]| rows.iter().map(|&row| &table.rows[row][..]).collect::<Vec<_>>();
@@ -91,11 +93,29 @@ pub fn run(mut device: Shared) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
     let p = device.read(plan, 0)?.to_f64();
     let right = p.iter().zip(&test).filter(|(p, row)| (**p > 0.5) == (table.classes[**row] == 1)).count();
     println!("{right} of {} right; scikit-learn has 113 of 113", test.len());
-    Ok((right as f64 / test.len() as f64, device.read(plan, 1)?.to_f64()))
+    let weights = device.read(plan, 1)?.to_f64();
+    draw(picture, &p, &test.iter().map(|&row| table.classes[row] == 1).collect::<Vec<_>>())?;
+    Ok((right as f64 / test.len() as f64, weights))
+}
+
+/// Probabilities from the least to the most, in the colour of what is true.
+fn draw(picture: &Path, p: &[f64], benign: &[bool]) -> Result<(), Box<dyn Error>> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    let title = "probability of being benign, rows for testing in its order";
+    let mut chart = drawing::Chart::new([640, 400], title, [0.0, p.len() as f64], [0.0, 1.0]);
+    chart.curve(&[[0.0, 0.5], [p.len() as f64, 0.5]], [150; 3]);
+    for (which, name) in ["malignant", "benign"].into_iter().enumerate() {
+        let colour = drawing::COLOURS[1 - which];
+        let of_kind = order.iter().enumerate().filter(|(_, at)| usize::from(benign[**at]) == which);
+        chart.points(of_kind.map(|(place, &at)| [place as f64, p[at]]), colour);
+        chart.note(which, name, colour);
+    }
+    chart.save(picture)
 }
 
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, _) = start::device()?;
-    run(device.share()).map(|_| ())
+    run(device.share(), "breast_cancer.png".as_ref()).map(|_| ())
 }

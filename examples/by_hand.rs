@@ -8,11 +8,13 @@
 //! `cargo run --release --example by_hand -- [--device NAME]`
 
 use std::error::Error;
+use std::path::Path;
 
 use chiaro::graph::{ArenaRole, Initial, Reduction, Shared, Target};
 use chiaro::nn::Init;
 use chiaro::{Backend, DType, Graph, Tensor, Var};
 
+mod drawing;
 mod start;
 
 const ROWS: usize = 64;
@@ -80,30 +82,37 @@ fn rows(kind: Kind) -> Option<[Tensor; 2]> {
 }
 
 /// Trains; the weights, and the largest difference of the two gradients over all steps as a share of the larger.
-pub fn run(device: &mut Shared, kind: Kind, steps: usize) -> Result<(Vec<f64>, f64), Box<dyn Error>> {
+pub fn run(device: &mut Shared, kind: Kind, steps: usize, picture: &Path) -> Result<(Vec<f64>, f64), Box<dyn Error>> {
     let rate = if kind == Kind::Linear { 0.1 } else { 0.5 };
     let plan = device.compile(&step(kind, rate)?)?;
     let inputs = rows(kind).ok_or("as many numbers as rows and columns")?;
     let arena = Tensor::zeros([device.read_arena("weights")?.shape()[0]], DType::F32);
     device.write_arena("weights", &arena)?;
-    let (mut worst, mut weights) = (0.0f64, vec![]);
+    let (mut worst, mut weights, mut losses) = (0.0f64, vec![], vec![]);
     for number in 1..=steps {
         device.run(plan, &inputs)?;
         let [hand, derived] = [device.read(plan, 0)?.to_f64(), device.read(plan, 1)?.to_f64()];
         let size = hand.iter().chain(&derived).fold(1e-3, |most: f64, v| most.max(v.abs()));
         worst = hand.iter().zip(&derived).fold(worst, |worst, (a, b)| worst.max((a - b).abs() / size));
         weights = device.read(plan, 2)?.to_f64();
+        losses.push([number as f64, device.read(plan, 3)?.to_f64()[0]]);
         if number % (steps / 4).max(1) == 0 {
-            println!("{kind:?}, step {number}: loss {:.5}, w {weights:.4?}", device.read(plan, 3)?.to_f64()[0]);
+            println!("{kind:?}, step {number}: loss {:.5}, w {weights:.4?}", losses[number - 1][1]);
         }
     }
     println!("{kind:?}: gradients by hand and derived differ by at most {worst:.1e}");
+    let shown = &losses[..steps.min(100)];
+    let most = drawing::span(shown.iter().map(|point| point[1]))[1];
+    let title = format!("{kind:?}: loss of the first {} steps along the gradient by hand", shown.len());
+    let mut chart = drawing::Chart::new([640, 400], &title, [1.0, shown.len() as f64], [0.0, most]);
+    chart.curve(shown, drawing::COLOURS[0]);
+    chart.save(picture)?;
     Ok((weights, worst))
 }
 
 #[allow(dead_code, reason = "a test has its own")]
 fn main() -> Result<(), Box<dyn Error>> {
     let (device, _) = start::device()?;
-    run(&mut device.share(), Kind::Linear, 1000)?;
-    run(&mut device.share(), Kind::Logistic, 1000).map(|_| ())
+    run(&mut device.share(), Kind::Linear, 1000, "by_hand_linear.png".as_ref())?;
+    run(&mut device.share(), Kind::Logistic, 1000, "by_hand_logistic.png".as_ref()).map(|_| ())
 }

@@ -71,9 +71,10 @@ fn a_line_through_noisy_points_is_that_of_the_closed_form() {
 
 #[test]
 fn gradients_written_out_are_those_that_the_graph_derives() {
+    let root = tempfile::tempdir().expect("a folder");
     for mut device in devices() {
         for kind in [by_hand::Kind::Linear, by_hand::Kind::Logistic] {
-            let (weights, worst) = by_hand::run(&mut device, kind, 1000).expect("runs");
+            let (weights, worst) = by_hand::run(&mut device, kind, 1000, &root.path().join("loss.png")).expect("runs");
             assert!(worst < 1e-4, "{kind:?}: {worst}");
             let near = |(found, wanted): (&f64, f64)| match kind {
                 by_hand::Kind::Linear => (found - wanted).abs() < 0.05,
@@ -86,8 +87,9 @@ fn gradients_written_out_are_those_that_the_graph_derives() {
 
 #[test]
 fn logistic_regression_has_the_weights_and_the_accuracy_of_scikit_learn() {
+    let root = tempfile::tempdir().expect("a folder");
     for device in devices() {
-        let (accuracy, weights) = breast_cancer::run(device).expect("runs");
+        let (accuracy, weights) = breast_cancer::run(device, &root.path().join("p.png")).expect("runs");
         assert!(accuracy > 0.99, "{accuracy}");
         for (found, wanted) in weights.iter().zip([-0.27357, -0.20641, -0.26444]) {
             assert!((found - wanted).abs() < 1e-4, "{weights:?}");
@@ -97,10 +99,20 @@ fn logistic_regression_has_the_weights_and_the_accuracy_of_scikit_learn() {
 
 #[test]
 fn clusters_of_iris_are_as_tight_as_scikit_learns() {
-    for device in devices() {
-        let (inertia, sizes) = kmeans::run(device, 3).expect("runs");
+    let root = tempfile::tempdir().expect("a folder");
+    for mut device in devices() {
+        let (inertia, sizes) = kmeans::iris(&mut device, 3, &root.path().join("iris.png")).expect("runs");
         assert!((inertia / 78.8514 - 1.0).abs() < 1e-3 && sizes == [62, 50, 38], "{inertia} {sizes:?}");
     }
+}
+
+#[test]
+fn clusters_of_embeddings_are_kinds_of_digits_and_batches_find_nearly_as_tight_ones() {
+    let root = tempfile::tempdir().expect("a folder");
+    let [whole, parts, share, of_pixels] = kmeans::digits_by_kind(&mut cpu(), 1000, root.path()).expect("runs");
+    assert!((whole..1.02 * whole).contains(&parts), "{whole} {parts}");
+    assert!(share > 0.7 && share > of_pixels + 0.1, "{share} {of_pixels}");
+    assert!(["kmeans_digits.png", "kmeans_embeddings.csv"].iter().all(|name| root.path().join(name).exists()));
 }
 
 #[test]
@@ -180,7 +192,7 @@ fn a_folder_of_pictures_is_learnt_saved_opened_and_asked() {
     let root = tempfile::tempdir().expect("a folder");
     let folder = root.path().join("digits");
     image_folder::digits(&folder, 600, 100).expect("pictures");
-    let (accuracy, guesses) = image_folder::run(&cpu(), &folder, 4, &root.path().join("run")).expect("runs");
+    let (accuracy, guesses) = image_folder::run(&cpu(), &folder, [4, 0], &root.path().join("run")).expect("runs");
     assert!(accuracy > 0.6, "{accuracy}");
     let again =
         image_folder::predict(cpu(), &root.path().join("run"), &folder.join("val/9").join(last(&folder.join("val/9"))));

@@ -53,8 +53,15 @@ impl Chart {
     pub fn points(&mut self, points: impl IntoIterator<Item = [f64; 2]>, colour: Colour) {
         for point in points {
             let [x, y] = self.at(point);
-            self.canvas.fill([x as usize - 1, y as usize - 1], [3, 3], colour);
+            self.canvas.fill([x as usize - 2, y as usize - 2], [5, 5], colour);
         }
+    }
+
+    /// Draws a cross at a point.
+    pub fn cross(&mut self, point: [f64; 2], colour: Colour) {
+        let [x, y] = self.at(point);
+        self.canvas.line([x - 6.0, y - 6.0], [x + 6.0, y + 6.0], 2, colour);
+        self.canvas.line([x - 6.0, y + 6.0], [x + 6.0, y - 6.0], 2, colour);
     }
 
     /// Joins points by lines.
@@ -95,17 +102,19 @@ pub fn span(values: impl IntoIterator<Item = f64>) -> [f64; 2] {
 
 /// Draws square grey pictures, brightness from 0 to 1, in rows of so many with words above each; writes the file and says so.
 pub fn pictures(file: &Path, title: &str, across: usize, all: &[(Vec<f64>, String)]) -> Result<(), Box<dyn Error>> {
+    /// Rows of pixels for the words above a picture.
+    const WORDS: usize = 16;
     let side = all.first().map_or(1, |(pixels, _)| pixels.len().isqrt());
     let scale = (84 / side.max(1)).max(1);
     let (cell, top) = (side * scale + 8, 30);
     let rows = all.len().div_ceil(across);
-    let mut canvas = Canvas::new(across * cell + 8, top + rows * (cell + 12));
+    let mut canvas = Canvas::new(across * cell + 8, top + rows * (cell + WORDS) + 8);
     canvas.text([8, 10], title, Canvas::BLACK);
     for (i, (pixels, words)) in all.iter().enumerate() {
-        let [left, above] = [8 + i % across * cell, top + i / across * (cell + 12)];
+        let [left, above] = [8 + i % across * cell, top + i / across * (cell + WORDS)];
         canvas.text([left, above], words, Canvas::BLACK);
         for (at, value) in pixels.iter().enumerate() {
-            let place = [left + at % side * scale, above + 10 + at / side * scale];
+            let place = [left + at % side * scale, above + WORDS + at / side * scale];
             canvas.fill(place, [scale, scale], [(value.clamp(0.0, 1.0) * 255.0) as u8; 3]);
         }
     }

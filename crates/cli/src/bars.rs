@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use chiaro::data::Split;
 use chiaro::train::{EpochRecord, Event, Measure, Observer, Stop, Task};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::live::lines;
 use crate::live::view::{Phase, View, host_bytes};
+use crate::live::{Screen, lines};
 use crate::output::{duration, line, note};
 use crate::waiting::Waiting;
 
@@ -41,20 +39,23 @@ pub struct Bars {
     within: Option<(usize, f64)>,
 }
 
-/// A view that is drawn on the terminal. The lines are made here, to fit; the library draws them and keeps them below other output.
+/// A view that is drawn on the terminal, below other output.
 struct Live {
     view: RefCell<View>,
     drawn: RefCell<Option<Instant>>,
-    bar: ProgressBar,
+    screen: RefCell<Screen>,
 }
 
 impl Live {
     /// `None` where there is no terminal that can draw.
     fn new(view: View) -> Option<Live> {
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = (!is_dumb && std::io::stdout().is_terminal()).then(|| ProgressBar::no_length().with_style(style))?;
-        Some(Live { view: RefCell::new(view), drawn: RefCell::default(), bar })
+        let can_draw = !is_dumb && std::io::stdout().is_terminal();
+        can_draw.then(|| Live {
+            view: RefCell::new(view),
+            drawn: RefCell::default(),
+            screen: RefCell::new(Screen::new()),
+        })
     }
 
     fn update(&self, change: impl FnOnce(&mut View)) {
@@ -65,9 +66,16 @@ impl Live {
         }
         *self.drawn.borrow_mut() = Some(Instant::now());
         view.host_bytes = host_bytes();
-        let size =
-            console::Term::stdout().size_checked().map_or(USUAL, |(rows, columns)| [columns.into(), rows.into()]);
-        self.bar.set_message(lines(&view, size).join("\n"));
+        let mut screen = self.screen.borrow_mut();
+        let size = screen.size().unwrap_or(USUAL);
+        screen.draw(&lines(&view, size));
+    }
+
+    /// Removes the view until it is drawn again.
+    fn clear(&self) {
+        // A terminal that has gone has nothing to remove.
+        let _ = self.screen.borrow_mut().clear();
+        *self.drawn.borrow_mut() = None;
     }
 }
 
@@ -96,22 +104,25 @@ impl Bars {
     pub fn close(&mut self) {
         self.beginning = None;
         if let Some(live) = &self.live {
-            live.bar.finish_and_clear();
+            live.clear();
         }
     }
 
     fn update(&self, change: impl FnOnce(&mut View)) {
         if let Some(live) = &self.live {
-            live.update(change);
+            live.update(|view| {
+                change(view);
+                view.is_stopping = self.stop.requested();
+            });
         }
     }
 
     /// Tells something while the view is out of the way.
     fn aside(&self, tell: impl FnOnce()) {
-        match &self.live {
-            Some(live) => live.bar.suspend(tell),
-            None => tell(),
+        if let Some(live) = &self.live {
+            live.clear();
         }
+        tell();
     }
 
     fn say(&self, text: &str) {

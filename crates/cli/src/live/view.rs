@@ -41,6 +41,8 @@ pub struct View {
     /// The best epoch, shown.
     pub best: String,
     pub curves: Vec<Curves>,
+    /// Whether the run was asked to stop.
+    pub is_stopping: bool,
 }
 
 impl View {

@@ -71,7 +71,7 @@ const COLOURS = ["var(--c0)", "var(--c1)", "var(--c2)", "var(--c3)"];
 const [WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM] = [460, 270, 56, 12, 12, 34];
 
 // Curves over the epochs that tell their values under the mouse or the finger.
-function plot(title, curves, show) {
+function plot(title, curves, show, onAxis = short) {
   const epochs = facts.epochs.map(epoch => epoch.epoch);
   const values = curves.flatMap(curve => curve.values).filter(isNumber);
   if (!values.length) return null;
@@ -83,7 +83,7 @@ function plot(title, curves, show) {
   const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
   for (const tick of ticks(y0, y1)) {
     svg.append(make("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(tick), y2: y(tick) }),
-      make("text", { class: "soft", x: LEFT - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)));
+      make("text", { class: "soft", x: LEFT - 6, y: y(tick) + 4, "text-anchor": "end" }, onAxis(tick)));
   }
   for (const tick of ticks(x0, x1).filter(Number.isInteger)) {
     svg.append(make("text", { class: "soft", x: x(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, String(tick)));
@@ -139,7 +139,7 @@ function curves() {
     const all = [];
     if (facts.measures.train.some(known => known.name === name)) all.push({ name: "train", values: of(epoch => epoch.train[name]) });
     if (facts.measures.eval.some(known => known.name === name)) all.push({ name: results.split, values: of(epoch => epoch.eval[name]) });
-    plots.push(plot(name, all, value => shown(value, measure)));
+    plots.push(plot(name, all, value => shown(value, measure), tick => (measure.percent ? `${short(100 * tick)} %` : short(tick))));
   }
   plots.push(plot("learning rate", [{ name: "learning rate", values: of(epoch => epoch.lr) }], short));
   plots.push(plot("speed", [{ name: "images/s", values: of(epoch => epoch.speed) }], value => many(Math.round(value))));
@@ -177,7 +177,7 @@ function confusion() {
   let shares = false;
   const draw = () => {
     const size = room + n * side + 4;
-    const svg = make("svg", { viewBox: `0 0 ${size} ${size}`, class: "matrix", style: `max-width:${Math.max(size, 280)}px`, role: "group",
+    const svg = make("svg", { viewBox: `0 -1 ${size} ${size + 1}`, class: "matrix", style: `max-width:${Math.max(size, 280)}px`, role: "group",
       "aria-label": "confusion matrix: rows are labels, columns predictions" });
     const most = Math.max(1, ...counts.flat());
     counts.forEach((row, label) => {
@@ -281,7 +281,7 @@ function reliability() {
   const bins = results.reliability;
   if (!bins) return;
   const [size, left, bottom] = [300, 46, 34];
-  const span = size - left - 10;
+  const span = size - left - 24;
   const x = value => left + value * span, y = value => size - bottom - value * (size - bottom - 10);
   const svg = make("svg", { viewBox: `0 0 ${size} ${size}`, style: "max-width:380px", role: "img", "aria-label": "reliability diagram" });
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
