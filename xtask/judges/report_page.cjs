@@ -1,7 +1,7 @@
 // Opens a run's page from file:// in a real browser: node report_page.cjs PROGRAM DIGITS FOLDER
 //
 // PROGRAM trains on DIGITS; report.html is opened as a phone and as a desktop, light and dark, used as a reader would, and printed.
-// Whatever the console says, an outside address, or a page wider than the screen is a fault. Pictures of what was seen stay in FOLDER.
+// Whatever the console says, an outside address, a page wider than the screen, or a word that is cut off is a fault. Pictures of what was seen stay in FOLDER.
 "use strict";
 const { execFileSync } = require("node:child_process");
 const path = require("node:path");
@@ -28,6 +28,15 @@ const lightness = colour => colour.match(/\d+/g).slice(0, 3).reduce((sum, part) 
 async function fits(page, words) {
   const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
   check(wide <= room, `${words}: the page is ${wide} wide on a screen of ${room}`);
+}
+
+// Words in drawings are whole: none reaches over the edge of its drawing.
+async function whole(page, words) {
+  const cut = await page.evaluate(() => [...document.querySelectorAll("svg text")].filter(text => {
+    const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
+    return own.width > 0 && (own.left < all.left - 1 || own.right > all.right + 1 || own.top < all.top - 1 || own.bottom > all.bottom + 1);
+  }).map(text => text.textContent));
+  check(cut.length === 0, `${words}: cut off: ${cut.join(", ")}`);
 }
 
 // What a reader does: looks at a curve, at a cell of the matrix, at its shares, sorts the classes, unfolds what is folded.
@@ -79,6 +88,7 @@ async function look(browser, address, screen, scheme) {
   const isDark = lightness(back) < lightness(ink);
   check(isDark === (scheme === "dark"), `${words}: ${ink} on ${back}`);
   await fits(page, words);
+  await whole(page, words);
   await use(page, isPhone);
   await fits(page, `${words}, unfolded`);
   const count = await pictures(page);

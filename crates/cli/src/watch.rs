@@ -58,8 +58,9 @@ fn words(told: &Told, record: &EpochRecord) -> String {
     };
     let judged = told.measure.shown(told.judged(record));
     let (train, eval, speed) = (record.train.loss, record.eval.loss, record.images_per_second);
+    let split = &told.config.data.eval_split;
     format!(
-        "epoch {}/{epochs}: loss {train:.4}, val loss {eval:.4}, val {judged}, {speed:.0} images/s{left}",
+        "epoch {}/{epochs}: loss {train:.4}, {split} loss {eval:.4}, {split} {judged}, {speed:.0} images/s{left}",
         record.epoch
     )
 }

@@ -154,6 +154,7 @@ mod tests {
             curves: ["loss", "accuracy %"]
                 .map(|name| Curves { name: name.into(), train: curve(2.0), eval: curve(3.0) })
                 .to_vec(),
+            is_stopping: false,
         }
     }
 
@@ -186,11 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_asked_to_stop_says_so_below_its_bar() {
+        let all = lines(&View { is_stopping: true, ..view() }, [80, 24]);
+        assert!(all[1].starts_with("stopping after this step") && all[2].contains("left"), "{all:?}");
+        assert!(!lines(&view(), [80, 24]).join("\n").contains("stopping"));
+    }
+
+    #[test]
     fn no_line_is_longer_than_the_terminal_whatever_the_run_is_doing() {
         let odd = View { epochs: 0, steps: 0, curves: vec![Curves::default()], ..view() };
         let single = View { curves: vec![Curves { train: vec![(1.0, 2.0)], ..Curves::default() }], ..view() };
         let evaluating = View { phase: Phase::Evaluating(3, 79), ..view() };
-        for view in [view(), View::default(), odd, single, evaluating] {
+        let stopping = View { is_stopping: true, ..view() };
+        for view in [view(), View::default(), odd, single, evaluating, stopping] {
             for width in (0..130).chain([400]) {
                 for height in [0, 1, 2, 5, 24, 60] {
                     let all = lines(&view, [width, height]);
