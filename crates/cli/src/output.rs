@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,11 +19,20 @@ pub fn line(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Ends of lines that were written to the standard error.
+static NOTED: AtomicUsize = AtomicUsize::new(0);
+
 /// Writes a line to the standard error. There is nowhere to tell that this failed.
 pub fn note(text: &str) {
     let text = printable(text);
     train_log::tell(&text);
     let _ = writeln!(io::stderr(), "{text}");
+    NOTED.fetch_add(text.matches('\n').count() + 1, Ordering::SeqCst);
+}
+
+/// How many lines [`note`] has ended so far: so many rows lower a terminal's cursor is.
+pub fn noted() -> usize {
+    NOTED.load(Ordering::SeqCst)
 }
 
 /// The text with its control characters written out, but for tabs and ends of lines: names of files and classes come from

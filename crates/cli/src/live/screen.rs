@@ -4,17 +4,21 @@ use std::io;
 
 use console::Term;
 
+use crate::output::noted;
+
 /// Lines that are drawn, and removed before anything else is written.
 pub struct Screen {
     term: Term,
     /// Letters of each line that is there now; the last has no end.
     there: Vec<usize>,
+    /// What [`noted`] said when they were drawn.
+    noted: usize,
 }
 
 impl Screen {
     /// Of the standard output, if it is a terminal.
     pub fn new() -> Screen {
-        Screen { term: Term::stdout(), there: vec![] }
+        Screen { term: Term::stdout(), there: vec![], noted: 0 }
     }
 
     /// Columns and rows, where the terminal tells.
@@ -27,6 +31,7 @@ impl Screen {
         // A terminal that has gone has nobody to tell.
         let _ = self.clear().and_then(|()| self.term.write_str(&lines.join("\n")));
         self.there = lines.iter().map(|line| line.chars().count()).collect();
+        self.noted = noted();
     }
 
     /// Removes the lines.
@@ -35,11 +40,12 @@ impl Screen {
     /// Those of writing.
     pub fn clear(&mut self) -> io::Result<()> {
         let width = self.size().map_or(usize::MAX, |[columns, _]| columns);
-        let rows = rows(&self.there, width);
-        self.there.clear();
-        if rows == 0 {
+        if self.there.is_empty() {
             return Ok(());
         }
+        // Ctrl-C is answered below the lines, whatever they show; from now on they say it themselves.
+        let rows = rows(&self.there, width) + noted() - self.noted;
+        self.there.clear();
         let up = if rows > 1 { format!("\x1b[{}A", rows - 1) } else { String::new() };
         self.term.write_str(&format!("{up}\r\x1b[J"))
     }
