@@ -14,7 +14,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use chiaro::data::{Normalize, OpenOptions, shuffled};
+use chiaro::data::{Channels, Normalize, OpenOptions, shuffled};
 use chiaro::graph::Shared;
 use chiaro::nn::{Activation, Conv2d, Flatten, Init, Linear, MaxPool2d, Model, Sequential};
 use chiaro::train::settings::ScheduleName;
@@ -61,7 +61,7 @@ pub fn run(
     [epochs, seed]: [usize; 2],
     run: &Path,
 ) -> Result<(f64, Vec<Guess>), Box<dyn Error>> {
-    let open = OpenOptions { size: Some([64, 64]), ..OpenOptions::default() };
+    let open = OpenOptions { size: Some([64, 64]), channels: Some(Channels::Rgb), ..OpenOptions::default() };
     let mut data = Data::open(folder, &open)?;
     data.normalize = Normalize::new(vec![0.0; 3], vec![1.0; 3])?;
     println!(
