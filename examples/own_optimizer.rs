@@ -54,8 +54,15 @@ pub fn run(device: Shared, images: usize, epochs: usize) -> Result<[f64; 2], Box
     let data = Data::open(folder.as_ref(), &OpenOptions { limit: Some(images), ..OpenOptions::default() })?;
     let lr = named_optimizer(NAME)?.usual_lr;
     let suited = TrainConfig::suited_to(folder, &data);
-    let config =
-        TrainConfig { model: "lenet5".into(), optimizer: NAME.parse()?, lr, epochs, weight_decay: 0.0, ..suited };
+    let config = TrainConfig {
+        model: "lenet5".into(),
+        optimizer: NAME.parse()?,
+        lr,
+        epochs,
+        weight_decay: 0.0,
+        warmup_epochs: 0.0,
+        ..suited
+    };
     let mut trainer = Trainer::new(device, &model_for(&config, &data)?, &data, &config)?;
     trainer.fit(None, &mut (), &Stop::default())?;
     for record in trainer.records() {
