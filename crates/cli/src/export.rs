@@ -39,11 +39,12 @@ pub struct Args {
     /// Store weights in 16 bits
     #[arg(long)]
     fp16: bool,
-    /// Products in 8 bits, their ranges found on the run's validation images; tells the accuracy before and after
+    /// Products in 8 bits, their ranges found on the run's validation images; tells the accuracy before and after, and how far
+    /// probabilities moved
     #[arg(long, conflicts_with_all = ["fp16", "no_fold", "layout"])]
     int8: bool,
     /// Write the weights alone, as safetensors with PyTorch's names and order of channels: torch
-    #[arg(long, value_name = "NAME", value_parser = ["torch"])]
+    #[arg(long, value_name = "NAME", value_parser = ["torch"], conflicts_with_all = ["raw", "no_fold", "fp16", "opset", "images"])]
     layout: Option<String>,
     /// Pictures to check the file with; some of the run's own data if absent
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -115,6 +116,9 @@ fn file(out: Option<&Path>, stem: &str, extension: &str) -> anyhow::Result<PathB
 /// Images of a set with decoded pixels that are looked at.
 const MOST_IMAGES: usize = 2000;
 
+/// Images below which ranges of activations are those of few pictures.
+const FEW_IMAGES: usize = 64;
+
 /// Writes the file, which was found to be right, in 8 bits.
 fn int8(args: &Args, saved: &Saved, bytes: &[u8], out: &Path, backend: &mut dyn Backend) -> anyhow::Result<ExitCode> {
     let data = saved.config.as_ref().map(|config| config.settings.data.clone()).filter(|d| !d.as_os_str().is_empty());
@@ -131,7 +135,8 @@ fn int8(args: &Args, saved: &Saved, bytes: &[u8], out: &Path, backend: &mut dyn 
     drop(waiting);
     chiaro::io::write_whole(out, &found.bytes)?;
     line(&format!(
-        "{}: {:.1} MB, opset {}, products in 8 bits by {} {} images; accuracy on {}: {:.2} % before, {:.2} % in 8 bits",
+        "{}: {:.1} MB, opset {}, products in 8 bits by {} {} images; accuracy on {}: {:.2} % before, {:.2} % in 8 bits; \
+         probabilities differ by up to {:.3}",
         out.display(),
         found.bytes.len() as f64 / 1e6,
         args.opset,
@@ -139,8 +144,15 @@ fn int8(args: &Args, saved: &Saved, bytes: &[u8], out: &Path, backend: &mut dyn 
         data.split.word(),
         found.judged,
         100.0 * found.before,
-        100.0 * found.after
+        100.0 * found.after,
+        found.difference
     ))?;
+    if found.calibrated < FEW_IMAGES {
+        note(&format!(
+            "warning: {} images are few to find ranges by, and to judge the file by: more validation images would do both better",
+            found.calibrated
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

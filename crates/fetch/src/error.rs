@@ -23,12 +23,24 @@ pub enum FetchError {
         files: Vec<String>,
     },
     /// No address gave the file.
-    #[error("{file} could not be downloaded: {}; what has come is kept and gone on with the next time", causes.join("; "))]
+    #[error("{file} could not be downloaded: {}{}", causes.join("; "), kept(*part))]
     NoAnswer {
         /// The name of the file.
         file: String,
         /// What was wrong with each address.
         causes: Vec<String>,
+        /// Bytes that have come, and are kept.
+        part: u64,
+    },
+    /// What came, or came before and was kept, holds no weights.
+    #[error("{cause}; it came as {name}, and was removed; {advice}")]
+    NotWeights {
+        /// The repository.
+        name: &'static str,
+        /// What is wrong with the file.
+        cause: IoError,
+        /// What to do.
+        advice: String,
     },
     /// The file is not the one that was published.
     #[error("{file} from {url} is not the published file: its SHA-256 is {found}, not {expected}; it was removed")]
@@ -84,5 +96,14 @@ pub enum FetchError {
 impl FetchError {
     pub(crate) fn io(path: &Path, cause: io::Error) -> FetchError {
         FetchError::Io { path: path.to_path_buf(), cause }
+    }
+}
+
+/// What becomes of the part that has come.
+fn kept(part: u64) -> String {
+    if part == 0 {
+        String::new()
+    } else {
+        format!("; the {part} bytes that have come are kept and gone on with the next time")
     }
 }

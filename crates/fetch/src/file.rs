@@ -64,7 +64,8 @@ pub fn fetch_file(file: &RemoteFile<'_>, folder: &Path, progress: Progress<'_>) 
         let expected = file.sha256.unwrap_or_default().to_string();
         wrong = Some(FetchError::WrongHash { file: file_name, url, expected, found });
     }
-    Err(wrong.unwrap_or(FetchError::NoAnswer { file: file.name.to_string(), causes }))
+    let part = length(&part);
+    Err(wrong.unwrap_or(FetchError::NoAnswer { file: file.name.to_string(), causes, part }))
 }
 
 enum Failure {

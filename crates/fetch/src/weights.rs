@@ -3,9 +3,10 @@
 //! Repositories, licences and numbers are those of timm 1.0.31 (its `default_cfg` of each). timm does not tell the files' SHA-256, so
 //! that none stands here: the hub tells it with each file (`X-Linked-ETag`), and what comes is checked against that.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use chiaro_io::write_whole;
+use chiaro_io::{IoError, torch, write_whole};
 
 use crate::FetchError;
 use crate::file::{Progress, RemoteFile, agent, fetch_file, hash};
@@ -94,7 +95,7 @@ pub fn pretrained(model: &str) -> Result<&'static PretrainedWeights, FetchError>
 
 impl PretrainedWeights {
     /// The file below `caches`: downloaded if it is not here, unless `offline`. What was downloaded before is looked at again, so
-    /// that damage is seen.
+    /// that damage is seen. What holds no weights, such as a page of a proxy that asks for a password, is removed.
     ///
     /// # Errors
     /// [`FetchError`] says what could not be had and what to do.
@@ -131,6 +132,7 @@ impl PretrainedWeights {
             if !expected.is_empty() && expected != sha256 {
                 return Err(FetchError::Damaged { path, expected, found: sha256 });
             }
+            self.holds_weights(&path, &note)?;
             return Ok(FetchedWeights { path, sha256, new: false, told: noted.contains("told") });
         }
         if offline {
@@ -140,11 +142,33 @@ impl PretrainedWeights {
         let told = ask(&url)?;
         let file = RemoteFile { name: FILE, bytes: told.bytes, sha256: told.sha256.as_deref(), urls: &[&url] };
         let path = fetch_file(&file, &folder, progress)?;
+        self.holds_weights(&path, &note)?;
         let sha256 = hash(&path).map_err(|cause| FetchError::io(&path, cause))?;
         let how = if told.sha256.is_some() { "told by the hub" } else { "counted here" };
         write_whole(&note, format!("{sha256} {how}\n").as_bytes())?;
         Ok(FetchedWeights { path, sha256, new: true, told: told.sha256.is_some() })
     }
+
+    /// Removes a file without weights, and its hash with it, so that the next run asks for it again.
+    fn holds_weights(&self, path: &Path, note: &Path) -> Result<(), FetchError> {
+        let cause = match torch::check_safetensors(path) {
+            Ok(()) => return Ok(()),
+            Err(cause @ IoError::Format { .. }) => cause,
+            // Of a file that cannot be read nobody knows what it is.
+            Err(cause) => return Err(cause.into()),
+        };
+        std::fs::remove_file(path).map_err(|cause| FetchError::io(path, cause))?;
+        match std::fs::remove_file(note) {
+            Err(cause) if cause.kind() != ErrorKind::NotFound => return Err(FetchError::io(note, cause)),
+            Ok(()) | Err(_) => {}
+        }
+        Err(FetchError::NotWeights { name: self.repository, cause, advice: advice() })
+    }
+}
+
+/// What to do where a hub does not give weights.
+fn advice() -> String {
+    format!("the environment variable {MIRROR} names a mirror, and --pretrained=FILE takes a file")
 }
 
 /// What a hub tells of a file.
@@ -157,9 +181,8 @@ struct Told {
 fn ask(url: &str) -> Result<Told, FetchError> {
     let no_answer = |cause: String| FetchError::NoAnswer {
         file: FILE.to_string(),
-        causes: vec![format!(
-            "{url}: {cause}; the environment variable {MIRROR} names a mirror, and --pretrained=FILE takes a file"
-        )],
+        causes: vec![format!("{url}: {cause}; {}", advice())],
+        part: 0,
     };
     let mut told = Told { bytes: 0, sha256: None };
     for redirects in [0, 10] {

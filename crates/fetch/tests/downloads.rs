@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use chiaro_fetch::{FetchError, NamedSet, RemoteFile, fetch_file, named};
+use chiaro_fetch::{FetchError, NamedSet, RemoteFile, fetch_file, named, pretrained};
 use sha2::{Digest, Sha256};
 
 /// A server that answers each request as it is told: it gets the number of the request and the first byte that is asked for.
@@ -148,7 +148,84 @@ fn an_endless_answer_fills_no_disk_and_none_is_told() {
     let gone = "http://127.0.0.1:1/file";
     let error = fetch_file(&file(&[&refusing, gone], &bytes), folder.path(), &mut |_, _, _| {}).expect_err("refused");
     let text = error.to_string();
-    assert!(text.contains("404") && text.contains(gone) && text.contains("gone on with the next time"), "{text}");
+    assert!(text.contains("404") && text.contains(gone) && !text.contains("kept"), "{text}");
+}
+
+#[test]
+fn a_part_is_told_as_kept_only_where_something_has_come() {
+    let bytes = content();
+    let sent = bytes.clone();
+    let (url, _) = server(move |number, _, stream| {
+        if number == 0 {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", sent.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&sent[..40_000]));
+        } else {
+            let _ = stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = fetch_file(&file(&[&url], &bytes), folder.path(), &mut |_, _, _| {}).expect_err("refused").to_string();
+    assert!(text.contains("401") && text.contains("the 40000 bytes that have come are kept"), "{text}");
+    assert_eq!(names(folder.path()), ["file.bin.part"]);
+}
+
+/// A safetensors file of one tensor.
+fn weights() -> Vec<u8> {
+    let header = br#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+    [&(header.len() as u64).to_le_bytes()[..], header, &[0; 8]].concat()
+}
+
+/// A hub that gives these bytes for every name.
+fn hub(bytes: Vec<u8>) -> (String, Arc<Mutex<Vec<String>>>) {
+    let (url, asked) = server(move |_, _, stream| whole(stream, &bytes));
+    (url.trim_end_matches("/file").to_string(), asked)
+}
+
+#[test]
+fn what_holds_no_weights_is_not_kept_and_the_next_run_asks_again() {
+    let page = b"<!DOCTYPE html><html>Sign in</html>".to_vec();
+    let empty = [&2u64.to_le_bytes()[..], b"{}"].concat();
+    let cut = weights()[..40].to_vec();
+    let caches = tempfile::tempdir().expect("a folder");
+    let wanted = pretrained("resnet18").expect("known");
+    let folder = caches.path().join("weights").join(wanted.repository.replace('/', "--"));
+    let fetch = |hub: &str, offline| wanted.fetch_from(hub, Some(caches.path()), offline, &mut |_, _, _| {});
+    for (bytes, part) in
+        [(page.clone(), "begins with \"<!DOCTYPE html>"), (empty, "without tensors"), (cut, "no safetensors file")]
+    {
+        let (bad, _) = hub(bytes);
+        let text = fetch(&bad, false).expect_err("refused").to_string();
+        for told in [part, "was removed", "HF_ENDPOINT", "--pretrained=FILE"] {
+            assert!(text.contains(told), "{told:?} is not in: {text}");
+        }
+        assert!(names(&folder).is_empty(), "{:?}", names(&folder));
+    }
+    // What an earlier version kept is removed too, with the hash beside it.
+    std::fs::write(folder.join("model.safetensors"), &page).expect("written");
+    let sum: String = Sha256::digest(&page).iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(folder.join("model.safetensors.sha256"), sum + " counted here\n").expect("written");
+    let (good, asked) = hub(weights());
+    let text = fetch(&good, true).expect_err("refused").to_string();
+    assert!(text.contains("was removed") && names(&folder).is_empty(), "{text}");
+    assert!(fetch(&good, false).expect("fetched").new);
+    assert!(!asked.lock().expect("unpoisoned").is_empty());
+    assert!(!fetch(&good, true).expect("kept").new);
+}
+
+#[test]
+fn a_hub_without_the_file_is_told_and_nothing_is_said_to_be_kept() {
+    for answer in ["404 Not Found", "401 Unauthorized"] {
+        let (url, _) = server(move |_, _, stream| {
+            let head = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(head.as_bytes());
+        });
+        let caches = tempfile::tempdir().expect("a folder");
+        let wanted = pretrained("resnet18").expect("known");
+        let hub = url.trim_end_matches("/file");
+        let error = wanted.fetch_from(hub, Some(caches.path()), false, &mut |_, _, _| {}).expect_err("refused");
+        let text = error.to_string();
+        assert!(text.contains(&answer[..3]) && text.contains("HF_ENDPOINT") && !text.contains("kept"), "{text}");
+    }
 }
 
 /// An archive as tar and gzip make it, with its files in a folder.

@@ -152,11 +152,13 @@ impl EvalData {
     /// the model's by their names, and some may be absent.
     ///
     /// # Errors
-    /// Those of [`chiaro_data::open_split`]; [`TrainError::OtherData`] if it has images of a class that the model does not know.
+    /// Those of [`chiaro_data::open_split`]; [`TrainError::OtherData`] if it has images of a class that the model does not know, or
+    /// has several of by that name.
     pub fn open(folder: &Path, split: Option<Split>, options: &LikeOptions, like: &ModelInfo) -> Result<EvalData> {
         let OpenedSplit { set, split, undivided, notes, .. } =
             open_split(folder, split, &options.with_shape_of(like)?)?;
         let found = set.classes().to_vec();
+        check_told_apart(&found, &like.classes)?;
         let set = matched(set, &like.classes).map_err(|extra| other_classes(&found, &extra, like))?;
         Ok(EvalData { set, split, undivided, normalize: normalize_of(like)?, notes })
     }
@@ -196,6 +198,22 @@ fn other_classes(found: &[String], extra: &[String], like: &ModelInfo) -> TrainE
     }
 }
 
+/// Refuses images of a class whose name several of the model's classes have.
+fn check_told_apart(found: &[String], known: &[String]) -> Result<()> {
+    for name in found {
+        let same: Vec<String> =
+            known.iter().enumerate().filter(|(_, own)| *own == name).map(|(at, _)| at.to_string()).collect();
+        if same.len() > 1 {
+            let expected = format!(
+                "classes {}, which all have that name; `chiaro import FILE --classes names.txt` gives each its own",
+                same.join(" and ")
+            );
+            return Err(TrainError::OtherData { found: format!("images of the class {name}"), expected });
+        }
+    }
+    Ok(())
+}
+
 fn check_same_classes(classes: &[String], like: &ModelInfo) -> Result<()> {
     if classes == like.classes {
         return Ok(());
@@ -210,4 +228,18 @@ fn shortened(classes: &[String]) -> String {
     let some: Vec<&str> = classes.iter().take(5).map(String::as_str).collect();
     let more = if classes.len() > some.len() { ", …" } else { "" };
     format!("({}{more})", some.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_told_apart;
+
+    #[test]
+    fn images_of_a_class_whose_name_several_have_are_refused() {
+        let names = |some: &[&str]| some.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let known = names(&["a", "b", "a"]);
+        assert!(check_told_apart(&names(&["b", "c"]), &known).is_ok());
+        let error = check_told_apart(&names(&["b", "a"]), &known).expect_err("refused").to_string();
+        assert!(error.contains("the class a") && error.contains("classes 0 and 2") && error.contains("--classes"));
+    }
 }

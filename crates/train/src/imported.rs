@@ -50,13 +50,13 @@ fn usual_resize([h, w, c]: [usize; 3]) -> Resize {
 /// Height and width of photos, as networks of ImageNet take them.
 const PHOTO: [usize; 2] = [224; 2];
 
-/// Whether a path is that of weights of PyTorch: by its ending, or safetensors that this program did not write.
+/// Whether a path is that of weights of PyTorch: by its ending or its first bytes, or safetensors that this program did not write.
 pub(crate) fn is_torch(path: &Path) -> Result<bool> {
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     Ok(match ending.as_str() {
         "pt" | "pth" | "th" => path.is_file(),
         "safetensors" => path.is_file() && !torch::is_own(path)?,
-        _ => false,
+        _ => torch::is_pickled(path),
     })
 }
 
@@ -95,7 +95,12 @@ pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, S
 /// The weights of a PyTorch file (or of safetensors that others wrote) for a model of this project, and what did not fit.
 pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Weights, Vec<String>)> {
     let is_safetensors = path.extension().is_some_and(|e| e == "safetensors");
-    let given = if is_safetensors { torch::load_safetensors(path)? } else { torch::load(path)? };
+    let torch::StateDict { tensors: given, unread, notes: mut told } = if is_safetensors {
+        torch::StateDict { tensors: torch::load_safetensors(path)?, ..torch::StateDict::default() }
+    } else {
+        torch::read(path)?
+    };
+    let unread: Vec<String> = unread.iter().map(|(name, what)| format!("{name} depends on {what}")).collect();
     let named = named_model(model, None)?;
     let [h, w, c] = named.image;
     let at = |[h, w]: [usize; 2]| -> Result<(torch::Fitted, usize, [usize; 3])> {
@@ -111,7 +116,9 @@ pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) ->
         let detail = format!("{} does not fit {model}: missing {}", path.display(), few(&fitted.missing));
         let extra =
             if fitted.extra.is_empty() { String::new() } else { format!("; it has {} instead", few(&fitted.extra)) };
-        return Err(TrainError::Setting(detail + &extra));
+        told.extend((!unread.is_empty()).then(|| format!("not read: {}", few(&unread))));
+        let told: String = told.iter().map(|text| format!("; {text}")).collect();
+        return Err(TrainError::Setting(detail + &extra + &told));
     }
     let classes = match &options.classes {
         Some(names) if names.len() == classes => names.clone(),
@@ -133,9 +140,10 @@ pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) ->
         std: usual(&options.std, [0.229, 0.224, 0.225]),
         described: named.text.as_deref().map(str::to_string),
     };
-    let left_out = (!fitted.extra.is_empty()).then(|| format!("left out: {}", few(&fitted.extra)));
-    let notes = left_out.into_iter().chain(fitted.remark.clone()).collect();
-    Ok((Weights::of(path, info, fitted.tensors)?, notes))
+    told.extend((!fitted.extra.is_empty()).then(|| format!("left out: {}", few(&fitted.extra))));
+    told.extend((!unread.is_empty()).then(|| format!("not read: {}", few(&unread))));
+    told.extend(fitted.remarks);
+    Ok((Weights::of(path, info, fitted.tensors)?, told))
 }
 
 /// The first few of a list.

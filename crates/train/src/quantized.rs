@@ -8,7 +8,7 @@ use crate::error::{Result, TrainError};
 use crate::file_run::FileRun;
 use crate::metrics::largest;
 use crate::saved::Saved;
-use crate::task::MULTI_LABEL;
+use crate::task::{MULTI_LABEL, softmax_at};
 
 /// Images that ranges are found on, at most, and images that are judged.
 const CALIBRATED: usize = 256;
@@ -28,6 +28,16 @@ pub struct Quantized {
     pub before: f64,
     /// The same of the file in 8 bits.
     pub after: f64,
+    /// The largest difference of a probability between both, of any class of any image that was judged.
+    pub difference: f64,
+}
+
+/// What a file answers to the images it is judged by.
+struct Answers {
+    /// The share that is right.
+    right: f64,
+    /// Probabilities of all classes of all images.
+    probabilities: Vec<f32>,
 }
 
 impl Saved {
@@ -53,20 +63,25 @@ impl Saved {
         run.end()?;
         let eight = quantized(bytes, &ranges).map_err(|e| self.fault(e))?;
         let judged = spread(set.len(), JUDGED);
-        let before = self.share_right(bytes, raw, set, &judged, backend)?;
-        let after = self.share_right(&eight, raw, set, &judged, backend)?;
-        Ok(Quantized { bytes: eight, calibrated: calibrating.len(), judged: judged.len(), before, after })
+        let before = self.answers(bytes, raw, set, &judged, backend)?;
+        let after = self.answers(&eight, raw, set, &judged, backend)?;
+        let pairs = before.probabilities.iter().zip(&after.probabilities);
+        let difference = pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
+        let (calibrated, judged) = (calibrating.len(), judged.len());
+        Ok(Quantized { bytes: eight, calibrated, judged, before: before.right, after: after.right, difference })
     }
 
-    /// The share of images that a file is right about: the class, or of several labels each.
-    fn share_right(
+    /// What a file answers, and the share of images that it is right about: the class, or of several labels each.
+    fn answers(
         &self,
         bytes: &[u8],
         raw: bool,
         set: &dyn Dataset,
         images: &[usize],
         backend: &mut dyn Backend,
-    ) -> Result<f64> {
+    ) -> Result<Answers> {
+        let (several, temperature) = (self.info().task == MULTI_LABEL, self.calibration().temperature);
+        let mut probabilities = vec![];
         let mut run = FileRun::new(backend, bytes, raw, self.info(), BATCH)?;
         let mut right = 0.0;
         for some in images.chunks(BATCH) {
@@ -74,7 +89,13 @@ impl Saved {
             let logits = found.first().map(Tensor::to_f64).unwrap_or_default();
             let classes = logits.len() / BATCH;
             for (row, &image) in logits.chunks(classes.max(1)).zip(some) {
-                right += if self.info().task == MULTI_LABEL {
+                if several {
+                    probabilities.extend(row.iter().map(|logit| (1.0 / (1.0 + (-logit / temperature).exp())) as f32));
+                } else {
+                    let row: Vec<f32> = row.iter().map(|&logit| logit as f32).collect();
+                    probabilities.extend(softmax_at(&row, temperature).iter().map(|&p| p as f32));
+                }
+                right += if several {
                     let shown = set.values(image);
                     let same = row.iter().zip(shown).filter(|(logit, shown)| (**logit > 0.0) == (**shown > 0.5));
                     same.count() as f64 / classes as f64
@@ -84,7 +105,7 @@ impl Saved {
             }
         }
         run.end()?;
-        Ok(right / images.len() as f64)
+        Ok(Answers { right: right / images.len() as f64, probabilities })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chiaro_data::Resize;
 use chiaro_graph::{Backend, Graph, Tensor};
-use chiaro_io::{ModelInfo, Weights, load_weights};
+use chiaro_io::{IoError, ModelInfo, Weights, load_weights, torch};
 use chiaro_nn::Model;
 
 use crate::calibration;
@@ -67,7 +67,7 @@ impl Saved {
     }
 
     fn of(path: PathBuf, config: Option<RunConfig>) -> Result<Saved> {
-        let weights = load_weights(&path)?;
+        let weights = load_weights(&path).map_err(|cause| not_own(&path, cause))?;
         known_beside(&RunFolder::of_weights(&path), &weights.info.model)?;
         let calibration = calibration::told(&path, &weights.extra)?;
         Ok(Saved { path, config, weights, calibration, guessed: false })
@@ -176,5 +176,17 @@ impl Saved {
     /// If they do not fit, or the device fails.
     pub fn load_into(&self, backend: &mut dyn Backend, graph: &Graph) -> Result<()> {
         weights::load_into(&self.weights, backend, graph)
+    }
+}
+
+/// What is told of weights that cannot be loaded: those of other programs are to be imported.
+fn not_own(path: &Path, cause: IoError) -> TrainError {
+    const IMPORT: &str = "`chiaro import FILE --model NAME` makes a folder of it";
+    if torch::is_pickled(path) {
+        return TrainError::setting(format!("{} is a file of PyTorch's: {IMPORT}", path.display()));
+    }
+    match torch::is_own(path) {
+        Ok(false) => TrainError::setting(format!("{} holds weights of another program: {IMPORT}", path.display())),
+        Ok(true) | Err(_) => cause.into(),
     }
 }

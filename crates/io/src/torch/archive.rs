@@ -11,6 +11,14 @@ use super::zip;
 /// What the older form begins with, as a pickle: 0x1950a86a20f9469cfc6c.
 const MAGIC: [u8; 14] = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
+/// Bytes by which a file of either form is known.
+pub(super) const BEGIN: usize = MAGIC.len();
+
+/// Whether a file that begins with these bytes is of either form.
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&MAGIC)
+}
+
 /// An opened file.
 pub(super) struct Archive {
     pub machine: Unpickler,

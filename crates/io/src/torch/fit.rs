@@ -6,6 +6,10 @@ use chiaro_graph::Tensor;
 use chiaro_nn::{DeclaredState, Model};
 
 use super::names::{self, Scheme};
+use super::prefix::Within;
+
+/// Tensors by the names that a network may have.
+type Named<'g> = BTreeMap<&'g str, &'g Tensor>;
 
 /// What others call what this project calls the first: the last layer, and norms of old DenseNets.
 const NAMES: &[(&str, &[&str])] = &[
@@ -27,8 +31,8 @@ pub struct Fitted {
     pub missing: Vec<String>,
     /// Tensors of the file that the model has not, with their extents.
     pub extra: Vec<String>,
-    /// What is not as it was where the weights come from.
-    pub remark: Option<String>,
+    /// What is to be told: which names were taken where several fit, and what is not as it was where the weights come from.
+    pub remarks: Vec<String>,
 }
 
 /// The names that a state may have elsewhere; those of a scheme first.
@@ -60,18 +64,15 @@ fn is_of(tensor: &Tensor, wanted: &[usize]) -> bool {
 }
 
 /// The tensor that is meant by a state's name, the first with its extents or else the first.
-fn meant<'g>(
-    state: &DeclaredState,
-    scheme: Option<&Scheme>,
-    given: &'g BTreeMap<String, Tensor>,
-) -> Option<(&'g String, &'g Tensor)> {
+fn meant<'g>(state: &DeclaredState, scheme: Option<&Scheme>, given: &Named<'g>) -> Option<(&'g str, &'g Tensor)> {
     let wanted = torch_shape(state);
-    let found: Vec<_> = candidates(&state.name, scheme).iter().filter_map(|n| given.get_key_value(n)).collect();
-    found.iter().find(|(_, tensor)| is_of(tensor, &wanted)).or(found.first()).copied()
+    let candidates = candidates(&state.name, scheme);
+    let found: Vec<_> = candidates.iter().filter_map(|n| given.get_key_value(n.as_str())).collect();
+    found.iter().find(|(_, tensor)| is_of(tensor, &wanted)).or(found.first()).map(|(name, tensor)| (**name, **tensor))
 }
 
 /// The scheme by which most states are found; `None` for this project's own names.
-fn scheme_of(model: &Model, given: &BTreeMap<String, Tensor>) -> Option<&'static Scheme> {
+fn scheme_of(model: &Model, given: &Named<'_>) -> Option<&'static Scheme> {
     let states = &model.declared().states;
     let count = |scheme: Option<&Scheme>| states.iter().filter(|s| meant(s, scheme, given).is_some()).count();
     let own = count(None);
@@ -79,11 +80,29 @@ fn scheme_of(model: &Model, given: &BTreeMap<String, Tensor>) -> Option<&'static
     (best.0 > own).then_some(best.1)
 }
 
+/// How many of a model's states are there with their extents, by this project's names or by a scheme.
+pub(super) fn found(model: &Model, given: &Named<'_>) -> usize {
+    let count = |scheme| {
+        let is_there = |state: &&DeclaredState| {
+            meant(state, scheme, given).is_some_and(|(_, tensor)| is_of(tensor, &torch_shape(state)))
+        };
+        model.declared().states.iter().filter(is_there).count()
+    };
+    Scheme::of(&model.name).map(|scheme| count(Some(scheme))).fold(count(None), usize::max)
+}
+
 /// Takes what fits of a state dict for a model; `eps` is what its batch norms add to the variance, where that is known.
 pub fn fit(model: &Model, given: &BTreeMap<String, Tensor>, eps: Option<f64>) -> Fitted {
+    let within = Within::best(model, given);
+    let (all, given) = (given, &within.tensors);
     let scheme = scheme_of(model, given);
     let remark = scheme.and_then(|s| Some(format!("named as {} does: {}", s.name, s.remark?)));
-    let mut fitted = Fitted { tensors: BTreeMap::new(), missing: vec![], extra: vec![], remark };
+    let part = |others: &[&str]| {
+        format!("the names that begin with {:?} were taken; as well would fit {}", within.prefix, others.join(", "))
+    };
+    let parts = (!within.also.is_empty()).then(|| part(&within.also));
+    let remarks = parts.into_iter().chain(remark).collect();
+    let mut fitted = Fitted { tensors: BTreeMap::new(), missing: vec![], extra: vec![], remarks };
     // The same sum under the root, whatever this model's norms add.
     let own = names::own_eps(&model.name);
     let shift = eps.or(scheme.map(|scheme| scheme.eps)).map_or(0.0, |theirs| theirs - own);
@@ -98,7 +117,7 @@ pub fn fit(model: &Model, given: &BTreeMap<String, Tensor>, eps: Option<f64>) ->
             fitted.missing.push(format!("{} {wanted:?}", state.name));
             continue;
         };
-        used.push(name.as_str());
+        used.push(name);
         match tensor.as_f32().filter(|_| is_of(tensor, &wanted)) {
             Some(values) => {
                 let shift = if state.name.ends_with("running_var") { shift as f32 } else { 0.0 };
@@ -108,14 +127,15 @@ pub fn fit(model: &Model, given: &BTreeMap<String, Tensor>, eps: Option<f64>) ->
             None => fitted.missing.push(format!("{} {wanted:?} ({:?} there)", state.name, tensor.shape())),
         }
     }
-    let unknown = given.iter().filter(|(n, _)| !used.contains(&n.as_str()) && !n.ends_with("num_batches_tracked"));
+    let is_used = |name: &str| name.strip_prefix(within.prefix).is_some_and(|name| used.contains(&name));
+    let unknown = all.iter().filter(|(n, _)| !is_used(n) && !n.ends_with("num_batches_tracked"));
     fitted.extra = unknown.map(|(name, tensor)| format!("{name} {:?}", tensor.shape())).collect();
     fitted
 }
 
 /// The state of a shortcut by convolution that does what one without weights does: every second pixel, and zeros for the channels
 /// before and behind (option A of arXiv:1512.03385), where the file has no shortcuts.
-fn padded_shortcut(state: &DeclaredState, given: &BTreeMap<String, Tensor>) -> Option<Tensor> {
+fn padded_shortcut(state: &DeclaredState, given: &Named<'_>) -> Option<Tensor> {
     if !state.name.contains(".downsample.") || given.keys().any(|n| n.contains("downsample") || n.contains("shortcut"))
     {
         return None;
@@ -137,7 +157,8 @@ fn padded_shortcut(state: &DeclaredState, given: &BTreeMap<String, Tensor>) -> O
 /// How many classes the last layer of a state dict has, for a model of this kind.
 pub fn classes_of(model: &Model, given: &BTreeMap<String, Tensor>) -> Option<usize> {
     let last = model.declared().states.iter().rev().find(|s| s.name.ends_with("bias") || s.shape.len() == 2)?;
-    let (_, tensor) = meant(last, scheme_of(model, given), given)?;
+    let given = Within::best(model, given).tensors;
+    let (_, tensor) = meant(last, scheme_of(model, &given), &given)?;
     tensor.shape().first().copied()
 }
 

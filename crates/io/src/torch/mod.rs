@@ -1,9 +1,12 @@
 //! PyTorch files: state dicts in both of PyTorch's forms, read by an interpreter that calls nothing.
 
 mod archive;
+mod check;
+mod find;
 mod fit;
 mod names;
 mod pickle;
+mod prefix;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -16,27 +19,45 @@ use chiaro_nn::Model;
 use crate::error::{IoError, Result};
 use crate::file::{self, Contents};
 
+pub use check::{check_safetensors, is_pickled};
 pub use fit::{Fitted, classes_of, fit};
 
 /// Prefixes that wrappers put before all names.
 const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
-/// Keys under which training scripts keep a state dict.
-const WITHIN: [&str; 4] = ["state_dict", "model_state_dict", "model", "model_ema"];
 
 /// Elements of all tensors for each byte of a file, at most: where all are 8-bit and some are shared it is more than one.
 const SHARED: usize = 2;
 
-/// The tensors of a PyTorch file by their names, as floats, in PyTorch's order.
+/// What a PyTorch file holds.
+#[derive(Clone, Debug, Default)]
+pub struct StateDict {
+    /// The tensors by their names, as floats, in PyTorch's order.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// Names of what is not read, and what of Python it depends on.
+    pub unread: BTreeMap<String, String>,
+    /// What is to be told: which of several state dicts was taken.
+    pub notes: Vec<String>,
+}
+
+/// Reads the state dict of a PyTorch file. What depends on anything of Python but tensors is left out, and told.
 ///
 /// # Errors
-/// If the file cannot be read, is neither of PyTorch's forms, or a tensor is not whole.
-pub fn load(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+/// If the file cannot be read, is neither of PyTorch's forms, holds no state dict or several, or a tensor is not whole.
+pub fn read(path: &Path) -> Result<StateDict> {
     let failed = |cause| IoError::Read { path: path.to_path_buf(), cause };
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(IoError::format(path, "it is no file"));
     }
     let bytes = std::fs::read(path).map_err(failed)?;
     parse(&bytes).map_err(|detail| IoError::format(path, detail))
+}
+
+/// The tensors of [`read`] alone.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn load(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    Ok(read(path)?.tensors)
 }
 
 /// Writes a model's weights as safetensors with PyTorch's names and order of channels.
@@ -65,21 +86,14 @@ pub fn is_own(path: &Path) -> Result<bool> {
 }
 
 /// The same of a file's bytes.
-pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor>, String> {
+fn parse(bytes: &[u8]) -> std::result::Result<StateDict, String> {
     let archive = archive::open(bytes)?;
     let machine = &archive.machine;
-    let mut at = archive.root;
-    // A dictionary may hold itself: no deeper than there are names to look for.
-    for _ in WITHIN {
-        let inner = WITHIN.iter().find_map(|key| machine.get(at, key).filter(|&v| machine.is_dict(v)));
-        at = inner.unwrap_or(at);
-    }
+    let found = find::find(machine, archive.root)?;
     // Tensors may share a storage: a few bytes each could ask for all of it again and again.
     let mut room = bytes.len().saturating_mul(SHARED);
-    let mut tensors = BTreeMap::new();
-    for (key, value) in machine.entries(at).ok_or("it holds no state dict")? {
-        let Some(name) = machine.text(key) else { continue };
-        let mut name = name;
+    let mut state = StateDict { notes: found.note.into_iter().collect(), ..StateDict::default() };
+    for (mut name, value) in find::entries(machine, found.at) {
         while let Some(rest) = WRAPPERS.iter().find_map(|w| name.strip_prefix(w)) {
             name = rest;
         }
@@ -89,13 +103,10 @@ pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor
             let left = room.checked_sub(tensor.data().len());
             room =
                 left.ok_or_else(|| told(format!("and those before have {SHARED} times the elements of the file")))?;
-            tensors.insert(name.to_string(), tensor);
+            state.tensors.insert(name.to_string(), tensor);
         } else if let Some(what) = machine.opaque(value) {
-            return Err(format!("its {name:?} depends on {what}, which is not read: save a state dict"));
+            state.unread.insert(name.to_string(), what.to_string());
         }
     }
-    if tensors.is_empty() {
-        return Err("it holds no tensors: save a state dict".into());
-    }
-    Ok(tensors)
+    Ok(state)
 }

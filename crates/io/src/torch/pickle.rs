@@ -275,7 +275,9 @@ impl Unpickler {
                 None => Pickled::Opaque(name),
             },
             "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" => {
-                self.view(&arguments).map_or(Pickled::Opaque(name), Pickled::Tensor)
+                // What a tensor cannot be made of is told rather than how it would be made.
+                let opaque = arguments.iter().find_map(|&id| self.opaque(id)).map(str::to_string);
+                self.view(&arguments).map_or(Pickled::Opaque(opaque.unwrap_or(name)), Pickled::Tensor)
             }
             _ => Pickled::Opaque(name),
         };
@@ -333,10 +335,6 @@ impl Unpickler {
 
     pub fn is_dict(&self, id: Id) -> bool {
         matches!(self.values[id], Pickled::Dict(_))
-    }
-
-    pub fn get(&self, id: Id, key: &str) -> Option<Id> {
-        self.entries(id)?.filter(|(k, _)| self.text(*k) == Some(key)).map(|(_, v)| v).last()
     }
 
     pub fn tensor(&self, id: Id) -> Option<&StorageView> {

@@ -1,0 +1,120 @@
+//! Which dictionary of a file is meant as its state dict: training scripts keep it below keys of their own, beside averages of it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
+
+use super::pickle::{Id, Unpickler};
+
+/// Keys of averages of weights over the steps. They are taken before the weights themselves, as timm does with the first two.
+const AVERAGES: [&str; 6] =
+    ["state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "params_ema", "ema"];
+/// Keys of weights, the best first.
+const KEYS: [&str; 9] =
+    ["state_dict", "model_state_dict", "model", "net", "network", "weights", "params", "model_weights", "checkpoint"];
+/// Beginnings of keys below which tensors are no weights of a model.
+const OTHERS: [&str; 6] = ["optim", "scheduler", "lr_sched", "scaler", "hyper_parameters", "callbacks"];
+
+/// Dictionaries within each other, and all of them, that are looked through.
+const DEEPEST: usize = 5;
+const MOST: usize = 10_000;
+
+/// A dictionary with tensors.
+#[derive(Debug)]
+struct Candidate {
+    at: Id,
+    path: Vec<String>,
+    tensors: usize,
+}
+
+/// The dictionary that is meant, and what is to be told of the choice.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub at: Id,
+    pub note: Option<String>,
+}
+
+/// Looks for the state dict below a value.
+pub(super) fn find(machine: &Unpickler, root: Id) -> Result<Found, String> {
+    let all = candidates(machine, root);
+    let Some(best) = all.iter().map(Candidate::rank).min() else {
+        let nothing = "no dictionary in it holds tensors by their names: save a state dict";
+        return Err(match machine.opaque(root) {
+            Some(class) => format!("it is a {class}, of which nothing is read: save its state dict"),
+            None => nothing.to_string(),
+        });
+    };
+    let mut equal: Vec<&Candidate> = all.iter().filter(|one| one.rank() == best).collect();
+    equal.sort_by_key(|one| Reverse(one.tensors));
+    // Of equal places the one with most of the tensors is meant, if any is.
+    if equal.len() > 1 && equal[0].tensors < 2 * equal[1].tensors {
+        return Err(format!("it holds several state dicts, {}: save one of them alone", named(&equal)));
+    }
+    let taken = equal[0];
+    let others: Vec<&Candidate> = all.iter().filter(|one| one.at != taken.at).collect();
+    let note = match (taken.average(), others.is_empty()) {
+        (true, false) => Some(format!("its {} was taken, an average of weights, not {}", taken.name(), named(&others))),
+        (false, false) => Some(format!("its {} was taken, not {}", taken.name(), named(&others))),
+        (_, true) => None,
+    };
+    Ok(Found { at: taken.at, note })
+}
+
+impl Candidate {
+    /// The least is the best: averages, then weights by keys that are known, then others; of each the outermost.
+    fn rank(&self) -> (usize, usize, usize) {
+        let place = |keys: &[&str]| self.path.iter().filter_map(|key| keys.iter().position(|k| k == key)).min();
+        let known = |key: &String| AVERAGES.contains(&key.as_str()) || KEYS.contains(&key.as_str());
+        match (place(&AVERAGES), place(&KEYS)) {
+            _ if self.path.is_empty() || !self.path.iter().all(known) => (2, self.path.len(), 0),
+            (Some(average), _) => (0, self.path.len(), average),
+            (None, key) => (1, self.path.len(), key.unwrap_or(KEYS.len())),
+        }
+    }
+
+    fn average(&self) -> bool {
+        self.rank().0 == 0
+    }
+
+    fn name(&self) -> String {
+        if self.path.is_empty() { "outermost dictionary".to_string() } else { self.path.join(".") }
+    }
+}
+
+fn named(some: &[&Candidate]) -> String {
+    const SHOWN: usize = 4;
+    let mut names: Vec<String> = some.iter().take(SHOWN).map(|one| one.name()).collect();
+    if some.len() > SHOWN {
+        names.push(format!("{} more", some.len() - SHOWN));
+    }
+    names.join(", ")
+}
+
+/// All dictionaries that hold tensors by their names, the outermost first, each once.
+fn candidates(machine: &Unpickler, root: Id) -> Vec<Candidate> {
+    let (mut found, mut seen) = (vec![], HashSet::from([root]));
+    let mut level = vec![(root, vec![])];
+    for _ in 0..DEEPEST {
+        let mut below = vec![];
+        for (at, path) in level {
+            let entries = entries(machine, at);
+            let tensors = entries.values().filter(|&&value| machine.tensor(value).is_some()).count();
+            for (key, value) in entries {
+                let weights = !OTHERS.iter().any(|other| key.starts_with(other));
+                if weights && machine.is_dict(value) && seen.len() < MOST && seen.insert(value) {
+                    below.push((value, path.iter().cloned().chain([key.to_string()]).collect()));
+                }
+            }
+            if tensors > 0 {
+                found.push(Candidate { at, path, tensors });
+            }
+        }
+        level = below;
+    }
+    found
+}
+
+/// The values of a dictionary by their names; of equal names the last, as Python has it.
+pub(super) fn entries(machine: &Unpickler, at: Id) -> BTreeMap<&str, Id> {
+    let entries = machine.entries(at).into_iter().flatten();
+    entries.filter_map(|(key, value)| Some((machine.text(key)?, value))).collect()
+}
