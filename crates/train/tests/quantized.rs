@@ -19,8 +19,8 @@ fn a_file_in_8_bits_is_smaller_and_almost_as_often_right() {
         let bytes = saved.to_onnx(&ExportOptions { raw, ..ExportOptions::default() }).expect("written");
         let eight = saved.quantize(&bytes, raw, &*data.eval, &mut cpu()).expect("in 8 bits");
         assert!(eight.before > 0.9 && eight.after > eight.before - 0.1, "{eight:?}");
-        println!("probabilities differ by up to {}", eight.difference);
-        assert!(eight.difference > 0.0 && eight.difference < 0.5, "{}", eight.difference);
+        // Measured: 0.0072.
+        assert!(eight.difference > 0.0 && eight.difference < 0.05, "{}", eight.difference);
         assert_eq!((eight.calibrated, eight.judged), (data.eval.len(), data.eval.len()));
         assert!(eight.bytes.len() * 2 < bytes.len(), "{} of {} bytes", eight.bytes.len(), bytes.len());
         let file = root.path().join("eight.onnx");
