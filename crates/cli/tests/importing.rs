@@ -56,7 +56,7 @@ fn what_is_not_read_is_an_error_only_where_the_model_needs_it() {
     all[0].1 = Value::Call("posix", "system");
     write(&path, &Value::Dict(all));
     let needed = format!("not read: args depends on argparse.Namespace, {name} depends on posix.system");
-    expect_error(1, &["import", arg(&path), "--model", "lenet5"], &["missing", &name, &needed]);
+    expect_error(2, &["import", arg(&path), "--model", "lenet5"], &["missing", &name, &needed]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn weights_of_others_are_not_called_damaged_but_to_be_imported() {
         for command in ["predict", "eval"] {
             let more: &[&str] = if command == "predict" { &[arg(&picture)] } else { &[] };
             let args = [&[command, arg(path)], more].concat();
-            expect_error(1, &args, &[part, "chiaro import FILE --model NAME"]);
+            expect_error(2, &args, &[part, "chiaro import FILE --model NAME"]);
         }
     }
 }
