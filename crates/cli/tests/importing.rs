@@ -71,7 +71,7 @@ fn weights_of_others_are_not_called_damaged_but_to_be_imported() {
         for command in ["predict", "eval"] {
             let more: &[&str] = if command == "predict" { &[arg(&picture)] } else { &[] };
             let args = [&[command, arg(path)], more].concat();
-            expect_error(2, &args, &[part, "chiaro import FILE --model NAME"]);
+            expect_error(1, &args, &[part, "chiaro import FILE --model NAME"]);
         }
     }
 }

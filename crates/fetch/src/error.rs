@@ -38,7 +38,7 @@ pub enum FetchError {
         /// The repository.
         name: &'static str,
         /// What is wrong with the file.
-        cause: IoError,
+        cause: Box<IoError>,
         /// What to do.
         advice: String,
     },

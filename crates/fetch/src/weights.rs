@@ -162,7 +162,7 @@ impl PretrainedWeights {
             Err(cause) if cause.kind() != ErrorKind::NotFound => return Err(FetchError::io(note, cause)),
             Ok(()) | Err(_) => {}
         }
-        Err(FetchError::NotWeights { name: self.repository, cause, advice: advice() })
+        Err(FetchError::NotWeights { name: self.repository, cause: Box::new(cause), advice: advice() })
     }
 }
 

@@ -181,12 +181,15 @@ impl Saved {
 
 /// What is told of weights that cannot be loaded: those of other programs are to be imported.
 fn not_own(path: &Path, cause: IoError) -> TrainError {
-    const IMPORT: &str = "`chiaro import FILE --model NAME` makes a folder of it";
+    let told = |what: &str| TrainError::Corrupt {
+        path: path.to_path_buf(),
+        cause: format!("it {what}; `chiaro import FILE --model NAME` makes a folder of it"),
+    };
     if torch::is_pickled(path) {
-        return TrainError::setting(format!("{} is a file of PyTorch's: {IMPORT}", path.display()));
+        return told("is a file of PyTorch's");
     }
     match torch::is_own(path) {
-        Ok(false) => TrainError::setting(format!("{} holds weights of another program: {IMPORT}", path.display())),
+        Ok(false) => told("holds weights of another program"),
         Ok(true) | Err(_) => cause.into(),
     }
 }
