@@ -35,6 +35,7 @@ fn averages_and_names_within_something_larger_are_imported_and_told() {
     let both = dict([
         ("state_dict", Value::Dict(weights("model.", 1.0))),
         ("state_dict_ema", Value::Dict(weights("model.", 0.5))),
+        ("scheduler", Value::None),
     ]);
     write(&path, &both);
     let (_, err) = expect(0, &["import", arg(&path), "--model", "lenet5", "--out", arg(&run)]);
