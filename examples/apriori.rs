@@ -196,8 +196,8 @@ fn share(what: &str, word: &str) -> Result<f64, Box<dyn Error>> {
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("apriori.rs"))?;
     let device = device.share();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {

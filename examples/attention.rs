@@ -121,11 +121,12 @@ pub fn run(
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, mut arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, mut arguments) = start::device(include_str!("attention.rs"))?;
     let given = arguments.len();
     arguments.retain(|word| word != "no-places");
     let places = arguments.len() == given;
     let (epochs, images) = (start::count(&arguments, 0, "epochs", 6)?, start::count(&arguments, 1, "images", 20_000)?);
-    run(&device.share(), places, epochs, [images, 10_000], "attention.png".as_ref()).map(|_| ())
+    run(&device.share(), places, epochs, [images, 10_000], "attention.png".as_ref())?;
+    Ok(())
 }

@@ -125,11 +125,12 @@ fn pair(test: &Digits, at: usize, drawn: &[f64], error: f64) -> [(Vec<f64>, Stri
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("autoencoder.rs"))?;
     let (digit, epochs) = (start::number(&arguments, 0, "a digit", 0)?, start::count(&arguments, 1, "epochs", 20)?);
     if digit > 9 {
         return Err(format!("{digit} is no digit").into());
     }
-    run(&device.share(), digit as i32, epochs, [60_000, 10_000], "autoencoder.png".as_ref()).map(|_| ())
+    run(&device.share(), digit as i32, epochs, [60_000, 10_000], "autoencoder.png".as_ref())?;
+    Ok(())
 }

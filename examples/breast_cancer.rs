@@ -115,7 +115,8 @@ fn draw(picture: &Path, p: &[f64], benign: &[bool]) -> Result<(), Box<dyn Error>
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, _) = start::device()?;
-    run(device.share(), "breast_cancer.png".as_ref()).map(|_| ())
+fn main() -> Result<(), start::Failure> {
+    let (device, _) = start::device(include_str!("breast_cancer.rs"))?;
+    run(device.share(), "breast_cancer.png".as_ref())?;
+    Ok(())
 }

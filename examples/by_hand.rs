@@ -111,8 +111,9 @@ pub fn run(device: &mut Shared, kind: Kind, steps: usize, picture: &Path) -> Res
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, _) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, _) = start::device(include_str!("by_hand.rs"))?;
     run(&mut device.share(), Kind::Linear, 1000, "by_hand_linear.png".as_ref())?;
-    run(&mut device.share(), Kind::Logistic, 1000, "by_hand_logistic.png".as_ref()).map(|_| ())
+    run(&mut device.share(), Kind::Logistic, 1000, "by_hand_logistic.png".as_ref())?;
+    Ok(())
 }

@@ -164,8 +164,9 @@ pub fn run(device: &Shared, rounds: usize, picture: &Path) -> Result<f64, Box<dy
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("cart_pole.rs"))?;
     let rounds = start::count(&arguments, 0, "rounds", 80)?;
-    run(&device.share(), rounds, "cart_pole.png".as_ref()).map(|_| ())
+    run(&device.share(), rounds, "cart_pole.png".as_ref())?;
+    Ok(())
 }

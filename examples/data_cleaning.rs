@@ -175,7 +175,8 @@ pub fn run(device: &Shared, folder: &Path) -> Result<(Frame, Vec<f64>), Box<dyn 
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, _) = start::device()?;
-    run(&device.share(), "".as_ref()).map(|_| ())
+fn main() -> Result<(), start::Failure> {
+    let (device, _) = start::device(include_str!("data_cleaning.rs"))?;
+    run(&device.share(), "".as_ref())?;
+    Ok(())
 }

@@ -97,9 +97,10 @@ fn draw(picture: &Path, learnt: &[[f64; 2]]) -> Result<(), Box<dyn Error>> {
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("dense_mnist.rs"))?;
     let epochs = start::count(&arguments, 0, "epochs", 5)?;
     let images = arguments.get(1).map(|_| start::count(&arguments, 1, "images", 0)).transpose()?;
-    run(device.share(), epochs, images, "dense_mnist.png".as_ref()).map(|_| ())
+    run(device.share(), epochs, images, "dense_mnist.png".as_ref())?;
+    Ok(())
 }

@@ -277,8 +277,9 @@ pub fn run(device: &Shared, steps: usize, images: usize, picture: &Path) -> Resu
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("gan.rs"))?;
     let steps = start::count(&arguments, 0, "steps", 4_000)?;
-    run(&device.share(), steps, 60_000, "gan.png".as_ref()).map(|_| ())
+    run(&device.share(), steps, 60_000, "gan.png".as_ref())?;
+    Ok(())
 }

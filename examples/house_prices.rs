@@ -282,8 +282,8 @@ pub fn predict(device: &mut Shared, file: &Path, csv: &Path) -> Result<Vec<f64>,
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("house_prices.rs"))?;
     let mut device = device.share();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["predict", csv] => {
@@ -295,7 +295,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         [] | [_] | [_, _] => {
             let table = arguments.first().map_or("california", String::as_str);
             let starts = start::count(&arguments, 1, "starts", if table == "boston" { 60 } else { 3 })?;
-            run(&mut device, table, 100, starts as u64, FILE.as_ref()).map(|_| ())
+            run(&mut device, table, 100, starts as u64, FILE.as_ref())?;
+            Ok(())
         }
         _ => Err("takes boston or california and a number of starts, or predict FILE.csv".into()),
     }

@@ -140,8 +140,8 @@ fn first_picture(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("image_folder.rs"))?;
     let device = device.share();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["predict", picture] => {
@@ -161,7 +161,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 digits(&made, 1200, 300)?;
             }
             println!("digits of MNIST in {}", made.display());
-            run(&device, &made, [10, 0], RUN.as_ref()).map(|_| ())
+            run(&device, &made, [10, 0], RUN.as_ref())?;
+            Ok(())
         }
         _ => Err("takes a folder and a number of starts, or predict PICTURE".into()),
     }

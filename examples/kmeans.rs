@@ -157,9 +157,10 @@ fn save(rows: &[Vec<f64>], file: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("kmeans.rs"))?;
     let mut device = device.share();
     iris(&mut device, 3, "kmeans_iris.png".as_ref())?;
-    digits_by_kind(&mut device, start::count(&arguments, 0, "images", 5000)?, "".as_ref()).map(|_| ())
+    digits_by_kind(&mut device, start::count(&arguments, 0, "images", 5000)?, "".as_ref())?;
+    Ok(())
 }

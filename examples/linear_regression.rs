@@ -94,7 +94,8 @@ pub fn run(mut device: Shared, picture: &Path) -> Result<[[f64; 2]; 2], Box<dyn 
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, _) = start::device()?;
-    run(device.share(), "linear_regression.png".as_ref()).map(|_| ())
+fn main() -> Result<(), start::Failure> {
+    let (device, _) = start::device(include_str!("linear_regression.rs"))?;
+    run(device.share(), "linear_regression.png".as_ref())?;
+    Ok(())
 }

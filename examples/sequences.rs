@@ -148,8 +148,8 @@ pub fn follow_a_sine(device: &Shared, steps: usize, picture: &Path) -> Result<[f
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, arguments) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, arguments) = start::device(include_str!("sequences.rs"))?;
     let device = device.share();
     let cell = match arguments.first().map_or("lstm", String::as_str) {
         "lstm" => Cell::Lstm,

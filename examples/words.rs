@@ -312,8 +312,8 @@ fn vectors_of(device: &Shared, rows: usize) -> Result<Vec<Vec<f64>>, Box<dyn Err
 }
 
 #[allow(dead_code, reason = "a test has its own")]
-fn main() -> Result<(), Box<dyn Error>> {
-    let (device, asked) = start::device()?;
+fn main() -> Result<(), start::Failure> {
+    let (device, asked) = start::device(include_str!("words.rs"))?;
     let device = device.share();
     feelings(&device, 3000, 12, "words.png".as_ref())?;
     let (_, vectors) = neighbours(&device, 6000)?;
