@@ -55,7 +55,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     limit_threads(args.device.threads)?;
     let saved = Saved::load(&args.run)?;
-    saved.note().iter().for_each(|text| note(&format!("note: {text}")));
+    saved.notes().iter().for_each(|text| note(&format!("note: {text}")));
     let settings = saved.config.as_ref().map(|config| &config.settings);
     let folder = args
         .data

@@ -56,7 +56,7 @@ pub struct Args {
 /// Runs the subcommand. A file that differs from the run is not left.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let saved = Saved::load(&args.run)?;
-    saved.note().iter().for_each(|text| note(&format!("note: {text}")));
+    saved.notes().iter().for_each(|text| note(&format!("note: {text}")));
     let stem = saved.info().model.trim_end_matches(".onnx").to_string();
     if args.layout.is_some() {
         let out = file(args.out.as_deref(), &stem, "safetensors")?;

@@ -44,6 +44,7 @@ pub struct Args {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = ImportOptions {
+        open_size: None,
         size: args.size,
         classes: args.classes.as_deref().map(class_names).transpose()?,
         mean: args.mean.clone(),
@@ -62,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (None, false) => return Err(Usage("name the model that the weights are of with --model".into()).into()),
         (Some(_), true) => return Err(Usage("an ONNX file has its own model: leave --model out".into()).into()),
     };
-    saved.note().iter().filter(|_| is_onnx).for_each(|text| note(&format!("note: {text}")));
+    saved.notes().iter().filter(|_| is_onnx).for_each(|text| note(&format!("note: {text}")));
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(args.file.file_stem().unwrap_or_default()));
     let folder = RunFolder::create(&out)?;
     saved.keep(&folder)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chiaro::nn::Summary;
 use chiaro::nn::models::DESCRIBED;
-use chiaro::train::{Saved, named_model};
+use chiaro::train::{ImportOptions, Saved, named_model};
 
 use crate::models::fitting;
 use crate::output::{bytes, line};
@@ -55,8 +55,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The layers of a run's model.
 fn of_run(args: &Args, path: &Path) -> anyhow::Result<Summary> {
-    if args.size.is_some() || args.channels.is_some() || args.classes.is_some() {
-        return Err(Usage("--size, --channels and --classes are for models by name: a run has its own".into()).into());
+    let is_file = path.is_file() && path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
+    if args.size.is_some() && !is_file || args.channels.is_some() || args.classes.is_some() {
+        let detail =
+            "--size, --channels and --classes are for models by name (and --size for an ONNX file): a run has its own";
+        return Err(Usage(detail.into()).into());
     }
-    Ok(Summary::of(&Saved::load(path)?.model()?))
+    let options = ImportOptions { size: args.size, ..ImportOptions::default() };
+    Ok(Summary::of(&Saved::load_with(&options, path)?.model()?))
 }

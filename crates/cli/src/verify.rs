@@ -117,7 +117,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn whole_model(name: &str) -> anyhow::Result<Model> {
     match named_model(name, None) {
         Err(_) if Path::new(name).exists() && !name.ends_with(models::DESCRIBED) => {
-            Ok(Saved::load(Path::new(name))?.model()?)
+            let saved = Saved::load(Path::new(name))?;
+            saved.notes().iter().for_each(|text| note(&format!("note: {text}")));
+            Ok(saved.model()?)
         }
         named => Ok(named?.usual(10)?),
     }

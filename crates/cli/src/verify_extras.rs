@@ -6,6 +6,7 @@ use std::time::Instant;
 use chiaro::cpu::reference::Reference;
 use chiaro::graph::HalfPrecision;
 use chiaro::nn::Model;
+use chiaro::train::at_once;
 use chiaro::{Device, DeviceKind};
 use chiaro_check::large::{beyond_four_gigabytes, bytes_beyond, large};
 use chiaro_check::verify::{CaseReport, verify_graph};
@@ -38,13 +39,15 @@ impl Extras<'_> {
     /// Runs the checks.
     pub fn run(&self, device: &mut Device) -> anyhow::Result<Found> {
         let mut found = Found::default();
-        self.step(&Step::few(), device, None, &mut found)?;
+        let few = Step::few();
+        self.step(&Step { batch: at_once(self.model, few.batch), ..few }, device, None, &mut found)?;
         if device.kind() != DeviceKind::Gpu {
             return Ok(found);
         }
         let mut right = device::open("cpu", None, false)?;
-        self.step(&Step::trained(self.batch), device, Some(&mut right), &mut found)?;
-        let half = Step::trained_in_16_bits(self.batch);
+        let batch = at_once(self.model, self.batch);
+        self.step(&Step::trained(batch), device, Some(&mut right), &mut found)?;
+        let half = Step::trained_in_16_bits(batch);
         if device.backend().half_precision() == HalfPrecision::Missing {
             self.leave_out(&half.row(self.model), "the device has no 16-bit floats", &mut found);
         } else {

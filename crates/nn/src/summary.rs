@@ -44,7 +44,8 @@ impl Summary {
             if parameters == 0 && layer.flops == 0 && layers.iter().any(|other| other.path.starts_with(&inner)) {
                 continue;
             }
-            let output = layer.output[1..].to_vec();
+            // A single number has no axis of pictures.
+            let output = layer.output.get(1..).unwrap_or_default().to_vec();
             rows.push(SummaryRow {
                 path: layer.path.clone(),
                 kind: layer.kind,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chiaro_graph::{DType, GraphError, Tensor, Var};
 use chiaro_nn::{Context, Declare, Init, Module, StateKind};
 
+use crate::apart::{TWO, keeps_apart};
 use crate::dry::{Dry, Layer, Role};
 use crate::error::{OnnxError, Result};
 use crate::host::{Elem, Values};
@@ -24,6 +25,10 @@ enum Images {
     ChannelsLast,
 }
 
+/// Why a model that is asked picture by picture is not trained.
+const TRAINED_ALONE: &str = "the file was made for one picture at a time and does not keep those of a batch apart, so that it cannot be trained: \
+                             export it with an open batch";
+
 /// The last trial recording with the shape of its images: weights are put in order once, whoever asks for what of them.
 type Trial = Arc<Mutex<Option<(Vec<usize>, Arc<Dry>)>>>;
 
@@ -41,6 +46,12 @@ pub struct OnnxClassifier {
     pub several: bool,
     /// Height, width and channels that the file declares; those that are open are 0.
     pub image: [usize; 3],
+    /// Whether the file was made for a fixed number of pictures at a time.
+    pub fixed_batch: bool,
+    /// Whether it is asked about one picture at a time, however many are given.
+    pub(crate) alone: bool,
+    /// Whether it takes blue first.
+    pub is_bgr: bool,
     trial: Trial,
 }
 
@@ -55,7 +66,7 @@ impl OnnxClassifier {
             return Err(OnnxError::Classifier(format!("the model has the inputs {inputs:?}, not one of images")));
         };
         let extents = model.declared(input)?;
-        let &[_, a, b, c] = &extents[..] else {
+        let &[batch, a, b, c] = &extents[..] else {
             let detail = format!("its input {input:?} has {} axes, images have 4: [N,C,H,W]", extents.len());
             return Err(OnnxError::Classifier(detail));
         };
@@ -69,8 +80,22 @@ impl OnnxClassifier {
         let takes_pixels = model.elem(input)? == Elem::U8;
         let (output, several) = (logits(&model), ends_in_sigmoid(&model));
         let input = input.to_string();
+        let is_bgr = model.metadata("color").is_some_and(|order| order.eq_ignore_ascii_case("bgr")) && image[2] == 3;
+        let (fixed_batch, alone) = (batch.is_some(), false);
         let (model, trial) = (Arc::new(model), Trial::default());
-        Ok(OnnxClassifier { model, input, output, images, takes_pixels, several, image, trial })
+        Ok(OnnxClassifier {
+            model,
+            input,
+            output,
+            images,
+            takes_pixels,
+            several,
+            image,
+            fixed_batch,
+            alone,
+            is_bgr,
+            trial,
+        })
     }
 
     /// The model.
@@ -85,7 +110,14 @@ impl OnnxClassifier {
 
     /// Records the model on images `[N,H,W,C]`.
     fn record(&self, sink: &mut dyn Sink, images: Var) -> Result<Var> {
-        let batch = sink.graph().shape(images)[0];
+        let shape = sink.graph().shape(images).to_vec();
+        let batch = shape[0];
+        let images = if self.is_bgr {
+            let start = [0, 0, 0, shape[3] - 1];
+            sink.graph().slice(images, &start, &shape, &[1, 1, 1, -1])?
+        } else {
+            images
+        };
         let order = match self.images {
             Images::ChannelsFirst => vec![0, 2, 3, 1],
             Images::ChannelsLast => vec![0, 1, 2, 3],
@@ -120,6 +152,23 @@ impl OnnxClassifier {
         let dry = Arc::new(dry);
         *kept = Some((shape.to_vec(), Arc::clone(&dry)));
         Ok(dry)
+    }
+
+    /// Whether the model is seen to answer about each picture of a batch by that picture alone, whatever their number.
+    pub fn keeps_apart(&self, [h, w, c]: [usize; 3]) -> bool {
+        let mut dry = Dry::default();
+        let Ok(images) = dry.graph.input("images", &[TWO, h, w, c], DType::F32) else { return false };
+        self.record(&mut dry, images).is_ok_and(|logits| keeps_apart(&dry.graph, images, logits))
+    }
+
+    /// Records the model on each picture alone.
+    fn one_by_one(&self, ctx: &mut Context<'_>, x: Var, batch: usize) -> Result<Var> {
+        let mut rows = vec![];
+        for i in 0..batch {
+            let picture = ctx.graph().narrow(x, 0, i, i + 1)?;
+            rows.push(self.record(&mut Live(ctx), picture)?);
+        }
+        Ok(ctx.graph().concat(&rows, 0)?)
     }
 
     /// Number of classes for images of height, width and channels.
@@ -229,7 +278,14 @@ impl Module for OnnxClassifier {
     }
 
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> chiaro_graph::Result<Var> {
-        self.record(&mut Live(ctx), x).map_err(graph_error)
+        let batch = ctx.shape(x)[0];
+        if !self.alone || batch == 1 {
+            return self.record(&mut Live(ctx), x).map_err(graph_error);
+        }
+        if ctx.training() && self.fixed_batch {
+            return Err(ctx.shape_error("ONNX", &[], TRAINED_ALONE.into()));
+        }
+        self.one_by_one(ctx, x, batch).map_err(graph_error)
     }
 
     fn kind(&self) -> &'static str {

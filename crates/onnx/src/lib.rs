@@ -3,6 +3,7 @@
 //! [`OnnxModel`] is a file in memory; [`record_graph`] makes a graph of it for inputs of given extents. ONNX has channels first, a
 //! graph channels last: every value carries the order of its axes, so that images are never transposed between convolutions.
 
+mod apart;
 mod call;
 mod classifier;
 mod dry;

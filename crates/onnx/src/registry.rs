@@ -15,6 +15,38 @@ pub const ENDING: &str = ".onnx";
 
 static STRUCTURES: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
 
+/// Of models that were built, by the images that they were built for: whether they keep pictures apart, and whether their batch is fixed.
+static BUILT: Mutex<BTreeMap<(String, [usize; 3]), Batches>> = Mutex::new(BTreeMap::new());
+
+/// How many pictures a model can be asked about at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// Any number.
+    Any,
+    /// One, as its file does not keep pictures of a batch apart; the file has an open batch.
+    OpenAlone,
+    /// The same, and the file was made for a fixed number.
+    FixedAlone,
+}
+
+/// How many pictures at a time a model of this name can be asked about, as it was built for such images. Any number for models that came
+/// from no file.
+pub fn batches(name: &str, image: [usize; 3]) -> Batches {
+    let built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built.get(&(name.to_string(), image)).copied().unwrap_or(Batches::Any)
+}
+
+/// The same of a model that is being built.
+fn found(name: &str, classifier: &OnnxClassifier, image: [usize; 3]) -> Batches {
+    let key = (name.to_string(), image);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    *built.entry(key).or_insert_with(|| match (classifier.keeps_apart(image), classifier.fixed_batch) {
+        (true, _) => Batches::Any,
+        (false, false) => Batches::OpenAlone,
+        (false, true) => Batches::FixedAlone,
+    })
+}
+
 /// Images where a file leaves their size open.
 const USUAL: usize = 224;
 
@@ -64,10 +96,20 @@ fn add(name: &str, image: [usize; 3], classifier: OnnxClassifier) -> Result<()> 
     if named(name).is_ok() {
         return Ok(());
     }
+    let own = name.to_string();
     let make = move |classes: usize, image: [usize; 3]| -> chiaro_nn::Result<OnnxClassifier> {
         let fault = |e: OnnxError| NnError::Option(e.to_string());
+        let (takes, given) = (classifier.image[2], image[2]);
+        if takes != 0 && takes != given {
+            return Err(NnError::Option(format!(
+                "the network of {own} takes images of {takes} channels, not of {given}: --channels {takes} brings images to them"
+            )));
+        }
+        let alone = found(&own, &classifier, image) != Batches::Any;
+        let mut classifier = classifier.clone();
+        classifier.alone = alone;
         if classifier.classes(image).map_err(fault)? == classes {
-            return Ok(classifier.clone());
+            return Ok(classifier);
         }
         classifier.with_classes(classes).map_err(fault)
     };

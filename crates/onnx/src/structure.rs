@@ -75,7 +75,9 @@ impl OnnxClassifier {
             output.r#type = None;
         }
         graph.value_info.clear();
-        OnnxClassifier::new(OnnxModel::of(self.model().with_graph(graph), None)?)
+        let mut other = OnnxClassifier::new(OnnxModel::of(self.model().with_graph(graph), None)?)?;
+        other.alone = self.alone;
+        Ok(other)
     }
 }
 

@@ -23,7 +23,8 @@ impl Trainer {
                 NormsName::Batch => Ok(vec![]),
             };
         };
-        let (saved, mut notes) = Saved::for_model(&ImportOptions::default(), &given, &self.config.model)?;
+        let options = ImportOptions { open_size: self.config.size, ..ImportOptions::default() };
+        let (saved, mut notes) = Saved::for_model(&options, &given, &self.config.model)?;
         notes.extend(self.begin_with(&saved)?);
         Ok(notes)
     }

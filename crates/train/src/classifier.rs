@@ -7,6 +7,7 @@ use chiaro_data::pictures::Picture;
 use chiaro_graph::{Backend, Tensor};
 use chiaro_nn::{EvalStep, Model, Views};
 
+use crate::alone::at_once;
 use crate::error::{Result, TrainError};
 use crate::network::{Answers, Network, Pixels};
 use crate::saved::Saved;
@@ -82,6 +83,7 @@ impl Classifier {
         task: Arc<dyn Task>,
         ClassifierOptions { views, batch }: ClassifierOptions,
     ) -> Result<Classifier> {
+        let batch = at_once(model, batch);
         let step = EvalStep::with_views(model, batch, &Network::input(saved)?, &*task, views)?;
         let spec = task.target(model.classes);
         let shape = [&[batch], &spec.shape[..]].concat();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chiaro_graph::{Backend, BackendError, PlanId};
 use chiaro_nn::{Model, Resident, TrainOptions, TrainStep};
 
+use crate::alone::check_trainable;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::lease;
@@ -41,6 +42,7 @@ pub(crate) fn compile(
     config: &TrainConfig,
     task: &Arc<dyn Task>,
 ) -> Result<Compiled> {
+    check_trainable(model)?;
     let steps = data.train.len() / config.batch_size;
     let opened = teacher::Opened::of(config, model, &data.normalize, data.train.classes())?;
     let opened = opened.as_ref();

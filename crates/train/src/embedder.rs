@@ -4,6 +4,7 @@ use chiaro_data::pictures::Picture;
 use chiaro_graph::Backend;
 use chiaro_nn::FeatureStep;
 
+use crate::alone::at_once;
 use crate::error::Result;
 use crate::network::{Answers, Network};
 use crate::saved::Saved;
@@ -22,7 +23,9 @@ impl Embedder {
     /// # Errors
     /// If there is no such layer, the weights do not fit the model, or the device fails.
     pub fn new(backend: impl Backend + 'static, saved: &Saved, batch: usize, layer: Option<&str>) -> Result<Embedder> {
-        let step = FeatureStep::build(&saved.model()?, batch, &Network::input(saved)?, layer)?;
+        let model = saved.model()?;
+        let batch = at_once(&model, batch);
+        let step = FeatureStep::build(&model, batch, &Network::input(saved)?, layer)?;
         let network = Network::new(backend, saved, &step.graph, batch)?;
         Ok(Embedder { network, features: step.features })
     }

@@ -6,6 +6,7 @@ use chiaro_data::{Dataset, LoaderOptions, Normalize};
 use chiaro_graph::{Backend, DType, PlanId, Tensor};
 use chiaro_nn::{Augment, EvalStep, ImageInput, METRICS, Metrics, Model, Views};
 
+use crate::alone::at_once;
 use crate::error::{Result, TrainError};
 use crate::feed::Feed;
 use crate::lease::{self, Lease};
@@ -67,6 +68,7 @@ impl Evaluator {
     ) -> Result<Evaluator> {
         task::check(&**task, model.classes)?;
         let EvalOptions { batch, threads, resident, views } = options;
+        let batch = at_once(model, batch);
         let place = DataPlace::of(&**dataset, backend, resident);
         let resident = place.resident(&**dataset, "eval");
         let images = pixels(normalize, Augment::default(), resident.clone());

@@ -6,6 +6,7 @@ use chiaro_data::pictures::Picture;
 use chiaro_graph::{Backend, Data, Tensor};
 use chiaro_nn::{GradCamStep, MapOf};
 
+use crate::alone::at_once;
 use crate::error::{Result, TrainError};
 use crate::heat::scaled;
 use crate::metrics::largest;
@@ -51,6 +52,7 @@ impl Explainer {
     /// If the model has no map of features or no such layer, the weights do not fit, or the device fails.
     pub fn new(backend: impl Backend + 'static, saved: &Saved, batch: usize, layer: Option<&str>) -> Result<Explainer> {
         let model = saved.model()?;
+        let batch = at_once(&model, batch);
         let map = layer.map_or(MapOf::Side(LEAST_SIDE), MapOf::Layer);
         let step = GradCamStep::build(&model, batch, &Network::input(saved)?, map)?;
         let network = Network::new(backend, saved, &step.graph, batch)?;

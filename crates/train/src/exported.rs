@@ -46,7 +46,7 @@ impl Saved {
             ("std", list(&info.std)),
             ("imgsz", format!("[{h}, {w}]")),
             ("resize", info.resize.clone()),
-            ("color", if c == 1 { "grey" } else { "rgb" }.to_string()),
+            ("color", colours(c).to_string()),
             ("model", info.model.clone()),
             ("task", task_name(several)),
             ("chiaro_version", env!("CARGO_PKG_VERSION").to_string()),
@@ -122,4 +122,13 @@ impl Saved {
 /// A name as Python writes it.
 fn quoted(name: &str) -> String {
     format!("'{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// The order of channels, as others tell it.
+fn colours(channels: usize) -> &'static str {
+    match channels {
+        1 => "grey",
+        4 => "rgba",
+        _ => "rgb",
+    }
 }

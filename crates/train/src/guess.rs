@@ -40,6 +40,7 @@ pub fn fitting_normalisation(
     let Some(norm) = model.first_norm().map_err(failed)? else { return Ok(None) };
     let inputs: Vec<String> = norm.before.inputs().into_iter().map(str::to_string).collect();
     let [input] = &inputs[..] else { return Ok(None) };
+    let is_bgr = model.metadata("color").is_some_and(|order| order.eq_ignore_ascii_case("bgr"));
     let count = set.len().min(LOOKED_AT);
     let feed = Feed::Input { shape: vec![count, c, h, w], elem: Elem::F32 };
     // A file for channels last, or for other extents, is not asked.
@@ -52,6 +53,7 @@ pub fn fitting_normalisation(
     for (words, mean, std) in USUAL {
         let values = (0..count).flat_map(|n| (0..c).flat_map(move |k| (0..h * w).map(move |p| (n, k, p))));
         let values = values.map(|(n, k, p)| {
+            let k = if is_bgr { c - 1 - k } else { k };
             let pixel = f32::from(pixels[(n * h * w + p) * c + k]) / 255.0;
             (pixel - mean[k]) / std[k]
         });

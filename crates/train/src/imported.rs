@@ -6,7 +6,8 @@ use std::path::Path;
 
 use chiaro_data::Resize;
 use chiaro_io::{ModelInfo, Weights, torch, write_whole};
-use chiaro_onnx::{OnnxClassifier, OnnxError, OnnxModel, registry};
+use chiaro_onnx::registry;
+use chiaro_onnx::{OnnxClassifier, OnnxError, OnnxModel};
 
 use crate::calibration;
 use crate::error::{Result, TrainError};
@@ -19,6 +20,8 @@ use crate::task::MULTI_LABEL;
 pub struct ImportOptions {
     /// Height and width of the images.
     pub size: Option<[usize; 2]>,
+    /// The same, but only where the file leaves them open: another size of its own is no error.
+    pub open_size: Option<[usize; 2]>,
     /// Names of the classes.
     pub classes: Option<Vec<String>>,
     /// Mean of each channel, in units of pixel / 255.
@@ -60,12 +63,22 @@ pub(crate) fn is_torch(path: &Path) -> Result<bool> {
     })
 }
 
-/// Reads an ONNX file, and makes its model known by a name, which comes back with the weights; and whether nobody told how pixels
-/// are normalised.
-pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, String, bool)> {
+/// An ONNX file that was read.
+pub(crate) struct Imported {
+    pub weights: Weights,
+    /// The name that its model is known by.
+    pub name: String,
+    /// Whether nobody told how pixels are normalised.
+    pub guessed: bool,
+    /// What of the file's metadata was not understood.
+    pub notes: Vec<String>,
+}
+
+/// Reads an ONNX file, and makes its model known by a name.
+pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<Imported> {
     let failed = |cause| TrainError::Onnx { path: path.to_path_buf(), cause: Box::new(cause) };
     let model = OnnxModel::read(path).map_err(failed)?;
-    let classifier = OnnxClassifier::new(model).map_err(failed)?;
+    let mut classifier = OnnxClassifier::new(model).map_err(failed)?;
     let image = image_of(options, &classifier).map_err(failed)?;
     let classes = classifier.classes(image).map_err(failed)?;
     let classes = names(options, &classifier, classes)?;
@@ -85,11 +98,35 @@ pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<(Weights, S
         .filter(|_| of_own)
         .filter_map(|key| Some((key.to_string(), classifier.model().metadata(key)?.to_string())));
     let calibrated = calibrated.collect();
+    let notes = not_understood(path, &classifier);
+    // The size that it is used with is the one that it must fit.
+    classifier.image = image;
     let name = registry::register(&stem, classifier).map_err(failed)?;
     let info = ModelInfo { model: name.clone(), task, image, resize, classes, mean, std, described: None };
     let mut weights = Weights::of(path, info, tensors)?;
     weights.extra = calibrated;
-    Ok((weights, name, !all_told))
+    Ok(Imported { weights, name, guessed: !all_told, notes })
+}
+
+/// Metadata that says something, but not in a way that is read.
+fn not_understood(path: &Path, classifier: &OnnxClassifier) -> Vec<String> {
+    let told = |key| classifier.model().metadata(key);
+    let mut notes = vec![];
+    if let Some(text) = told("names").filter(|text| named(text).is_none()) {
+        let start: String = text.chars().take(40).collect();
+        notes.push(format!(
+            "{} has names of classes that cannot be read ({start:?}), so that classes are numbered: a JSON list or {{0: 'cat', 1: 'dog'}} can",
+            path.display()
+        ));
+    }
+    const ORDERS: [&str; 6] = ["rgb", "bgr", "rgba", "grey", "gray", "l"];
+    if let Some(order) = told("color").filter(|order| !ORDERS.contains(&order.to_lowercase().as_str())) {
+        notes.push(format!(
+            "{} has the colour order {order:?}, which is not known here: it is given RGB",
+            path.display()
+        ));
+    }
+    notes
 }
 
 /// The weights of a PyTorch file (or of safetensors that others wrote) for a model of this project, and what did not fit.
@@ -153,6 +190,10 @@ fn few(list: &[String]) -> String {
     if list.len() > SHOWN { format!("{shown} and {} more", list.len() - SHOWN) } else { shown }
 }
 
+/// What is told of a file without a size.
+const OPEN: &str = "it leaves the size of its images open: tell it by --size to train or summary, or make a folder of it by `chiaro import FILE \
+                    --size N --out DIR`";
+
 fn image_of(options: &ImportOptions, classifier: &OnnxClassifier) -> std::result::Result<[usize; 3], OnnxError> {
     let [h, w, c] = classifier.image;
     let told = classifier.model().metadata("imgsz").and_then(|text| {
@@ -163,11 +204,11 @@ fn image_of(options: &ImportOptions, classifier: &OnnxClassifier) -> std::result
             [] => None,
         }
     });
-    let [oh, ow] = options.size.or(told).unwrap_or([0, 0]);
+    let [oh, ow] = options.size.or(options.open_size).or(told).unwrap_or([0, 0]);
     let one = |own: usize, given: usize| if own > 0 { own } else { given };
     let image = [one(h, oh), one(w, ow), one(c, 3)];
     if image.contains(&0) {
-        return Err(OnnxError::Classifier("it leaves the size of its images open: tell it by --size".into()));
+        return Err(OnnxError::Classifier(OPEN.into()));
     }
     if let Some(size) = options.size.filter(|size| *size != [image[0], image[1]]) {
         let detail = format!("it is made for images of {}x{}, not {}x{}", image[0], image[1], size[0], size[1]);
@@ -227,7 +268,15 @@ fn normalisation(
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     let told = |key: &str| -> Option<Vec<f32>> {
         let text = classifier.model().metadata(key)?.trim_matches(['[', ']', ' ']).to_string();
-        text.split([',', ' ']).filter(|t| !t.is_empty()).map(|t| t.parse().ok()).collect()
+        let numbers = text.split([',', ' ']).filter(|t| !t.is_empty()).map(|t| t.parse().ok());
+        // In the file's order of channels, which becomes ours.
+        let numbers: Option<Vec<f32>> = numbers.collect();
+        numbers.map(|mut numbers| {
+            if classifier.is_bgr {
+                numbers.reverse();
+            }
+            numbers
+        })
     };
     if classifier.takes_pixels {
         return Ok((vec![0.0; channels], vec![1.0 / 255.0; channels]));
@@ -240,6 +289,17 @@ fn normalisation(
     // ImageNet's, which most networks were trained with.
     let mean = either(&options.mean, "mean", [0.485, 0.456, 0.406]);
     let std = either(&options.std, "std", [0.229, 0.224, 0.225]);
+    // A file of another program may tell them of pixels as they are.
+    let of_pixels = |v: &[f32]| v.iter().any(|v| v.abs() > 2.0);
+    if (options.mean.is_none() && of_pixels(&mean)) || (options.std.is_none() && of_pixels(&std)) {
+        let by_255 = |v: &[f32]| v.iter().map(|v| format!("{:.4}", v / 255.0)).collect::<Vec<_>>().join(",");
+        return Err(TrainError::Setting(format!(
+            "the file tells the mean {mean:?} and deviation {std:?}, of pixels from 0 to 255; here they are from 0 to 1: \
+             divide them by 255, by `chiaro import FILE --mean {} --std {}`",
+            by_255(&mean),
+            by_255(&std)
+        )));
+    }
     if mean.len() != channels || std.len() != channels || std.iter().any(|s| *s <= 0.0 || s.is_nan()) {
         return Err(TrainError::Setting(format!("mean and std must be one number, or {channels}, and std positive")));
     }

@@ -3,6 +3,7 @@
 //! A [`Trainer`] runs a model's training step over a data set, evaluates it after each epoch, and saves weights, a table of metrics
 //! and a checkpoint in a [`RunFolder`]. A [`Classifier`] uses what was saved.
 
+mod alone;
 mod args_file;
 mod averaged;
 mod batch;
@@ -64,6 +65,7 @@ mod tensorboard;
 mod trainer;
 mod weights;
 
+pub use alone::at_once;
 pub use batch::{FittingBatch, fitting_batch, step_bytes};
 pub use classifier::{Classifier, ClassifierOptions};
 pub use compile::{model_for, phase_count};

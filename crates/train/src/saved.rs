@@ -8,12 +8,14 @@ use chiaro_data::Resize;
 use chiaro_graph::{Backend, Graph, Tensor};
 use chiaro_io::{IoError, ModelInfo, Weights, load_weights, torch};
 use chiaro_nn::Model;
+use chiaro_onnx::registry::ENDING;
 
+use crate::alone::{alone_note, check_trainable};
 use crate::calibration;
 use crate::data::resize_of;
 use crate::error::{Result, TrainError};
 use crate::folder::RunFolder;
-use crate::imported::{ImportOptions, import, import_torch, is_onnx, is_torch, known_beside};
+use crate::imported::{ImportOptions, Imported, import, import_torch, is_onnx, is_torch, known_beside};
 use crate::named_model::named_model;
 use crate::run_config::RunConfig;
 use crate::settings::TrainConfig;
@@ -31,6 +33,8 @@ pub struct Saved {
     calibration: Calibration,
     /// Whether nobody told how pixels are normalised.
     guessed: bool,
+    /// What of an ONNX file's metadata was not understood.
+    notes: Vec<String>,
 }
 
 impl Saved {
@@ -40,8 +44,16 @@ impl Saved {
     /// [`TrainError::NotARun`] says what is missing, [`TrainError::NoWeights`] that no epoch has ended; or a file cannot be read,
     /// or is damaged.
     pub fn load(run_or_weights: &Path) -> Result<Saved> {
+        Saved::load_with(&ImportOptions::default(), run_or_weights)
+    }
+
+    /// The same with what an ONNX file may not tell.
+    ///
+    /// # Errors
+    /// Those of [`Saved::load`] and [`Saved::imported`].
+    pub fn load_with(options: &ImportOptions, run_or_weights: &Path) -> Result<Saved> {
         if is_onnx(run_or_weights) {
-            return Ok(Saved::imported(&ImportOptions::default(), run_or_weights)?.0);
+            return Ok(Saved::imported(options, run_or_weights)?.0);
         }
         // Of what is neither file nor folder, such as a pipe, reading tells.
         if run_or_weights.exists() && !run_or_weights.is_dir() {
@@ -63,14 +75,18 @@ impl Saved {
     /// # Errors
     /// Those of [`Saved::load`] and [`Saved::imported_torch`].
     pub fn for_model(options: &ImportOptions, path: &Path, model: &str) -> Result<(Saved, Vec<String>)> {
-        if is_torch(path)? { Saved::imported_torch(options, path, model) } else { Ok((Saved::load(path)?, vec![])) }
+        if is_torch(path)? {
+            Saved::imported_torch(options, path, model)
+        } else {
+            Ok((Saved::load_with(options, path)?, vec![]))
+        }
     }
 
     fn of(path: PathBuf, config: Option<RunConfig>) -> Result<Saved> {
         let weights = load_weights(&path).map_err(|cause| not_own(&path, cause))?;
         known_beside(&RunFolder::of_weights(&path), &weights.info.model)?;
         let calibration = calibration::told(&path, &weights.extra)?;
-        Ok(Saved { path, config, weights, calibration, guessed: false })
+        Ok(Saved { path, config, weights, calibration, guessed: false, notes: vec![] })
     }
 
     /// How outputs are read as probabilities: the temperature that was found at the end of training (1 where none was), and the
@@ -89,9 +105,9 @@ impl Saved {
     /// # Errors
     /// If it is no classifier that can be read, or does not fit the images that the options or the file tell.
     pub fn imported(options: &ImportOptions, path: &Path) -> Result<(Saved, String)> {
-        let (weights, name, guessed) = import(options, path)?;
+        let Imported { weights, name, guessed, notes } = import(options, path)?;
         let calibration = calibration::told(path, &weights.extra)?;
-        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration, guessed }, name))
+        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration, guessed, notes }, name))
     }
 
     /// A PyTorch file's weights for a model of this project, and notes on what was left out.
@@ -101,7 +117,10 @@ impl Saved {
     pub fn imported_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Saved, Vec<String>)> {
         let (weights, notes) = import_torch(options, path, model)?;
         let calibration = calibration::told(path, &weights.extra)?;
-        Ok((Saved { path: path.to_path_buf(), config: None, weights, calibration, guessed: false }, notes))
+        Ok((
+            Saved { path: path.to_path_buf(), config: None, weights, calibration, guessed: false, notes: vec![] },
+            notes,
+        ))
     }
 
     /// Keeps weights that came from elsewhere in a folder as a run leaves it, without epochs.
@@ -125,8 +144,23 @@ impl Saved {
     }
 
     /// What is to be told of the weights: files that other programs wrote hold no checksum, so that damage would not be seen, or
-    /// do not tell how pixels are normalised.
-    pub fn note(&self) -> Option<String> {
+    /// do not tell how pixels are normalised; a file's model may be one that is asked picture by picture.
+    pub fn notes(&self) -> Vec<String> {
+        let is_of_file = self.info().model.ends_with(ENDING);
+        let model = is_of_file.then(|| self.model().ok()).flatten();
+        let alone = model.and_then(|model| alone_note(&self.path, &model));
+        self.note().into_iter().chain(self.notes.iter().cloned()).chain(alone).collect()
+    }
+
+    /// Whether it can be trained further: a file's model that was made for a fixed number of pictures and mixes them cannot.
+    ///
+    /// # Errors
+    /// If it cannot, or does not fit the images.
+    pub fn check_trainable(&self) -> Result<()> {
+        check_trainable(&self.model()?)
+    }
+
+    fn note(&self) -> Option<String> {
         if self.guessed {
             let (mean, std) = (&self.info().mean, &self.info().std);
             let how = "which are a guess; `chiaro import FILE --mean M --std S` tells others";

@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     limit_threads(args.device.threads)?;
     let kind = kind(args.out.as_deref(), args.nearest.is_some() || args.query.is_some())?;
     let saved = Saved::load(&args.run)?;
-    saved.note().iter().for_each(|text| note(&format!("note: {text}")));
+    saved.notes().iter().for_each(|text| note(&format!("note: {text}")));
     let (mut pictures, mut tally) = args.paths.find(&saved)?;
     let query = args.query.as_ref().map(|path| Picture::file(path.clone()));
     // The picture that others are compared with comes first, and is not among them.

@@ -43,7 +43,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     limit_threads(args.device.threads)?;
     let saved = Saved::load(&args.run)?;
-    saved.note().iter().for_each(|text| note(&format!("note: {text}")));
+    saved.notes().iter().for_each(|text| note(&format!("note: {text}")));
     let class = args.class.as_deref().map(|name| numbered(name, &saved.info().classes)).transpose()?;
     let (pictures, mut tally) = args.paths.find(&saved)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;

@@ -52,7 +52,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     crate::device::limit_threads(args.device.threads)?;
     let saved = Saved::load(&args.run)?;
-    saved.note().iter().for_each(|text| note(&format!("note: {text}")));
+    saved.notes().iter().for_each(|text| note(&format!("note: {text}")));
     let (pictures, mut tally) = args.paths.find(&saved)?;
     let below = args.unknown_below.map(|below| below.of(&saved)).transpose()?;
     let top = (args.top as usize).min(saved.info().classes.len());

@@ -88,7 +88,7 @@ pub fn new(given: &Overrides, settings: Option<&Path>, pretrained: Option<&str>,
                 ));
                 data.normalize = normalize;
             }
-            None => saved.note().iter().for_each(|text| note(&format!("note: {text}"))),
+            None => saved.notes().iter().for_each(|text| note(&format!("note: {text}"))),
         }
     }
     let is_whole = whole.is_some();
@@ -96,7 +96,8 @@ pub fn new(given: &Overrides, settings: Option<&Path>, pretrained: Option<&str>,
     let begins_with = match (&from_elsewhere, &asked.init) {
         (Some(saved), _) => Some(saved.clone()),
         (None, Some(init)) if given.is_given("model") => {
-            Some(Saved::for_model(&ImportOptions::default(), init, &asked.model)?.0)
+            let options = ImportOptions { open_size: asked.size, ..ImportOptions::default() };
+            Some(Saved::for_model(&options, init, &asked.model)?.0)
         }
         (None, _) => None,
     };
@@ -167,7 +168,9 @@ pub(super) fn elsewhere(config: &mut TrainConfig) -> anyhow::Result<Option<Saved
     if !path.exists() || train::named_model(&config.model, None).is_ok() || config.model.ends_with(".toml") {
         return Ok(None);
     }
-    let saved = Saved::load(&path)?;
+    let options = ImportOptions { open_size: config.size, ..ImportOptions::default() };
+    let saved = Saved::load_with(&options, &path)?;
+    saved.check_trainable()?;
     if saved.info().described.is_some() {
         anyhow::bail!(
             "{} is a run of a model from a TOML file: name that file with --model, and the run with --init",

@@ -10,6 +10,10 @@ use crate::shape::{count, strides};
 /// Expressions of at most this many ops that read at most one large tensor are recomputed by each kernel that uses them.
 const CHEAP: usize = 8;
 
+/// Most ops in a row that are computed within one kernel: the program that is made of them is walked down by calls within calls, and longer ones
+/// are no faster.
+const DEEPEST: usize = 400;
+
 /// What was decided about each node.
 pub(super) struct Decisions {
     /// Reached from an output or assignment.
@@ -26,21 +30,24 @@ pub(super) fn operands(graph: &Graph, v: Var) -> &[Var] {
 
 /// The buffer-holding value behind reshapes and contiguous slices, and the first element within it.
 pub(super) fn resolve(graph: &Graph, v: Var, alignment: usize) -> (Var, usize) {
-    let node = graph.node(v);
-    if let Op::Reshape | Op::WithGradient(_) = &node.op {
-        return resolve(graph, node.inputs[0], alignment);
-    }
-    if let Op::Slice { start, step } = &node.op
-        && let Some(first) = contiguous_start(graph.shape(node.inputs[0]), &node.shape, start, step)
-    {
-        let (root, offset) = resolve(graph, node.inputs[0], alignment);
-        // Alignments count 32-bit elements; a 16-bit one is half as long.
-        let unit = if alignment > 1 { alignment * 4 / node.dtype.size() } else { 1 };
-        if (offset + first).is_multiple_of(unit) {
-            return (root, offset + first);
+    let (mut root, mut slices) = (v, vec![]);
+    loop {
+        let node = graph.node(root);
+        if let Op::Slice { start, step } = &node.op {
+            let Some(first) = contiguous_start(graph.shape(node.inputs[0]), &node.shape, start, step) else { break };
+            slices.push((root, first));
+        } else if !matches!(node.op, Op::Reshape | Op::WithGradient(_)) {
+            break;
         }
+        root = node.inputs[0];
     }
-    (v, 0)
+    let mut offset = 0;
+    for (slice, first) in slices.into_iter().rev() {
+        // Alignments count 32-bit elements; a 16-bit one is half as long.
+        let unit = if alignment > 1 { alignment * 4 / graph.dtype(slice).size() } else { 1 };
+        (root, offset) = if (offset + first).is_multiple_of(unit) { (root, offset + first) } else { (slice, 0) };
+    }
+    (root, offset)
 }
 
 /// First element of a slice that is one contiguous run.
@@ -66,8 +73,15 @@ pub(super) fn decide(graph: &Graph, options: &PlanOptions) -> Decisions {
 
 fn decide_once(graph: &Graph, options: &PlanOptions, expected: Vec<bool>) -> Decisions {
     let n = graph.nodes().len();
-    let mut d =
-        Decider { graph, options, expected, live: vec![false; n], located: vec![false; n], users: vec![vec![]; n] };
+    let mut d = Decider {
+        graph,
+        options,
+        expected,
+        live: vec![false; n],
+        located: vec![false; n],
+        users: vec![vec![]; n],
+        depth: vec![0; n],
+    };
     let results = graph.outputs().iter().map(|(_, v)| *v).chain(graph.assignments().iter().map(|(_, v)| *v));
     for v in results {
         d.live[v.index()] = true;
@@ -90,6 +104,8 @@ struct Decider<'a> {
     located: Vec<bool>,
     /// Kernels that would compute each value inline.
     users: Vec<Vec<Var>>,
+    /// Ops in a row between each value and the kernel that computes it inline.
+    depth: Vec<usize>,
 }
 
 impl Decider<'_> {
@@ -131,6 +147,8 @@ impl Decider<'_> {
                     self.demand(node.inputs[0]);
                 } else if role == Role::Pointwise && (plain || shared) {
                     self.located[v.index()] = true;
+                } else if self.depth[v.index()] >= DEEPEST {
+                    self.demand(v);
                 }
             }
         }
@@ -142,7 +160,9 @@ impl Decider<'_> {
         let node = self.graph.node(v);
         let is_root = self.located[v.index()];
         let users = if is_root { vec![v] } else { self.users[v.index()].clone() };
+        let depth = if is_root { 1 } else { self.depth[v.index()] + 1 };
         for x in operands(self.graph, v).to_vec() {
+            self.depth[x.index()] = self.depth[x.index()].max(depth);
             for &u in &users {
                 self.uses(x, u);
             }
