@@ -28,21 +28,21 @@ fn data(shape: [usize; 3]) -> Data {
     Data::new(set(50, shape), set(21, shape)).expect("two sets of one kind")
 }
 
-fn config(data: &Data, resident: Residency) -> TrainConfig {
+fn config(resident: Residency) -> TrainConfig {
     TrainConfig {
         model: "small-cnn".into(),
         epochs: 2,
         batch_size: 8,
         augment: "light".parse().expect("a level"),
         resident,
-        ..TrainConfig::suited_to("", data)
+        ..TrainConfig::default()
     }
 }
 
 /// What a whole run gives: its epochs without their times, its weights, and where its data was.
 fn trained(backend: impl Backend + 'static, resident: Residency) -> (Vec<[f64; 4]>, Vec<f64>, DataPlace) {
     let data = data([9, 11, 3]);
-    let config = config(&data, resident);
+    let config = config(resident);
     let model = model_for(&config, &data).expect("a model");
     let mut trainer = Trainer::new(backend, &model, &data, &config).expect("a trainer");
     let place = trainer.data_place();
@@ -87,7 +87,7 @@ fn both_ways_give_the_same_bits_on_the_gpu() {
 /// Bytes that the steps of an epoch upload, its evaluation included, with the number of steps.
 fn uploaded(backend: impl Backend + 'static, resident: Residency) -> (u64, u64) {
     let data = data([28, 28, 1]);
-    let config = TrainConfig { epochs: 1, report_every: Some(1000), ..config(&data, resident) };
+    let config = TrainConfig { epochs: 1, report_every: Some(1000), ..config(resident) };
     let model = model_for(&config, &data).expect("a model");
     let mut trainer = Trainer::new(backend, &model, &data, &config).expect("a trainer");
     let before = trainer.backend().stats().uploaded;
@@ -187,7 +187,7 @@ fn a_set_that_does_not_fit_is_uploaded_and_trained_on_all_the_same() {
 #[test]
 fn memory_that_is_too_small_even_with_uploads_is_an_error() {
     let data = data([9, 11, 3]);
-    let config = config(&data, Residency::Auto);
+    let config = config(Residency::Auto);
     let model = model_for(&config, &data).expect("a model");
     let small = Small { backend: Box::new(support::cpu()), room: u64::MAX, refusals: 2 };
     let error = Trainer::new(small, &model, &data, &config).err().expect("no memory").to_string();
@@ -200,7 +200,7 @@ fn one_backend_trains_on_sets_of_several_sizes() {
     let backend = Shared::new(support::cpu());
     for count in [50, 60, 50] {
         let data = Data::new(set(count, [9, 11, 3]), set(21, [9, 11, 3])).expect("two sets");
-        let config = config(&data, Residency::Auto);
+        let config = config(Residency::Auto);
         let model = model_for(&config, &data).expect("a model");
         let mut trainer = Trainer::new(backend.clone(), &model, &data, &config).expect("a trainer");
         trainer.fit(None, &mut (), &Stop::default()).expect("trained");
