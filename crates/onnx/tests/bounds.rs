@@ -135,3 +135,11 @@ fn sequences_beyond_4096_steps_are_refused() {
     let error = recorded(layer(), weights(), &[4097, 1, 1], "y").expect_err("refused");
     assert!(error.contains("a sequence of 4097 steps; up to 4096 are recorded"), "{error}");
 }
+
+#[test]
+fn constants_that_are_computed_as_they_are_read_are_bounded_too() {
+    let nodes = || vec![node("ConstantOfShape", &["extents"], "zeros"), node("ReduceSum", &["zeros"], "y")];
+    let error = recorded(nodes(), vec![numbers("extents", &[1 << 20, 1 << 20])], &[1], "y").expect_err("refused");
+    assert!(error.contains("[1048576, 1048576] elements of"), "{error}");
+    assert_eq!(recorded(nodes(), vec![numbers("extents", &[1 << 12, 1 << 12])], &[1], "y"), Ok(()));
+}

@@ -10,6 +10,9 @@ use crate::extents::{reshaped, slice_of, squeezed, unsqueezed};
 use crate::host::{Elem, Host, Values, check_made, count, strides};
 use crate::tensor;
 
+/// Most elements of a constant that is computed as it is read, which takes time and no memory.
+const MOST_COMPUTED: usize = 1 << 30;
+
 /// The results of an op that moves elements; `None` for others.
 pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<Vec<Host>>> {
     let input = |i: usize| inputs.get(i).copied().flatten();
@@ -68,6 +71,7 @@ pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<V
         "ConstantOfShape" => {
             let shape: Vec<usize> = x.to_ints()?.iter().map(|&n| n.max(0) as usize).collect();
             let value = call.tensor("value").map(tensor::host).transpose()?.unwrap_or(Host::floats(&[1], vec![0.0]));
+            check_made(&shape, MOST_COMPUTED, call.room)?;
             // A large one is made on the device.
             if value.elem.is_float() && check_made(&shape, 1, call.room).is_err() {
                 return Ok(None);
