@@ -42,6 +42,31 @@ fn a_row_has_figures_and_the_file_has_the_same() {
 }
 
 #[test]
+fn without_a_roofline_there_is_no_share_of_it() {
+    let root = tempfile::tempdir().expect("a folder");
+    let file = root.path().join("bench.json");
+    let args = ["bench", "--device", "cpu", "--filter", "matmul 256", "--seconds", "0", "--no-roofline", "--json"];
+    let (out, _) = expect(0, &[&args[..], &[arg(&file)]].concat());
+    let report = json(&file);
+    assert!(!out.contains("roofline: ") && report["peaks"].is_null(), "{out} {report}");
+    assert!(number(&report["rows"][0]["seconds"]) > 0.0 && report["rows"][0]["roofline_percent"].is_null(), "{report}");
+}
+
+#[test]
+fn robust_access_is_a_switch_of_gpus_alone() {
+    let row = ["--filter", "matmul 256", "--seconds", "0", "--no-roofline", "--robust"];
+    let bench = |device| [&["bench", "--device", device][..], &row].concat();
+    expect_error(2, &bench("cpu"), &["--robust", "about a GPU's kernels"]);
+    if !software_adapter() {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a folder");
+    let file = root.path().join("bench.json");
+    expect(0, &[&bench("gpu:software")[..], &["--json", arg(&file)]].concat());
+    assert!(json(&file).to_string().contains("\"robust\":true"), "{}", json(&file));
+}
+
+#[test]
 fn a_step_has_images_a_second() {
     let root = tempfile::tempdir().expect("a folder");
     let file = root.path().join("bench.json");

@@ -52,6 +52,9 @@ fn an_onnx_file_predicts_trains_with_other_classes_and_goes_out_again() {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chiaro"));
         command.args(["export", arg(&run), "--device", "cpu"]).current_dir(folder.path()).output().expect("it starts")
     };
+    let eight = folder.path().join("eight.onnx");
+    let (out, _) = expect(0, &["export", arg(&run), "--int8", "--out", arg(&eight), "--device", "cpu"]);
+    assert!(out.contains("products in 8 bits by ") && eight.is_file(), "{out}");
     let (first, second) = (here(), here());
     assert!(first.status.success(), "{first:?}");
     assert!(

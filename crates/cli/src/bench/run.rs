@@ -37,7 +37,9 @@ pub fn run(args: &Args, chosen: &Chosen) -> anyhow::Result<ExitCode> {
         .filter(|_| detailed && !chosen.cases.is_empty())
         .map(|(gpu, peaks)| model::at_hand(gpu, peaks));
     drop(measuring);
-    table::peaks(peaks.as_ref())?;
+    if !args.no_roofline {
+        table::peaks(peaks.as_ref())?;
+    }
     let predictor = Predictor::new(peaks, limits.most, first.is_software());
     let report = Report::new(first.name(), peaks, args.switches.json());
     let mut run = BenchRun { args, options, limits, rates, predictor, report };
