@@ -142,7 +142,7 @@ fn pass_inputs(weight: &mut [f32], shape: &[usize]) {
 /// Distinguishes initial values from the random ops of a graph, which use the same generator.
 const DOMAIN: u32 = 0x494e_4954;
 
-/// Counters whose numbers one thread draws at a time.
+/// So many counters are worth one more thread.
 const BLOCKS: usize = 1 << 16;
 
 /// `n` numbers, four for each counter, each from a uniform in (0, 1).

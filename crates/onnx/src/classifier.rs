@@ -80,7 +80,7 @@ impl OnnxClassifier {
         let takes_pixels = model.elem(input)? == Elem::U8;
         let (output, several) = (logits(&model), ends_in_sigmoid(&model));
         let input = input.to_string();
-        let is_bgr = model.metadata("color").is_some_and(|order| order.eq_ignore_ascii_case("bgr")) && image[2] == 3;
+        let is_bgr = model.is_bgr() && image[2] == 3;
         let (fixed_batch, alone) = (batch.is_some(), false);
         let (model, trial) = (Arc::new(model), Trial::default());
         Ok(OnnxClassifier {
@@ -279,10 +279,11 @@ impl Module for OnnxClassifier {
 
     fn forward(&self, ctx: &mut Context<'_>, x: Var) -> chiaro_graph::Result<Var> {
         let batch = ctx.shape(x)[0];
-        if !self.alone || batch == 1 {
+        // A file with an open batch is trained by batches, as it was made: norms have no statistics of one picture.
+        if !self.alone || batch == 1 || (ctx.training() && !self.fixed_batch) {
             return self.record(&mut Live(ctx), x).map_err(graph_error);
         }
-        if ctx.training() && self.fixed_batch {
+        if ctx.training() {
             return Err(ctx.shape_error("ONNX", &[], TRAINED_ALONE.into()));
         }
         self.one_by_one(ctx, x, batch).map_err(graph_error)

@@ -104,6 +104,11 @@ impl OnnxModel {
         self.rest.metadata_props.iter().find(|p| p.key() == key).map(|p| p.value())
     }
 
+    /// Whether the metadata says that blue comes first.
+    pub fn is_bgr(&self) -> bool {
+        self.metadata("color").is_some_and(|order| order.eq_ignore_ascii_case("bgr"))
+    }
+
     /// Element type of an input.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ pub fn fitting_normalisation(
     let Some(norm) = model.first_norm().map_err(failed)? else { return Ok(None) };
     let inputs: Vec<String> = norm.before.inputs().into_iter().map(str::to_string).collect();
     let [input] = &inputs[..] else { return Ok(None) };
-    let is_bgr = model.metadata("color").is_some_and(|order| order.eq_ignore_ascii_case("bgr"));
+    let is_bgr = model.is_bgr() && c == 3;
     let count = set.len().min(LOOKED_AT);
     let feed = Feed::Input { shape: vec![count, c, h, w], elem: Elem::F32 };
     // A file for channels last, or for other extents, is not asked.
