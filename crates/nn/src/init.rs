@@ -2,9 +2,10 @@
 
 use crate::arena::vector;
 use crate::context::Declaration;
+use crate::normals::{COUNTERS, GROUP, normals, uniforms};
 use crate::whitening::ExampleImages;
 use chiaro_graph::shape::count;
-use chiaro_graph::{Graph, Tensor, philox4x32};
+use chiaro_graph::{Graph, Tensor};
 use std::num::NonZero;
 
 /// Which side of a weight its spread is scaled by.
@@ -111,20 +112,25 @@ impl Init {
 
     /// `count(shape)` values for the parameter of this index.
     pub fn values(self, shape: &[usize], seed: u64, index: u32) -> Vec<f32> {
-        let n = count(shape);
-        let mut values = match self.draw(shape) {
-            Draw::Constant(value) => vec![value as f32; n],
-            Draw::Uniform(bound) => stream(n, seed, index, |u| u.map(|u| (2.0 * u - 1.0) * bound)),
-            Draw::Normal(std) => stream(n, seed, index, |u| box_muller(u).map(|z| z * std)),
-        };
+        let mut values = vec![0.0; count(shape)];
+        self.fill(&mut values, shape, seed, index);
+        values
+    }
+
+    /// Puts them where they belong.
+    pub(crate) fn fill(self, values: &mut [f32], shape: &[usize], seed: u64, index: u32) {
+        match self.draw(shape) {
+            Draw::Constant(value) => values.fill(value as f32),
+            Draw::Uniform(bound) => draw(values, seed, index, |u| u.map(|u| (2.0 * u - 1.0) * bound)),
+            Draw::Normal(std) => draw(values, seed, index, |u| normals(&u).map(|z| z * std)),
+        }
         if self == Init::Passing {
-            pass_inputs(&mut values, shape);
+            pass_inputs(values, shape);
         }
         if let Init::NormalBut { zeros, .. } = self {
             let row = count(shape.get(1..).unwrap_or(&[])).max(1);
             values.chunks_mut(row).skip(zeros).take(1).for_each(|row| row.fill(0.0));
         }
-        values
     }
 }
 
@@ -145,38 +151,26 @@ const DOMAIN: u32 = 0x494e_4954;
 /// So many counters are worth one more thread.
 const BLOCKS: usize = 1 << 16;
 
-/// `n` numbers, four for each counter, each from a uniform in (0, 1).
-fn stream(n: usize, seed: u64, index: u32, f: impl Fn([f64; 4]) -> [f64; 4] + Sync) -> Vec<f32> {
+/// Numbers from groups of uniforms in (0, 1), four for each counter.
+fn draw(values: &mut [f32], seed: u64, index: u32, f: impl Fn([f64; GROUP]) -> [f64; GROUP] + Sync) {
     let key = [seed as u32, (seed >> 32) as u32];
-    let draw = |first: usize, values: &mut [f32]| {
-        for (four, i) in values.chunks_mut(4).zip(first..) {
-            let words = philox4x32([i as u32, (i >> 32) as u32, index, DOMAIN], key);
-            let drawn = f(words.map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0)).map(|v| v as f32);
-            four.copy_from_slice(&drawn[..four.len()]);
+    let from = |first: usize, values: &mut [f32]| {
+        for (group, values) in values.chunks_mut(GROUP).enumerate() {
+            let drawn = f(uniforms(first + group * COUNTERS, key, [index, DOMAIN])).map(|v| v as f32);
+            values.copy_from_slice(&drawn[..values.len()]);
         }
     };
-    let mut values = vec![0.0; n];
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(n.div_ceil(4 * BLOCKS));
+    let counters = values.len().div_ceil(4);
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(counters.div_ceil(BLOCKS));
     if threads < 2 {
-        draw(0, &mut values);
-        return values;
+        return from(0, values);
     }
-    let each = n.div_ceil(4 * threads);
+    let each = counters.div_ceil(threads);
     std::thread::scope(|scope| {
         for (part, values) in values.chunks_mut(4 * each).enumerate() {
-            scope.spawn(move || draw(part * each, values));
+            scope.spawn(move || from(part * each, values));
         }
     });
-    values
-}
-
-fn box_muller([a, b, c, d]: [f64; 4]) -> [f64; 4] {
-    let pair = |u: f64, v: f64| {
-        let (radius, angle) = ((-2.0 * u.ln()).sqrt(), std::f64::consts::TAU * v);
-        [radius * angle.cos(), radius * angle.sin()]
-    };
-    let ([x, y], [z, w]) = (pair(a, b), pair(c, d));
-    [x, y, z, w]
 }
 
 /// The flat initial vector of an arena from its declared states; padding is zero.
@@ -195,8 +189,8 @@ pub(crate) fn initial_arena_from(
     let mut flat = vec![0.0; len];
     for (index, declaration) in declared.iter().enumerate() {
         let state = &graph.states()[declaration.state.index()];
-        let values = declaration.init.values_from(&state.shape, seed, index as u32, examples);
-        flat[state.offset..state.offset + values.len()].copy_from_slice(&values);
+        let place = &mut flat[state.offset..state.offset + count(&state.shape)];
+        declaration.init.fill_from(place, &state.shape, seed, index as u32, examples);
     }
     vector(flat)
 }
@@ -262,12 +256,10 @@ mod tests {
     fn what_several_threads_draw_is_what_one_would() {
         let (n, init) = (8 * BLOCKS + 3, Init::Normal { std: 1.0 });
         let all = init.values(&[n], 5, 1);
-        let key = [5, 0];
         for i in [0, 1, BLOCKS - 1, BLOCKS, n / 8, n / 8 + 1, 2 * BLOCKS] {
-            let words = philox4x32([i as u32, 0, 1, DOMAIN], key);
-            let four = box_muller(words.map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0)).map(|v| v as f32);
-            let values = &all[4 * i..(4 * i + 4).min(n)];
-            assert_eq!(values, &four[..values.len()], "counter {i}");
+            let group = normals(&uniforms(i, [5, 0], [1, DOMAIN])).map(|v| v as f32);
+            let values = &all[4 * i..(4 * i + GROUP).min(n)];
+            assert_eq!(values, &group[..values.len()], "counter {i}");
         }
         assert_eq!(init.values(&[n / 9], 5, 1), all[..n / 9]);
     }

@@ -22,6 +22,7 @@ mod layers;
 mod loss_scale;
 mod metrics;
 pub mod models;
+mod normals;
 mod objective;
 mod optim;
 mod own_step;

@@ -64,10 +64,19 @@ impl ExampleImages {
 }
 
 impl Init {
-    /// [`Init::values`], made of images where it asks for them and they are given.
-    pub fn values_from(self, shape: &[usize], seed: u64, index: u32, examples: Option<&ExampleImages>) -> Vec<f32> {
-        let made = examples.filter(|_| self == Init::Whitening).and_then(|examples| examples.whitening(shape));
-        made.unwrap_or_else(|| self.values(shape, seed, index))
+    /// [`Init::values`] into their place, made of images where it asks for them and they are given.
+    pub(crate) fn fill_from(
+        self,
+        values: &mut [f32],
+        shape: &[usize],
+        seed: u64,
+        index: u32,
+        examples: Option<&ExampleImages>,
+    ) {
+        match examples.filter(|_| self == Init::Whitening).and_then(|examples| examples.whitening(shape)) {
+            Some(made) => values.copy_from_slice(&made),
+            None => self.fill(values, shape, seed, index),
+        }
     }
 }
 
@@ -103,6 +112,7 @@ fn rotate(values: &mut [f64], [p, q]: [usize; 2], (cosine, sine): (f64, f64)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chiaro_graph::shape::count;
 
     /// Images of three correlated channels whose neighbours are alike.
     fn images(count: usize) -> ExampleImages {
@@ -141,7 +151,12 @@ mod tests {
     #[test]
     fn what_is_no_such_weight_starts_at_random() {
         let (images, shape) = (images(2), [24, 2, 2, 3]);
-        let whitened = Init::Whitening.values_from(&shape, 1, 0, Some(&images));
+        let filled = |init: Init, shape: &[usize], images| {
+            let mut values = vec![0.0; count(shape)];
+            init.fill_from(&mut values, shape, 1, 0, images);
+            values
+        };
+        let whitened = filled(Init::Whitening, &shape, Some(&images));
         assert_ne!(whitened, Init::Whitening.values(&shape, 1, 0));
         for (init, shape, images) in [
             (Init::Whitening, [20, 2, 2, 3], Some(&images)),
@@ -149,7 +164,7 @@ mod tests {
             (Init::Whitening, [24, 2, 2, 3], None),
             (Init::ONES, [24, 2, 2, 3], Some(&images)),
         ] {
-            assert_eq!(init.values_from(&shape, 1, 0, images), init.values(&shape, 1, 0));
+            assert_eq!(filled(init, &shape, images), init.values(&shape, 1, 0));
         }
     }
 }
