@@ -4,6 +4,7 @@
 //! the shape in as constants, and says how many workgroups to dispatch; the caller may then put generated code into its
 //! [hooks](Hook) and calls [`Source::build`].
 
+mod beside;
 mod declaration;
 pub mod dispatch;
 mod elem;
@@ -16,6 +17,7 @@ mod registry;
 mod source;
 pub mod validate;
 
+pub use beside::{Neighbour, beside};
 pub use declaration::{BufferAccess, StorageBuffer};
 pub use elem::Elem;
 pub use error::ShaderError;

@@ -42,14 +42,17 @@ pub fn with_prefix(code: &str, prefix: &str, keep: &[&str]) -> Result<String, cr
     let declared = declarations(code).map_err(crate::ShaderError::Invalid)?;
     let names: Vec<&str> = declared.iter().filter_map(ModuleItem::name).filter(|name| !keep.contains(name)).collect();
     let mut out = String::with_capacity(code.len());
-    let mut rest = code;
+    let (mut rest, mut in_struct) = (code, false);
     while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic()) {
         let end = rest[start..].find(|c| !in_word(c)).map_or(rest.len(), |end| start + end);
         let (word, before) = (&rest[start..end], &rest[..start]);
         // Digits and points before letters make them part of a number or a member.
         let begins = !before.ends_with(|c: char| in_word(c) || c == '.');
+        in_struct = (in_struct && !before.contains('}')) || (begins && word == "struct");
+        // Members are named behind points, where nothing is changed.
+        let member = in_struct && rest[end..].trim_start().starts_with(':');
         out.push_str(before);
-        if begins && names.contains(&word) {
+        if begins && !member && names.contains(&word) {
             out.push_str(prefix);
         }
         out.push_str(word);
@@ -262,5 +265,9 @@ fn one(v: vec2<f32>) -> f32 { if (v.x > 0.0) { return v.x; } return v.y; }
         let expected =
             "fn my_op(x: f32) -> f32 { return x + v.op + op1(x); }\nfn put(value: f32) { y[0] = my_op(value); }\n";
         assert_eq!(with_prefix(code, "my_", &["put"]).as_deref(), Ok(expected));
+        let code = "alias a = f32;\nstruct Both { a: a, b: vec2<a> }\nfn of(both: Both, a: u32) -> a { return both.a + f32(a); }\n";
+        let expected = "alias my_a = f32;\nstruct my_Both { a: my_a, b: vec2<my_a> }
+fn my_of(both: my_Both, my_a: u32) -> my_a { return both.a + f32(my_a); }\n";
+        assert_eq!(with_prefix(code, "my_", &[]).as_deref(), Ok(expected));
     }
 }

@@ -13,6 +13,7 @@ fn options() -> Vec<(&'static str, PlanOptions)> {
             Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) => input == 0,
             other => matches!(other, Kernel::Conv2dWeightGrad(_)),
         },
+        slack: 3,
         ..small
     };
     vec![
@@ -25,6 +26,7 @@ fn options() -> Vec<(&'static str, PlanOptions)> {
         ("no columns", PlanOptions { fusions: Fusions { columns: false, ..Fusions::ALL }, ..reducing }),
         ("no hoist", PlanOptions { fusions: Fusions { hoist: false, ..Fusions::ALL }, ..reducing }),
         ("no pointwise", PlanOptions { fusions: Fusions { pointwise: false, ..Fusions::ALL }, ..reducing }),
+        ("no slack", PlanOptions { fusions: Fusions { beside: false, ..Fusions::ALL }, ..reducing }),
         ("no fusions", PlanOptions { fusions: Fusions::NONE, ..reducing }),
     ]
 }

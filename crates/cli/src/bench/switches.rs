@@ -11,7 +11,7 @@ use crate::usage::Usage;
 /// What is switched off, or put in place of what suits the device.
 #[derive(clap::Args)]
 pub struct SwitchArgs {
-    /// Leave fusions out, on GPUs: any of inline, columns, hoist, pointwise and winograd, or all
+    /// Leave fusions out, on GPUs: any of inline, columns, hoist, pointwise, beside and winograd, or all
     #[arg(long, value_name = "FUSIONS", value_delimiter = ',')]
     without: Vec<Fusion>,
     /// Give every product and convolution that can have it this tile, such as 128x64x16/8x4, on GPUs
@@ -37,6 +37,8 @@ enum Fusion {
     Columns,
     Hoist,
     Pointwise,
+    /// Short kernels that do not depend on one another in dispatches of their own.
+    Beside,
     /// 3x3 convolutions as products as they stand.
     Winograd,
     /// Every op a kernel of its own.
@@ -58,6 +60,7 @@ impl SwitchArgs {
             columns: with(Fusion::Columns),
             hoist: with(Fusion::Hoist),
             pointwise: with(Fusion::Pointwise),
+            beside: with(Fusion::Beside),
         };
         let forced = Forced::new(self.tile.as_deref(), self.split).map_err(|m| Usage(format!("--tile: {m}")))?;
         let kernels = if self.as_gpu { KernelChoice::Gpu } else { KernelChoice::Suited };

@@ -170,6 +170,11 @@ fn plain_scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants
     }
 }
 
+/// Steps by which a short kernel may be put off, to share a dispatch with others.
+const SLACK: usize = 3;
+/// Those of software devices, which gain nothing by it and run what GPUs run all the same.
+const SLACK_OF_SOFTWARE: usize = 1;
+
 /// What a device of this kind asks of its plans.
 pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let has_epilogue = |kernel: &Kernel| {
@@ -180,8 +185,10 @@ pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let OfClass { scratch, load_price } = OF_CLASS[variants.transformed() as usize][variants.class().index()];
     let plain = PlanOptions { scratch, load_price, ..plain };
     match variants.class() {
-        DeviceClass::Software => plain,
-        DeviceClass::Gpu(..) => PlanOptions { columns: columns::reduces_columns, loads: conv::computes_input, ..plain },
+        DeviceClass::Software => PlanOptions { slack: SLACK_OF_SOFTWARE, ..plain },
+        DeviceClass::Gpu(..) => {
+            PlanOptions { columns: columns::reduces_columns, loads: conv::computes_input, slack: SLACK, ..plain }
+        }
     }
 }
 

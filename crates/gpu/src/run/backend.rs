@@ -16,10 +16,12 @@ use crate::run::executor::PlanExecutor;
 use crate::run::half;
 use crate::run::planned::{self, PlannedKernel};
 use crate::tune::{SearchOutcome, Tuned, Tuning};
-use crate::{AdapterSummary, AllocationCounter, Forced, Gpu, GpuBuffer, GpuError, peaks};
+use crate::{AdapterLimits, AdapterSummary, AllocationCounter, Forced, Gpu, GpuBuffer, GpuError, peaks};
 
 /// Storage bindings of a kernel on every device.
 const PORTABLE_BINDINGS: u32 = 8;
+/// Those of the adapter with the fewest among the usual ones (Metal).
+const USUAL_BINDINGS: u32 = 31;
 
 /// Choices of a [`GpuBackend`].
 #[derive(Debug, Clone)]
@@ -111,11 +113,8 @@ pub fn portable_plan_options() -> PlanOptions {
 /// # Errors
 /// [`GpuError::Shader`] for a shape that a kernel cannot take.
 pub fn planned_dispatches(plan: &Plan) -> Result<usize, GpuError> {
-    let dispatches = |step| {
-        let made = kernels::dispatches(step, &Variants::GPU);
-        made.map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })
-    };
-    plan.steps.iter().map(|step| Ok(dispatches(step)?.len())).sum()
+    let limits = AdapterLimits { storage_buffers: USUAL_BINDINGS, ..AdapterLimits::default() };
+    Ok(planned::dispatches(plan, &Tuned::absent(Variants::GPU, limits, vec![]))?.len())
 }
 
 /// Runs graphs on a GPU.
@@ -205,15 +204,17 @@ impl GpuBackend {
         self.gpu.block_on(what, later).map_err(|error| self.error(error))?
     }
 
-    /// A graph's plan; where memory does not suffice, without the scratch that transformed convolutions take.
+    /// A graph's plan; where memory does not suffice, without the scratch that transformed convolutions take, and with no memory kept longer
+    /// than it must be.
     fn plan_that_fits(&self, graph: &Graph) -> Result<Plan, BackendError> {
         let plan = Plan::new(graph, &self.plan_options(graph))?;
         let Err(error) = self.check_memory(&plan) else { return Ok(plan) };
         let frugal = self.tuned.base().with_transforms(Transformed::No);
-        if frugal == *self.tuned.base() {
+        let options = PlanOptions { slack: 0, ..self.options.plan_options(self.gpu.summary(), &frugal, graph) };
+        if frugal == *self.tuned.base() && plan.slack == 0 {
             return Err(error);
         }
-        let plan = Plan::new(graph, &self.options.plan_options(self.gpu.summary(), &frugal, graph))?;
+        let plan = Plan::new(graph, &options)?;
         self.check_memory(&plan).map(|()| plan)
     }
 

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use chiaro_graph::plan::{Buffer, BufferKind, Operand, Plan, PlanOutput, Step as PlanStep};
+use chiaro_graph::plan::{Buffer, BufferKind, Plan, PlanOutput};
 use chiaro_graph::{ArenaInfo, Call, DType, Graph, InputInfo, Tensor};
 
 use crate::device::bytes::{tensor_bytes, tensor_from_bytes};
-use crate::kernels::{self, Dispatch, Part};
-use crate::run::planned;
+use crate::run::planned::{self, Bound, PlannedDispatch};
 use crate::run::profile::HostTimes;
 use crate::tune::Tuned;
 use crate::{
@@ -222,34 +221,14 @@ fn tensor_size(shape: &[usize], dtype: DType) -> u64 {
 /// Compiles every kernel of a plan, all at once, and binds its buffers.
 fn commands(gpu: &Gpu, plan: &Plan, buffers: &[GpuBuffer], tuned: &Tuned) -> Result<Vec<PlanCommand>, GpuError> {
     let dispatches = planned::dispatches(plan, tuned)?;
-    let sources: Vec<KernelSource> =
-        dispatches.iter().map(|(step, _, d)| kernels::source(step, d, label(step))).collect();
+    let sources: Vec<KernelSource> = dispatches.iter().map(|d| d.source.clone()).collect();
     let pipelines = gpu.pipelines(&sources)?;
-    let command = |((step, mut call, dispatch), pipeline): ((&PlanStep, Call, Dispatch), Arc<Pipeline>)| {
+    let command = |(dispatch, pipeline): (PlannedDispatch, Arc<Pipeline>)| {
+        let PlannedDispatch { mut call, bound, workgroups, .. } = dispatch;
         planned::sized(&mut call, pipeline.needs());
-        let parts: Vec<Binding> = dispatch.parts.iter().filter_map(|part| binding(step, *part, buffers)).collect();
-        let bound = gpu.bind(&pipeline, &parts)?;
-        Ok(PlanCommand { pipeline, bound, workgroups: dispatch.workgroups, call })
+        let part = |b: Bound| Binding { buffer: buffers[b.buffer].clone(), offset: b.offset, bytes: b.bytes };
+        let bound = gpu.bind(&pipeline, &bound.into_iter().map(part).collect::<Vec<_>>())?;
+        Ok(PlanCommand { pipeline, bound, workgroups, call })
     };
     dispatches.into_iter().zip(pipelines).map(command).collect()
-}
-
-fn label(step: &PlanStep) -> String {
-    format!("{} {}", step.kernel.name(), step.label)
-}
-
-/// The region of an operand, filled up to whole words.
-fn binding(step: &PlanStep, part: Part, buffers: &[GpuBuffer]) -> Option<Binding> {
-    let scratch = step.scratch.as_ref();
-    let operand: Operand = match part {
-        Part::Operand(i) => step.operands[i].clone(),
-        Part::Scratch => scratch?.clone(),
-        Part::Within { first, len } => {
-            let all = scratch?;
-            Operand { offset: all.offset + first, len, ..all.clone() }
-        }
-    };
-    let size = operand.dtype.size();
-    let bytes = (operand.len * size).next_multiple_of(4).max(4) as u64;
-    Some(Binding { buffer: buffers[operand.buffer].clone(), offset: (operand.offset * size) as u64, bytes })
 }

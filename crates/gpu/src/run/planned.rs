@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use chiaro_graph::plan::{Plan, Step};
+use chiaro_graph::plan::{Access, Operand, Plan, Step};
 use chiaro_graph::{BackendError, Call, Graph};
-use chiaro_shaders::validate;
+use chiaro_shaders::{BufferAccess, ShaderError, validate};
 
 use crate::device::reflect::reflect;
-use crate::kernels::{self, Dispatch};
+use crate::kernels::{self, Part};
+use crate::run::beside::{Arrangement, Candidate, Neighbours};
 use crate::run::profile;
 use crate::tune::Tuned;
 use crate::tune::cooperative;
@@ -43,31 +44,98 @@ impl PlannedKernel {
     }
 }
 
-/// Every dispatch of a plan in the variants that are known to be best, in order, with what it does.
-pub(crate) fn dispatches<'p>(plan: &'p Plan, tuned: &Tuned) -> Result<Vec<(&'p Step, Call, Dispatch)>, GpuError> {
-    let mut all = vec![];
-    for step in &plan.steps {
-        let variants = tuned.variants(step);
-        let made = kernels::dispatches(step, &variants)
-            .map_err(|error| GpuError::Shader { label: step.label.clone(), message: error.to_string() })?;
-        all.extend(made.into_iter().enumerate().map(|(i, d)| (step, profile::call(step, i, &d, &variants), d)));
+/// A dispatch of a plan: one of a step, or short ones of several.
+pub(crate) struct PlannedDispatch {
+    /// What it does.
+    pub call: Call,
+    /// The kernel.
+    pub source: KernelSource,
+    /// What is bound, in the order of binding numbers.
+    pub bound: Vec<Bound>,
+    /// Workgroups in x, y and z.
+    pub workgroups: [u32; 3],
+}
+
+/// A part of a buffer of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// The buffer's number.
+    pub buffer: usize,
+    /// Where the part begins, in bytes.
+    pub offset: u64,
+    /// How long it is, in bytes.
+    pub bytes: u64,
+}
+
+impl Bound {
+    /// The region of an operand, filled up to whole words.
+    fn new(step: &Step, part: Part) -> Option<Bound> {
+        let scratch = step.scratch.as_ref();
+        let operand = match part {
+            Part::Operand(i) => step.operands[i].clone(),
+            Part::Scratch => scratch?.clone(),
+            Part::Within { first, len } => {
+                let all = scratch?;
+                Operand { offset: all.offset + first, len, ..all.clone() }
+            }
+        };
+        let size = operand.dtype.size();
+        let bytes = (operand.len * size).next_multiple_of(4).max(4) as u64;
+        Some(Bound { buffer: operand.buffer, offset: (operand.offset * size) as u64, bytes })
     }
-    Ok(all)
+
+    /// Whether two parts share memory.
+    pub fn meets(&self, other: &Bound) -> bool {
+        let within = self.offset < other.offset + other.bytes && other.offset < self.offset + self.bytes;
+        self.buffer == other.buffer && within
+    }
+}
+
+/// Every dispatch of a plan in the variants that are known to be best, in order.
+pub(crate) fn dispatches(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedDispatch>, GpuError> {
+    let (mut arrangement, mut neighbours) = (Arrangement::new(plan.slack, tuned.bindings()), Neighbours::default());
+    for (number, step) in plan.steps.iter().enumerate() {
+        let refuse = |error: ShaderError| GpuError::Shader { label: step.label.clone(), message: error.to_string() };
+        let variants = tuned.variants(step);
+        let mut made = vec![];
+        for (i, dispatch) in kernels::dispatches(step, &variants).map_err(refuse)?.into_iter().enumerate() {
+            let bound = dispatch.parts.iter().filter_map(|part| Some((Bound::new(step, *part)?, access(step, *part))));
+            let (bound, access) = bound.unzip();
+            let planned = PlannedDispatch {
+                call: profile::call(step, i, &dispatch, &variants),
+                source: kernels::source(step, &dispatch, format!("{} {}", step.kernel.name(), step.label)),
+                bound,
+                workgroups: dispatch.workgroups,
+            };
+            let neighbour = if plan.slack == 0 { None } else { neighbours.of(step, i, &dispatch).map_err(refuse)? };
+            made.push(Candidate { planned, access, step: number, neighbour });
+        }
+        arrangement.add(made)?;
+    }
+    arrangement.finished()
+}
+
+/// What a step may do to a part.
+fn access(step: &Step, part: Part) -> BufferAccess {
+    match part {
+        Part::Operand(i) if step.operands[i].access == Access::Read => BufferAccess::Read,
+        Part::Operand(_) | Part::Scratch | Part::Within { .. } => BufferAccess::ReadWrite,
+    }
 }
 
 /// The kernels of a plan.
 pub(crate) fn kernels(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedKernel>, GpuError> {
     let mut known: HashMap<String, KernelNeeds> = HashMap::new();
     let mut planned = vec![];
-    for (_, mut call, dispatch) in dispatches(plan, tuned)? {
-        if !known.contains_key(&dispatch.wgsl) {
-            let needs = reflect(&KernelSource::own(&call.label, dispatch.wgsl.as_str()))?.needs;
-            known.insert(dispatch.wgsl.clone(), needs);
+    for PlannedDispatch { mut call, source, workgroups, .. } in dispatches(plan, tuned)? {
+        let wgsl = source.wgsl.to_string();
+        if !known.contains_key(&wgsl) {
+            known.insert(wgsl.clone(), reflect(&source)?.needs);
         }
-        if let Some(needs) = known.get(&dispatch.wgsl) {
+        if let Some(needs) = known.get(&wgsl) {
             sized(&mut call, needs);
         }
-        planned.push(PlannedKernel { call, wgsl: dispatch.wgsl, workgroups: dispatch.workgroups });
+        planned.push(PlannedKernel { call, wgsl, workgroups });
     }
     Ok(planned)
 }

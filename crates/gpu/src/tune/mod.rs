@@ -116,6 +116,11 @@ impl Tuned {
         &self.base
     }
 
+    /// Storage buffers that a kernel may bind.
+    pub fn bindings(&self) -> usize {
+        self.limits.storage_buffers as usize
+    }
+
     /// The cooperative tiles that may be used; `None` where nobody asked yet.
     pub fn cooperative(&self) -> Option<&[Tile]> {
         self.cooperative.as_deref()

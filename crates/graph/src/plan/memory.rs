@@ -11,6 +11,11 @@ use crate::dtype::DType;
 use crate::graph::Graph;
 use std::collections::BTreeMap;
 
+/// Bytes of a value that is kept for the plan's slack, at the most. What reads larger ones is hardly ever put off.
+const SMALL_VALUE: usize = 128 << 10;
+/// The same for scratch, which second passes read.
+const LARGEST_KEPT: usize = 64 << 20;
+
 /// A run of steps during which a storage holds something.
 #[derive(Clone, Copy, Debug)]
 struct Life {
@@ -37,12 +42,14 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
         .map(|s| bytes(&drafts, s))
         .sum();
     calls.iter_mut().for_each(narrow_once);
+    let slack = if options.fuse && options.fusions.beside { options.slack } else { 0 };
     if options.fuse {
-        reuse_in_place(&mut drafts, &calls, options);
+        reuse_in_place(&mut drafts, &calls, slack, options);
     }
     let mut plan = Plan {
         buffers: vec![],
         steps: vec![],
+        slack,
         inputs: vec![None; graph.inputs().len()],
         arenas: vec![None; graph.arenas().len()],
         outputs: vec![],
@@ -112,9 +119,13 @@ fn lives(drafts: &Drafts, calls: &[Draft]) -> Vec<Option<Life>> {
     lives
 }
 
-/// Lets a call write over an operand that nobody reads afterwards, where each point reads its own element alone.
-fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
+/// Lets a call write over an operand that nobody reads afterwards, where each point reads its own element alone. With slack, the call before
+/// does not read it either: both may run at once.
+fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], slack: usize, options: &PlanOptions) {
     let mut lives = lives(drafts, calls);
+    let touches = |drafts: &Drafts, call: &Draft, storage: usize| {
+        call.reads().chain(call.writes()).any(|r| outermost(drafts, r).storage == storage)
+    };
     for (i, call) in calls.iter().enumerate() {
         let apart = matches!(call.kernel, Kernel::Pointwise | Kernel::Reduce { .. });
         if !apart && !options.epilogue_in_place {
@@ -131,7 +142,8 @@ fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
             let candidate = call.program.instrs.iter().filter_map(Instr::load).find_map(|(operand, _)| {
                 let region = outermost(drafts, &call.operands[operand]);
                 let life = lives[region.storage]?;
-                let dies = life.last == i && life.first < i;
+                let beside = slack > 0 && i > 0 && touches(drafts, &calls[i - 1], region.storage);
+                let dies = life.last == i && life.first < i && !beside;
                 (dies && replaceable(drafts, call, operand, &region, out)).then_some(region.storage)
             });
             if let (Some(storage), true) = (candidate, first_write) {
@@ -185,7 +197,7 @@ fn fixed_buffers(drafts: &Drafts, plan: &mut Plan, buffer_of: &mut [usize]) {
     }
 }
 
-/// Greedy by size: the largest first, each into the first slot in which nothing lives at the same time.
+/// Greedy by size: the largest first, each into the first slot in which nothing lives at the same time, or within the plan's slack.
 fn slots(
     drafts: &Drafts,
     calls: &[Draft],
@@ -193,16 +205,21 @@ fn slots(
     plan: &mut Plan,
     buffer_of: &mut [usize],
 ) -> Vec<Option<usize>> {
+    let slack = plan.slack;
+    let put_off = |life: Life| Life { last: life.last + slack, ..life };
     let mut items: Vec<(usize, Life, Option<usize>, usize)> = vec![];
     for (s, life) in lives(drafts, calls).into_iter().enumerate() {
         let storage = &drafts.storages[s];
         let temporary = storage.kind == StorageKind::Temporary && storage.inside.is_none() && !storage.output;
         if let (Some(life), true) = (life, temporary) {
+            let life = if bytes(drafts, s) <= SMALL_VALUE { put_off(life) } else { life };
             items.push((bytes(drafts, s), life, Some(s), 0));
         }
     }
     for (i, &len) in scratch.iter().enumerate().filter(|(_, len)| **len > 0) {
-        items.push((4 * len, Life { first: i, last: i }, None, i));
+        let own = Life { first: i, last: i };
+        let life = if 4 * len <= LARGEST_KEPT { put_off(own) } else { own };
+        items.push((4 * len, life, None, i));
     }
     items.sort_by_key(|(size, life, ..)| (std::cmp::Reverse(*size), life.first));
     // Each slot with its lives: the first step of each, and its last.

@@ -87,6 +87,9 @@ pub struct PlanOptions {
     pub fuse: bool,
     /// Which fusions, where kernels are fused at all.
     pub fusions: Fusions,
+    /// Calls that may come between what frees memory and what takes it, at the most: so far a backend can put a call off, to do it with
+    /// others at once. It costs room.
+    pub slack: usize,
 }
 
 impl Default for PlanOptions {
@@ -104,6 +107,7 @@ impl Default for PlanOptions {
             epilogue_in_place: true,
             fuse: true,
             fusions: Fusions::ALL,
+            slack: 0,
         }
     }
 }
@@ -124,8 +128,11 @@ pub struct Pass {
 pub struct Plan {
     /// The buffers.
     pub buffers: Vec<Buffer>,
-    /// The calls, in order.
+    /// The calls, in an order in which they can run one after the other.
     pub steps: Vec<Step>,
+    /// Each step finds its memory even if it runs after the so many that follow it, and that do not touch what it writes or write what it
+    /// touches.
+    pub slack: usize,
     /// Buffer of each input, in order of declaration; `None` where nothing reads it.
     pub inputs: Vec<Option<usize>>,
     /// Buffer of each arena.
