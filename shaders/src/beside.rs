@@ -22,11 +22,8 @@ pub struct Neighbour {
 impl Neighbour {
     /// The kernel of a text; none if its entry point is not the one that all kernels here have: workgroups in one row, numbered by
     /// `group.x + group.y * groups.x`, of a size that is a product of numbers and constants.
-    ///
-    /// # Errors
-    /// A text that is no WGSL.
-    pub fn of(text: &str) -> Result<Option<Neighbour>, ShaderError> {
-        let items = declarations(text).map_err(ShaderError::Invalid)?;
+    pub fn of(text: &str) -> Option<Neighbour> {
+        let items = declarations(text).ok()?;
         let other_binding = |item: &ModuleItem| match &item.declared {
             Item::Other { text, .. } => text.contains("@binding") || text.starts_with("override"),
             Item::Enable(_) | Item::StorageBuffer(_) | Item::Constant(_) | Item::Alias(_) | Item::Function(_) => false,
@@ -36,13 +33,13 @@ impl Neighbour {
             let (_, size) = main.attributes.split_once("@workgroup_size(")?;
             product(size.split_once(')')?.0, &items)
         });
-        let Some(threads) = threads.filter(|_| !items.iter().any(other_binding)) else { return Ok(None) };
+        let threads = threads.filter(|_| !items.iter().any(other_binding))?;
         let access = items.iter().filter_map(|item| match &item.declared {
             Item::StorageBuffer(buffer) => Some(buffer.access),
             Item::Enable(_) | Item::Constant(_) | Item::Alias(_) | Item::Function(_) | Item::Other { .. } => None,
         });
         let exchanges = ["var<workgroup>", "Barrier", "subgroup"].iter().any(|word| text.contains(word));
-        Ok(Some(Neighbour { text: text.to_string(), threads, exchanges, access: access.collect() }))
+        Some(Neighbour { text: text.to_string(), threads, exchanges, access: access.collect() })
     }
 
     /// Invocations of a workgroup.
@@ -222,8 +219,8 @@ fn main{ENTRY} {{
 
     #[test]
     fn kernels_of_one_dispatch_are_one_valid_kernel_with_all_their_buffers() {
-        let small = Neighbour::of(&doubling("2u * SIZE")).expect("WGSL").expect("of the usual form");
-        let sum = Neighbour::of(&summing()).expect("WGSL").expect("of the usual form");
+        let small = Neighbour::of(&doubling("2u * SIZE")).expect("of the usual form");
+        let sum = Neighbour::of(&summing()).expect("of the usual form");
         assert_eq!((small.threads(), small.exchanges(), sum.threads(), sum.exchanges()), (16, false, 64, true));
         let access = [BufferAccess::ReadWrite, BufferAccess::ReadWrite, BufferAccess::Read, BufferAccess::ReadWrite];
         let (text, workgroups) = beside(&[(&small, 7), (&sum, 3)], &access).expect("they suit one another");
@@ -239,9 +236,9 @@ fn main{ENTRY} {{
 
     #[test]
     fn what_does_not_suit_is_told_apart() {
-        let sum = Neighbour::of(&summing()).expect("WGSL").expect("of the usual form");
+        let sum = Neighbour::of(&summing()).expect("of the usual form");
         assert!(sum.suits(64) && !sum.suits(128));
-        let large = Neighbour::of(&doubling("128u")).expect("WGSL").expect("of the usual form");
+        let large = Neighbour::of(&doubling("128u")).expect("of the usual form");
         assert!(large.suits(128) && large.suits(256) && !large.suits(64));
         assert!(beside(&[(&sum, 1), (&large, 1)], &[]).is_err());
         for other in [
@@ -249,7 +246,7 @@ fn main{ENTRY} {{
             summing().replace("64)", "max(1, 2))"),
             summing() + "@group(0) @binding(2) var<storage, read_write> count: atomic<u32>;\n",
         ] {
-            assert!(Neighbour::of(&other).expect("WGSL").is_none(), "{other}");
+            assert!(Neighbour::of(&other).is_none(), "{other}");
         }
     }
 }

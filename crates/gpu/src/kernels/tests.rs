@@ -40,7 +40,7 @@ fn check(name: &str, graph: &chiaro_graph::Graph, variants: &Variants, fuse: boo
 /// The dispatches of a plan as a device with the bindings of Metal gets them.
 fn planned(plan: &Plan, variants: &Variants) -> Vec<PlannedDispatch> {
     let limits = AdapterLimits { storage_buffers: 31, ..AdapterLimits::default() };
-    planned::dispatches(plan, &Tuned::absent(variants.clone(), limits, vec![])).unwrap_or_else(|e| panic!("{e}"))
+    planned::dispatches(plan, &Tuned::absent(*variants, limits, vec![])).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Checks those in which kernels of several steps run side by side.

@@ -1,4 +1,4 @@
-//! Short kernels of a group of steps as one dispatch: none waits for another, and together they fill a device that each alone would not.
+//! Short kernels of neighbouring steps as one dispatch: none waits for another, and together they fill a device that each alone would not.
 
 use std::collections::HashMap;
 
@@ -32,17 +32,17 @@ pub(crate) struct Neighbours(HashMap<String, Option<Neighbour>>);
 
 impl Neighbours {
     /// What is needed to put dispatch number `number` of a step beside others, if it may be: products and kernels from outside stay alone.
-    pub fn of(&mut self, step: &Step, number: usize, dispatch: &Dispatch) -> Result<Option<Neighbour>, ShaderError> {
+    pub fn of(&mut self, step: &Step, number: usize, dispatch: &Dispatch) -> Option<Neighbour> {
         let main = number == 0 && dispatch.stage.is_none() && step.kernel.as_product().is_some();
         if main || dispatch.product.is_some() || matches!(step.kernel, Kernel::Custom(_)) {
-            return Ok(None);
+            return None;
         }
         if let Some(known) = self.0.get(&dispatch.wgsl) {
-            return Ok(known.clone());
+            return known.clone();
         }
-        let found = Neighbour::of(&dispatch.wgsl)?;
+        let found = Neighbour::of(&dispatch.wgsl);
         self.0.insert(dispatch.wgsl.clone(), found.clone());
-        Ok(found)
+        found
     }
 }
 
@@ -205,7 +205,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let call = Call { label: format!("#{number}"), ..Call::default() };
         let source = KernelSource::own(call.label.as_str(), text.as_str());
         let planned = PlannedDispatch { call, source, bound: vec![from, to], workgroups: [3, 1, 1] };
-        let neighbour = short.map(|_| Neighbour::of(&text).expect("WGSL").expect("of the usual form"));
+        let neighbour = short.map(|_| Neighbour::of(&text).expect("of the usual form"));
         Candidate { planned, access: vec![BufferAccess::Read, BufferAccess::ReadWrite], step, neighbour }
     }
 

@@ -107,7 +107,7 @@ pub(crate) fn dispatches(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedDispat
                 bound,
                 workgroups: dispatch.workgroups,
             };
-            let neighbour = if plan.slack == 0 { None } else { neighbours.of(step, i, &dispatch).map_err(refuse)? };
+            let neighbour = if plan.slack == 0 { None } else { neighbours.of(step, i, &dispatch) };
             made.push(Candidate { planned, access, step: number, neighbour });
         }
         arrangement.add(made)?;
