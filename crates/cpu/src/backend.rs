@@ -240,6 +240,10 @@ impl Backend for Cpu {
         format!("CPU ({threads} thread{}, {:?})", if threads == 1 { "" } else { "s" }, self.level)
     }
 
+    fn planned_bytes(&self, graph: &Graph) -> Result<u64, BackendError> {
+        Ok(Plan::new(graph, &self.options())?.peak_bytes() as u64)
+    }
+
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         let plan = Plan::new(graph, &self.options())?;
         // Arenas that the plan does not touch can be written and read all the same.

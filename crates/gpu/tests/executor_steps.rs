@@ -135,6 +135,20 @@ fn fifty_training_steps_equal_the_reference_and_the_cpu() {
 }
 
 #[test]
+fn what_a_graph_takes_is_known_before_it_is_compiled() {
+    let Some(mut gpu) = open() else {
+        return;
+    };
+    let g = training_step();
+    let planned = gpu.planned_bytes(&g).expect("plans");
+    let before = gpu.gpu().counters().bytes;
+    gpu.compile(&g).expect("compiles");
+    let taken = gpu.gpu().counters().bytes - before;
+    // Staging memory for a few inputs and outputs comes on top.
+    assert!(planned > 50_000 && (planned..planned + (16 << 10)).contains(&taken), "planned {planned}, taken {taken}");
+}
+
+#[test]
 fn a_step_is_one_submission_and_allocates_nothing() {
     let Some(mut gpu) = open() else {
         return;

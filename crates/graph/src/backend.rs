@@ -4,6 +4,7 @@ use crate::dtype::DType;
 use crate::error::GraphError;
 use crate::graph::Graph;
 use crate::later::{Later, at_once};
+use crate::plan::{Plan, PlanOptions};
 use crate::plan_table::PlanId;
 use crate::profile::{Call, Peaks, Profile};
 use crate::tensor::Tensor;
@@ -161,7 +162,16 @@ pub trait Backend {
     /// If the graph exceeds the device's limits, or an arena exists with another length or type ([`BackendError::Taken`]).
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError>;
 
-    /// The same without a wait; the plan may be used when it is there.
+    /// Bytes that a graph would take here once it is compiled, its arenas included; nothing is allocated. Kernels may keep some more of
+    /// their own, such as weights in another order.
+    ///
+    /// # Errors
+    /// Those of planning.
+    fn planned_bytes(&self, graph: &Graph) -> Result<u64, BackendError> {
+        Ok(Plan::new(graph, &PlanOptions::default())?.peak_bytes() as u64)
+    }
+
+    /// [`Backend::compile`] without a wait; the plan may be used when it is there.
     fn compile_async(&mut self, graph: &Graph) -> Later<PlanId> {
         at_once(self.compile(graph))
     }

@@ -75,6 +75,10 @@ impl Backend for Shared {
         self.0.borrow().half_precision()
     }
 
+    fn planned_bytes(&self, graph: &Graph) -> Result<u64, BackendError> {
+        self.0.borrow().planned_bytes(graph)
+    }
+
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         self.0.borrow_mut().compile(graph)
     }

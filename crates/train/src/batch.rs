@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chiaro_graph::Backend;
-use chiaro_graph::plan::{Plan, PlanOptions};
 use chiaro_nn::{Model, TrainStep};
 
 use crate::compile;
@@ -48,7 +47,8 @@ pub fn fitting_batch(
     let room = memory.saturating_sub(resident) / SHARE[1] * SHARE[0];
     let task = config.named_task()?;
     let task = task.fitted(config, &*data.train)?.unwrap_or(task);
-    let planned = |images: usize| planned(model, data, &TrainConfig { batch_size: images, ..config.clone() }, &task);
+    let planned =
+        |images: usize| planned(backend, model, data, &TrainConfig { batch_size: images, ..config.clone() }, &task);
     let mut images = power_below((data.train.len() / STEPS).clamp(FEW, MOST).min(data.train.len()));
     loop {
         let bytes = planned(images)?;
@@ -65,21 +65,27 @@ pub fn fitting_batch(
     }
 }
 
-/// Bytes of the training step of these settings as it is planned, the data set left out.
+/// Bytes of the training step of these settings as the backend plans it, the data set left out.
 ///
 /// # Errors
 /// If the model does not fit the data, or the data fills no batch.
-pub fn step_bytes(model: &Model, data: &Data, config: &TrainConfig) -> Result<u64> {
+pub fn step_bytes(backend: &dyn Backend, model: &Model, data: &Data, config: &TrainConfig) -> Result<u64> {
     check_steps(config, data.train.len())?;
     let task = config.named_task()?;
     let task = task.fitted(config, &*data.train)?.unwrap_or(task);
-    planned(model, data, config, &task)
+    planned(backend, model, data, config, &task)
 }
 
-fn planned(model: &Model, data: &Data, config: &TrainConfig, task: &Arc<dyn Task>) -> Result<u64> {
+fn planned(
+    backend: &dyn Backend,
+    model: &Model,
+    data: &Data,
+    config: &TrainConfig,
+    task: &Arc<dyn Task>,
+) -> Result<u64> {
     let options = compile::options(model, data, config, task, None)?;
     let step = TrainStep::build(model, options)?;
-    Ok(Plan::new(&step.graph, &PlanOptions::default())?.peak_bytes() as u64)
+    Ok(backend.planned_bytes(&step.graph)?)
 }
 
 /// The largest power of two that is at most this.

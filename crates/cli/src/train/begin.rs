@@ -150,9 +150,8 @@ fn check_memory(device: &Device, model: &Model, data: &Data, config: &TrainConfi
         DeviceKind::Gpu => None,
     };
     let Some(free) = free else { return Ok(()) };
-    let needed = train::step_bytes(model, data, config)?;
-    // A plan for a CPU may take a fifth less than this one.
-    if needed / 5 * 4 <= free {
+    let needed = train::step_bytes(&device.share(), model, data, config)?;
+    if needed <= free {
         return Ok(());
     }
     let (needed, free, images) = (bytes(needed as f64), bytes(free as f64), config.batch_size);

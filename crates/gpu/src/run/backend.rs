@@ -208,14 +208,18 @@ impl GpuBackend {
     /// than it must be.
     fn plan_that_fits(&self, graph: &Graph) -> Result<Plan, BackendError> {
         let plan = Plan::new(graph, &self.plan_options(graph))?;
-        let Err(error) = self.check_memory(&plan) else { return Ok(plan) };
-        let frugal = self.tuned.base().with_transforms(Transformed::No);
-        let options = PlanOptions { slack: 0, ..self.options.plan_options(self.gpu.summary(), &frugal, graph) };
-        if frugal == *self.tuned.base() && plan.slack == 0 {
-            return Err(error);
+        if self.check_memory(&plan).is_ok() {
+            return Ok(plan);
         }
-        let plan = Plan::new(graph, &options)?;
-        self.check_memory(&plan).map(|()| plan)
+        let frugal = self.frugal(graph)?;
+        self.check_memory(&frugal).map(|()| frugal)
+    }
+
+    /// The plan that takes least.
+    fn frugal(&self, graph: &Graph) -> Result<Plan, BackendError> {
+        let plain = self.tuned.base().with_transforms(Transformed::No);
+        let options = PlanOptions { slack: 0, ..self.options.plan_options(self.gpu.summary(), &plain, graph) };
+        Ok(Plan::new(graph, &options)?)
     }
 
     fn check_memory(&self, plan: &Plan) -> Result<(), BackendError> {
@@ -278,6 +282,12 @@ impl Backend for GpuBackend {
 
     fn half_precision(&self) -> HalfPrecision {
         half::support(self.gpu.summary())
+    }
+
+    fn planned_bytes(&self, graph: &Graph) -> Result<u64, BackendError> {
+        let plan = Plan::new(graph, &self.plan_options(graph))?;
+        let plan = if self.check_memory(&plan).is_ok() { plan } else { self.frugal(graph)? };
+        Ok(plan.peak_bytes() as u64)
     }
 
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
