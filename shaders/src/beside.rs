@@ -15,6 +15,8 @@ pub struct Neighbour {
     threads: u32,
     /// Whether invocations of a workgroup hand anything to one another.
     exchanges: bool,
+    /// Bytes of workgroup memory, or somewhat more.
+    workgroup_bytes: u32,
     /// What it does with each of its buffers, in the order of bindings.
     access: Vec<BufferAccess>,
 }
@@ -38,8 +40,10 @@ impl Neighbour {
             Item::StorageBuffer(buffer) => Some(buffer.access),
             Item::Enable(_) | Item::Constant(_) | Item::Alias(_) | Item::Function(_) | Item::Other { .. } => None,
         });
+        let workgroup_bytes =
+            items.iter().try_fold(0u32, |all, item| all.checked_add(workgroup_bytes(item, &items)?))?;
         let exchanges = ["var<workgroup>", "Barrier", "subgroup"].iter().any(|word| text.contains(word));
-        Some(Neighbour { text: text.to_string(), threads, exchanges, access: access.collect() })
+        Some(Neighbour { text: text.to_string(), threads, exchanges, workgroup_bytes, access: access.collect() })
     }
 
     /// Invocations of a workgroup.
@@ -52,9 +56,9 @@ impl Neighbour {
         &self.access
     }
 
-    /// Whether invocations of a workgroup hand anything to one another.
-    pub fn exchanges(&self) -> bool {
-        self.exchanges
+    /// Bytes of workgroup memory, or somewhat more.
+    pub fn workgroup_bytes(&self) -> u32 {
+        self.workgroup_bytes
     }
 
     /// Whether its workgroups can be those of so many invocations: as they are, or several as one where each invocation is alone.
@@ -63,13 +67,16 @@ impl Neighbour {
     }
 }
 
-/// One kernel that does what these do in so many workgroups each, and how many workgroups it takes; their buffers one behind the other,
-/// with these accesses.
+/// One kernel of workgroups of `threads` invocations that does what these do in so many workgroups each, and how many it takes; their
+/// buffers one behind the other, with these accesses.
 ///
 /// # Errors
-/// Kernels that do not suit the largest of their workgroups, and more workgroups than 32 bits number.
-pub fn beside(kernels: &[(&Neighbour, u32)], access: &[BufferAccess]) -> Result<(String, u32), ShaderError> {
-    let threads = kernels.iter().map(|(kernel, _)| kernel.threads).max().unwrap_or(1);
+/// Kernels that do not suit such workgroups, and more workgroups than 32 bits number.
+pub fn beside(
+    threads: u32,
+    kernels: &[(&Neighbour, u32)],
+    access: &[BufferAccess],
+) -> Result<(String, u32), ShaderError> {
     let (mut enabled, mut buffers, mut rest) = (vec![], String::new(), String::new());
     let (mut calls, mut all, mut binding) = (String::new(), 0u32, 0);
     for (k, (kernel, workgroups)) in kernels.iter().enumerate() {
@@ -157,6 +164,16 @@ fn parameters(function: &Function) -> [(&str, &str); 3] {
     found
 }
 
+/// Bytes of a variable in workgroup memory, no element being larger than four numbers; 0 for what is none.
+fn workgroup_bytes(item: &ModuleItem, items: &[ModuleItem]) -> Option<u32> {
+    let Item::Other { text, .. } = &item.declared else { return Some(0) };
+    let Some(variable) = text.strip_prefix("var<workgroup>") else { return Some(0) };
+    let (_, array) = variable.split_once("array<")?;
+    let (element, len) = array.trim_end_matches([';', '>']).rsplit_once(',')?;
+    let bytes = if ["f32", "u32", "i32"].contains(&element.trim()) { 4 } else { 16 };
+    product(len, items)?.checked_mul(bytes)
+}
+
 /// The value of a product of numbers and of constants that are such products.
 fn product(expression: &str, items: &[ModuleItem]) -> Option<u32> {
     expression.split('*').try_fold(1u32, |all, factor| {
@@ -221,9 +238,9 @@ fn main{ENTRY} {{
     fn kernels_of_one_dispatch_are_one_valid_kernel_with_all_their_buffers() {
         let small = Neighbour::of(&doubling("2u * SIZE")).expect("of the usual form");
         let sum = Neighbour::of(&summing()).expect("of the usual form");
-        assert_eq!((small.threads(), small.exchanges(), sum.threads(), sum.exchanges()), (16, false, 64, true));
+        assert_eq!((small.threads(), small.workgroup_bytes(), sum.threads(), sum.workgroup_bytes()), (16, 0, 64, 256));
         let access = [BufferAccess::ReadWrite, BufferAccess::ReadWrite, BufferAccess::Read, BufferAccess::ReadWrite];
-        let (text, workgroups) = beside(&[(&small, 7), (&sum, 3)], &access).expect("they suit one another");
+        let (text, workgroups) = beside(64, &[(&small, 7), (&sum, 3)], &access).expect("they suit one another");
         // Four workgroups of 16 are one of 64.
         assert_eq!(workgroups, 2 + 3);
         assert!(text.contains("@workgroup_size(64)") && text.contains("let own = (number - 0u) * 4u + thread / 16u;"));
@@ -240,7 +257,7 @@ fn main{ENTRY} {{
         assert!(sum.suits(64) && !sum.suits(128));
         let large = Neighbour::of(&doubling("128u")).expect("of the usual form");
         assert!(large.suits(128) && large.suits(256) && !large.suits(64));
-        assert!(beside(&[(&sum, 1), (&large, 1)], &[]).is_err());
+        assert!(beside(128, &[(&sum, 1), (&large, 1)], &[]).is_err());
         for other in [
             summing().replace("thread: u32", "own: u32"),
             summing().replace("64)", "max(1, 2))"),

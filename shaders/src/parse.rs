@@ -34,15 +34,16 @@ pub(crate) fn declarations(text: &str) -> Result<Vec<ModuleItem>, String> {
     Ok(found)
 }
 
-/// The code with its own declared names, but for those in `keep`, begun by `prefix`: apart from any other code.
+/// The code, without comments, with its own declared names, but for those in `keep`, begun by `prefix`: apart from any other code.
 ///
 /// # Errors
 /// Code that does not consist of declarations.
 pub fn with_prefix(code: &str, prefix: &str, keep: &[&str]) -> Result<String, crate::ShaderError> {
-    let declared = declarations(code).map_err(crate::ShaderError::Invalid)?;
+    let code = without_comments(code);
+    let declared = declarations(&code).map_err(crate::ShaderError::Invalid)?;
     let names: Vec<&str> = declared.iter().filter_map(ModuleItem::name).filter(|name| !keep.contains(name)).collect();
     let mut out = String::with_capacity(code.len());
-    let (mut rest, mut in_struct) = (code, false);
+    let (mut rest, mut in_struct) = (code.as_str(), false);
     while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic()) {
         let end = rest[start..].find(|c| !in_word(c)).map_or(rest.len(), |end| start + end);
         let (word, before) = (&rest[start..end], &rest[..start]);

@@ -14,7 +14,7 @@ pub(crate) const GROUP: usize = 4 * COUNTERS;
 pub(crate) fn uniforms(first: usize, key: [u32; 2], stream: [u32; 2]) -> [f64; GROUP] {
     let mut words = [[0; COUNTERS]; 4];
     for lane in 0..COUNTERS {
-        let counter = first + lane;
+        let counter = (first + lane) as u64;
         let drawn = philox4x32([counter as u32, (counter >> 32) as u32, stream[0], stream[1]], key);
         for (word, drawn) in words.iter_mut().zip(drawn) {
             word[lane] = drawn;
@@ -111,10 +111,10 @@ mod tests {
 
     #[test]
     fn a_group_is_its_counters_one_by_one() {
-        let (key, first) = ([5, 6], (1 << 32) - 3);
+        let (key, first) = ([5, 6], u32::MAX as usize - 2);
         let many = uniforms(first, key, [7, 8]);
         for (i, four) in many.chunks(4).enumerate() {
-            let counter = first + i;
+            let counter = first as u64 + i as u64;
             let words = philox4x32([counter as u32, (counter >> 32) as u32, 7, 8], key);
             assert_eq!(four, words.map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0));
         }

@@ -79,7 +79,7 @@ fn adapter(card: &Card) -> AdapterSummary {
         limits: AdapterLimits {
             buffer_bytes: 1 << 32,
             binding_bytes: (1 << 32) - 4,
-            storage_buffers: 31,
+            storage_buffers: 29,
             binding_alignment: 256,
             workgroup_invocations: 1024,
             workgroup_size: [1024, 1024, 64],

@@ -39,7 +39,7 @@ fn check(name: &str, graph: &chiaro_graph::Graph, variants: &Variants, fuse: boo
 
 /// The dispatches of a plan as a device with the bindings of Metal gets them.
 fn planned(plan: &Plan, variants: &Variants) -> Vec<PlannedDispatch> {
-    let limits = AdapterLimits { storage_buffers: 31, ..AdapterLimits::default() };
+    let limits = AdapterLimits { storage_buffers: 29, ..AdapterLimits::default() };
     planned::dispatches(plan, &Tuned::absent(*variants, limits, vec![])).unwrap_or_else(|e| panic!("{e}"))
 }
 

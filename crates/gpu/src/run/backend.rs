@@ -20,8 +20,8 @@ use crate::{AdapterLimits, AdapterSummary, AllocationCounter, Forced, Gpu, GpuBu
 
 /// Storage bindings of a kernel on every device.
 const PORTABLE_BINDINGS: u32 = 8;
-/// Those of the adapter with the fewest among the usual ones (Metal).
-const USUAL_BINDINGS: u32 = 31;
+/// Those of the adapters with the fewest among the usual ones (wgpu's Metal).
+const USUAL_BINDINGS: u32 = 29;
 
 /// Choices of a [`GpuBackend`].
 #[derive(Debug, Clone)]
@@ -204,22 +204,19 @@ impl GpuBackend {
         self.gpu.block_on(what, later).map_err(|error| self.error(error))?
     }
 
-    /// A graph's plan; where memory does not suffice, without the scratch that transformed convolutions take, and with no memory kept longer
-    /// than it must be.
-    fn plan_that_fits(&self, graph: &Graph) -> Result<Plan, BackendError> {
-        let plan = Plan::new(graph, &self.plan_options(graph))?;
-        if self.check_memory(&plan).is_ok() {
-            return Ok(plan);
+    /// A graph's plan; where memory does not suffice, with nothing kept longer than it must be, and then without the scratch that
+    /// transformed convolutions take. The last of them if none fits.
+    fn most_that_fits(&self, graph: &Graph) -> Result<Plan, BackendError> {
+        let usual = self.plan_options(graph);
+        for options in [usual, PlanOptions { slack: 0, ..usual }] {
+            let plan = Plan::new(graph, &options)?;
+            if self.check_memory(&plan).is_ok() {
+                return Ok(plan);
+            }
         }
-        let frugal = self.frugal(graph)?;
-        self.check_memory(&frugal).map(|()| frugal)
-    }
-
-    /// The plan that takes least.
-    fn frugal(&self, graph: &Graph) -> Result<Plan, BackendError> {
         let plain = self.tuned.base().with_transforms(Transformed::No);
-        let options = PlanOptions { slack: 0, ..self.options.plan_options(self.gpu.summary(), &plain, graph) };
-        Ok(Plan::new(graph, &options)?)
+        let least = PlanOptions { slack: 0, ..self.options.plan_options(self.gpu.summary(), &plain, graph) };
+        Ok(Plan::new(graph, &least)?)
     }
 
     fn check_memory(&self, plan: &Plan) -> Result<(), BackendError> {
@@ -285,14 +282,13 @@ impl Backend for GpuBackend {
     }
 
     fn planned_bytes(&self, graph: &Graph) -> Result<u64, BackendError> {
-        let plan = Plan::new(graph, &self.plan_options(graph))?;
-        let plan = if self.check_memory(&plan).is_ok() { plan } else { self.frugal(graph)? };
-        Ok(plan.peak_bytes() as u64)
+        Ok(self.most_that_fits(graph)?.peak_bytes() as u64)
     }
 
     fn compile(&mut self, graph: &Graph) -> Result<PlanId, BackendError> {
         half::check(graph, self.gpu.summary())?;
-        let plan = self.plan_that_fits(graph)?;
+        let plan = self.most_that_fits(graph)?;
+        self.check_memory(&plan)?;
         // Before the plan's memory is taken: a search needs some for itself.
         let prepared = self.tuned.prepare(&self.gpu, &plan.steps);
         prepared.map_err(|e| self.error(e))?;

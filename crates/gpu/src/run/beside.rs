@@ -12,8 +12,8 @@ use crate::{GpuError, KernelSource};
 
 /// Buffers of a dispatch at the most, where the adapter binds more.
 const MOST_BINDINGS: usize = 24;
-/// Kernels with workgroup memory of their own in a dispatch: it adds up.
-const MOST_EXCHANGES: usize = 2;
+/// Bytes of workgroup memory of a dispatch at the most, as every device has them: that of its kernels adds up.
+const MOST_SHARED: u32 = 16 << 10;
 
 /// A dispatch that may still be put beside others.
 pub(crate) struct Candidate {
@@ -79,8 +79,11 @@ impl Arrangement {
             let alone = ready.iter().find(|&&i| self.waiting[i].neighbour.is_none());
             let late = self.waiting.first().is_some_and(|oldest| number.saturating_sub(oldest.step) >= self.slack);
             match alone {
-                Some(&alone) => self.run(&[alone])?,
-                None if late => self.run(&self.fitting(&ready))?,
+                Some(&alone) => self.run(&[alone], 1)?,
+                None if late => {
+                    let (chosen, threads) = self.fitting(&ready);
+                    self.run(&chosen, threads)?
+                }
                 None => return Ok(()),
             }
         }
@@ -101,49 +104,60 @@ impl Arrangement {
         (0..self.waiting.len()).filter(|&i| !waits(i)).collect()
     }
 
-    /// The oldest, and those that one dispatch takes with it.
-    fn fitting(&self, ready: &[usize]) -> Vec<usize> {
+    /// The oldest, and those that one dispatch takes with it in workgroups of so many invocations: as many bindings and as much workgroup
+    /// memory as there are, and no part of a buffer bound twice where that is written, which browsers refuse.
+    fn fitting(&self, ready: &[usize]) -> (Vec<usize>, u32) {
         let known = ready.iter().filter_map(|&i| Some((i, self.waiting[i].neighbour.as_ref()?)));
-        let Some((_, oldest)) = known.clone().next() else { return vec![] };
+        let Some((_, oldest)) = known.clone().next() else { return (vec![], 1) };
         let threads = known.clone().map(|(_, n)| n.threads()).filter(|&t| oldest.suits(t)).max().unwrap_or(1);
-        let (mut chosen, mut bound, mut exchanges) = (vec![], 0, 0);
+        let (mut chosen, mut shared) = (vec![], 0);
+        let mut parts: Vec<(Bound, BufferAccess)> = vec![];
         for (i, neighbour) in known.filter(|(_, n)| n.suits(threads)) {
-            let (more, exchange) = (neighbour.access().len(), usize::from(neighbour.exchanges()));
-            if chosen.is_empty() || (bound + more <= self.bindings && exchanges + exchange <= MOST_EXCHANGES) {
-                (bound, exchanges) = (bound + more, exchanges + exchange);
+            let own = self.waiting[i].planned.bound.iter().copied().zip(neighbour.access().iter().copied());
+            let with: Vec<(Bound, BufferAccess)> = parts.iter().copied().chain(own).collect();
+            let room = with.len() <= self.bindings && shared + neighbour.workgroup_bytes() <= MOST_SHARED;
+            if chosen.is_empty() || (room && !aliased(&with)) {
+                (parts, shared) = (with, shared + neighbour.workgroup_bytes());
                 chosen.push(i);
             }
         }
-        chosen
+        (chosen, threads)
     }
 
-    fn run(&mut self, chosen: &[usize]) -> Result<(), GpuError> {
+    fn run(&mut self, chosen: &[usize], threads: u32) -> Result<(), GpuError> {
         let taken: Vec<Candidate> = chosen.iter().rev().map(|&i| self.waiting.remove(i)).collect();
-        self.done.push(together(taken.into_iter().rev().collect())?);
+        self.done.push(together(taken.into_iter().rev().collect(), threads)?);
         Ok(())
     }
 }
 
-/// Whether a dispatch has to wait for an earlier one.
-fn follows(first: &Candidate, then: &Candidate) -> bool {
-    let bound = |candidate: &Candidate| -> Vec<(Bound, BufferAccess)> {
-        candidate.planned.bound.iter().copied().zip(candidate.access.iter().copied()).collect()
-    };
-    let only_read = |access: [BufferAccess; 2]| access == [BufferAccess::Read; 2];
-    let (a, b) = (bound(first), bound(then));
-    a.iter().any(|(x, access)| b.iter().any(|(y, other)| x.meets(y) && !only_read([*access, *other])))
+/// Whether parts that meet are in a buffer that is written: all of its parts are then bound for writing.
+fn aliased(parts: &[(Bound, BufferAccess)]) -> bool {
+    let written = |b: &Bound| parts.iter().any(|(o, a)| o.buffer == b.buffer && *a == BufferAccess::ReadWrite);
+    let meets = |i: usize| parts[..i].iter().any(|(other, _)| other.meets(&parts[i].0));
+    (0..parts.len()).any(|i| meets(i) && written(&parts[i].0))
 }
 
-/// Several dispatches as one.
-fn together(mut chosen: Vec<Candidate>) -> Result<PlannedDispatch, GpuError> {
+/// Whether a dispatch has to wait for an earlier one.
+fn follows(first: &Candidate, then: &Candidate) -> bool {
+    fn parts(candidate: &Candidate) -> impl Iterator<Item = (&Bound, bool)> {
+        let written = candidate.access.iter().map(|access| *access == BufferAccess::ReadWrite);
+        candidate.planned.bound.iter().zip(written)
+    }
+    parts(first).any(|(a, a_written)| parts(then).any(|(b, b_written)| (a_written || b_written) && a.meets(b)))
+}
+
+/// Several dispatches as one of workgroups of so many invocations.
+fn together(mut chosen: Vec<Candidate>, threads: u32) -> Result<PlannedDispatch, GpuError> {
     if chosen.len() == 1
         && let Some(one) = chosen.pop()
     {
         return Ok(one.planned);
     }
     let bound: Vec<Bound> = chosen.iter().flat_map(|c| c.planned.bound.iter().copied()).collect();
-    let call = joined(chosen.iter().map(|c| &c.planned.call));
-    let refuse = |error: ShaderError| GpuError::Shader { label: call.label.clone(), message: error.to_string() };
+    let mut call = joined(chosen.iter().map(|c| &c.planned.call));
+    let label = call.label.clone();
+    let refuse = |error: ShaderError| GpuError::Shader { label: label.clone(), message: error.to_string() };
     let kernels: Vec<(&Neighbour, u32)> =
         chosen.iter().filter_map(|c| Some((c.neighbour.as_ref()?, c.planned.workgroups.iter().product()))).collect();
     // One buffer cannot be bound both to read and to write.
@@ -152,21 +166,33 @@ fn together(mut chosen: Vec<Candidate>) -> Result<PlannedDispatch, GpuError> {
         |b: &Bound| bound.iter().zip(&own).any(|(o, a)| o.buffer == b.buffer && *a == BufferAccess::ReadWrite);
     let access: Vec<BufferAccess> =
         bound.iter().map(|b| if written(b) { BufferAccess::ReadWrite } else { BufferAccess::Read }).collect();
-    let (text, workgroups) = beside(&kernels, &access).map_err(refuse)?;
-    let workgroups = dispatch::spread("beside", workgroups.into()).map_err(refuse)?;
+    let (text, all) = beside(threads, &kernels, &access).map_err(refuse)?;
+    let workgroups = dispatch::spread("beside", all.into()).map_err(refuse)?;
+    if let Some(launch) = &mut call.launch {
+        launch.workgroups = all.into();
+    }
     Ok(PlannedDispatch { source: KernelSource::own(call.label.as_str(), text), call, bound, workgroups })
 }
+
+/// So many different names are told of a dispatch.
+const MOST_NAMES: usize = 3;
 
 /// What several calls do, as one.
 fn joined<'c>(calls: impl Iterator<Item = &'c Call> + Clone) -> Call {
     let words = |of: fn(&Call) -> &str| {
-        let mut all: Vec<&str> = calls.clone().map(of).collect();
-        all.dedup();
-        all.join(" + ")
+        let mut all: Vec<&str> = vec![];
+        calls.clone().map(of).for_each(|word| {
+            if !all.contains(&word) {
+                all.push(word);
+            }
+        });
+        let more = all.len().saturating_sub(MOST_NAMES);
+        all.truncate(MOST_NAMES);
+        let rest = if more > 0 { format!(" + {more} more") } else { String::new() };
+        all.join(" + ") + &rest
     };
     let launches = calls.clone().filter_map(|call| call.launch.as_ref());
     let launch = launches.fold(Launch::default(), |all, one| Launch {
-        workgroups: all.workgroups + one.workgroups,
         loaded_bytes: all.loaded_bytes + one.loaded_bytes,
         rounds: all.rounds.max(one.rounds),
         ..all
@@ -199,10 +225,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         )
     }
 
-    /// A dispatch that reads one part and writes another, with its own number as its name.
+    /// A dispatch that reads one part and writes another, with a bit of its own as its operations.
     fn candidate(number: usize, step: usize, [from, to]: [Bound; 2], short: Option<(u32, bool)>) -> Candidate {
         let text = short.map(|(threads, exchanges)| text(threads, exchanges)).unwrap_or_default();
-        let call = Call { label: format!("#{number}"), ..Call::default() };
+        let call = Call { label: format!("#{number}"), flops: 1 << number, ..Call::default() };
         let source = KernelSource::own(call.label.as_str(), text.as_str());
         let planned = PlannedDispatch { call, source, bound: vec![from, to], workgroups: [3, 1, 1] };
         let neighbour = short.map(|_| Neighbour::of(&text).expect("of the usual form"));
@@ -210,7 +236,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
 
     fn numbers(planned: &PlannedDispatch) -> Vec<usize> {
-        planned.call.label.split(" + ").map(|name| name[1..].parse().expect("a number")).collect()
+        (0..64).filter(|number| planned.call.flops >> number & 1 == 1).collect()
     }
 
     fn part(buffer: usize, offset: u64) -> Bound {
@@ -280,7 +306,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     fn a_buffer_that_one_of_them_writes_is_bound_for_writing_by_all() {
         let read = candidate(0, 0, [part(0, 0), part(1, 0)], Some((64, false)));
         let write = candidate(1, 1, [part(2, 0), part(0, 256)], Some((64, false)));
-        let planned = together(vec![read, write]).expect("kernels that suit");
+        let planned = together(vec![read, write], 64).expect("kernels that suit");
         assert_eq!((planned.bound.len(), planned.workgroups), (4, [6, 1, 1]));
         for line in ["@binding(0) var<storage, read_write> k0_x", "@binding(2) var<storage, read> k1_x"] {
             assert!(planned.source.wgsl.contains(line), "{}", planned.source.wgsl);

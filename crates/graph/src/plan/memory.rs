@@ -42,14 +42,13 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
         .map(|s| bytes(&drafts, s))
         .sum();
     calls.iter_mut().for_each(narrow_once);
-    let slack = if options.fuse && options.fusions.beside { options.slack } else { 0 };
     if options.fuse {
-        reuse_in_place(&mut drafts, &calls, slack, options);
+        reuse_in_place(&mut drafts, &calls, options);
     }
     let mut plan = Plan {
         buffers: vec![],
         steps: vec![],
-        slack,
+        slack: if options.fuse && options.fusions.beside { options.slack } else { 0 },
         inputs: vec![None; graph.inputs().len()],
         arenas: vec![None; graph.arenas().len()],
         outputs: vec![],
@@ -119,13 +118,9 @@ fn lives(drafts: &Drafts, calls: &[Draft]) -> Vec<Option<Life>> {
     lives
 }
 
-/// Lets a call write over an operand that nobody reads afterwards, where each point reads its own element alone. With slack, the call before
-/// does not read it either: both may run at once.
-fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], slack: usize, options: &PlanOptions) {
+/// Lets a call write over an operand that nobody reads afterwards, where each point reads its own element alone.
+fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], options: &PlanOptions) {
     let mut lives = lives(drafts, calls);
-    let touches = |drafts: &Drafts, call: &Draft, storage: usize| {
-        call.reads().chain(call.writes()).any(|r| outermost(drafts, r).storage == storage)
-    };
     for (i, call) in calls.iter().enumerate() {
         let apart = matches!(call.kernel, Kernel::Pointwise | Kernel::Reduce { .. });
         if !apart && !options.epilogue_in_place {
@@ -142,8 +137,7 @@ fn reuse_in_place(drafts: &mut Drafts, calls: &[Draft], slack: usize, options: &
             let candidate = call.program.instrs.iter().filter_map(Instr::load).find_map(|(operand, _)| {
                 let region = outermost(drafts, &call.operands[operand]);
                 let life = lives[region.storage]?;
-                let beside = slack > 0 && i > 0 && touches(drafts, &calls[i - 1], region.storage);
-                let dies = life.last == i && life.first < i && !beside;
+                let dies = life.last == i && life.first < i;
                 (dies && replaceable(drafts, call, operand, &region, out)).then_some(region.storage)
             });
             if let (Some(storage), true) = (candidate, first_write) {

@@ -130,8 +130,8 @@ pub struct Plan {
     pub buffers: Vec<Buffer>,
     /// The calls, in an order in which they can run one after the other.
     pub steps: Vec<Step>,
-    /// Each step finds its memory even if it runs after the so many that follow it, and that do not touch what it writes or write what it
-    /// touches.
+    /// Calls between what frees scratch or a small value and what takes its memory: by so many a step can be put off without waiting for
+    /// memory alone.
     pub slack: usize,
     /// Buffer of each input, in order of declaration; `None` where nothing reads it.
     pub inputs: Vec<Option<usize>>,
