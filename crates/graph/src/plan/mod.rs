@@ -15,6 +15,7 @@ mod inline;
 mod kernel;
 mod lower;
 mod memory;
+mod places;
 mod product;
 mod program;
 mod schedule;

@@ -4,6 +4,7 @@
 //! product or convolution ends in one (its epilogue). Registers hold 32-bit lanes: floats are always f32, a 16-bit operand
 //! is converted as it is loaded and stored.
 
+use super::places::Places;
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::{Class, Elementwise};
 use crate::op::RandomKind;
@@ -116,9 +117,17 @@ impl Program {
 
     /// Adds an instruction, or finds the equal one. `value_dtype` is the type of `Value` registers.
     pub fn push(&mut self, instr: Instr, value_dtype: DType) -> Reg {
-        if let Some(reg) = self.instrs.iter().position(|i| *i == instr) {
-            return reg;
-        }
+        let found = self.instrs.iter().position(|other| *other == instr);
+        found.unwrap_or_else(|| self.add(instr, value_dtype))
+    }
+
+    /// The same, where many are added to one program.
+    pub(super) fn push_found(&mut self, places: &mut Places, instr: Instr, value_dtype: DType) -> Reg {
+        let found = places.find(&self.instrs, &instr);
+        found.unwrap_or_else(|| self.add(instr, value_dtype))
+    }
+
+    fn add(&mut self, instr: Instr, value_dtype: DType) -> Reg {
         let dtype = match &instr {
             Instr::Value(_) => value_dtype.compute(),
             Instr::Load { dtype, .. } => dtype.compute(),
@@ -145,7 +154,7 @@ impl Program {
         operand: &dyn Fn(usize) -> usize,
         load: &dyn Fn(usize, &View) -> Option<Reg>,
     ) -> Vec<Reg> {
-        let mut map: Vec<Reg> = vec![];
+        let (mut map, mut places): (Vec<Reg>, _) = (vec![], Places::default());
         for (instr, &dtype) in other.instrs.iter().zip(&other.types) {
             let moved = match instr {
                 Instr::Load { operand: o, view, dtype } => {
@@ -162,7 +171,7 @@ impl Program {
                 Instr::Cast(to, reg) => Instr::Cast(*to, map[*reg]),
                 same @ (Instr::Value(_) | Instr::Scalar(_) | Instr::Index(_)) => same.clone(),
             };
-            let reg = self.push(moved, dtype);
+            let reg = self.push_found(&mut places, moved, dtype);
             map.push(reg);
         }
         map
@@ -253,7 +262,7 @@ pub(super) fn without_dead_code(program: &Program, kept: &mut [Reg]) -> Program 
             }
         }
     }
-    let mut out = Program::new(&program.domain);
+    let (mut out, mut places) = (Program::new(&program.domain), Places::default());
     let mut map = vec![0; used.len()];
     for (i, instr) in program.instrs.iter().enumerate().filter(|(i, _)| used[*i]) {
         let mut moved = instr.clone();
@@ -263,7 +272,7 @@ pub(super) fn without_dead_code(program: &Program, kept: &mut [Reg]) -> Program 
             Instr::Cast(_, reg) => *reg = map[*reg],
             Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => {}
         }
-        map[i] = out.push(moved, program.types[i]);
+        map[i] = out.push_found(&mut places, moved, program.types[i]);
     }
     out.stores = program.stores.iter().map(|s| Store { reg: map[s.reg], ..s.clone() }).collect();
     kept.iter_mut().for_each(|reg| *reg = map[*reg]);

@@ -3,6 +3,7 @@
 use super::PlanOptions;
 use super::decide::{Decisions, operands, resolve};
 use super::draft::{Region, Storage, StorageKind};
+use super::places::Places;
 use super::program::{Instr, Program, Reg, View};
 use crate::dtype::{DType, Scalar};
 use crate::elementwise::Class;
@@ -91,11 +92,19 @@ pub(super) struct Tracer<'p, 'a> {
     pub program: Program,
     pub operands: Vec<Region>,
     memo: FxHashMap<(Var, Vec<AxisSource>), Reg>,
+    /// Where the program's instructions stand.
+    written: Places,
 }
 
 impl<'p, 'a> Tracer<'p, 'a> {
     pub fn new(places: &'p mut StorageMap<'a>, domain: &[usize]) -> Tracer<'p, 'a> {
-        Tracer { places, program: Program::new(domain), operands: vec![], memo: FxHashMap::default() }
+        Tracer {
+            places,
+            program: Program::new(domain),
+            operands: vec![],
+            memo: FxHashMap::default(),
+            written: Places::default(),
+        }
     }
 
     /// Adds the code of a value; axis `i` of the value is axis `axes[i]` of the domain. The value itself is computed
@@ -112,7 +121,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     fn push(&mut self, instr: Instr) -> Reg {
-        if self.is_full() { 0 } else { self.program.push(instr, DType::F32) }
+        if self.is_full() { 0 } else { self.program.push_found(&mut self.written, instr, DType::F32) }
     }
 
     fn value(&mut self, v: Var, map: Vec<AxisSource>) -> Reg {
