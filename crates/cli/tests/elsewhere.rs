@@ -31,6 +31,10 @@ fn an_onnx_file_predicts_trains_with_other_classes_and_goes_out_again() {
     let (out, _) = expect(0, &["predict", arg(&imported), arg(&picture), "--device", "cpu"]);
     assert!(out.contains('%'), "{out}");
 
+    // Its classes are numbers, those of the data names.
+    let args = ["eval", arg(&model), "--data", arg(&data), "--device", "cpu"];
+    expect_error(1, &args, &["chiaro import FILE --classes names.txt --out DIR"]);
+
     let training =
         ["train", arg(&data), "--model", arg(&imported), "--device", "cpu", "--epochs", "2", "--out", arg(&run)];
     let (out, err) = expect(0, &training);

@@ -186,6 +186,17 @@ fn weights_of_a_file_need_their_models_name_and_those_of_a_run_do_not() {
     assert!(text.contains("begun with") && text.contains("fine-tuning"), "{text}");
     let text = told(&train(nowhere, &caches, &data, &[&given]), 1);
     assert!(text.contains("name their model with --model"), "{text}");
+    // Whatever the file is called: what is in it tells.
+    let other = folder.path().join("own.bin");
+    std::fs::copy(&file, &other).expect("copied");
+    let renamed = format!("--pretrained={}", other.display());
+    let text = told(&train(nowhere, &caches, &data, &[&renamed]), 1);
+    assert!(text.contains("holds weights of PyTorch's: name their model with --model"), "{text}");
+    let text = told(&train(nowhere, &caches, &data, &["--model", MODEL, &renamed]), 0);
+    assert!(text.contains("begun with"), "{text}");
+    std::fs::write(&other, "no weights").expect("written");
+    let text = told(&train(nowhere, &caches, &data, &[&renamed]), 1);
+    assert!(!text.contains("PyTorch") && text.contains("own.bin"), "{text}");
     let run = format!("--pretrained={}", folder.path().join("run0").display());
     let text = told(&train(nowhere, &caches, &data, &[&run]), 0);
     assert!(text.contains("begun with") && !text.contains("anew begin"), "{text}");

@@ -53,7 +53,7 @@ fn every_option_reaches_the_record_by_its_own_and_by_other_spellings() {
         "bias_lr": 2.0, "freeze": "conv1", "thaw": 0.5, "accumulate": 2, "ema": 0.5, "patience": 3, "time_limit": 60.0,
         "loss": "focal", "focal_gamma": 1.5, "class_weights": "balanced", "milestones": null, "power": 2.0, "lr_patience": 3,
         "swa": null, "lookahead": null, "dropout": null, "drop_path": null, "huber_delta": 1.0, "init": null, "sampling": "balanced", "teacher": null, "distill_weight": 0.5, "distill_temperature": 2.0,
-        "progressive": null, "recompute": true, "head_lr": 2.5, "norms": "still"}"#,
+        "progressive": null, "recompute": true, "head_lr": 2.5, "norms": "still", "new_head": false}"#,
     )
     .expect("JSON");
     for options in [own, &others] {
@@ -108,6 +108,7 @@ fn settings_of_other_schedules_losses_and_models_are_refused_with_what_takes_the
         (["--accumulate", "9999"], "the weights would never change"),
         (["--dropout", "0.1"], "no dropout layer"),
         (["--drop-path", "0.1"], "no residual branch that can be dropped"),
+        (["--new-head", "--strict"], "--new-head means nothing without weights to begin with"),
         (["--swa", "9"], "--swa must be from 0 to 1 epochs"),
         (["--class-weights", "1,2"], "2 numbers, but there are"),
         (["--distill-weight", "0.5"], "mean nothing without --teacher"),

@@ -6,6 +6,8 @@ use chiaro_nn::StateKind;
 
 use crate::error::Result;
 use crate::host::Host;
+use crate::parts::Taker;
+use crate::proto::NodeProto;
 use crate::sink::{NormNumbers, Sink};
 
 /// A parameter or statistic of a model.
@@ -42,11 +44,16 @@ pub(crate) struct Dry {
     pub logits: Vec<usize>,
     pub states: Vec<State>,
     pub layers: Vec<Layer>,
+    /// The nodes, with the states that each takes.
+    pub takers: Vec<Taker>,
     seen: usize,
 }
 
 impl Dry {
     fn state(&mut self, name: &str, values: &Host, kind: StateKind, role: Role) -> Result<Var> {
+        if let Some(taker) = self.takers.last_mut() {
+            taker.states.push(name.to_string());
+        }
         if self.states.iter().all(|s| s.name != name) {
             self.states.push(State { name: name.into(), values: values.clone(), kind, role });
             return Ok(self.graph.input(&format!("state {name}"), &values.shape, DType::F32)?);
@@ -59,6 +66,10 @@ impl Dry {
 impl Sink for Dry {
     fn graph(&mut self) -> &mut Graph {
         &mut self.graph
+    }
+
+    fn begins(&mut self, node: &NodeProto) {
+        self.takers.push(Taker::of(node));
     }
 
     fn parameter(&mut self, name: &str, values: &Host) -> Result<Var> {

@@ -17,6 +17,7 @@ mod host;
 mod live;
 mod model;
 mod ops;
+mod parts;
 #[rustfmt::skip]
 pub mod proto;
 mod record;

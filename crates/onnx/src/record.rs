@@ -87,6 +87,7 @@ impl<'a> Recorder<'a> {
         for (at, node) in nodes.into_iter().enumerate() {
             let call = Call { proto: node, opset: self.model.opset, room: self.room };
             let told = call.told();
+            self.sink.begins(node);
             self.sink.graph().push_scope(&scope_of(&call));
             let results = self.node(&call).map_err(|e| e.at(&told));
             self.sink.graph().pop_scope();
@@ -300,7 +301,7 @@ impl<'a> Recorder<'a> {
 }
 
 /// A name without slashes, which weight files keep for what optimizers save.
-fn plain_name(name: &str) -> String {
+pub(crate) fn plain_name(name: &str) -> String {
     let plain = name.trim_matches('/').replace('/', ".");
     if plain.is_empty() { "weight".into() } else { plain }
 }

@@ -1,7 +1,7 @@
 //! ONNX models under names, as settings and weights name this project's own; and their structures, for who saves weights.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chiaro_nn::NnError;
 use chiaro_nn::models::{NamedModel, named, register as register_model};
@@ -9,6 +9,7 @@ use chiaro_nn::models::{NamedModel, named, register as register_model};
 use crate::classifier::OnnxClassifier;
 use crate::error::{OnnxError, Result};
 use crate::model::OnnxModel;
+use crate::parts::parts;
 
 /// What names of such models end with; files of structures have the same names.
 pub const ENDING: &str = ".onnx";
@@ -17,6 +18,9 @@ static STRUCTURES: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new()
 
 /// Of models that were built, by the images that they were built for: whether they keep pictures apart, and whether their batch is fixed.
 static BUILT: Mutex<BTreeMap<(String, [usize; 3]), Batches>> = Mutex::new(BTreeMap::new());
+
+/// The part of each state of the models that were built.
+static PARTS: Mutex<BTreeMap<String, Arc<BTreeMap<String, String>>>> = Mutex::new(BTreeMap::new());
 
 /// How many pictures a model can be asked about at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +40,13 @@ pub fn batches(name: &str, image: [usize; 3]) -> Batches {
     built.get(&(name.to_string(), image)).copied().unwrap_or(Batches::Any)
 }
 
-/// The same of a model that is being built.
+/// The part of each state of a model of this name, once it was built: the weights of one node are one part. Nothing of models that came from
+/// no file.
+pub fn parts_by_node(name: &str) -> Option<Arc<BTreeMap<String, String>>> {
+    PARTS.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+}
+
+/// How many pictures a model can be asked about that is being built.
 fn found(name: &str, classifier: &OnnxClassifier, image: [usize; 3]) -> Batches {
     let key = (name.to_string(), image);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,6 +116,9 @@ fn add(name: &str, image: [usize; 3], classifier: OnnxClassifier) -> Result<()> 
             )));
         }
         let alone = found(&own, &classifier, image) != Batches::Any;
+        let [h, w, c] = image;
+        let found = parts(&classifier.dry(&[1, h, w, c]).map_err(fault)?.takers);
+        PARTS.lock().unwrap_or_else(PoisonError::into_inner).entry(own.clone()).or_insert_with(|| Arc::new(found));
         let mut classifier = classifier.clone();
         classifier.alone = alone;
         if classifier.classes(image).map_err(fault)? == classes {

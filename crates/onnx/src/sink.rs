@@ -4,6 +4,7 @@ use chiaro_graph::{Graph, Var};
 
 use crate::error::Result;
 use crate::host::Host;
+use crate::proto::NodeProto;
 
 /// What takes the model in.
 pub(crate) trait Sink {
@@ -25,6 +26,11 @@ pub(crate) trait Sink {
 
     /// Batch norm of x, channels last; names and values of scale, shift, mean and variance.
     fn batch_norm(&mut self, x: Var, names: &[String; 4], values: &[Host; 4], numbers: NormNumbers) -> Result<Var>;
+
+    /// What comes next is of this node.
+    fn begins(&mut self, node: &NodeProto) {
+        let _ = node;
+    }
 
     /// The value is the result of a node.
     fn made(&mut self, op: &'static str, name: &str, var: Var) {

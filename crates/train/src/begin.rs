@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Result, TrainError};
 use crate::imported::ImportOptions;
+use crate::new_head::head_of;
 use crate::saved::Saved;
 use crate::settings::NormsName;
 use crate::trainer::Trainer;
@@ -36,6 +37,7 @@ impl Trainer {
     pub fn begin_with(&mut self, saved: &Saved) -> Result<Vec<String>> {
         let weights = saved.weights();
         self.check_norms(saved)?;
+        let head = if self.config.new_head { head_of(&self.model)? } else { vec![] };
         let (mut taken, mut anew) = (BTreeSet::new(), vec![]);
         let arenas: Vec<String> =
             arenas_saved(&self.step.graph, Kept::Weights).map(|(arena, _)| arena.name.clone()).collect();
@@ -44,14 +46,16 @@ impl Trainer {
             let mut values: BTreeMap<String, Tensor> = BTreeMap::new();
             for (name, own) in drawn {
                 let found = weights.tensors().get(&name);
-                match found.filter(|found| found.shape() == own.shape()) {
+                let is_head = head.contains(&name);
+                match found.filter(|found| found.shape() == own.shape() && !is_head) {
                     Some(fits) => {
                         values.insert(name.clone(), fits.clone());
                         taken.insert(name);
                     }
                     None => {
                         let there = found.map_or("missing".to_string(), |found| format!("{:?}", found.shape()));
-                        anew.push((name.clone(), format!("{name} ({there} there, {:?} here)", own.shape())));
+                        let here = if is_head { "--new-head" } else { "here" };
+                        anew.push((name.clone(), format!("{name} ({there} there, {:?} {here})", own.shape())));
                         values.insert(name, own);
                     }
                 }

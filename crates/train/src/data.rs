@@ -9,6 +9,7 @@ use chiaro_data::{
 };
 use chiaro_io::ModelInfo;
 use chiaro_nn::Model;
+use chiaro_onnx::registry::ENDING;
 
 use crate::error::{Result, TrainError};
 use crate::run_config::DataInfo;
@@ -192,9 +193,18 @@ fn other_classes(found: &[String], extra: &[String], like: &ModelInfo) -> TrainE
     let unknown = format!(", of which the model does not know {}", shortened(extra));
     let unknown = if extra.len() < found.len() { unknown } else { String::new() };
     let found = format!("the {} classes {}{unknown}", found.len(), shortened(found));
-    TrainError::OtherData {
-        found,
-        expected: format!("the {} classes {}", like.classes.len(), shortened(&like.classes)),
+    let expected = format!("the {} classes {}{}", like.classes.len(), shortened(&like.classes), how_to_name(like));
+    TrainError::OtherData { found, expected }
+}
+
+/// What helps where classes of a model that came as a file have no names, or others than its images.
+fn how_to_name(like: &ModelInfo) -> String {
+    let import = "`chiaro import FILE --classes names.txt --out DIR` gives them names, one a line in the order of the network's outputs";
+    let numbered = like.classes.iter().enumerate().all(|(at, name)| *name == at.to_string());
+    match (numbered, like.model.ends_with(ENDING)) {
+        (true, _) => format!(", which are numbers; where a file told no names, {import}"),
+        (false, true) => format!("; {import}"),
+        (false, false) => String::new(),
     }
 }
 

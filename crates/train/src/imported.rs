@@ -59,8 +59,14 @@ pub(crate) fn is_torch(path: &Path) -> Result<bool> {
     Ok(match ending.as_str() {
         "pt" | "pth" | "th" => path.is_file(),
         "safetensors" => path.is_file() && !torch::is_own(path)?,
-        _ => torch::is_pickled(path),
+        _ => holds_torch_weights(path),
     })
+}
+
+/// Whether a file holds weights as PyTorch's programs keep them, in a pickle or as safetensors, by what is in it.
+pub fn holds_torch_weights(path: &Path) -> bool {
+    torch::is_pickled(path)
+        || (torch::check_safetensors(path).is_ok() && torch::is_own(path).is_ok_and(|is_own| !is_own))
 }
 
 /// An ONNX file that was read.
@@ -131,7 +137,9 @@ fn not_understood(path: &Path, classifier: &OnnxClassifier) -> Vec<String> {
 
 /// The weights of a PyTorch file (or of safetensors that others wrote) for a model of this project, and what did not fit.
 pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Weights, Vec<String>)> {
-    let is_safetensors = path.extension().is_some_and(|e| e == "safetensors");
+    // By what is in it; of a damaged file its ending tells what to expect.
+    let ending = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
+    let is_safetensors = !torch::is_pickled(path) && (ending || torch::check_safetensors(path).is_ok());
     let torch::StateDict { tensors: given, unread, notes: mut told } = if is_safetensors {
         torch::StateDict { tensors: torch::load_safetensors(path)?, ..torch::StateDict::default() }
     } else {

@@ -103,6 +103,7 @@ pub fn new(given: &Overrides, settings: Option<&Path>, pretrained: Option<&str>,
     };
     // A whole record of settings has what suited its weights.
     if let Some(saved) = begins_with.as_ref().filter(|_| !is_whole) {
+        config.new_head = asked.new_head;
         let own = from_elsewhere.is_some() || !given.is_given("model");
         config.suit_weights(if own { &saved.info().model } else { &asked.model }, saved, &data)?;
     }

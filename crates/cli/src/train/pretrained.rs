@@ -1,8 +1,8 @@
 //! `--pretrained`: the weights that a run begins with, by the name of its model, or from a file or folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use chiaro::train::{ImportOptions, Saved, TrainConfig};
+use chiaro::train::{ImportOptions, Saved, TrainConfig, holds_torch_weights};
 
 use super::begin::elsewhere;
 use crate::output::note;
@@ -45,16 +45,11 @@ pub fn find(what: &str, given: &Overrides, asked: &mut TrainConfig, offline: boo
     match elsewhere(asked) {
         Ok(Some(saved)) => Ok(saved),
         Ok(None) => Err(Usage(format!("--pretrained={what}: it is a model without weights")).into()),
-        Err(error) if is_of_pytorch(&path) => {
-            Err(error.context(format!("{what} may be weights of PyTorch's: name their model with --model")))
+        Err(error) if holds_torch_weights(&path) => {
+            Err(error.context(format!("{what} holds weights of PyTorch's: name their model with --model")))
         }
         Err(error) => Err(error),
     }
-}
-
-fn is_of_pytorch(path: &Path) -> bool {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    path.is_file() && ending.is_some_and(|e| ["pt", "pth", "th", "safetensors"].contains(&e.as_str()))
 }
 
 /// The weights of the table, downloaded if they are not here.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chiaro_nn::{Average, Decay, Frozen, Model, OptimizerSettings, Optimizers, StateKind, part_of, parts_of};
+use chiaro_nn::{Average, Decay, Frozen, Model, OptimizerSettings, Optimizers};
 
 use crate::error::{Result, TrainError};
+use crate::parts::Parts;
 use crate::settings::TrainConfig;
 
 /// Updates from one look back to the next, as in arXiv:1907.08610 and arXiv:2404.00498.
@@ -17,11 +18,12 @@ pub(crate) fn optimizers(config: &TrainConfig, model: &Model, steps: usize) -> R
     // Biases and the scales and shifts of normalisation do not decay.
     let all = Optimizers::new(optimizer).decay(Decay::Weights).gather(config.accumulate as u64);
     let updates = |epochs: f64| (epochs * steps as f64 / config.accumulate as f64).round() as u64;
-    let parts = model_parts(model);
+    let parts = Parts::of(model);
     let mut all = with_rates(all, config, &parts);
     if let Some(freeze) = &config.freeze {
-        let frozen = freeze.of(&parts).map_err(TrainError::Setting)?;
-        let takes = move |state: &chiaro_graph::StateInfo| frozen.iter().any(|part| part == part_of(&state.name));
+        let frozen = freeze.of(&parts.names()).map_err(TrainError::Setting)?;
+        let takes =
+            move |state: &chiaro_graph::StateInfo| frozen.iter().any(|part| part == parts.of_state(&state.name));
         all = all.freeze(Frozen::new(takes, config.thaw.map(updates)));
     }
     let average = match (config.ema, config.swa, config.lookahead.filter(|share| *share > 0.0)) {
@@ -38,23 +40,19 @@ pub(crate) fn optimizers(config: &TrainConfig, model: &Model, steps: usize) -> R
     Ok(average.map_or(all.clone(), |average| all.average(average)))
 }
 
-/// The parts of a model that have parameters.
-fn model_parts(model: &Model) -> Vec<&str> {
-    let parameters = model.declared().states.iter().filter(|s| s.kind == StateKind::Parameter);
-    parts_of(parameters.map(|s| s.name.as_str()))
-}
-
 /// Rates by depth, and those of biases and of the head.
-fn with_rates(all: Optimizers, config: &TrainConfig, parts: &[&str]) -> Optimizers {
+fn with_rates(all: Optimizers, config: &TrainConfig, parts: &Parts) -> Optimizers {
     let (layer_decay, bias_lr, head_lr) = (config.layer_decay, config.bias_lr, config.head_lr);
     if layer_decay == 1.0 && bias_lr == 1.0 && head_lr == 1.0 {
         return all;
     }
-    let behind = |i: usize| (parts.len() - 1 - i) as i32;
+    let parts = parts.clone();
+    let names = parts.names();
+    let behind = |i: usize| (names.len() - 1 - i) as i32;
     let depths: BTreeMap<String, i32> =
-        parts.iter().enumerate().map(|(i, part)| (part.to_string(), behind(i))).collect();
+        names.iter().enumerate().map(|(i, part)| (part.to_string(), behind(i))).collect();
     all.rates(move |state| {
-        let depth = depths.get(part_of(&state.name)).copied().unwrap_or(0);
+        let depth = depths.get(parts.of_state(&state.name)).copied().unwrap_or(0);
         let bias = state.name.rsplit('.').next() == Some("bias");
         layer_decay.powi(depth) * if bias { bias_lr } else { 1.0 } * if depth == 0 { head_lr } else { 1.0 }
     })

@@ -1,11 +1,13 @@
 //! The settings that suit a run which begins with weights that were trained before: a new head first, then all, at a low rate.
 
-use chiaro_nn::{DeclaredState, Model, StateKind, parts_of};
+use chiaro_nn::{DeclaredState, Model, StateKind};
 
 use super::{Augmentation, Freeze, NormsName, OptimizerName, TrainConfig};
 use crate::compile::model_for;
 use crate::data::Data;
 use crate::error::Result;
+use crate::new_head::head_of;
+use crate::parts::Parts;
 use crate::saved::Saved;
 
 /// Looks at images that weights of others need to learn a small set.
@@ -37,7 +39,8 @@ impl TrainConfig {
         self.label_smoothing = 0.1;
         self.suit_task();
         self.norms = if all_statistics(&model, saved) { NormsName::Still } else { NormsName::Batch };
-        self.freeze = all_but_head(&model, saved);
+        let head = if self.new_head { head_of(&model)? } else { vec![] };
+        self.freeze = all_but_head(&model, saved, &head);
         self.thaw = self.freeze.is_some().then_some((self.epochs as f64 * ALONE).round().max(1.0));
         Ok(())
     }
@@ -61,14 +64,17 @@ fn fits(state: &DeclaredState, saved: &Saved) -> bool {
     saved.tensors().get(&state.name).is_some_and(|tensor| tensor.shape() == state.shape)
 }
 
-/// The parts that keep the weights which they are given; the last where all of them do. Nothing, where that would be all or none.
-fn all_but_head(model: &Model, saved: &Saved) -> Option<Freeze> {
+/// The parts that keep the weights which they are given, which those of a new head do not; all but the last where all of them do. Nothing,
+/// where that would be all or none.
+fn all_but_head(model: &Model, saved: &Saved, head: &[String]) -> Option<Freeze> {
     let parameters: Vec<_> = model.declared().states.iter().filter(|s| s.kind == StateKind::Parameter).collect();
-    let parts = parts_of(parameters.iter().map(|s| s.name.as_str()));
-    let new = parts_of(parameters.iter().filter(|s| !fits(s, saved)).map(|s| s.name.as_str()));
+    let all = Parts::of(model);
+    let parts = all.names();
+    let is_new = |state: &DeclaredState| !fits(state, saved) || head.contains(&state.name);
+    let new = all.of_states(parameters.iter().filter(|s| is_new(s)).map(|s| s.name.as_str()));
     let kept: Vec<String> = match &new[..] {
         [] => parts.iter().take(parts.len().saturating_sub(1)).map(|p| p.to_string()).collect(),
-        new => parts.iter().filter(|part| !new.contains(part)).map(|p| p.to_string()).collect(),
+        new => parts.iter().filter(|part| !new.iter().any(|new| new == *part)).map(|p| p.to_string()).collect(),
     };
     let first = parts.iter().take(kept.len()).eq(kept.iter());
     match kept.len() {

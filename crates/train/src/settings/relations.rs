@@ -31,6 +31,8 @@ pub(crate) fn check(config: &TrainConfig) -> Result<()> {
         "--loss huber means nothing with --task multi-label, whose losses are bce (the default) and focal"
     } else if config.thaw.is_some() && config.freeze.is_none() {
         "--thaw means nothing without --freeze"
+    } else if config.new_head && config.init.is_none() {
+        "--new-head means nothing without weights to begin with: --init, --pretrained, or a file or a run as --model"
     } else {
         return Ok(());
     };

@@ -260,6 +260,10 @@ settings! {
             ..Row::PLAIN
         };
 
+    /// Draw the last layer anew, also where that of the weights to begin with has as many classes
+    new_head: bool = false,
+        Row { flag: "new-head", ..Row::PLAIN };
+
     /// Steps whose gradients make one update: a batch so many times as large, in the memory of one
     accumulate: usize = 1,
         Row { value: "STEPS", aliases: &["grad-accum-steps"], range: Range::at_least(1.0), ..Row::PLAIN };
