@@ -39,6 +39,29 @@ fn an_average_of_weights_is_taken_before_them_and_told() {
 }
 
 #[test]
+fn averages_without_statistics_of_norms_get_those_of_the_weights_beside_them() {
+    let model = models::by_name("resnet20", 10, [32, 32, 3]).expect("a model");
+    let is_statistic = |name: &str| name.contains(".running_");
+    let mut averages = states(&model, "module.", 1.0);
+    averages.retain(|(name, _)| !is_statistic(name));
+    let both = [("model", Value::Dict(states(&model, "", 2.0))), ("model_ema", Value::Dict(averages.clone()))];
+    let state = read(&dict(both)).expect("a state dict");
+    let fitted = torch::fit(&model, &state.tensors, None);
+    assert!(fitted.missing.is_empty(), "{:?}", fitted.missing);
+    for (name, tensor) in &fitted.tensors {
+        let wanted = if is_statistic(name) { 2.0 } else { 1.0 };
+        assert!(tensor.as_f32().is_some_and(|v| v.iter().all(|x| *x == wanted)), "{name}");
+    }
+    let norms = model.declared().states.iter().filter(|state| is_statistic(&state.name)).count();
+    let told = format!("the averages have no statistics of norms: {norms} of them are those of its model");
+    assert_eq!(state.notes, ["its model_ema was taken, an average of weights, not model", &told]);
+    // Where there are none, what is missing is told.
+    let alone = read(&dict([("model_ema", Value::Dict(averages))])).expect("a state dict");
+    assert_eq!(torch::fit(&model, &alone.tensors, None).missing.len(), norms);
+    assert!(alone.notes.is_empty());
+}
+
+#[test]
 fn state_dicts_are_found_below_any_key_and_any_depth() {
     for key in ["net", "weights", "params", "model", "my_network"] {
         let value = dict([(key, weights(4.0)), ("optimizer", dict([("state", weights(9.0))]))]);

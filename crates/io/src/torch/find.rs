@@ -30,6 +30,8 @@ struct Candidate {
 #[derive(Debug)]
 pub(super) struct Found {
     pub at: Id,
+    /// The weights themselves, where averages of them were taken, and the name of their key.
+    pub beside: Option<(Id, String)>,
     pub note: Option<String>,
 }
 
@@ -56,7 +58,8 @@ pub(super) fn find(machine: &Unpickler, root: Id) -> Result<Found, String> {
         (false, false) => Some(format!("its {} was taken, not {}", taken.name(), named(&others))),
         (_, true) => None,
     };
-    Ok(Found { at: taken.at, note })
+    let weights = others.iter().filter(|one| taken.average() && !one.average()).min_by_key(|one| one.rank());
+    Ok(Found { at: taken.at, beside: weights.map(|one| (one.at, one.name())), note })
 }
 
 impl Candidate {

@@ -19,6 +19,9 @@ use chiaro_nn::Model;
 use crate::error::{IoError, Result};
 use crate::file::{self, Contents};
 
+use find::Found;
+use pickle::{Id, Unpickler};
+
 pub use check::{check_safetensors, is_pickled};
 pub use fit::{Fitted, classes_of, fit};
 
@@ -85,6 +88,36 @@ pub fn is_own(path: &Path) -> Result<bool> {
     Ok(file::read_floats(path)?.metadata.contains_key("chiaro"))
 }
 
+/// What ends the names of norms' statistics, which some averages of weights leave out.
+const STATISTICS: [&str; 2] = [".running_mean", ".running_var"];
+
+/// A name without the prefixes of wrappers.
+fn unwrapped(mut name: &str) -> &str {
+    while let Some(rest) = WRAPPERS.iter().find_map(|w| name.strip_prefix(w)) {
+        name = rest;
+    }
+    name
+}
+
+/// The values of the state dict by their names. Averages that have no statistics of norms get those of the weights beside them, which is told.
+fn entries_of(machine: &Unpickler, found: &Found, notes: &mut Vec<String>) -> BTreeMap<String, Id> {
+    let named =
+        |at: Id| find::entries(machine, at).into_iter().map(|(name, value)| (unwrapped(name).to_string(), value));
+    let mut entries: BTreeMap<String, Id> = named(found.at).collect();
+    if let Some((beside, key)) = &found.beside {
+        let is_absent = |name: &str| STATISTICS.iter().any(|end| name.ends_with(end)) && !entries.contains_key(name);
+        let absent: Vec<(String, Id)> = named(*beside).filter(|(name, _)| is_absent(name)).collect();
+        if !absent.is_empty() {
+            notes.push(format!(
+                "the averages have no statistics of norms: {} of them are those of its {key}",
+                absent.len()
+            ));
+        }
+        entries.extend(absent);
+    }
+    entries
+}
+
 /// The same of a file's bytes.
 fn parse(bytes: &[u8]) -> std::result::Result<StateDict, String> {
     let archive = archive::open(bytes)?;
@@ -92,20 +125,17 @@ fn parse(bytes: &[u8]) -> std::result::Result<StateDict, String> {
     let found = find::find(machine, archive.root)?;
     // Tensors may share a storage: a few bytes each could ask for all of it again and again.
     let mut room = bytes.len().saturating_mul(SHARED);
-    let mut state = StateDict { notes: found.note.into_iter().collect(), ..StateDict::default() };
-    for (mut name, value) in find::entries(machine, found.at) {
-        while let Some(rest) = WRAPPERS.iter().find_map(|w| name.strip_prefix(w)) {
-            name = rest;
-        }
+    let mut state = StateDict { notes: found.note.clone().into_iter().collect(), ..StateDict::default() };
+    for (name, value) in entries_of(machine, &found, &mut state.notes) {
         if let Some(view) = machine.tensor(value) {
             let told = |detail: String| format!("its tensor {name:?} {detail}");
             let tensor = archive.tensor(view).map_err(told)?;
             let left = room.checked_sub(tensor.data().len());
             room =
                 left.ok_or_else(|| told(format!("and those before have {SHARED} times the elements of the file")))?;
-            state.tensors.insert(name.to_string(), tensor);
+            state.tensors.insert(name, tensor);
         } else if let Some(what) = machine.opaque(value) {
-            state.unread.insert(name.to_string(), what.to_string());
+            state.unread.insert(name, what.to_string());
         }
     }
     Ok(state)
