@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use chiaro_cpu::Cpu;
-use chiaro_nn::Summary;
+use chiaro_graph::{Graph, Op};
+use chiaro_nn::{EvalStep, Sgd, Summary, TrainOptions, TrainStep};
 use chiaro_onnx::proto::tensor_proto::DataType;
 use chiaro_onnx::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto,
@@ -20,9 +21,9 @@ fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
     NodeProto { op_type: Some(op.into()), input, output: vec![output.into()], ..Default::default() }
 }
 
-/// Images `[1, 3, side, side]`.
-fn images(side: i64) -> ValueInfoProto {
-    let dim = [1, 3, side, side].into_iter().map(|n| tensor_shape_proto::Dimension {
+/// Images `[batch, 3, side, side]`; what is 0 is open.
+fn images(batch: i64, side: i64) -> ValueInfoProto {
+    let dim = [batch, 3, side, side].into_iter().map(|n| tensor_shape_proto::Dimension {
         value: (n > 0).then_some(tensor_shape_proto::dimension::Value::DimValue(n)),
         ..Default::default()
     });
@@ -32,8 +33,31 @@ fn images(side: i64) -> ValueInfoProto {
     ValueInfoProto { name: Some("x".into()), r#type: Some(kind), ..Default::default() }
 }
 
+/// What a norm of three channels takes: scale, shift, mean and variance.
+fn norm() -> impl Iterator<Item = TensorProto> {
+    let one = |(name, value): (&str, f32)| TensorProto {
+        name: Some(name.into()),
+        dims: vec![3],
+        data_type: Some(DataType::Float as i32),
+        float_data: vec![value; 3],
+        ..Default::default()
+    };
+    [("scale", 1.0), ("shift", 0.0), ("norm_mean", 0.0), ("norm_var", 1.0)].into_iter().map(one)
+}
+
 /// Writes a file whose nodes make `m` of the images `x`, of which a dense layer makes the logits.
-fn file(folder: &Path, name: &str, mut nodes: Vec<NodeProto>, side: i64, told: &[(&str, &str)]) -> PathBuf {
+fn file(folder: &Path, name: &str, nodes: Vec<NodeProto>, side: i64, told: &[(&str, &str)]) -> PathBuf {
+    file_for(folder, name, nodes, [1, side], told)
+}
+
+/// The same of so many pictures at a time.
+fn file_for(
+    folder: &Path,
+    name: &str,
+    mut nodes: Vec<NodeProto>,
+    [batch, side]: [i64; 2],
+    told: &[(&str, &str)],
+) -> PathBuf {
     nodes.push(node("Gemm", &["m", "w"], "y"));
     let weights = (0..3 * CLASSES).map(|i| (i as f32 * 1.7).sin() * 3.0).collect();
     let data_type = Some(DataType::Float as i32);
@@ -50,8 +74,8 @@ fn file(folder: &Path, name: &str, mut nodes: Vec<NodeProto>, side: i64, told: &
     let output = vec![ValueInfoProto { name: Some("y".into()), ..Default::default() }];
     let graph = GraphProto {
         node: nodes,
-        initializer: vec![w, one_row],
-        input: vec![images(side)],
+        initializer: vec![w, one_row].into_iter().chain(norm()).collect(),
+        input: vec![images(batch, side)],
         output,
         ..Default::default()
     };
@@ -124,6 +148,36 @@ fn files_that_mix_the_pictures_of_a_batch_take_one_at_a_time() {
         says(&plain, &colour([200, 10, 30])),
         "asked alone it says what one that keeps pictures apart does"
     );
+}
+
+#[test]
+fn a_file_with_an_open_batch_that_mixes_it_is_trained_by_batches_and_asked_one_by_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // A norm of one number a channel: a picture alone has no statistics for it.
+    let nodes = vec![
+        node("ReduceMean", &["x"], "all"),
+        node("Squeeze", &["all"], "one"),
+        node("Sub", &["x", "one"], "d"),
+        node("GlobalAveragePool", &["d"], "g"),
+        node("BatchNormalization", &["g", "scale", "shift", "norm_mean", "norm_var"], "n"),
+        node("Flatten", &["n"], "m"),
+    ];
+    let open = file_for(folder.path(), "open.onnx", nodes.clone(), [0, 8], &[]);
+    let saved = Saved::load(&open).expect("read");
+    let model = saved.model().expect("a model");
+    saved.check_trainable().expect("it is made for batches");
+    assert_eq!(at_once(&model, 8), 1);
+    let step = TrainStep::build(&model, TrainOptions::new(4, Sgd::default())).expect("a step of four");
+    // One product forward, of all four pictures; asked one by one there is one a picture.
+    let rows = |graph: &Graph| {
+        let nodes =
+            graph.nodes().iter().filter(|n| matches!(n.op, Op::MatMul { .. }) && n.shape.last() == Some(&CLASSES));
+        nodes.map(|n| n.shape[0]).collect::<Vec<_>>()
+    };
+    assert!(rows(&step.graph).contains(&4) && !rows(&step.graph).contains(&1), "{:?}", rows(&step.graph));
+    assert_eq!(rows(&EvalStep::build(&model, 4).expect("a step").graph), [1; 4]);
+    let fixed = file(folder.path(), "fixed.onnx", nodes, 8, &[]);
+    assert!(Saved::load(&fixed).expect("read").check_trainable().is_err());
 }
 
 #[test]
