@@ -5,6 +5,7 @@ mod maps;
 mod norms;
 mod quantize;
 mod structural;
+mod unused;
 mod value;
 mod writer;
 
@@ -25,6 +26,7 @@ use crate::proto::{
 pub use quantize::{Ranges, quantized, watched};
 
 use builder::{Builder, Wide, int, ints};
+use unused::drop_unused;
 use value::{IMAGE, Val};
 use writer::{Writer, refused};
 
@@ -147,6 +149,7 @@ fn finish(mut writer: Writer<'_>, logits: Var, model: &Model, options: &ExportOp
         b.named("Softmax", &[&scaled], vec![int("axis", 1)], "probabilities");
     }
     let (mut nodes, mut tensors) = b.finish();
+    drop_unused(&mut nodes, &mut tensors, &["logits", "probabilities"]);
     if options.half {
         halve(&mut nodes, &mut tensors);
     }

@@ -1,8 +1,10 @@
 //! What the tests share: the archive of ONNX' own cases, running one on a backend, and comparing.
 #![allow(dead_code, reason = "each test file is a program of its own and uses a part of this")]
 
+pub mod judged;
 pub mod mutate;
 pub mod npz;
+pub mod pictures;
 
 use std::collections::BTreeMap;
 use std::io::Read;
