@@ -25,6 +25,9 @@ fn seeds() -> Vec<Vec<u8>> {
 /// Seeds below this size are damaged nearly always: large tensors hide what is told about them.
 const SMALL: usize = 5000;
 
+/// Memory that a file must take more than all before it to be kept.
+const LARGE: usize = 8 << 20;
+
 /// What a user may do with a file: 0 where it is refused, 1 where it is read, 2 where it is recorded too.
 fn used(bytes: Vec<u8>) -> usize {
     let Ok(model) = OnnxModel::parse(bytes.into(), None) else { return 0 };
@@ -55,6 +58,8 @@ fn damaged_files_are_read_or_refused_without_a_panic_or_much_memory() {
     let small = seeds.iter().filter(|seed| seed.len() < SMALL).count();
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let (before, mut panics, mut ends) = (peak(), vec![], [0; 3]);
+    // The file after which there had been most memory, by how much more than after those before it.
+    let (mut last, mut largest) = (before, (0, PathBuf::new()));
     for run in 0..runs(40_000) {
         let among = if run % 256 == 0 { seeds.len() } else { small };
         let bytes = damaged(&seeds[numbers.below(among)], &mut numbers);
@@ -63,10 +68,18 @@ fn damaged_files_are_read_or_refused_without_a_panic_or_much_memory() {
             Ok(end) => ends[end] += 1,
             Err(_) => {
                 let path = std::env::temp_dir().join(format!("chiaro-hostile-{run}.onnx"));
-                std::fs::write(&path, kept).expect("written");
+                std::fs::write(&path, &kept).expect("written");
                 panics.push(path);
             }
         }
+        let now = peak();
+        if now > last + LARGE {
+            let path = std::env::temp_dir().join(format!("chiaro-large-{run}.onnx"));
+            println!("{}: {} bytes, {} MB more than before all", path.display(), kept.len(), (now - before) >> 20);
+            std::fs::write(&path, &kept).expect("written");
+            largest = largest.max((now - last, path));
+        }
+        last = now;
         if panics.len() == MOST_PANICS {
             break;
         }
@@ -79,7 +92,8 @@ fn damaged_files_are_read_or_refused_without_a_panic_or_much_memory() {
     assert!(panics.is_empty(), "these files panic: {panics:?}");
     // Ten times the largest of these files (2 MB), and what any file may make, with what folding takes beside it; 22 measured.
     let most = 64 << 20;
-    assert!(peak() - before < most, "{} MB more than before", (peak() - before) >> 20);
+    let told = || format!("{} MB more than before; most by {}", (peak() - before) >> 20, largest.1.display());
+    assert!(peak() - before < most, "{}", told());
 }
 
 #[test]
