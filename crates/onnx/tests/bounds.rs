@@ -143,3 +143,17 @@ fn constants_that_are_computed_as_they_are_read_are_bounded_too() {
     assert!(error.contains("[1048576, 1048576] elements of"), "{error}");
     assert_eq!(recorded(nodes(), vec![numbers("extents", &[1 << 12, 1 << 12])], &[1], "y"), Ok(()));
 }
+
+#[test]
+fn parts_that_no_output_takes_are_refused_before_they_are_counted() {
+    let parts = |number: i64| {
+        let mut split = node("Split", &["x"], "y");
+        split.output.push("z".into());
+        let (name, i) = (Some("num_outputs".into()), Some(number));
+        split.attribute = vec![AttributeProto { name, i, r#type: Some(2), ..Default::default() }];
+        recorded(vec![split], vec![], &[6], "y")
+    };
+    assert_eq!(parts(2), Ok(()));
+    let error = parts(1 << 40).expect_err("refused");
+    assert!(error.contains("num_outputs is 1099511627776, but it has 2 outputs"), "{error}");
+}

@@ -74,11 +74,14 @@ pub(crate) fn split<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Val
     let shape = held.shape(r.graph());
     let at = axis(call.int("axis", 0), shape.len())?;
     let outputs = call.proto.output.len();
-    let parts = if call.has("num_outputs") { call.int("num_outputs", 1).max(1) as usize } else { outputs };
-    let each = shape[at].div_ceil(parts.max(1));
+    let parts = call.int("num_outputs", outputs as i64);
+    if parts != outputs as i64 {
+        return r.fault(format!("num_outputs is {parts}, but it has {outputs} outputs"));
+    }
+    let each = shape[at].div_ceil(outputs.max(1));
     let sizes: Vec<usize> = match sizes {
         Some(sizes) => sizes.iter().map(|&n| n.max(0) as usize).collect(),
-        None => (0..parts).map(|i| each.min(shape[at].saturating_sub(i * each))).collect(),
+        None => (0..outputs).map(|i| each.min(shape[at].saturating_sub(i * each))).collect(),
     };
     if sizes.iter().sum::<usize>() != shape[at] || sizes.len() < outputs {
         return r.fault(format!("{sizes:?} are no parts of {}", shape[at]));
