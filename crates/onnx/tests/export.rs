@@ -14,7 +14,7 @@ use prost::Message;
 /// Models that cannot be written, and why.
 const UNWRITTEN: &[(&str, &str)] = &[];
 
-/// The model with weights that are no initial ones: statistics too are drawn.
+/// The model with weights that are no initial ones: what begins as 0 or 1 everywhere, statistics too, is drawn.
 fn weights(step: &EvalStep) -> BTreeMap<String, Tensor> {
     let mut all = BTreeMap::new();
     for arena in ["params", "buffers"] {
@@ -28,6 +28,9 @@ fn weights(step: &EvalStep) -> BTreeMap<String, Tensor> {
     for (i, (name, tensor)) in all.iter_mut().enumerate() {
         let wave = |k: usize| 0.1 * ((i * 37 + k * 11) as f32).sin();
         let values = tensor.as_f32().expect("floats").iter().enumerate();
+        if tensor.shape().len() > 1 {
+            continue;
+        }
         let is_variance = name.ends_with("running_var");
         let values = values.map(|(k, v)| if is_variance { (v + wave(k)).abs() + 0.1 } else { v + 0.1 * wave(k) });
         *tensor = Tensor::f32(tensor.shape().to_vec(), values.collect()).expect("a tensor");

@@ -16,18 +16,21 @@ const IMAGES: &str = "CHIARO_JUDGE_IMAGES";
 const OPERATIONS: u64 = 100_000_000_000;
 /// Pictures at a time.
 const BATCH: usize = 20;
+/// The classes' mean of the pictures, by the largest logit before.
+const HEIGHT: f32 = 2.0;
+/// Least difference of a logit between two pictures, by the largest, at which statistics of norms stay as they were drawn.
+const APART: f32 = 1e-3;
 /// Pictures by which the head is balanced.
 const BALANCED: usize = 60;
 
-/// Steps by which norms measure their statistics, and the operations of a model for which they are made.
+/// Steps by which norms measure their statistics.
 const MEASURED: usize = 10;
-const CHEAP: u64 = 400_000_000;
 
 /// Gives norms the statistics of pictures: with drawn ones of others than the weights, networks of many thin layers hardly differ between
 /// two pictures. No weight moves.
 fn measure_statistics(model: &Model, weights: &mut BTreeMap<String, Tensor>) {
     let step = TrainStep::build(model, TrainOptions::new(BATCH, Sgd::default())).expect("a step");
-    if step.graph.find_arena("buffers").is_none() || Summary::of(model).flops() > CHEAP {
+    if step.graph.find_arena("buffers").is_none() {
         return;
     }
     let mut backend = Cpu::new(Some(2)).expect("a CPU");
@@ -108,22 +111,32 @@ impl Asked<'_> {
         (self.backend.read(self.plan, 0).expect("logits").as_f32().expect("floats").to_vec(), first)
     }
 
+    /// How much the first logit differs between the first pictures, by its size.
+    fn spread(&mut self) -> f32 {
+        let (logits, _) = self.logits(0);
+        let column = || logits.iter().step_by(self.model.classes);
+        let (low, high) = column().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+        (high - low) / column().fold(1e-3, |m: f32, v| m.max(v.abs()))
+    }
+
     /// Moves the biases of the last layer so that each class has the same mean over some pictures: of drawn weights one class is
     /// otherwise before all others in every picture, and a judge would compare nothing but that.
     fn balance(&mut self, weights: &mut BTreeMap<String, Tensor>, images: usize) {
         let Some(bias) = head_bias(self.model) else { return };
         // Some heads cut off what is below 0, so that a second round changes a little.
+        let mut height = None;
         for _ in 0..2 {
             self.take(weights);
             let starts = (0..images.min(BALANCED)).step_by(self.batch);
             let rows: Vec<f32> = starts.flat_map(|start| self.logits(start).0).collect();
-            let (classes, most) = (self.model.classes, rows.iter().fold(0.0f32, |m, v| m.max(v.abs())));
+            let classes = self.model.classes;
+            let height = *height.get_or_insert(HEIGHT * rows.iter().fold(0.0f32, |m, v| m.max(v.abs())));
             let mean = |k: usize| {
                 let column = rows.iter().skip(k).step_by(classes);
                 column.clone().sum::<f32>() / column.count() as f32
             };
             let old = weights[&bias].as_f32().expect("floats");
-            let new = (0..classes).map(|k| old[k] + most - mean(k)).collect();
+            let new = (0..classes).map(|k| old[k] + height - mean(k)).collect();
             let moved = Tensor::f32(weights[&bias].shape().to_vec(), new).expect("a bias");
             weights.insert(bias.clone(), moved);
         }
@@ -147,8 +160,11 @@ pub fn leave(path: &Path, model: &Model, weights: &BTreeMap<String, Tensor>, opt
     let batch = asked.unwrap_or(usual).clamp(1, BATCH);
     let images = asked.unwrap_or(usual).next_multiple_of(batch);
     let mut weights = weights.clone();
-    measure_statistics(model, &mut weights);
     let mut on_cpu = Asked::of(model, batch);
+    on_cpu.take(&weights);
+    if on_cpu.spread() < APART {
+        measure_statistics(model, &mut weights);
+    }
     on_cpu.balance(&mut weights, images);
     on_cpu.take(&weights);
     let (mut given, mut logits) = (vec![], vec![]);
