@@ -2,7 +2,7 @@
 //! another, and a basket has all k things of a candidate where their product is k. One plan counts every level; candidates are
 //! joined on the host from those of the level before all of whose parts are frequent.
 //!
-//! Support, confidence, lift and leverage of every set and rule are mlxtend's (`tests/goldens/make_apriori.py`). Lessons that sort
+//! The 18 baskets of a lesson, and the 3,553 of a year in one store. Support, confidence, lift and leverage of every set and rule are mlxtend's (`tests/goldens/make_apriori.py`). Lessons that sort
 //! rules by confidence alone praise those whose right side is in most baskets anyway: lift, confidence by that share, tells them.
 //!
 //! `cargo run --release --example apriori -- [--device NAME] [baskets.csv support confidence]`
@@ -50,9 +50,9 @@ pub struct Baskets {
 }
 
 impl Baskets {
-    /// Reads a file of one basket a line, things between commas.
+    /// Reads a file of one basket a line, things between commas; it may be packed (`.gz`).
     pub fn read(path: &Path) -> Result<Baskets, Box<dyn Error>> {
-        let text = std::fs::read_to_string(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+        let text = tabular::text(path)?;
         let lines: Vec<BTreeSet<&str>> = text
             .lines()
             .map(|line| line.split(',').map(str::trim).filter(|thing| !thing.is_empty()).collect())
@@ -202,7 +202,8 @@ fn main() -> Result<(), start::Failure> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {
             run(&device, &tabular::path("baskets_18.csv"), 0.2, 0.6, "apriori_18.png".as_ref())?;
-            run(&device, &tabular::path("baskets_2000.csv"), 0.02, 0.3, "apriori_2000.png".as_ref())?;
+            let grocery = tabular::path("baskets_grocery.csv.gz");
+            run(&device, &grocery, 0.03, 0.5, "apriori_grocery.png".as_ref())?;
         }
         [file, support, confidence] => {
             let [support, confidence] = [share("support", support)?, share("confidence", confidence)?];

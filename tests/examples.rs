@@ -232,7 +232,7 @@ fn sets_and_rules_of_baskets_are_mlxtends() {
     let number = |v: &serde_json::Value| v.as_f64().expect("a number");
     for device in devices() {
         for (name, wanted) in golden.as_object().expect("sets of baskets") {
-            let file = format!("data/tabular/{name}.csv");
+            let file = format!("data/tabular/{name}");
             let [support, confidence] = ["support", "confidence"].map(|key| number(&wanted[key]));
             let picture = root.path().join("rules.png");
             let (mut sets, mut rules) =

@@ -1,7 +1,6 @@
 //! Tables with a line of names: columns of numbers or of words, with cells that may be missing.
 
 use std::error::Error;
-use std::io::Read;
 use std::path::Path;
 
 /// A column; a missing cell is `None`.
@@ -60,12 +59,7 @@ impl Frame {
     /// Reads a CSV file, or a `.csv.gz` file. A column is of numbers if all its cells are that are there; an empty cell is missing.
     pub fn read(path: &Path) -> Result<Frame, Box<dyn Error>> {
         let failed = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
-        let file = std::fs::File::open(path).map_err(|cause| failed(&cause))?;
-        let source: Box<dyn Read> = match path.extension() {
-            Some(end) if end == "gz" => Box::new(flate2::read::GzDecoder::new(file)),
-            _ => Box::new(file),
-        };
-        let mut reader = csv::Reader::from_reader(source);
+        let mut reader = csv::Reader::from_reader(super::open(path).map_err(|cause| failed(&cause))?);
         let names: Vec<String> = reader.headers().map_err(|cause| failed(&cause))?.iter().map(str::to_string).collect();
         let mut cells: Vec<Vec<Option<String>>> = vec![vec![]; names.len()];
         for row in reader.records() {

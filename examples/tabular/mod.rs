@@ -5,6 +5,9 @@ pub mod frame;
 pub mod scaler;
 
 use std::error::Error;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// Rows of features, and the class of each.
 pub struct Labelled {
@@ -16,13 +19,30 @@ pub struct Labelled {
 
 /// Where a table of the repository's lies.
 pub fn path(file: &str) -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tabular").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tabular").join(file)
+}
+
+/// What a file, or a packed one (`.gz`), can be read from.
+pub fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
+    let file = File::open(path)?;
+    Ok(match path.extension() {
+        Some(end) if end == "gz" => Box::new(flate2::read::GzDecoder::new(file)),
+        _ => Box::new(file),
+    })
+}
+
+/// The text of a file, or of a packed one (`.gz`).
+pub fn text(path: &Path) -> Result<String, Box<dyn Error>> {
+    let failed = |cause: std::io::Error| format!("{}: {cause}", path.display());
+    let mut text = String::new();
+    open(path).map_err(failed)?.read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 /// Reads a table of the repository's. The first line tells how much there is, and is compared with what was found.
 pub fn read(name: &str) -> Result<Labelled, Box<dyn Error>> {
     let path = path(&format!("{name}.csv")).display().to_string();
-    let text = std::fs::read_to_string(&path).map_err(|cause| format!("{path}: {cause}"))?;
+    let text = text(path.as_ref())?;
     let (head, body) = text.split_once('\n').ok_or("an empty table")?;
     let told: Vec<usize> = head.split(',').take(2).map(|n| n.trim().parse()).collect::<Result<_, _>>()?;
     let (mut rows, mut classes) = (vec![], vec![]);

