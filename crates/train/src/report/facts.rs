@@ -3,6 +3,7 @@
 use chiaro_nn::Summary;
 use serde_json::{Value, json};
 
+use super::heat::Heat;
 use super::{Looks, Said};
 use crate::folder::RunFolder;
 use crate::observer::EpochRecord;
@@ -96,7 +97,8 @@ impl Trainer {
                 let hot = crate::heat::covered(looks.images.get(picture)?, [height, width], &heat.map, heat.size);
                 self.link(&hot).ok()
             });
-            Some(json!({ "picture": picture, "heat": heat }))
+            let silent = looks.heats.get(number).is_some_and(Heat::is_silent);
+            Some(json!({ "picture": picture, "heat": heat, "silent": silent }))
         };
         mistakes.filter_map(one).collect()
     }

@@ -18,6 +18,13 @@ pub(super) struct Heat {
     pub size: [usize; 2],
 }
 
+impl Heat {
+    /// Whether no place speaks for the class: Grad-CAM leaves out what speaks against it, and sometimes that is all.
+    pub(super) fn is_silent(&self) -> bool {
+        self.map.iter().all(|value| *value == 0.0)
+    }
+}
+
 impl Trainer {
     /// A map for each mistake.
     pub(super) fn heats(&mut self, mistakes: &[Mistake]) -> Result<Vec<Heat>> {
@@ -39,5 +46,16 @@ impl Trainer {
         let maps = read?;
         let maps = maps.as_f32().unwrap_or(&[]).chunks_exact(step.size[0] * step.size[1]);
         Ok(maps.map(|map| Heat { map: scaled(map), size: step.size }).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_silent_where_no_place_speaks() {
+        let silent = |map: &[f32]| Heat { map: scaled(map), size: [1, map.len()] }.is_silent();
+        assert!(silent(&[0.0, 0.0]) && !silent(&[0.0, 1e-6]));
     }
 }

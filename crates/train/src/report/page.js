@@ -21,7 +21,13 @@ const section = (title, ...children) => {
   return made;
 };
 const isNumber = value => typeof value === "number" && Number.isFinite(value);
-const percent = (value, digits = 2) => (isNumber(value) ? (value * 100).toFixed(digits) + " %" : "–");
+// As the terminal writes numbers: a half that is exact goes to the even digit, where toFixed goes up.
+const fixed = (value, digits) => {
+  const half = value * 2 ** (digits + 1), whole = Math.floor(value * 10 ** digits);
+  const exact = Number.isInteger(half) && half % 2 !== 0;
+  return (exact ? (whole + Math.abs(whole % 2)) / 10 ** digits : value).toFixed(digits);
+};
+const percent = (value, digits = 2) => (isNumber(value) ? fixed(value * 100, digits) + " %" : "–");
 const short = value => {
   if (!isNumber(value)) return "–";
   const size = Math.abs(value);
@@ -148,13 +154,14 @@ function curves() {
 
 const isSmall = Math.max(run.image[0], run.image[1]) <= 48;
 const image = (src, words) => make("img", { src, alt: words, loading: "lazy", class: isSmall ? "small" : "" });
-function figure(picture, heat = null) {
+function figure(picture, heat = null, silent = false) {
   const sure = isNumber(picture.p) ? ` ${percent(picture.p, 0)}` : "";
   const words = picture.right === true ? make("span", { class: "right" }, picture.said + sure)
     : make("span", {}, `${picture.label} → `, make("span", { class: picture.right === false ? "wrong" : "" }, picture.said + sure));
   const images = [image(picture.src, `${picture.label}, said: ${picture.said}`)];
   if (heat) images.push(image(heat, `what speaks for ${picture.said}`));
-  return make("figure", {}, make("div", { class: "pair" }, ...images), make("figcaption", {}, words, make("small", { title: picture.name }, (picture.name || "").split(/[\\/]/).slice(-2).join("/"))));
+  const empty = silent ? make("small", {}, `no place speaks for ${picture.said}`) : null;
+  return make("figure", {}, make("div", { class: "pair" }, ...images), make("figcaption", {}, words, empty, make("small", { title: picture.name }, (picture.name || "").split(/[\\/]/).slice(-2).join("/"))));
 }
 
 function confusion() {
@@ -233,7 +240,7 @@ function confusion() {
 
 function mistakes() {
   if (!facts.mistakes.length) return;
-  const cards = facts.mistakes.map(({ picture, heat }) => figure(facts.pictures[picture], heat));
+  const cards = facts.mistakes.map(({ picture, heat, silent }) => figure(facts.pictures[picture], heat, silent));
   const heats = facts.mistakes.some(({ heat }) => heat);
   const words = heats ? "The surest wrong answers, and which places spoke for them (Grad-CAM: red speaks most)." : "The surest wrong answers."
     + (facts.no_heats ? ` Without heat maps: ${facts.no_heats}` : "");

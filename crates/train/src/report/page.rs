@@ -45,4 +45,18 @@ mod tests {
         }
         assert_eq!(link("png", b"abc"), "data:image/png;base64,YWJj");
     }
+
+    /// Needs Node.js, which is told where it is not there.
+    #[test]
+    fn the_page_rounds_as_the_terminal() {
+        let numbers = [98.125, 98.375, 0.125, 98.1249, 12.345, 99.995, -0.125, 0.0, 100.0];
+        let start = SCRIPT.find("const fixed =").expect("the function");
+        let end = start + SCRIPT[start..].find("\n};").expect("its end") + 3;
+        let script = format!("{}\nconsole.log({numbers:?}.map(n => fixed(n, 2)).join(\" \"))", &SCRIPT[start..end]);
+        let Ok(output) = std::process::Command::new("node").args(["-e", &script]).output() else {
+            return eprintln!("skipped: there is no Node.js");
+        };
+        let wanted = numbers.map(|n| format!("{n:.2}")).join(" ");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), wanted);
+    }
 }
