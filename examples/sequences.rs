@@ -157,7 +157,10 @@ fn main() -> Result<(), start::Failure> {
         "rnn" => Cell::Rnn,
         other => return Err(format!("unknown cell {other:?}; known are lstm, gru, rnn").into()),
     };
-    let (epochs, images) = (start::count(&arguments, 1, "epochs", 6)?, start::count(&arguments, 2, "images", 20_000)?);
+    // A plain RNN needs more of both.
+    let [usual, many] = if cell == Cell::Rnn { [20, 60_000] } else { [6, 20_000] };
+    let (epochs, images) =
+        (start::count(&arguments, 1, "epochs", usual)?, start::count(&arguments, 2, "images", many)?);
     follow_a_sine(&device, 600, "sequences.png".as_ref())?;
     let share = read_digits(&device, cell, epochs, [images, 10_000])?;
     println!("{:.2} % of the test digits; 97 % are known", 100.0 * share);
