@@ -128,7 +128,8 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    fn spend(&mut self, bytes: usize) -> Result<()> {
+    /// Takes what a node makes from the room for it.
+    pub fn spend(&mut self, bytes: usize) -> Result<()> {
         let most = self.model.room;
         let told = || OnnxError::node(format!("and those before make more than {most} bytes before the model runs"));
         self.room = self.room.checked_sub(bytes).ok_or_else(told)?;

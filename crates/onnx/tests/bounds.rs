@@ -157,3 +157,17 @@ fn parts_that_no_output_takes_are_refused_before_they_are_counted() {
     let error = parts(1 << 40).expect_err("refused");
     assert!(error.contains("num_outputs is 1099511627776, but it has 2 outputs"), "{error}");
 }
+
+#[test]
+fn a_mirrored_border_beyond_what_a_file_may_make_is_refused() {
+    let padded = |by: i64| {
+        let mut pad = node("Pad", &["x", "pads"], "y");
+        let (name, s) = (Some("mode".into()), Some("reflect".into()));
+        pad.attribute = vec![AttributeProto { name, s, r#type: Some(3), ..Default::default() }];
+        recorded(vec![pad], vec![numbers("pads", &[0, by])], &[8], "y")
+    };
+    assert_eq!(padded(1000), Ok(()));
+    let error = padded(16_777_215).expect_err("refused");
+    assert!(error.contains("before the model runs"), "{error}");
+    assert!(padded(i64::MAX).is_err() && padded(i64::MIN).is_err());
+}

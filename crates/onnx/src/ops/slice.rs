@@ -155,12 +155,16 @@ pub(crate) fn pad<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value
 
 /// One axis; negative amounts cut.
 fn padded(r: &mut Recorder<'_>, x: Var, at: usize, [low, high]: [i64; 2], mode: &str, value: f64) -> Result<Var> {
-    let g = r.graph();
-    let n = g.shape(x)[at] as i64;
+    const MOST: i64 = 1 << 40;
+    let n = r.graph().shape(x)[at] as i64;
+    if low.saturating_abs() > MOST || high.saturating_abs() > MOST {
+        return Err(OnnxError::node(format!("padding {low} and {high} is more than any memory")));
+    }
     if low + high + n <= 0 || -low >= n || -high >= n {
         return Err(OnnxError::node(format!("padding {low} and {high} leaves nothing of {n}")));
     }
     if mode == "constant" || (low <= 0 && high <= 0) {
+        let g = r.graph();
         let x = g.narrow(x, at, (-low).max(0) as usize, (n + high.min(0)) as usize)?;
         let rank = g.shape(x).len();
         let (mut front, mut behind) = (vec![0; rank], vec![0; rank]);
@@ -177,6 +181,9 @@ fn padded(r: &mut Recorder<'_>, x: Var, at: usize, [low, high]: [i64; 2], mode: 
             if place < n { place } else { period - place }
         }
     };
+    // Before they are made.
+    r.spend((low + high + n) as usize * size_of::<i32>())?;
+    let g = r.graph();
     let rows: Vec<i32> = (-low..n + high).map(|i| source(i) as i32).collect();
     let index = Tensor::i32([rows.len()], rows).ok_or_else(|| OnnxError::node("no rows"))?;
     let index = g.constant(index)?;
