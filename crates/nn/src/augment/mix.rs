@@ -21,7 +21,10 @@ impl Mix {
     }
 
     pub fn draw(augment: &Augment, stream: &Stream, [h, w]: [usize; 2]) -> Mix {
-        let [which, down, across, _] = stream.four(0);
+        let [which, down, across, mixed] = stream.four(0);
+        if mixed >= augment.mixed {
+            return Mix::none();
+        }
         let cuts = augment.cutmix > 0.0 && (augment.mixup == 0.0 || which < 0.5);
         let own = beta(if cuts { augment.cutmix } else { augment.mixup }, stream);
         if !cuts {

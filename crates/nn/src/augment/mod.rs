@@ -64,6 +64,8 @@ pub struct Augment {
     pub mixup: f64,
     /// CutMix (arXiv:1905.04899): alpha of the Beta distribution of areas; 0 for none. With both, each step has one of them.
     pub cutmix: f64,
+    /// Share of the steps that mix at all, where `mixup` or `cutmix` has them do so.
+    pub mixed: f64,
 }
 
 /// Which images are mirrored.
@@ -121,6 +123,7 @@ impl Default for Augment {
             erase: 0.0,
             mixup: 0.0,
             cutmix: 0.0,
+            mixed: 1.0,
         }
     }
 }
@@ -157,7 +160,7 @@ impl Augment {
     }
 
     /// The numbers with their names and largest values.
-    fn numbers(&self) -> [(&'static str, f64, f64); 20] {
+    fn numbers(&self) -> [(&'static str, f64, f64); 21] {
         let flip = if let Flip::Random(share) = self.flip { share } else { 0.0 };
         [
             ("the least area of a resized crop", self.resized_crop.unwrap_or(1.0), 1.0),
@@ -180,6 +183,7 @@ impl Augment {
             ("erase", self.erase, 1.0),
             ("mixup", self.mixup, 100.0),
             ("cutmix", self.cutmix, 100.0),
+            ("mix", self.mixed, 1.0),
         ]
     }
 

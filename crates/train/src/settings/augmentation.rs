@@ -81,6 +81,7 @@ const CHANGES: &[Change] = &[
     change("erase", "Erase a rectangle of this share of the images", [0.25, 1.0], |a, by, _| a.erase = by),
     change("mixup", "MixUp: alpha of the distribution of shares", [0.2, 100.0], |a, alpha, _| a.mixup = alpha),
     change("cutmix", "CutMix: alpha of the distribution of areas", [1.0, 100.0], |a, alpha, _| a.cutmix = alpha),
+    change("mix", "Of the steps, this share alone mixes (mixup, cutmix)", [0.5, 1.0], |a, share, _| a.mixed = share),
 ];
 
 /// Changes that are there or not.
