@@ -107,6 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn a_share_of_the_steps_mixes_and_those_as_without_it() {
+        let draw = |mixed: f64, step: u64| {
+            let stream = Stream::new(&StepKey { seed: 4, step, ..StepKey::default() }, 5);
+            Mix::draw(&Augment { mixup: 1.0, cutmix: 1.0, mixed, ..Augment::default() }, &stream, [16, 24])
+        };
+        let all = |mixed: f64| -> Vec<[i32; 6]> { (0..1000).map(|step| draw(mixed, step).numbers()).collect() };
+        let none = Mix::none().numbers();
+        let (half, every) = (all(0.5), all(1.0));
+        let mixes = half.iter().filter(|numbers| **numbers != none).count();
+        assert!((440..560).contains(&mixes), "{mixes} of 1000 steps");
+        assert!(half.iter().zip(&every).all(|(a, b)| *a == none || a == b));
+        assert!(all(0.0).iter().all(|numbers| *numbers == none));
+    }
+
+    #[test]
     fn the_share_of_a_target_is_that_of_the_pixels() {
         for step in 0..50 {
             let stream = Stream::new(&StepKey { seed: 9, step, ..StepKey::default() }, 5);
