@@ -276,6 +276,7 @@ fn everything() -> Augment {
         erase: 0.3,
         mixup: 0.4,
         cutmix: 1.0,
+        mixed: 1.0,
     }
 }
 
