@@ -31,9 +31,12 @@ fn a_step_that_the_memory_has_no_room_for_is_refused_before_it_is_made() {
     let root = tempfile::tempdir().expect("a folder");
     let (data, out) = (root.path().join("data"), root.path().join("run"));
     idx_data(&data);
-    let train = ["train", "--device", "cpu", "--data", arg(&data), "--out", arg(&out), "--model", "resnet18"];
-    let huge = ["--size", "4096", "--batch-size", "48", "--resident", "off"];
-    expect_error(2, &[&train[..], &huge].concat(), &["a training step of 48 images takes", "--batch-size auto"]);
+    let train = ["train", "--device", "cpu", "--data", arg(&data), "--out", arg(&out), "--resident", "off"];
+    // Some hundred tensors of up to 6 GB.
+    let deep = ["--model", "resnet110", "--size", "2048", "--batch-size", "24"];
+    expect_error(2, &[&train[..], &deep].concat(), &["a training step of 24 images takes", "--batch-size auto"]);
+    let wide = ["--model", "resnet18", "--size", "4096", "--batch-size", "48"];
+    expect_error(2, &[&train[..], &wide].concat(), &["a training step of 48 images", "a batch of at most 7 (now 48)"]);
     assert!(!out.exists());
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chiaro_graph::Backend;
+use chiaro_graph::{Backend, BackendError, GraphError};
 use chiaro_nn::{Model, TrainStep};
 
 use crate::compile;
@@ -51,17 +51,17 @@ pub fn fitting_batch(
         |images: usize| planned(backend, model, data, &TrainConfig { batch_size: images, ..config.clone() }, &task);
     let mut images = power_below((data.train.len() / STEPS).clamp(FEW, MOST).min(data.train.len()));
     loop {
-        let bytes = planned(images)?;
-        if bytes <= room {
-            return Ok(FittingBatch { images, bytes });
+        match planned(images)? {
+            Ok(bytes) if bytes <= room => return Ok(FittingBatch { images, bytes }),
+            Ok(bytes) if images == 1 => {
+                return Err(TrainError::Setting(format!(
+                    "a training step of {} needs {bytes} bytes for one image, but there is room for {room}: take a smaller model or --size",
+                    model.name
+                )));
+            }
+            Err(error) if images == 1 => return Err(too_large(images, &error)),
+            Ok(_) | Err(_) => images /= 2,
         }
-        if images == 1 {
-            return Err(TrainError::Setting(format!(
-                "a training step of {} needs {bytes} bytes for one image, but there is room for {room}: take a smaller model or --size",
-                model.name
-            )));
-        }
-        images /= 2;
     }
 }
 
@@ -73,8 +73,14 @@ pub fn step_bytes(backend: &dyn Backend, model: &Model, data: &Data, config: &Tr
     check_steps(config, data.train.len())?;
     let task = config.named_task()?;
     let task = task.fitted(config, &*data.train)?.unwrap_or(task);
-    planned(backend, model, data, config, &task)
+    planned(backend, model, data, config, &task)?.map_err(|error| too_large(config.batch_size, &error))
 }
+
+fn too_large(images: usize, error: &GraphError) -> TrainError {
+    TrainError::Setting(format!("a training step of {images} images: {error}"))
+}
+
+/// Bytes of a step, or the error of a tensor that the device cannot have.
 
 fn planned(
     backend: &dyn Backend,
@@ -82,10 +88,14 @@ fn planned(
     data: &Data,
     config: &TrainConfig,
     task: &Arc<dyn Task>,
-) -> Result<u64> {
+) -> Result<std::result::Result<u64, GraphError>> {
     let options = compile::options(model, data, config, task, None)?;
     let step = TrainStep::build(model, options)?;
-    Ok(backend.planned_bytes(&step.graph)?)
+    match backend.planned_bytes(&step.graph) {
+        Ok(bytes) => Ok(Ok(bytes)),
+        Err(BackendError::Graph(error @ GraphError::TooLarge { .. })) => Ok(Err(error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The largest power of two that is at most this.

@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use chiaro_data::{Dataset, InMemory, LoaderOptions, Sampler};
+use chiaro_graph::{Backend, BackendError, Graph, GraphError, PlanId, Stats, Tensor};
 use chiaro_train::{Data, FittingBatch, SamplingName, Stop, TrainConfig, Trainer, fitting_batch};
 use common::{config, cpu, data, model};
 
@@ -55,4 +56,62 @@ fn the_batch_is_the_largest_that_memory_holds() {
     assert!(four.images == 4 && four.bytes < eight.bytes, "{four:?} {eight:?}");
     let error = fitting(resident + 1000).expect_err("no room").to_string();
     assert!(error.contains("for one image") && error.contains("--size"), "{error}");
+}
+
+/// A device that has tensors of so many images at the most, and does nothing else.
+struct Narrow(usize);
+
+type Answer<T> = Result<T, BackendError>;
+
+impl Backend for Narrow {
+    fn name(&self) -> String {
+        "a narrow device".into()
+    }
+    fn planned_bytes(&self, graph: &Graph) -> Answer<u64> {
+        let images = graph.inputs().iter().filter_map(|input| input.shape.first()).max().copied().unwrap_or(0);
+        let [needed, available] = [images, self.0];
+        let [what, hint] = ["a tensor", "take fewer"].map(String::from);
+        let fits = needed <= available;
+        if fits { Ok(1000) } else { Err(GraphError::TooLarge { what, needed, available, hint }.into()) }
+    }
+    fn compile(&mut self, _: &Graph) -> Answer<PlanId> {
+        Err(BackendError::Unknown("graph".into()))
+    }
+    fn run(&mut self, _: PlanId, _: &[Tensor]) -> Answer<()> {
+        Ok(())
+    }
+    fn read(&mut self, _: PlanId, output: usize) -> Answer<Tensor> {
+        Err(BackendError::Unknown(format!("output {output}")))
+    }
+    fn write_arena(&mut self, _: &str, _: &Tensor) -> Answer<()> {
+        Ok(())
+    }
+    fn write_arena_part(&mut self, _: &str, _: usize, _: &Tensor) -> Answer<()> {
+        Ok(())
+    }
+    fn room(&self) -> u64 {
+        u64::MAX
+    }
+    fn read_arena(&mut self, name: &str) -> Answer<Tensor> {
+        Err(BackendError::Unknown(name.into()))
+    }
+    fn release_plan(&mut self, _: PlanId) -> Answer<()> {
+        Ok(())
+    }
+    fn release_arena(&mut self, _: &str) -> Answer<()> {
+        Ok(())
+    }
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
+}
+
+#[test]
+fn a_batch_whose_tensors_the_device_cannot_have_is_halved() {
+    let (data, config) = (data(), config(1));
+    let model = model(&config, &data);
+    let fitting = |most: usize| fitting_batch(&Narrow(most), 1 << 40, &model, &data, &config);
+    assert_eq!([8, 7, 3].map(|most| fitting(most).expect("fits").images), [8, 4, 2]);
+    let error = fitting(0).expect_err("no tensor fits").to_string();
+    assert!(error.contains("a training step of 1 images: a tensor needs"), "{error}");
 }
