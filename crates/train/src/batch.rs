@@ -81,7 +81,6 @@ fn too_large(images: usize, error: &GraphError) -> TrainError {
 }
 
 /// Bytes of a step, or the error of a tensor that the device cannot have.
-
 fn planned(
     backend: &dyn Backend,
     model: &Model,
