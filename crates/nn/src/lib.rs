@@ -57,7 +57,7 @@ pub use models::Model;
 pub use objective::{Objective, TargetSpec};
 pub use optim::*;
 pub use own_step::{Aim, OwnInput, OwnStep};
-pub use parts::{part_of, parts_of};
+pub use parts::part_of;
 pub use precision::Precision;
 pub use schedule::{Plateau, Schedule, Threshold};
 pub use summary::{Summary, SummaryRow};

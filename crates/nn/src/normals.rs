@@ -1,5 +1,5 @@
 //! Many numbers at once, for initial values: a counter-based generator, and Box and Muller's method in plain sums and products, which
-//! compilers make vectors of and which give the same bits on every system.
+//! compilers make vectors of, and which need no mathematics library.
 
 use std::f64::consts::{LN_2, SQRT_2, TAU};
 

@@ -17,17 +17,6 @@ pub fn part_of(name: &str) -> &str {
     name
 }
 
-/// The parts of a model from its states' names, in the order in which they are declared.
-pub fn parts_of<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
-    let mut parts: Vec<&str> = vec![];
-    for part in names.into_iter().map(part_of) {
-        if !parts.contains(&part) {
-            parts.push(part);
-        }
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,7 +36,8 @@ mod tests {
             assert_eq!(part_of(name), part);
         }
         let model = by_name("resnet18", 10, [32, 32, 3]).expect("fits");
-        let parts = parts_of(model.declared().states.iter().map(|s| s.name.as_str()));
+        let mut parts: Vec<&str> = model.declared().states.iter().map(|s| part_of(&s.name)).collect();
+        parts.dedup();
         assert_eq!(parts, ["conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "fc"]);
     }
 }

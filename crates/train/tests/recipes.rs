@@ -55,7 +55,7 @@ fn moves(trained: &Trained) -> BTreeMap<String, f64> {
 fn rates_fall_with_the_depth_and_biases_have_a_factor_of_their_own() {
     let plain = moves(&train(&descent(1)));
     let with = TrainConfig { layer_decay: 0.5, bias_lr: 3.0, ..descent(1) };
-    let parts: Vec<&str> = chiaro_nn::parts_of(["conv1.", "bn1.", "conv2.", "bn2.", "conv3.", "bn3.", "fc."]);
+    let parts: Vec<&str> = vec!["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "fc"];
     for (name, moved) in moves(&train(&with)) {
         let at = parts.iter().position(|part| *part == part_of(&name)).expect("a part of small-cnn") as i32;
         let factor = 0.5f64.powi(6 - at) * if name.ends_with(".bias") { 3.0 } else { 1.0 };
