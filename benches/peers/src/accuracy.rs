@@ -2,7 +2,7 @@
 
 use crate::numbers::order;
 use crate::report::Report;
-use crate::training::{SMALL, Training};
+use crate::training::{Begun, SMALL, Training};
 use anyhow::{Context, Result, ensure};
 use chiaro::nn::{EvalStep, METRICS, Metrics, Precision};
 use chiaro::{Backend, DType, Tensor};
@@ -41,7 +41,7 @@ impl Digits {
 /// Trains three epochs and reports the accuracy on the digits that were not trained on.
 pub fn run(backend: &mut dyn Backend, data: &Path, precision: Precision, report: &Report) -> Result<()> {
     let digits = Digits::load(data)?;
-    let mut training = Training::start(backend, &SMALL, precision)?;
+    let mut training = Training::start(backend, Begun::new(&SMALL, precision)?)?;
     let (start, mut step) = (Instant::now(), 0);
     for epoch in 0..EPOCHS {
         for of in order(TRAINED, epoch as u32).chunks_exact(SMALL.batch) {

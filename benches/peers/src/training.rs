@@ -58,6 +58,26 @@ impl Network {
     }
 }
 
+/// A step with the values that its arenas start from, before a device knows of it.
+pub struct Begun {
+    step: TrainStep,
+    arenas: Vec<(String, Tensor)>,
+    rate: f64,
+}
+
+impl Begun {
+    /// Records the step and draws the weights that all peers start from.
+    pub fn new(network: &Network, precision: Precision) -> Result<Begun> {
+        let (optimizer, rate) = network.optimizer();
+        let options = TrainOptions { precision, ..TrainOptions::new(network.batch, optimizer) };
+        let step = TrainStep::build(&network.model()?, options)?;
+        let mut arenas = step.initial_arenas(0);
+        let (_, drawn) = arenas.iter_mut().find(|(name, _)| name == PARAMS).context("a network has parameters")?;
+        *drawn = parameters(&step, network)?;
+        Ok(Begun { step, arenas, rate })
+    }
+}
+
 /// A network in training on a device.
 pub struct Training<'b> {
     /// The device.
@@ -68,16 +88,13 @@ pub struct Training<'b> {
 }
 
 impl<'b> Training<'b> {
-    /// Compiles the step and sets the weights that all peers start from.
-    pub fn start(backend: &'b mut dyn Backend, network: &Network, precision: Precision) -> Result<Training<'b>> {
-        let (optimizer, rate) = network.optimizer();
-        let options = TrainOptions { precision, ..TrainOptions::new(network.batch, optimizer) };
-        let step = TrainStep::build(&network.model()?, options)?;
+    /// Compiles the step and sets the weights.
+    pub fn start(backend: &'b mut dyn Backend, begun: Begun) -> Result<Training<'b>> {
+        let Begun { step, arenas, rate } = begun;
         let plan = backend.compile(&step.graph)?;
-        for (name, values) in step.initial_arenas(0) {
-            backend.write_arena(&name, &values)?;
+        for (name, values) in &arenas {
+            backend.write_arena(name, values)?;
         }
-        backend.write_arena(PARAMS, &parameters(&step, network)?)?;
         Ok(Training { backend, step, plan, rate })
     }
 
@@ -124,8 +141,9 @@ pub fn time(backend: &mut dyn Backend, network: &Network, precision: Precision, 
     let n = network.batch;
     let batch = |b: usize| Ok((network.images(numbers::images(b * n, n, network.image))?, numbers::labels(b * n, n)));
     let data: Vec<(Tensor, Vec<i32>)> = (0..BATCHES).map(batch).collect::<Result<_>>()?;
+    let begun = Begun::new(network, precision)?;
     let prepare = || {
-        let training = Training::start(backend, network, precision)?;
+        let training = Training::start(backend, begun)?;
         let inputs: Result<Vec<_>> = data.into_iter().map(|(x, y)| training.inputs(x, y)).collect();
         Ok((training, inputs?))
     };

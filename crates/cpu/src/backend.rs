@@ -9,6 +9,7 @@ use chiaro_graph::{
     ArenaInfo, Backend, BackendError, Call, CallTime, Clock, DType, Data, Graph, HostTime, InputInfo, Later, Peaks,
     PlanId, PlanTable, Profile, Stats, Tensor, at_once, check_inputs,
 };
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -144,7 +145,7 @@ impl Cpu {
         let compiled = self.plans.get(plan)?;
         check_inputs(&compiled.inputs, inputs)?;
         let given = compiled.input_regions.iter().zip(inputs);
-        given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor)));
+        self.pool.install(|| given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor))));
         self.stats.uploaded += inputs.iter().map(|t| t.bytes() as u64).sum::<u64>();
         Ok(())
     }
@@ -178,7 +179,7 @@ impl Cpu {
                 BufferKind::Arena(id) => self.arena(&graph.arenas()[id.index()])?,
                 BufferKind::Constant(id) => {
                     let block = self.allocate(buffer.bytes)?;
-                    write(block.region(0, buffer.bytes), &graph.constants()[id.index()]);
+                    self.pool.install(|| write(block.region(0, buffer.bytes), &graph.constants()[id.index()]));
                     block
                 }
                 BufferKind::Input(_) | BufferKind::Zeroed | BufferKind::Output | BufferKind::Slot => {
@@ -200,13 +201,32 @@ fn mismatch(name: &str, arena: &HostArena, shape: &[usize], dtype: DType) -> Bac
     }
 }
 
-/// Copies a tensor into memory of its size.
+/// Copies a tensor into memory of its size, on the pool that it is called in: the first touch of memory takes longer than the copy.
 fn write(region: MemoryRegion, tensor: &Tensor) {
     match tensor.data() {
-        Data::F32(v) => region.floats_mut(0, v.len()).copy_from_slice(v),
-        Data::F16(v) => region.halves_mut(0, v.len()).copy_from_slice(v),
-        Data::I32(v) => region.lanes_mut(0, v.len()).copy_from_slice(bytemuck::cast_slice(v)),
-        Data::U32(v) | Data::Bool(v) => region.lanes_mut(0, v.len()).copy_from_slice(v),
+        Data::F32(v) => copy(v, region.floats_mut(0, v.len())),
+        Data::F16(v) => copy(v, region.halves_mut(0, v.len())),
+        Data::I32(v) => copy(bytemuck::cast_slice(v), region.lanes_mut(0, v.len())),
+        Data::U32(v) | Data::Bool(v) => copy(v, region.lanes_mut(0, v.len())),
+    }
+}
+
+/// Elements that a task copies.
+const PIECE: usize = 1 << 16;
+
+fn copy<T: Copy + Send + Sync>(from: &[T], to: &mut [T]) {
+    let pieces = to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE));
+    pieces.for_each(|(to, from)| to.copy_from_slice(from));
+}
+
+/// Whether all bits of a tensor are zeros.
+fn is_zero(tensor: &Tensor) -> bool {
+    let zero = |bytes: &[u8]| bytes.par_chunks(PIECE).all(|piece| piece.iter().fold(0, |any, b| any | b) == 0);
+    match tensor.data() {
+        Data::F32(v) => zero(bytemuck::cast_slice(v)),
+        Data::F16(v) => zero(bytemuck::cast_slice(v)),
+        Data::I32(v) => zero(bytemuck::cast_slice(v)),
+        Data::U32(v) | Data::Bool(v) => zero(bytemuck::cast_slice(v)),
     }
 }
 
@@ -308,8 +328,13 @@ impl Backend for Cpu {
         if arena.dtype != values.dtype() || values.shape() != [arena.len] {
             return Err(mismatch(name, arena, values.shape(), values.dtype()));
         }
-        write(arena.block.region(0, arena.len * arena.dtype.size()), values);
-        arena.block.touch();
+        let region = arena.block.region(0, arena.len * arena.dtype.size());
+        // What nobody has touched is zeros: its pages may come when a step needs them.
+        let is_there = arena.block.version() == Block::NEW && self.pool.install(|| is_zero(values));
+        if !is_there {
+            self.pool.install(|| write(region, values));
+            arena.block.touch();
+        }
         self.stats.uploaded += values.bytes() as u64;
         Ok(())
     }
@@ -320,7 +345,7 @@ impl Backend for Cpu {
         if arena.dtype != values.dtype() || values.shape().len() != 1 || !fits {
             return Err(mismatch(name, arena, values.shape(), values.dtype()));
         }
-        write(arena.block.region(first * arena.dtype.size(), values.bytes()), values);
+        self.pool.install(|| write(arena.block.region(first * arena.dtype.size(), values.bytes()), values));
         arena.block.touch();
         self.stats.uploaded += values.bytes() as u64;
         Ok(())

@@ -3,6 +3,7 @@
 mod backend;
 mod exec;
 pub mod kernels;
+mod large;
 mod peaks;
 mod raw;
 pub mod reference;

@@ -106,3 +106,23 @@ fn a_plan_that_was_released_has_no_turn() {
         assert!(matches!(unknown, Err(chiaro_graph::BackendError::Unknown(_))), "{unknown:?}");
     }
 }
+
+#[test]
+fn zeros_are_written_over_all_but_zeros() {
+    let mut backend = cpu(2);
+    let step = step();
+    backend.compile(&step.graph).expect("compiles");
+    let len = step.graph.arenas().iter().find(|arena| arena.name == "params").expect("declared").len;
+    let filled = |number: f32| Tensor::f32([len], vec![number; len]).expect("as long");
+    // A new arena is zeros; minus zero is another number.
+    for number in [0.0, -0.0, 2.0, 0.0] {
+        backend.write_arena("params", &filled(number)).expect("written");
+        let held = backend.read_arena("params").expect("there");
+        assert!(held.as_f32().expect("floats").iter().all(|v| v.to_bits() == number.to_bits()), "{number}");
+    }
+    let mut part = cpu(2);
+    part.compile(&step.graph).expect("compiles");
+    part.write_arena_part("params", 1, &Tensor::f32([1], vec![3.0]).expect("one")).expect("written");
+    part.write_arena("params", &filled(0.0)).expect("written");
+    assert!(part.read_arena("params").expect("there").as_f32().expect("floats").iter().all(|v| *v == 0.0));
+}

@@ -2,6 +2,7 @@
 //! `unsafe` because one buffer holds many values at different times, and tasks write disjoint parts of one region at once. The
 //! proof that nothing is read while it is written is the plan's: see [`MemoryRegion`].
 
+use crate::large::{LEAST, Large};
 use half::f16;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,8 @@ pub(crate) struct Block {
     words: *mut u64,
     len: usize,
     version: AtomicU64,
+    /// Whose memory it is; absent: the allocator's.
+    large: Option<Large>,
 }
 
 // SAFETY: the memory is the block's own; see `MemoryRegion` for who keeps apart reads and writes.
@@ -22,7 +25,7 @@ unsafe impl Sync for Block {}
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if let Some(layout) = Block::layout(self.len) {
+        if let (None, Some(layout)) = (&self.large, Block::layout(self.len)) {
             // SAFETY: made by `try_new` with this layout, and nobody has a region of a dropped block.
             unsafe { dealloc(self.words.cast(), layout) };
         }
@@ -30,16 +33,20 @@ impl Drop for Block {
 }
 
 impl Block {
-    /// `bytes` zero bytes. The system hands out their pages at the first touch, which is a kernel's: so they lie where they are
-    /// used, and no time is spent on them before.
+    /// `bytes` zero bytes. Where they are not [`Large`], the system hands out their pages at the first touch, which is a kernel's: so they
+    /// lie where they are used, and no time is spent on them before.
     ///
     /// `None` where the system gives no more.
     pub fn try_new(bytes: usize) -> Option<Block> {
         let len = Block::words(bytes)?;
         let layout = Block::layout(len)?;
+        let version = AtomicU64::new(Block::NEW);
+        if let Some(mut large) = (layout.size() >= LEAST).then(|| Large::zeroed(layout.size())).flatten() {
+            return Some(Block { words: large.start().cast(), len, version, large: Some(large) });
+        }
         // SAFETY: the layout has some bytes.
         let words = unsafe { alloc_zeroed(layout) }.cast::<u64>();
-        (!words.is_null()).then_some(Block { words, len, version: AtomicU64::new(1) })
+        (!words.is_null()).then_some(Block { words, len, version, large: None })
     }
 
     /// The same where there is no way to go on without it.
@@ -47,6 +54,9 @@ impl Block {
         let layout = || Block::words(bytes).and_then(Block::layout).unwrap_or(Layout::new::<u64>());
         Block::try_new(bytes).unwrap_or_else(|| handle_alloc_error(layout()))
     }
+
+    /// The version of a block that nobody has written.
+    pub const NEW: u64 = 1;
 
     /// Words of memory that hold `bytes` from a cache line on.
     fn words(bytes: usize) -> Option<usize> {
@@ -213,6 +223,18 @@ mod tests {
         assert_eq!(region.lanes(0, 1).as_ptr() as usize % LINE, 0);
         block.region(64, 4).set_lane(0, 7);
         assert_eq!(region.lane(16), 7);
+    }
+
+    #[test]
+    fn large_blocks_are_as_small_ones() {
+        for bytes in [LEAST - 4096, LEAST, LEAST + 4] {
+            let block = Block::new(bytes);
+            let region = block.region(0, bytes);
+            assert!(region.all().iter().all(|v| v.to_bits() == 0), "{bytes} bytes");
+            assert_eq!(region.all().as_ptr() as usize % LINE, 0);
+            region.set_lane(bytes / 4 - 1, 7);
+            assert_eq!((region.lane(bytes / 4 - 1), block.version()), (7, Block::NEW));
+        }
     }
 
     #[test]
