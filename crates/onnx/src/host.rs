@@ -87,6 +87,8 @@ pub enum Values {
     Floats(Arc<Vec<f32>>),
     /// Integers and truth values.
     Ints(Arc<Vec<i64>>),
+    /// Those of 8 bits as a file has them, whose weights may be millions.
+    Small(Arc<Vec<i16>>),
     /// Taken out of a model's structure: they lie with its weights.
     Hollow,
 }
@@ -159,6 +161,7 @@ impl Host {
         match &self.values {
             Values::Floats(v) => size_of_val(v.as_slice()),
             Values::Ints(v) => size_of_val(v.as_slice()),
+            Values::Small(v) => size_of_val(v.as_slice()),
             Values::Hollow => 0,
         }
     }
@@ -168,7 +171,8 @@ impl Host {
         match (&self.values, &other.values) {
             (Values::Floats(a), Values::Floats(b)) => Arc::ptr_eq(a, b),
             (Values::Ints(a), Values::Ints(b)) => Arc::ptr_eq(a, b),
-            (Values::Floats(_) | Values::Ints(_) | Values::Hollow, _) => false,
+            (Values::Small(a), Values::Small(b)) => Arc::ptr_eq(a, b),
+            (Values::Floats(_) | Values::Ints(_) | Values::Small(_) | Values::Hollow, _) => false,
         }
     }
 
@@ -179,6 +183,7 @@ impl Host {
     pub fn to_ints(&self) -> Result<Vec<i64>> {
         match &self.values {
             Values::Ints(v) => Ok(v.to_vec()),
+            Values::Small(v) => Ok(v.iter().map(|&x| i64::from(x)).collect()),
             Values::Floats(v) => Ok(v.iter().map(|&x| x as i64).collect()),
             Values::Hollow => Err(hollow()),
         }
@@ -191,6 +196,7 @@ impl Host {
     pub fn to_floats(&self) -> Result<Vec<f32>> {
         match &self.values {
             Values::Ints(v) => Ok(v.iter().map(|&x| x as f32).collect()),
+            Values::Small(v) => Ok(v.iter().map(|&x| f32::from(x)).collect()),
             Values::Floats(v) => Ok(v.to_vec()),
             Values::Hollow => Err(hollow()),
         }
@@ -203,6 +209,7 @@ impl Host {
     pub fn scalar(&self) -> Result<f64> {
         match (&self.values, self.len()) {
             (Values::Ints(v), 1) => Ok(v[0] as f64),
+            (Values::Small(v), 1) => Ok(f64::from(v[0])),
             (Values::Floats(v), 1) => Ok(f64::from(v[0])),
             (Values::Hollow, _) => Err(hollow()),
             _ => Err(OnnxError::node(format!("one number is wanted, not {:?}", self.shape))),
@@ -236,6 +243,7 @@ impl Host {
         let values = match &self.values {
             Values::Floats(v) => Values::Floats(Arc::new(moved(v, &shape, &steps))),
             Values::Ints(v) => Values::Ints(Arc::new(moved(v, &shape, &steps))),
+            Values::Small(v) => Values::Small(Arc::new(moved(v, &shape, &steps))),
             Values::Hollow => Values::Hollow,
         };
         Ok(Host { shape, elem: self.elem, values })
@@ -261,6 +269,7 @@ impl Host {
         let values = match &self.values {
             Values::Floats(v) => Values::Floats(Arc::new(places.iter().map(|&i| v[i]).collect())),
             Values::Ints(v) => Values::Ints(Arc::new(places.iter().map(|&i| v[i]).collect())),
+            Values::Small(v) => Values::Small(Arc::new(places.iter().map(|&i| v[i]).collect())),
             Values::Hollow => Values::Hollow,
         };
         Host { shape: shape.to_vec(), elem: self.elem, values }
@@ -277,6 +286,8 @@ impl Host {
             (Values::Ints(v), DType::Bool) => Data::Bool(v.iter().map(|&x| u32::from(x != 0)).collect()),
             (Values::Ints(v), DType::U32) => Data::U32(v.iter().map(|&x| x as u32).collect()),
             (Values::Ints(v), _) => Data::I32(v.iter().map(|&x| fitting(x)).collect::<Result<_>>()?),
+            (Values::Small(v), DType::Bool) => Data::Bool(v.iter().map(|&x| u32::from(x != 0)).collect()),
+            (Values::Small(v), _) => Data::I32(v.iter().map(|&x| i32::from(x)).collect()),
             (Values::Hollow, _) => return Err(hollow()),
         };
         Tensor::new(self.shape.clone(), data).ok_or_else(|| OnnxError::Format("elements and extents differ".into()))

@@ -29,6 +29,7 @@ pub fn host(tensor: &TensorProto) -> Result<Host> {
     let found = match &values {
         Values::Floats(v) => v.len(),
         Values::Ints(v) => v.len(),
+        Values::Small(v) => v.len(),
         Values::Hollow => n,
     };
     if found != n {
@@ -41,6 +42,7 @@ pub fn host(tensor: &TensorProto) -> Result<Host> {
 fn raw_values(elem: Elem, raw: &[u8]) -> Values {
     let floats = |v: Vec<f32>| Values::Floats(Arc::new(v));
     let ints = |v: Vec<i64>| Values::Ints(Arc::new(v));
+    let small = |v: Vec<i16>| Values::Small(Arc::new(v));
     let two = || raw.chunks_exact(2).map(|b| [b[0], b[1]]);
     let four = || raw.chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
     let eight = || raw.chunks_exact(8).map(|b| [b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
@@ -48,9 +50,9 @@ fn raw_values(elem: Elem, raw: &[u8]) -> Values {
         Elem::F32 => floats(four().map(f32::from_le_bytes).collect()),
         Elem::F16 => floats(two().map(|b| f16::from_le_bytes(b).to_f32()).collect()),
         Elem::F64 => floats(eight().map(|b| f64::from_le_bytes(b) as f32).collect()),
-        Elem::Bool => ints(raw.iter().map(|&b| i64::from(b != 0)).collect()),
-        Elem::U8 => ints(raw.iter().map(|&b| i64::from(b)).collect()),
-        Elem::I8 => ints(raw.iter().map(|&b| i64::from(b as i8)).collect()),
+        Elem::Bool => small(raw.iter().map(|&b| i16::from(b != 0)).collect()),
+        Elem::U8 => small(raw.iter().map(|&b| i16::from(b)).collect()),
+        Elem::I8 => small(raw.iter().map(|&b| i16::from(b as i8)).collect()),
         Elem::U16 => ints(two().map(|b| i64::from(u16::from_le_bytes(b))).collect()),
         Elem::I16 => ints(two().map(|b| i64::from(i16::from_le_bytes(b))).collect()),
         Elem::U32 => ints(four().map(|b| i64::from(u32::from_le_bytes(b))).collect()),
@@ -71,6 +73,37 @@ fn typed_values(elem: Elem, tensor: &TensorProto) -> Values {
         Elem::U32 | Elem::U64 => ints(tensor.uint64_data.iter().map(|&x| x as i64).collect()),
         Elem::Bool | Elem::I8 | Elem::I16 | Elem::I32 | Elem::U8 | Elem::U16 => {
             ints(tensor.int32_data.iter().map(|&x| i64::from(x)).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small(data_type: i32, bytes: &[u8]) -> Host {
+        let (dims, raw_data) = (vec![2, bytes.len() as i64 / 2], Some(bytes.to_vec().into()));
+        host(&TensorProto { dims, data_type: Some(data_type), raw_data, ..Default::default() }).expect("a tensor")
+    }
+
+    #[test]
+    fn whole_numbers_of_8_bits_keep_their_values_and_take_two_bytes() {
+        // ONNX' numbers of uint8, int8 and bool.
+        for (data_type, values) in
+            [(2, [0, 1, 127, 128, 200, 255]), (3, [0, 1, 127, -128, -56, -1]), (9, [0, 1, 1, 1, 1, 1])]
+        {
+            let host = small(data_type, &[0, 1, 127, 128, 200, 255]);
+            assert_eq!(host.to_ints().expect("known"), values);
+            assert_eq!(host.to_floats().expect("known"), values.map(|v| v as f32));
+            assert_eq!((host.bytes(), host.permuted(&[1, 0]).expect("two axes").bytes()), (12, 12));
+            let turned = [values[0], values[3], values[1], values[4], values[2], values[5]];
+            assert_eq!(host.permuted(&[1, 0]).expect("two axes").to_ints().expect("known"), turned);
+            let tensor = host.to_tensor().expect("small");
+            match tensor.data() {
+                chiaro_graph::Data::Bool(v) => assert_eq!((data_type, v.as_slice()), (9, &[0, 1, 1, 1, 1, 1][..])),
+                chiaro_graph::Data::I32(v) => assert_eq!(v.as_slice(), values.map(|v| v as i32)),
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

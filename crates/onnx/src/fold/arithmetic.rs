@@ -17,6 +17,7 @@ pub(super) fn node(call: &Call<'_>, inputs: &[Option<&Host>]) -> Result<Option<H
         host.values = match &x.values {
             Values::Floats(v) => Values::Floats(Arc::new(v.iter().map(|&x| f(f64::from(x)) as f32).collect())),
             Values::Ints(v) => Values::Ints(Arc::new(v.iter().map(|&x| f(x as f64) as i64).collect())),
+            Values::Small(v) => Values::Ints(Arc::new(v.iter().map(|&x| f(f64::from(x)) as i64).collect())),
             Values::Hollow => return Ok(None),
         };
         return Ok(Some(host));

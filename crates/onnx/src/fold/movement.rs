@@ -132,6 +132,7 @@ fn concat(inputs: &[Option<&Host>], call: &Call<'_>) -> Result<Host> {
     let made = match &values {
         Values::Floats(v) => v.len(),
         Values::Ints(v) => v.len(),
+        Values::Small(v) => v.len(),
         Values::Hollow => 0,
     };
     if made != count(&shape) {
