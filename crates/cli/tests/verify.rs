@@ -80,3 +80,13 @@ fn functions_are_measured_beside_the_bounds_of_wgsl_and_a_wrong_one_is_found() {
         assert_eq!(out.lines().filter(|line| line.contains("FAIL")).count(), 1, "{out}");
     }
 }
+
+#[test]
+fn gradients_of_subsets_of_inputs_agree_too_and_go_with_cases_alone() {
+    let args = ["verify", "--device", "cpu", "--filter", "layer_norm", "--subsets"];
+    let (out, _) = expect(0, &args);
+    assert!(out.contains("everything agrees"), "{out}");
+    let (out, _) = expect(1, &[&args[..], &["--corrupt", "0"]].concat());
+    assert_eq!(out.lines().filter(|line| line.contains("FAIL")).count(), 1, "{out}");
+    common::expect_error(2, &["verify", "--fuzz", "5", "--subsets"], &["--subsets"]);
+}

@@ -28,11 +28,11 @@ const fixed = (value, digits) => {
   return (exact ? (whole + Math.abs(whole % 2)) / 10 ** digits : value).toFixed(digits);
 };
 const percent = (value, digits = 2) => (isNumber(value) ? fixed(value * 100, digits) + " %" : "–");
-const short = value => {
+const short = (value, digits = 4) => {
   if (!isNumber(value)) return "–";
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
-  return String(Number(value.toPrecision(4)));
+  return String(Number(value.toPrecision(digits)));
 };
 const many = value => (isNumber(value) ? value.toLocaleString("en") : "–");
 const shown = (value, measure) => (measure.percent ? percent(value) : short(value));
@@ -73,6 +73,14 @@ function ticks(low, high) {
   return all;
 }
 
+// Their labels, with as many digits as tell neighbours apart.
+function labels(all, onAxis) {
+  for (let digits = 4; ; digits++) {
+    const words = all.map(tick => onAxis(tick, digits));
+    if (digits === 12 || new Set(words).size === words.length) return words;
+  }
+}
+
 const COLOURS = ["var(--c0)", "var(--c1)", "var(--c2)", "var(--c3)"];
 const [WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM] = [460, 270, 56, 12, 12, 34];
 
@@ -87,9 +95,11 @@ function plot(title, curves, show, onAxis = short) {
   const x = value => LEFT + ((value - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT);
   const y = value => HEIGHT - BOTTOM - ((value - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
   const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
-  for (const tick of ticks(y0, y1)) {
+  const sides = ticks(y0, y1);
+  const words = labels(sides, onAxis);
+  for (const [i, tick] of sides.entries()) {
     svg.append(make("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(tick), y2: y(tick) }),
-      make("text", { class: "soft", x: LEFT - 6, y: y(tick) + 4, "text-anchor": "end" }, onAxis(tick)));
+      make("text", { class: "soft", x: LEFT - 6, y: y(tick) + 4, "text-anchor": "end" }, words[i]));
   }
   for (const tick of ticks(x0, x1).filter(Number.isInteger)) {
     svg.append(make("text", { class: "soft", x: x(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, String(tick)));
@@ -145,7 +155,7 @@ function curves() {
     const all = [];
     if (facts.measures.train.some(known => known.name === name)) all.push({ name: "train", values: of(epoch => epoch.train[name]) });
     if (facts.measures.eval.some(known => known.name === name)) all.push({ name: results.split, values: of(epoch => epoch.eval[name]) });
-    plots.push(plot(name, all, value => shown(value, measure), tick => (measure.percent ? `${short(100 * tick)} %` : short(tick))));
+    plots.push(plot(name, all, value => shown(value, measure), (tick, digits) => (measure.percent ? `${short(100 * tick, digits)} %` : short(tick, digits))));
   }
   plots.push(plot("learning rate", [{ name: "learning rate", values: of(epoch => epoch.lr) }], short));
   plots.push(plot("speed", [{ name: "images/s", values: of(epoch => epoch.speed) }], value => many(Math.round(value))));
