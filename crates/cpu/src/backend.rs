@@ -145,7 +145,7 @@ impl Cpu {
         let compiled = self.plans.get(plan)?;
         check_inputs(&compiled.inputs, inputs)?;
         let given = compiled.input_regions.iter().zip(inputs);
-        self.pool.install(|| given.for_each(|(region, tensor)| region.iter().for_each(|r| write(*r, tensor))));
+        given.for_each(|(region, tensor)| region.iter().for_each(|r| write(&self.pool, *r, tensor)));
         self.stats.uploaded += inputs.iter().map(|t| t.bytes() as u64).sum::<u64>();
         Ok(())
     }
@@ -179,7 +179,7 @@ impl Cpu {
                 BufferKind::Arena(id) => self.arena(&graph.arenas()[id.index()])?,
                 BufferKind::Constant(id) => {
                     let block = self.allocate(buffer.bytes)?;
-                    self.pool.install(|| write(block.region(0, buffer.bytes), &graph.constants()[id.index()]));
+                    write(&self.pool, block.region(0, buffer.bytes), &graph.constants()[id.index()]);
                     block
                 }
                 BufferKind::Input(_) | BufferKind::Zeroed | BufferKind::Output | BufferKind::Slot => {
@@ -201,22 +201,26 @@ fn mismatch(name: &str, arena: &HostArena, shape: &[usize], dtype: DType) -> Bac
     }
 }
 
-/// Copies a tensor into memory of its size, on the pool that it is called in: the first touch of memory takes longer than the copy.
-fn write(region: MemoryRegion, tensor: &Tensor) {
+/// Copies a tensor into memory of its size.
+fn write(pool: &rayon::ThreadPool, region: MemoryRegion, tensor: &Tensor) {
     match tensor.data() {
-        Data::F32(v) => copy(v, region.floats_mut(0, v.len())),
-        Data::F16(v) => copy(v, region.halves_mut(0, v.len())),
-        Data::I32(v) => copy(bytemuck::cast_slice(v), region.lanes_mut(0, v.len())),
-        Data::U32(v) | Data::Bool(v) => copy(v, region.lanes_mut(0, v.len())),
+        Data::F32(v) => copy(pool, v, region.floats_mut(0, v.len())),
+        Data::F16(v) => copy(pool, v, region.halves_mut(0, v.len())),
+        Data::I32(v) => copy(pool, bytemuck::cast_slice(v), region.lanes_mut(0, v.len())),
+        Data::U32(v) | Data::Bool(v) => copy(pool, v, region.lanes_mut(0, v.len())),
     }
 }
 
-/// Elements that a task copies.
+/// Elements that a task copies, or looks at.
 const PIECE: usize = 1 << 16;
 
-fn copy<T: Copy + Send + Sync>(from: &[T], to: &mut [T]) {
+fn copy<T: Copy + Send + Sync>(pool: &rayon::ThreadPool, from: &[T], to: &mut [T]) {
+    // To wake a thread takes longer than a small copy.
+    if from.len() <= 2 * PIECE {
+        return to.copy_from_slice(from);
+    }
     let pieces = to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE));
-    pieces.for_each(|(to, from)| to.copy_from_slice(from));
+    pool.install(|| pieces.for_each(|(to, from)| to.copy_from_slice(from)));
 }
 
 /// Whether all bits of a tensor are zeros.
@@ -332,7 +336,7 @@ impl Backend for Cpu {
         // What nobody has touched is zeros: its pages may come when a step needs them.
         let is_there = arena.block.version() == Block::NEW && self.pool.install(|| is_zero(values));
         if !is_there {
-            self.pool.install(|| write(region, values));
+            write(&self.pool, region, values);
             arena.block.touch();
         }
         self.stats.uploaded += values.bytes() as u64;
@@ -345,7 +349,7 @@ impl Backend for Cpu {
         if arena.dtype != values.dtype() || values.shape().len() != 1 || !fits {
             return Err(mismatch(name, arena, values.shape(), values.dtype()));
         }
-        self.pool.install(|| write(arena.block.region(first * arena.dtype.size(), values.bytes()), values));
+        write(&self.pool, arena.block.region(first * arena.dtype.size(), values.bytes()), values);
         arena.block.touch();
         self.stats.uploaded += values.bytes() as u64;
         Ok(())
