@@ -3,7 +3,9 @@
 
 use super::lanes::{Four, Lanes};
 use super::micro_kernels::Ending;
-use super::simd::{Kernels, Level};
+use super::simd::Kernels;
+#[cfg(target_arch = "x86_64")]
+use super::simd::Level;
 use crate::kernels::ColumnEnding;
 use std::ops::Range;
 
