@@ -4,7 +4,7 @@ mod support;
 
 use chiaro_cpu::Cpu;
 use chiaro_cpu::reference::Reference;
-use chiaro_graph::{Backend, Graph, Tensor};
+use chiaro_graph::{Backend, DType, Graph, Tensor};
 use chiaro_nn::models::ResNet;
 use chiaro_nn::{Model, Sgd, TrainOptions, TrainStep};
 use support::Generator;
@@ -80,7 +80,7 @@ fn steps_allocate_nothing() {
 fn an_arena_of_another_length_or_type_is_refused() {
     let mut backend = cpu(1);
     train(&mut backend, 1);
-    let wrong = backend.write_arena("params", &Tensor::zeros([3], chiaro_graph::DType::F32));
+    let wrong = backend.write_arena("params", &Tensor::zeros([3], DType::F32));
     assert!(matches!(wrong, Err(chiaro_graph::BackendError::Mismatch { .. })), "{wrong:?}");
     let unknown = backend.read_arena("nothing");
     assert!(matches!(unknown, Err(chiaro_graph::BackendError::Unknown(_))), "{unknown:?}");
@@ -94,7 +94,7 @@ fn an_arena_of_another_length_or_type_is_refused() {
 #[test]
 fn a_plan_that_was_released_has_no_turn() {
     let mut graph = Graph::new();
-    let one = graph.scalar(1.0, chiaro_graph::DType::F32).expect("a number");
+    let one = graph.scalar(1.0, DType::F32).expect("a number");
     graph.output("one", one).expect("new");
     let backends: [Box<dyn Backend>; 2] = [Box::new(cpu(1)), Box::new(chiaro_cpu::reference::Reference::new())];
     for mut backend in backends {
@@ -125,4 +125,40 @@ fn zeros_are_written_over_all_but_zeros() {
     part.write_arena_part("params", 1, &Tensor::f32([1], vec![3.0]).expect("one")).expect("written");
     part.write_arena("params", &filled(0.0)).expect("written");
     assert!(part.read_arena("params").expect("there").as_f32().expect("floats").iter().all(|v| *v == 0.0));
+}
+
+#[test]
+fn a_product_of_few_rows_gives_the_same_bits_before_and_after_its_weights_are_kept() {
+    let (rows, terms, columns) = (7, 1500, 40);
+    let mut graph = Graph::new();
+    let arena = graph.arena("weights", DType::F32).expect("new");
+    let weights = graph.state(arena, "w", &[columns, terms]).expect("a state");
+    let x = graph.input("x", &[rows, terms], DType::F32).expect("an input");
+    let scale = graph.input("scale", &[columns], DType::F32).expect("an input");
+    let w = graph.state_value(weights).expect("a value");
+    let y = graph.matmul(x, w, false, true).expect("fits");
+    let y = graph.mul(y, scale).expect("fits");
+    let y = graph.add(y, scale).expect("fits");
+    graph.output("y", y).expect("new");
+    let mut random = Generator(5);
+    let mut floats = |n: usize| random.floats(n);
+    let inputs = [Tensor::f32([rows, terms], floats(rows * terms)), Tensor::f32([columns], floats(columns))];
+    let inputs = inputs.map(|t| t.expect("as many"));
+    let values = floats(columns * terms);
+    let mut answers = vec![];
+    for backend in [&mut cpu(2) as &mut dyn Backend, &mut cpu(1), &mut Reference::new()] {
+        let plan = backend.compile(&graph).expect("compiles");
+        let len = graph.arenas()[0].len;
+        let mut padded = values.clone();
+        padded.resize(len, 0.0);
+        backend.write_arena("weights", &Tensor::f32([len], padded).expect("flat")).expect("written");
+        // The first run does not know that the weights will stay.
+        for _ in 0..3 {
+            backend.run(plan, &inputs).expect("runs");
+            answers.push(backend.read(plan, 0).expect("an output").as_f32().expect("floats").to_vec());
+        }
+    }
+    assert!(answers[..6].iter().all(|answer| *answer == answers[0]));
+    let apart = answers[0].iter().zip(&answers[6]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-4, "{apart}");
 }

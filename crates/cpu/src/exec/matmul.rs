@@ -2,10 +2,11 @@
 
 use super::epilogue::StepEpilogue;
 use super::operands::Operands;
-use super::{Action, ExecContext};
-use crate::kernels::{MatmulShape, PackedMatrix, RightOperand, matmul};
+use super::{Action, Builder, ExecContext};
+use crate::kernels::{MatmulShape, NoEpilogue, PackedMatrix, RightOperand, matmul};
 use crate::raw::memory::{Block, MemoryRegion};
 use chiaro_graph::plan::MatMulShape;
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Bytes of weights that are worth a second copy in the order of the kernels.
@@ -20,7 +21,37 @@ pub(crate) struct MatMul {
     a: MemoryRegion,
     b: MemoryRegion,
     kept: Option<Kept>,
+    turned: Option<Turned>,
     ending: StepEpilogue,
+}
+
+/// The product of few rows with weights, turned over: the weights are read where they lie, and the rows, which are fewer, are packed.
+struct Turned {
+    rows: PackedMatrix,
+    /// The result, turned over.
+    sums: MemoryRegion,
+}
+
+/// Terms from which on packing weights costs more than turning the result.
+const LONG: usize = 1024;
+
+impl Turned {
+    fn new(shape: &MatmulShape, builder: &mut Builder) -> Option<Turned> {
+        let pays = 2 * shape.m <= shape.n && shape.k >= LONG;
+        pays.then(|| Turned { rows: PackedMatrix::new(), sums: builder.allocate(4 * shape.m * shape.n) })
+    }
+
+    /// `c = a * b`, where b is stored `[N, K]`: the same sums in the same order as of the plain product.
+    fn run(&mut self, context: &mut ExecContext<'_>, shape: &MatmulShape, [a, b]: [&[f32]; 2], c: &mut [f32]) {
+        let MatmulShape { m, n, .. } = *shape;
+        let turned = MatmulShape { m: n, n: m, ..*shape };
+        self.rows.pack(context.workspace, &turned, a);
+        let sums = self.sums.all_mut();
+        matmul(context.workspace, &turned, b, RightOperand::Packed(&self.rows), sums, &NoEpilogue);
+        c.par_chunks_mut(n).enumerate().for_each(|(row, c)| {
+            c.iter_mut().zip(sums[row..].iter().step_by(m)).for_each(|(c, sum)| *c = *sum);
+        });
+    }
 }
 
 /// Weights that may stay the same from run to run.
@@ -70,7 +101,8 @@ impl MatMul {
         let one = shape.batch == 1 && calls.len() == 1 && shape.b_transposed && !shape.a_transposed;
         let kept = o.lasting(1).filter(|_| one && 4 * shape.n * shape.k <= COPIED);
         let kept = kept.map(|block| Kept { block, packed: PackedMatrix::new(), seen: 0, version: 0 });
-        MatMul { shape, calls, a, b, kept, ending }
+        let turned = if one { Turned::new(&shape, o.builder) } else { None };
+        MatMul { shape, calls, a, b, kept, turned, ending }
     }
 }
 
@@ -94,10 +126,15 @@ impl Action for MatMul {
         for (i, &[a, b]) in self.calls.iter().enumerate() {
             let c = self.ending.out.floats_mut(i * rows * self.shape.n, rows * self.shape.n);
             let (a, b) = (&self.a.all()[a..], &self.b.all()[b..]);
-            let b = match self.kept.as_mut().and_then(|kept| kept.packed(context, &self.shape, b)) {
-                Some(packed) => RightOperand::Packed(packed),
-                None => RightOperand::Plain(b),
-            };
+            let packed = self.kept.as_mut().and_then(|kept| kept.packed(context, &self.shape, b));
+            if let (None, Some(turned)) = (packed, &mut self.turned) {
+                self.ending.finish(context, i * rows, |context, epilogue| {
+                    turned.run(context, &self.shape, [a, b], c);
+                    epilogue.apply(0, self.shape.m, 0, self.shape.n, c, self.shape.n);
+                });
+                continue;
+            }
+            let b = packed.map_or(RightOperand::Plain(b), RightOperand::Packed);
             self.ending.finish(context, i * rows, |context, epilogue| {
                 matmul(context.workspace, &self.shape, a, b, c, epilogue);
             });

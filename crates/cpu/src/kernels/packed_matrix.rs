@@ -5,6 +5,9 @@ use super::workspace::Aligned;
 use super::{MatmulShape, Workspace};
 use rayon::prelude::*;
 
+/// Terms that a task packs: a matrix of few rows has one panel alone.
+const TERMS: usize = 2048;
+
 /// A matrix `[N, K]` in panels of columns of its transpose, each `[k][column]`. Packing again into the same value allocates nothing.
 #[derive(Default)]
 pub struct PackedMatrix {
@@ -31,7 +34,10 @@ impl PackedMatrix {
         }
         let data = self.data.grow(n.next_multiple_of(nr) * k);
         data.par_chunks_mut(nr * k).zip(b[..n * k].par_chunks(nr * k)).for_each(|(panel, rows)| {
-            transpose_rows(level, rows, k, 0..k, rows.len() / k, panel);
+            panel.par_chunks_mut(nr * TERMS).enumerate().for_each(|(i, part)| {
+                let first = i * TERMS;
+                transpose_rows(level, rows, k, first..first + part.len() / nr, rows.len() / k, part);
+            });
         });
     }
 
