@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use chiaro::train::{ImportOptions, RunFolder, Saved};
+use chiaro::train::{ImportOptions, RunFolder, Saved, model_of_weights};
 
 use crate::output::{line, note};
 use crate::overrides::parse_size;
@@ -15,7 +15,7 @@ use crate::usage::Usage;
 pub struct Args {
     /// The file: .onnx, .pth, .pt, .th or .safetensors
     file: PathBuf,
-    /// The model that weights of PyTorch are of: one of `chiaro models`, or a TOML file that describes it
+    /// The model that weights of PyTorch are of: one of `chiaro models`, or a TOML file that describes it; found by the weights' names if absent
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// The folder to make; the file's name without its ending if absent
@@ -55,12 +55,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_onnx = args.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
     let saved = match (&args.model, is_onnx) {
         (None, true) => Saved::imported(&options, &args.file)?.0,
-        (Some(model), false) => {
-            let (saved, notes) = Saved::imported_torch(&options, &args.file, model)?;
+        (given, false) => {
+            let model = given.as_ref().map_or_else(|| found(&options, &args.file), |model| Ok(model.clone()))?;
+            let (saved, notes) = Saved::imported_torch(&options, &args.file, &model)?;
             notes.iter().for_each(|text| note(&format!("note: {text}")));
             saved
         }
-        (None, false) => return Err(Usage("name the model that the weights are of with --model".into()).into()),
         (Some(_), true) => return Err(Usage("an ONNX file has its own model: leave --model out".into()).into()),
     };
     saved.notes().iter().filter(|_| is_onnx).for_each(|text| note(&format!("note: {text}")));
@@ -70,15 +70,23 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let info = saved.info();
     let [h, w, c] = info.image;
     line(&format!(
-        "{}: {} tensors, images of {h}x{w} with {c} channels, resize {}, {} classes, mean {:?}, std {:?}",
+        "{}: {} tensors, images of {h}x{w} with {c} channel{}, resize {}, {} classes, mean {:?}, std {:?}",
         folder.path().display(),
         saved.weights().tensors().len(),
+        if c == 1 { "" } else { "s" },
         info.resize,
         info.classes.len(),
         info.mean,
         info.std
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The model that weights are of, which is told.
+fn found(options: &ImportOptions, path: &Path) -> anyhow::Result<String> {
+    let model = model_of_weights(options, path)?;
+    note(&format!("note: by their names and extents the weights are of {model}"));
+    Ok(model)
 }
 
 fn class_names(path: &Path) -> anyhow::Result<Vec<String>> {

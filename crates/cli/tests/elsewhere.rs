@@ -80,7 +80,7 @@ fn what_cannot_be_imported_says_why_and_leaves_no_folder() {
     std::fs::write(&broken, b"no model").expect("written");
     expect_error(1, &["import", arg(&broken), "--out", arg(&folder.path().join("x"))], &["broken.onnx"]);
     assert!(!folder.path().join("x").exists());
-    expect_error(2, &["import", arg(&folder.path().join("w.pth"))], &["--model"]);
+    expect_error(1, &["import", arg(&folder.path().join("w.pth"))], &["cannot read"]);
     let weights = folder.path().join("w.pth");
     std::fs::write(&weights, b"no weights").expect("written");
     expect_error(1, &["import", arg(&weights), "--model", "resnet20"], &["no file of PyTorch's"]);

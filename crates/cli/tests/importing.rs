@@ -45,6 +45,20 @@ fn averages_and_names_within_something_larger_are_imported_and_told() {
 }
 
 #[test]
+fn the_model_that_weights_are_of_is_found_and_told_where_another_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [path, run, other] = ["w.pth", "run", "keras.h5"].map(|name| folder.path().join(name));
+    write(&path, &dict([("state_dict", Value::Dict(weights("module.", 1.0)))]));
+    let (_, err) = expect(0, &["import", arg(&path), "--out", arg(&run)]);
+    assert!(err.contains("the weights are of lenet5"), "{err}");
+    expect_error(2, &["import", arg(&path), "--model", "mlp"], &["does not fit mlp", "it fits lenet5"]);
+    write(&path, &dict([("w", pair(1.0))]));
+    expect_error(2, &["import", arg(&path)], &["of none of `chiaro models`: w [2]"]);
+    std::fs::write(&other, b"\x89HDF\r\n\x1a\n").expect("written");
+    expect_error(1, &["import", arg(&other)], &["HDF5", "tf2onnx.convert --keras"]);
+}
+
+#[test]
 fn what_is_not_read_is_an_error_only_where_the_model_needs_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let [path, run] = ["w.pth", "run"].map(|name| folder.path().join(name));

@@ -36,6 +36,19 @@ fn what_would_be_called_is_left_out_and_told() {
 }
 
 #[test]
+fn networks_that_were_saved_whole_and_dictionaries_of_pairs_give_what_their_state_dicts_would() {
+    let weight = Tensor::f32([2, 1, 2, 1], vec![0.0, 1.0, 2.0, 3.0]).expect("a tensor");
+    let mean = Tensor::f32([2], vec![5.0, 6.0]).expect("a tensor");
+    let wanted = BTreeMap::from([("conv1.weight".to_string(), weight), ("conv1.mean".to_string(), mean)]);
+    // A module below a key that has itself as a part, TorchScript with its source compressed, and what Python 2 writes.
+    for name in ["whole_network.pt", "script_network.pt", "pairs.pt"] {
+        let state = torch::read(&file(name)).expect("a state dict");
+        assert_eq!(state.tensors, wanted, "{name}");
+        assert!(state.unread.is_empty(), "{name}: {:?}", state.unread);
+    }
+}
+
+#[test]
 fn a_dictionary_that_holds_itself_is_an_error_and_no_endless_search() {
     let error = torch::load(&file("holds_itself.pt")).expect_err("refused").to_string();
     assert!(error.contains("no dictionary in it holds tensors"), "{error}");
@@ -69,7 +82,7 @@ fn views_of_one_storage_may_ask_for_it_twice_and_not_again_and_again() {
 #[test]
 fn flipped_bytes_never_panic() {
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["tiny.pt", "tiny.th"] {
+    for name in ["tiny.pt", "tiny.th", "whole_network.pt", "script_network.pt", "pairs.pt"] {
         let whole = std::fs::read(file(name)).expect("a file");
         for at in 0..whole.len() {
             let mut bytes = whole.clone();

@@ -1,7 +1,7 @@
 //! A node with its attributes, as ops ask for them.
 
 use crate::error::{OnnxError, Result};
-use crate::proto::{AttributeProto, NodeProto, TensorProto};
+use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 /// A node that is being recorded.
 #[derive(Clone, Copy)]
@@ -56,6 +56,10 @@ impl<'a> Call<'a> {
         self.attribute(name).and_then(|a| a.t.as_ref())
     }
 
+    pub fn graph(&self, name: &str) -> Option<&'a GraphProto> {
+        self.attribute(name).and_then(|a| a.g.as_ref())
+    }
+
     /// Positive numbers, one for each of some axes.
     pub fn extents(&self, name: &str, axes: usize, usual: usize) -> Result<Vec<usize>> {
         let Some(given) = self.ints(name) else { return Ok(vec![usual; axes]) };
@@ -89,6 +93,16 @@ impl<'a> Call<'a> {
 pub(crate) fn told(node: &NodeProto) -> String {
     let name = if node.name().is_empty() { node.output.first().map_or("", String::as_str) } else { node.name() };
     format!("{} {name:?}", node.op_type())
+}
+
+/// Names of the values that a node takes, and those that nodes of its graphs take.
+pub(crate) fn takes(node: &NodeProto) -> Vec<&str> {
+    let mut names: Vec<&str> = node.input.iter().map(String::as_str).collect();
+    for graph in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
+        names.extend(graph.node.iter().flat_map(takes));
+        names.extend(graph.output.iter().map(|o| o.name()));
+    }
+    names
 }
 
 /// An axis that may be counted from the end.

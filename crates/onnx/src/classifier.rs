@@ -11,7 +11,8 @@ use crate::error::{OnnxError, Result};
 use crate::host::{Elem, Values};
 use crate::live::Live;
 use crate::model::OnnxModel;
-use crate::proto::NodeProto;
+use crate::outputs::{ends_in_sigmoid, logits, several, unlike_classes};
+use crate::pixels;
 use crate::record::Recorder;
 use crate::sink::Sink;
 use crate::value::{Held, Order, Value};
@@ -103,6 +104,16 @@ impl OnnxClassifier {
         &self.model
     }
 
+    /// The output that is taken, and those that tell something else; `None` where there are no others.
+    pub fn several_outputs(&self) -> Option<(String, Vec<String>)> {
+        several(&self.model)
+    }
+
+    /// Whether the model itself brings pixels from 0 to 255 to numbers that suit it.
+    pub fn scales_pixels(&self) -> bool {
+        pixels::are_scaled_inside(&self.model, &self.input)
+    }
+
     /// Name of the value that holds the logits.
     pub(crate) fn output(&self) -> &str {
         &self.output
@@ -131,8 +142,7 @@ impl OnnxClassifier {
         let logits = recorder.var(&value)?;
         let shape = recorder.graph().shape(logits).to_vec();
         let flat: usize = shape.iter().skip(1).product();
-        if shape.first() != Some(&batch) || shape.iter().filter(|&&n| n > 1).count() > 2 {
-            let detail = format!("its output {:?} has the extents {shape:?}, not [{batch}, classes]", self.output);
+        if let Some(detail) = unlike_classes(&self.model, &self.output, &shape, batch) {
             return Err(OnnxError::Classifier(detail));
         }
         let logits = recorder.graph().reshape(logits, &[batch, flat])?;
@@ -197,35 +207,6 @@ impl OnnxClassifier {
             })
             .collect()
     }
-}
-
-/// The node that computes a value.
-fn maker<'m>(model: &'m OnnxModel, name: &str) -> Option<&'m NodeProto> {
-    model.graph().node.iter().find(|n| n.output.iter().any(|o| o == name))
-}
-
-/// Whether an output is a sigmoid.
-fn ends_in_sigmoid(model: &OnnxModel) -> bool {
-    model.outputs().into_iter().any(|output| {
-        let mut name = output;
-        while let Some(node) = maker(model, name).filter(|n| n.op_type() == "Identity") {
-            name = node.input.first().map_or("", String::as_str);
-        }
-        maker(model, name).is_some_and(|n| n.op_type() == "Sigmoid")
-    })
-}
-
-/// The value before a softmax or sigmoid at the end, or the first output; one called `logits` goes before others.
-fn logits(model: &OnnxModel) -> String {
-    let outputs = model.outputs();
-    let mut name = outputs.iter().find(|n| **n == "logits").or(outputs.first()).copied().unwrap_or_default();
-    while let Some(node) = maker(model, name) {
-        if !matches!(node.op_type(), "Softmax" | "LogSoftmax" | "Sigmoid" | "Identity") {
-            break;
-        }
-        name = node.input.first().map_or("", String::as_str);
-    }
-    name.to_string()
 }
 
 /// A node as a layer of a report.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::call::takes;
 use crate::error::Result;
 use crate::model::OnnxModel;
 use crate::proto::{GraphProto, NodeProto, ValueInfoProto};
@@ -35,7 +36,7 @@ impl OnnxModel {
         let mut nodes = vec![];
         for node in graph.node.iter().rev().filter(|n| !is_norm(n)) {
             if node.output.iter().any(|o| wanted.contains(o.as_str())) {
-                wanted.extend(node.input.iter().map(String::as_str));
+                wanted.extend(takes(node));
                 nodes.push(node.clone());
             }
         }

@@ -17,7 +17,9 @@ mod host;
 mod live;
 mod model;
 mod ops;
+mod outputs;
 mod parts;
+mod pixels;
 #[rustfmt::skip]
 pub mod proto;
 mod record;

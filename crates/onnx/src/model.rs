@@ -6,11 +6,11 @@ use std::path::{Component, Path};
 use bytes::Bytes;
 use prost::Message;
 
-use crate::call::told;
+use crate::call::{takes, told};
 use crate::error::{OnnxError, Result};
 use crate::host::Elem;
 use crate::ops;
-use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, tensor_proto::DataLocation};
+use crate::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, tensor_proto::DataLocation};
 
 /// The versions of `ai.onnx` that are read.
 const OPSETS: std::ops::RangeInclusive<i64> = 6..=26;
@@ -55,7 +55,15 @@ impl OnnxModel {
     /// # Errors
     /// Those of [`OnnxModel::read`].
     pub fn parse(bytes: Bytes, folder: Option<&Path>) -> Result<OnnxModel> {
-        let proto = ModelProto::decode(bytes).map_err(|cause| OnnxError::Format(cause.to_string()))?;
+        if bytes.is_empty() {
+            return Err(OnnxError::Format("it is empty".into()));
+        }
+        let what = other_than_onnx(&bytes);
+        let failed = |cause: prost::DecodeError| match what {
+            Some(what) => OnnxError::Format(what),
+            None => OnnxError::Format(format!("it is damaged, not whole, or of another kind ({cause})")),
+        };
+        let proto = ModelProto::decode(bytes).map_err(failed)?;
         OnnxModel::of(proto, folder)
     }
 
@@ -69,10 +77,8 @@ impl OnnxModel {
             return Err(OnnxError::Format(format!("it is of ai.onnx {opset}; {from} to {to} are supported")));
         }
         let mut graph = proto.graph.take().ok_or_else(|| OnnxError::Format("it has no graph".into()))?;
-        check_ops(&graph, opset)?;
-        for tensor in &mut graph.initializer {
-            load_external(tensor, folder)?;
-        }
+        check_ops(&graph, opset, &proto.opset_import)?;
+        load_all(&mut graph, folder)?;
         sort(&mut graph)?;
         let room = ROOM.max(graph.encoded_len().saturating_mul(TIMES));
         Ok(OnnxModel { rest: proto, graph, opset, room })
@@ -140,22 +146,55 @@ impl OnnxModel {
     }
 }
 
+/// What files are that have the ending of a model and are none, by their first bytes.
+fn other_than_onnx(bytes: &[u8]) -> Option<String> {
+    const SHOWN: usize = 30;
+    let begins = |with: &[u8]| bytes.starts_with(with);
+    let what = if begins(b"version https://git-lfs") {
+        "it is a pointer of Git LFS in the place of the file: fetch that with `git lfs pull`".to_string()
+    } else if bytes.get(4..8) == Some(b"ORTM") {
+        "it is in onnxruntime's own format: take the ONNX file that it was made of".to_string()
+    } else if bytes.get(4..8) == Some(b"TFL3") {
+        "it is of TensorFlow Lite: `python -m tf2onnx.convert --tflite FILE --output FILE.onnx` makes ONNX of it"
+            .to_string()
+    } else {
+        let start = std::str::from_utf8(&bytes[..bytes.len().min(SHOWN)]).ok()?;
+        let is_text = !start.chars().any(|c| c.is_control() && !c.is_whitespace());
+        return is_text.then(|| format!("it is a text, which begins with {:?}", start.trim()));
+    };
+    Some(what)
+}
+
 fn is_own(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
 
 /// Refuses a graph with ops that are not known; each is told once, with the first node of it.
-fn check_ops(graph: &GraphProto, opset: i64) -> Result<()> {
+fn check_ops(graph: &GraphProto, opset: i64, imported: &[OperatorSetIdProto]) -> Result<()> {
     let mut seen = HashSet::new();
     let mut unknown = vec![];
     for node in &graph.node {
         let key = (node.domain().to_string(), node.op_type().to_string());
         if !ops::is_known(node) && seen.insert(key) {
-            let domain = if is_own(node.domain()) { "ai.onnx" } else { node.domain() };
-            unknown.push(format!("{} ({domain} {opset})", told(node)));
+            let version = imported.iter().find(|o| o.domain() == node.domain()).map(|o| o.version());
+            let (domain, version) =
+                if is_own(node.domain()) { ("ai.onnx", Some(opset)) } else { (node.domain(), version) };
+            let version = version.map_or(String::new(), |version| format!(" {version}"));
+            unknown.push(format!("{} ({domain}{version})", told(node)));
         }
     }
     if unknown.is_empty() { Ok(()) } else { Err(OnnxError::Unsupported(unknown)) }
+}
+
+/// Reads what lies in other files, of a graph and of the branches in it.
+fn load_all(graph: &mut GraphProto, folder: Option<&Path>) -> Result<()> {
+    for tensor in &mut graph.initializer {
+        load_external(tensor, folder)?;
+    }
+    for inner in graph.node.iter_mut().flat_map(|n| &mut n.attribute).filter_map(|a| a.g.as_mut()) {
+        load_all(inner, folder)?;
+    }
+    Ok(())
 }
 
 /// Reads the bytes of a tensor that lie in another file of the model's folder.
@@ -169,7 +208,12 @@ fn load_external(tensor: &mut TensorProto, folder: Option<&Path>) -> Result<()> 
     let inside = Path::new(&location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
     let folder = folder.filter(|_| inside).ok_or_else(|| fault("lies in a file outside of the model's folder"))?;
     let path = folder.join(&location);
-    let failed = |cause| OnnxError::File { path: path.clone(), cause };
+    let failed = |cause: std::io::Error| match cause.kind() {
+        std::io::ErrorKind::NotFound => fault(&format!(
+            "lies in the file {location:?}, which is not there: it belongs into the folder of the model"
+        )),
+        _ => OnnxError::File { path: path.clone(), cause },
+    };
     let (whole, home) = (path.canonicalize().map_err(failed)?, folder.canonicalize().map_err(failed)?);
     if !whole.starts_with(&home) || !whole.is_file() {
         return Err(fault("lies in a file outside of the model's folder"));
@@ -203,7 +247,7 @@ fn sort(graph: &mut GraphProto) -> Result<()> {
         }
     }
     let needs =
-        |node: &NodeProto| -> Vec<usize> { node.input.iter().filter_map(|i| maker.get(i.as_str()).copied()).collect() };
+        |node: &NodeProto| -> Vec<usize> { takes(node).into_iter().filter_map(|i| maker.get(i).copied()).collect() };
     let needed: Vec<Vec<usize>> = graph.node.iter().map(needs).collect();
     let mut missing: Vec<usize> = needed.iter().map(Vec::len).collect();
     let mut users = vec![vec![]; needed.len()];

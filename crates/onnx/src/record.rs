@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use chiaro_graph::{Graph, Tensor, Var};
 
-use crate::call::Call;
+use crate::call::{Call, takes};
 use crate::error::{OnnxError, Result};
 use crate::fold;
 use crate::host::Host;
 use crate::model::OnnxModel;
 use crate::ops;
-use crate::proto::{NodeProto, ValueInfoProto};
+use crate::proto::{GraphProto, NodeProto, ValueInfoProto};
 use crate::sink::Sink;
 use crate::tensor;
 use crate::value::{Held, Order, Value, channels_last, transposed};
@@ -39,7 +39,7 @@ pub(crate) struct Recorder<'a> {
 
 /// The last of these nodes that takes each value; of a model's outputs there is none.
 fn last_uses<'a>(nodes: &[&'a NodeProto], outputs: &[ValueInfoProto]) -> HashMap<&'a str, usize> {
-    let uses = nodes.iter().enumerate().flat_map(|(at, node)| node.input.iter().map(move |name| (name.as_str(), at)));
+    let uses = nodes.iter().enumerate().flat_map(|(at, node)| takes(node).into_iter().map(move |name| (name, at)));
     let mut last: HashMap<&str, usize> = uses.collect();
     for output in outputs {
         last.remove(output.name());
@@ -64,7 +64,18 @@ impl<'a> Recorder<'a> {
 
     /// Records all nodes.
     pub fn run(&mut self) -> Result<()> {
-        self.nodes(self.model.graph().node.iter().collect())
+        let nodes: Vec<&NodeProto> = self.model.graph().node.iter().collect();
+        let last = last_uses(&nodes, &self.model.graph().output);
+        self.nodes(nodes, &last)
+    }
+
+    /// Records the nodes of a branch that is taken, and gives its outputs. What it takes may be taken again behind it.
+    pub fn branch(&mut self, graph: &'a GraphProto) -> Result<Vec<Value>> {
+        for t in &graph.initializer {
+            self.env.insert(t.name(), Value::Host(tensor::host(t)?));
+        }
+        self.nodes(graph.node.iter().collect(), &HashMap::new())?;
+        graph.output.iter().map(|output| self.find(output.name()).cloned()).collect()
     }
 
     /// Records the nodes that one value needs.
@@ -74,16 +85,17 @@ impl<'a> Recorder<'a> {
         let mut needed = vec![];
         for node in nodes.iter().rev() {
             if node.output.iter().any(|o| wanted.contains(o.as_str())) {
-                wanted.extend(node.input.iter().map(String::as_str));
+                wanted.extend(takes(node));
                 needed.push(node);
             }
         }
         needed.reverse();
-        self.nodes(needed)
+        let last = last_uses(&needed, &self.model.graph().output);
+        self.nodes(needed, &last)
     }
 
-    fn nodes(&mut self, nodes: Vec<&'a NodeProto>) -> Result<()> {
-        let last = last_uses(&nodes, &self.model.graph().output);
+    /// Records nodes; `last` tells behind which of them a value is of no use.
+    fn nodes(&mut self, nodes: Vec<&'a NodeProto>, last: &HashMap<&str, usize>) -> Result<()> {
         for (at, node) in nodes.into_iter().enumerate() {
             let call = Call { proto: node, opset: self.model.opset, room: self.room };
             let told = call.told();
@@ -98,10 +110,10 @@ impl<'a> Recorder<'a> {
                 }
                 self.env.insert(name, value);
             }
-            for name in node.input.iter().filter(|name| last.get(name.as_str()) == Some(&at)) {
+            for name in takes(node).into_iter().filter(|name| last.get(name) == Some(&at)) {
                 // What the host made is not kept for nobody.
-                if let Some(bytes) = self.made.remove(name.as_str()) {
-                    self.env.remove(name.as_str());
+                if let Some(bytes) = self.made.remove(name) {
+                    self.env.remove(name);
                     self.room += bytes;
                 }
             }

@@ -101,8 +101,8 @@ fn head(graph: &GraphProto, output: &str) -> Result<Vec<(String, usize)>> {
         let node = graph.node.iter().find(|n| n.output.contains(&name)).ok_or_else(unknown)?;
         let input = |i: usize| node.input.get(i).cloned().unwrap_or_default();
         match node.op_type() {
-            "Identity" | "Flatten" | "Reshape" | "Squeeze" | "GlobalAveragePool" | "ReduceMean" | "AveragePool"
-            | "Dropout" | "Softmax" | "LogSoftmax" | "Sigmoid" | "Relu" => name = input(0),
+            "Identity" | "Cast" | "Flatten" | "Reshape" | "Squeeze" | "GlobalAveragePool" | "ReduceMean"
+            | "AveragePool" | "Dropout" | "Softmax" | "LogSoftmax" | "Sigmoid" | "Relu" => name = input(0),
             "Add" => {
                 let (bias, rest) = if fixed(&input(1)) { (input(1), input(0)) } else { (input(0), input(1)) };
                 if !fixed(&bias) {

@@ -35,7 +35,8 @@ pub fn host(tensor: &TensorProto) -> Result<Host> {
     if found != n {
         return Err(fault(format!("of {shape:?} has {found} elements")));
     }
-    let values = if n == 0 && elem.is_float() { Values::Floats(Arc::default()) } else { values };
+    let none = || if elem.is_float() { Values::Floats(Arc::default()) } else { Values::Ints(Arc::default()) };
+    let values = if n == 0 { none() } else { values };
     Ok(Host { shape, elem, values })
 }
 

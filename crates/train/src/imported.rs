@@ -9,9 +9,10 @@ use chiaro_io::{ModelInfo, Weights, torch, write_whole};
 use chiaro_onnx::registry;
 use chiaro_onnx::{OnnxClassifier, OnnxError, OnnxModel};
 
+use crate::beside::Beside;
 use crate::calibration;
+use crate::class_names::{self, Told};
 use crate::error::{Result, TrainError};
-use crate::named_model::named_model;
 use crate::settings::TaskName;
 use crate::task::MULTI_LABEL;
 
@@ -45,13 +46,10 @@ pub(crate) fn task_name(several: bool) -> String {
 }
 
 /// How images are brought to a network's where nobody tells: those of photos see them cut to a square, not distorted.
-fn usual_resize([h, w, c]: [usize; 3]) -> Resize {
+pub(crate) fn usual_resize([h, w, c]: [usize; 3]) -> Resize {
     const LEAST: usize = 128;
     if h == w && h >= LEAST && c == 3 { Resize::Crop } else { Resize::default() }
 }
-
-/// Height and width of photos, as networks of ImageNet take them.
-const PHOTO: [usize; 2] = [224; 2];
 
 /// Whether a path is that of weights of PyTorch: by its ending or its first bytes, or safetensors that this program did not write.
 pub(crate) fn is_torch(path: &Path) -> Result<bool> {
@@ -82,15 +80,17 @@ pub(crate) struct Imported {
 
 /// Reads an ONNX file, and makes its model known by a name.
 pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<Imported> {
-    let failed = |cause| TrainError::Onnx { path: path.to_path_buf(), cause: Box::new(cause) };
+    let failed = |cause| match cause {
+        OnnxError::File { path: of, cause } if of == path => TrainError::read(path, cause),
+        cause => TrainError::Onnx { path: path.to_path_buf(), cause: Box::new(cause) },
+    };
     let model = OnnxModel::read(path).map_err(failed)?;
     let mut classifier = OnnxClassifier::new(model).map_err(failed)?;
-    let image = image_of(options, &classifier).map_err(failed)?;
+    let beside = Beside::of(path);
+    let image = image_of(options, &classifier, beside.size).map_err(failed)?;
     let classes = classifier.classes(image).map_err(failed)?;
-    let classes = names(options, &classifier, classes)?;
-    let (mean, std) = normalisation(options, &classifier, image[2])?;
-    let told = |given: &Option<Vec<f32>>, key| given.is_some() || classifier.model().metadata(key).is_some();
-    let all_told = classifier.takes_pixels || (told(&options.mean, "mean") && told(&options.std, "std"));
+    let (classes, names_from) = names(options, &classifier, &beside, classes)?;
+    let (mean, std, teller) = prepared(options, &classifier, &beside, image[2])?;
     let tensors: BTreeMap<_, _> = classifier.weights(image).map_err(failed)?.into_iter().collect();
     let stem = path.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let resize = options.resize.map(|r| r.name().to_string());
@@ -104,26 +104,30 @@ pub(crate) fn import(options: &ImportOptions, path: &Path) -> Result<Imported> {
         .filter(|_| of_own)
         .filter_map(|key| Some((key.to_string(), classifier.model().metadata(key)?.to_string())));
     let calibrated = calibrated.collect();
-    let notes = not_understood(path, &classifier);
+    let mut notes = not_used(path, &classifier);
+    notes.extend(beside.notes(matches!(names_from, Names::Beside), teller == Teller::Beside));
+    if let Names::Unused(why) = names_from {
+        notes.push(format!("{} {why}", path.display()));
+    }
+    if teller == Teller::Network {
+        notes.push(format!("{} scales pixels itself: it is given them from 0 to 255", path.display()));
+    }
     // The size that it is used with is the one that it must fit.
     classifier.image = image;
     let name = registry::register(&stem, classifier).map_err(failed)?;
     let info = ModelInfo { model: name.clone(), task, image, resize, classes, mean, std, described: None };
     let mut weights = Weights::of(path, info, tensors)?;
     weights.extra = calibrated;
-    Ok(Imported { weights, name, guessed: !all_told, notes })
+    Ok(Imported { weights, name, guessed: teller == Teller::Nobody, notes })
 }
 
-/// Metadata that says something, but not in a way that is read.
-fn not_understood(path: &Path, classifier: &OnnxClassifier) -> Vec<String> {
+/// What a file says that is not used, or not in a way that is read.
+fn not_used(path: &Path, classifier: &OnnxClassifier) -> Vec<String> {
     let told = |key| classifier.model().metadata(key);
     let mut notes = vec![];
-    if let Some(text) = told("names").filter(|text| named(text).is_none()) {
-        let start: String = text.chars().take(40).collect();
-        notes.push(format!(
-            "{} has names of classes that cannot be read ({start:?}), so that classes are numbered: a JSON list or {{0: 'cat', 1: 'dog'}} can",
-            path.display()
-        ));
+    if let Some((taken, others)) = classifier.several_outputs() {
+        let others = others.join(", ");
+        notes.push(format!("{} has several outputs: {taken} is taken, {others} not", path.display()));
     }
     const ORDERS: [&str; 6] = ["rgb", "bgr", "rgba", "grey", "gray", "l"];
     if let Some(order) = told("color").filter(|order| !ORDERS.contains(&order.to_lowercase().as_str())) {
@@ -135,74 +139,23 @@ fn not_understood(path: &Path, classifier: &OnnxClassifier) -> Vec<String> {
     notes
 }
 
-/// The weights of a PyTorch file (or of safetensors that others wrote) for a model of this project, and what did not fit.
-pub(crate) fn import_torch(options: &ImportOptions, path: &Path, model: &str) -> Result<(Weights, Vec<String>)> {
-    // By what is in it; of a damaged file its ending tells what to expect.
-    let ending = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
-    let is_safetensors = !torch::is_pickled(path) && (ending || torch::check_safetensors(path).is_ok());
-    let torch::StateDict { tensors: given, unread, notes: mut told } = if is_safetensors {
-        torch::StateDict { tensors: torch::load_safetensors(path)?, ..torch::StateDict::default() }
-    } else {
-        torch::read(path)?
-    };
-    let unread: Vec<String> = unread.iter().map(|(name, what)| format!("{name} depends on {what}")).collect();
-    let named = named_model(model, None)?;
-    let [h, w, c] = named.image;
-    let at = |[h, w]: [usize; 2]| -> Result<(torch::Fitted, usize, [usize; 3])> {
-        let image = [h, w, c];
-        let classes = torch::classes_of(&named.build(10, image)?, &given).unwrap_or(10);
-        Ok((torch::fit(&named.build(classes, image)?, &given, options.eps), classes, image))
-    };
-    let own = at(options.size.unwrap_or([h, w]))?;
-    // Some models have other layers for small images than for photos, which their weights show.
-    let photo = (options.size.is_none() && !own.0.missing.is_empty()).then(|| at(PHOTO).ok()).flatten();
-    let (fitted, classes, image) = photo.filter(|(fitted, ..)| fitted.missing.is_empty()).unwrap_or(own);
-    if !fitted.missing.is_empty() {
-        let detail = format!("{} does not fit {model}: missing {}", path.display(), few(&fitted.missing));
-        let extra =
-            if fitted.extra.is_empty() { String::new() } else { format!("; it has {} instead", few(&fitted.extra)) };
-        told.extend((!unread.is_empty()).then(|| format!("not read: {}", few(&unread))));
-        let told: String = told.iter().map(|text| format!("; {text}")).collect();
-        return Err(TrainError::Setting(detail + &extra + &told));
-    }
-    let classes = match &options.classes {
-        Some(names) if names.len() == classes => names.clone(),
-        Some(names) => {
-            return Err(TrainError::Setting(format!("{} names of {classes} classes were given", names.len())));
-        }
-        None => (0..classes).map(|i| i.to_string()).collect(),
-    };
-    let usual = |given: &Option<Vec<f32>>, usual: [f32; 3]| {
-        given.clone().unwrap_or_else(|| if c == 3 { usual.to_vec() } else { vec![0.5; c] })
-    };
-    let info = ModelInfo {
-        model: named.name.clone(),
-        task: "classification".into(),
-        image,
-        resize: options.resize.unwrap_or(usual_resize(image)).name().into(),
-        classes,
-        mean: usual(&options.mean, [0.485, 0.456, 0.406]),
-        std: usual(&options.std, [0.229, 0.224, 0.225]),
-        described: named.text.as_deref().map(str::to_string),
-    };
-    told.extend((!fitted.extra.is_empty()).then(|| format!("left out: {}", few(&fitted.extra))));
-    told.extend((!unread.is_empty()).then(|| format!("not read: {}", few(&unread))));
-    told.extend(fitted.remarks);
-    Ok((Weights::of(path, info, fitted.tensors)?, told))
-}
-
-/// The first few of a list.
-fn few(list: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let shown = list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if list.len() > SHOWN { format!("{shown} and {} more", list.len() - SHOWN) } else { shown }
-}
-
 /// What is told of a file without a size.
-const OPEN: &str = "it leaves the size of its images open: tell it by --size to train or summary, or make a folder of it by `chiaro import FILE \
-                    --size N --out DIR`";
+fn open([h, w, _]: [usize; 3]) -> String {
+    let size = match (h, w) {
+        (0, 0) => "N, or HEIGHTxWIDTH".to_string(),
+        (0, w) => format!("HEIGHTx{w}"),
+        (h, _) => format!("{h}xWIDTH"),
+    };
+    format!(
+        "it leaves the size of its images open: tell it by --size to train or summary, or make a folder of it by `chiaro import FILE --size {size}`"
+    )
+}
 
-fn image_of(options: &ImportOptions, classifier: &OnnxClassifier) -> std::result::Result<[usize; 3], OnnxError> {
+fn image_of(
+    options: &ImportOptions,
+    classifier: &OnnxClassifier,
+    beside: Option<[usize; 2]>,
+) -> std::result::Result<[usize; 3], OnnxError> {
     let [h, w, c] = classifier.image;
     let told = classifier.model().metadata("imgsz").and_then(|text| {
         let numbers: Vec<usize> = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
@@ -212,11 +165,11 @@ fn image_of(options: &ImportOptions, classifier: &OnnxClassifier) -> std::result
             [] => None,
         }
     });
-    let [oh, ow] = options.size.or(options.open_size).or(told).unwrap_or([0, 0]);
+    let [oh, ow] = options.size.or(options.open_size).or(told).or(beside).unwrap_or([0, 0]);
     let one = |own: usize, given: usize| if own > 0 { own } else { given };
     let image = [one(h, oh), one(w, ow), one(c, 3)];
     if image.contains(&0) {
-        return Err(OnnxError::Classifier(OPEN.into()));
+        return Err(OnnxError::Classifier(open(classifier.image)));
     }
     if let Some(size) = options.size.filter(|size| *size != [image[0], image[1]]) {
         let detail = format!("it is made for images of {}x{}, not {}x{}", image[0], image[1], size[0], size[1]);
@@ -225,47 +178,79 @@ fn image_of(options: &ImportOptions, classifier: &OnnxClassifier) -> std::result
     Ok(image)
 }
 
-/// Names of the classes: those given, those of the file, or numbers.
-fn names(options: &ImportOptions, classifier: &OnnxClassifier, classes: usize) -> Result<Vec<String>> {
-    let own = classifier.model().metadata("names").and_then(named);
-    match options.classes.clone().or(own) {
-        Some(names) if names.len() == classes => Ok(names),
-        Some(names) => Err(TrainError::Setting(format!(
-            "{} names of classes were given, the model has {classes} classes",
-            names.len()
-        ))),
-        None => Ok((0..classes).map(|i| i.to_string()).collect()),
+/// Names of the classes: those given, those of the file or beside it, or numbers; and what is to be told of them.
+fn names(
+    options: &ImportOptions,
+    classifier: &OnnxClassifier,
+    beside: &Beside,
+    classes: usize,
+) -> Result<(Vec<String>, Names)> {
+    if let Some(given) = &options.classes {
+        if given.len() != classes {
+            return Err(TrainError::Setting(format!(
+                "{} names of classes were given, the model has {classes} classes",
+                given.len()
+            )));
+        }
+        return Ok((given.clone(), Names::Own));
     }
+    let numbers = || (0..classes).map(|i| i.to_string()).collect();
+    let near = beside.names.clone().filter(|names| names.len() == classes);
+    Ok(match (class_names::told(classifier.model(), classes), near) {
+        (Told::Names(names), _) => (names, Names::Own),
+        (_, Some(names)) => (names, Names::Beside),
+        (Told::Unused(why), None) => (numbers(), Names::Unused(why)),
+        (Told::Nothing, None) => (numbers(), Names::Own),
+    })
 }
 
-/// Names as Ultralytics writes them, `{0: 'cat', 1: 'dog'}`, or as a JSON list.
-fn named(text: &str) -> Option<Vec<String>> {
-    if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
-        return Some(list);
+/// Where names of classes are from.
+enum Names {
+    /// Given or of the file, or there are none.
+    Own,
+    Beside,
+    /// Those of the file are not used, for a reason.
+    Unused(String),
+}
+
+/// Who tells how pixels become a network's input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Teller {
+    /// An option, or the file.
+    Told,
+    Beside,
+    /// What the network does first.
+    Network,
+    Nobody,
+}
+
+/// Mean and deviation of the channels, and who told them. Where neither options nor file do, what lies beside the file, or what the network
+/// does with its images, is better than a guess.
+fn prepared(
+    options: &ImportOptions,
+    classifier: &OnnxClassifier,
+    beside: &Beside,
+    channels: usize,
+) -> Result<(Vec<f32>, Vec<f32>, Teller)> {
+    let told = |given: &Option<Vec<f32>>, key| given.is_some() || classifier.model().metadata(key).is_some();
+    let [mean, std] = [told(&options.mean, "mean"), told(&options.std, "std")];
+    let (usual, teller) = if classifier.takes_pixels || (mean && std) {
+        (None, Teller::Told)
+    } else if mean || std {
+        (None, Teller::Nobody)
+    } else if let Some(normal) = beside.normal.clone() {
+        (Some(normal), Teller::Beside)
+    } else if classifier.scales_pixels() {
+        (Some((vec![0.0], vec![1.0 / 255.0])), Teller::Network)
+    } else {
+        (None, Teller::Nobody)
+    };
+    let mut options = options.clone();
+    if let Some((mean, std)) = usual {
+        (options.mean, options.std) = (Some(mean), Some(std));
     }
-    let mut names = BTreeMap::new();
-    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
-    while !rest.is_empty() {
-        let (number, value) = rest.split_once(':')?;
-        let value = value.trim_start();
-        let quote = value.chars().next().filter(|c| ['\'', '"'].contains(c))?;
-        let mut name = String::new();
-        let mut end = None;
-        let mut characters = value.char_indices().skip(1);
-        while let Some((at, c)) = characters.next() {
-            match c {
-                '\\' => name.push(characters.next()?.1),
-                c if c == quote => {
-                    end = Some(at + 1);
-                    break;
-                }
-                c => name.push(c),
-            }
-        }
-        names.insert(number.trim().parse::<usize>().ok()?, name);
-        rest = value[end?..].trim_start().trim_start_matches(',').trim_start();
-    }
-    names.keys().copied().eq(0..names.len()).then(|| names.into_values().collect())
+    let (mean, std) = normalisation(&options, classifier, channels)?;
+    Ok((mean, std, teller))
 }
 
 /// Mean and deviation of the channels: those given, or of the file; a file that takes pixels as they are gets them so.
@@ -328,18 +313,4 @@ pub(crate) fn known_beside(folder: &Path, model: &str) -> Result<()> {
     let path = folder.join(model);
     let bytes = std::fs::read(&path).map_err(|cause| TrainError::read(&path, cause))?;
     registry::register_structure(model, bytes).map_err(|cause| TrainError::Onnx { path, cause: Box::new(cause) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::named;
-
-    #[test]
-    fn names_are_read_as_others_write_them() {
-        let wanted = Some(vec!["it's".to_string(), "a \"dog\"".to_string()]);
-        assert_eq!(named(r#"{0: "it's", 1: 'a "dog"'}"#), wanted);
-        assert_eq!(named(r#"["it's", "a \"dog\""]"#), wanted);
-        assert_eq!(named("{0: 'a', 2: 'b'}"), None);
-        assert_eq!(named("{0: 'a"), None);
-    }
 }

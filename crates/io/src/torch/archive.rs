@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chiaro_graph::Tensor;
 use half::{bf16, f16};
 
+use super::kind;
 use super::pickle::{Bytes, Id, StorageView, Unpickler};
 use super::zip;
 
@@ -36,12 +37,13 @@ pub(super) fn open(bytes: &[u8]) -> Opened<Archive> {
     if bytes.starts_with(&MAGIC) {
         return legacy(bytes);
     }
-    Err("it is no file of PyTorch's: neither a zip archive nor the older form".into())
+    Err(kind::other_than_torch(bytes))
 }
 
 fn zip(bytes: &[u8]) -> Opened<Archive> {
     let entries = zip::entries(bytes)?;
-    let pickle = entries.iter().find(|(name, _)| name.ends_with("/data.pkl")).ok_or("it has no data.pkl")?;
+    let pickle =
+        entries.iter().find(|(name, _)| name.ends_with("/data.pkl")).ok_or_else(|| kind::other_archive(&entries))?;
     let folder = pickle.0.strip_suffix("data.pkl").unwrap_or_default();
     let mut machine = Unpickler::default();
     let root = machine.run(&mut Bytes::new(pickle.1))?;

@@ -17,6 +17,8 @@ const OTHERS: [&str; 6] = ["optim", "scheduler", "lr_sched", "scaler", "hyper_pa
 /// Dictionaries within each other, and all of them, that are looked through.
 const DEEPEST: usize = 5;
 const MOST: usize = 10_000;
+/// Bytes of a name below which further parts are looked for.
+const LONGEST: usize = 1000;
 
 /// A dictionary with tensors.
 #[derive(Debug)]
@@ -103,8 +105,9 @@ fn candidates(machine: &Unpickler, root: Id) -> Vec<Candidate> {
             let tensors = entries.values().filter(|&&value| machine.tensor(value).is_some()).count();
             for (key, value) in entries {
                 let weights = !OTHERS.iter().any(|other| key.starts_with(other));
-                if weights && machine.is_dict(value) && seen.len() < MOST && seen.insert(value) {
-                    below.push((value, path.iter().cloned().chain([key.to_string()]).collect()));
+                let holds = machine.is_dict(value) || is_network(machine, value);
+                if weights && holds && seen.len() < MOST && seen.insert(value) {
+                    below.push((value, path.iter().cloned().chain([key]).collect()));
                 }
             }
             if tensors > 0 {
@@ -116,8 +119,57 @@ fn candidates(machine: &Unpickler, root: Id) -> Vec<Candidate> {
     found
 }
 
-/// The values of a dictionary by their names; of equal names the last, as Python has it.
-pub(super) fn entries(machine: &Unpickler, at: Id) -> BTreeMap<&str, Id> {
+/// The values of a dictionary by their names; of equal names the last, as Python has it. Of a network that was saved whole its parameters and
+/// buffers, by the names that its state dict would have.
+pub(super) fn entries(machine: &Unpickler, at: Id) -> BTreeMap<String, Id> {
+    if is_network(machine, at) {
+        return of_network(machine, at);
+    }
+    texts(machine, at).map(|(key, value)| (key.to_string(), value)).collect()
+}
+
+fn texts(machine: &Unpickler, at: Id) -> impl Iterator<Item = (&str, Id)> {
     let entries = machine.entries(at).into_iter().flatten();
-    entries.filter_map(|(key, value)| Some((machine.text(key)?, value))).collect()
+    entries.filter_map(|(key, value)| Some((machine.text(key)?, value)))
+}
+
+/// What a network keeps under a name, as PyTorch's modules do.
+fn kept(machine: &Unpickler, at: Id, name: &str) -> Option<Id> {
+    texts(machine, machine.state(at)?).filter(|(key, _)| *key == name).last().map(|(_, value)| value)
+}
+
+/// Whether a value is a network that was saved whole: an object of a class that is not known, filled as PyTorch's modules are, or of TorchScript.
+fn is_network(machine: &Unpickler, at: Id) -> bool {
+    is_script(machine, at) || (kept(machine, at, "_parameters").is_some() && kept(machine, at, "_modules").is_some())
+}
+
+/// Whether it is one of TorchScript, which keeps tensors and parts side by side.
+fn is_script(machine: &Unpickler, at: Id) -> bool {
+    machine.opaque(at).is_some_and(|class| class.starts_with("__torch__.")) && machine.state(at).is_some()
+}
+
+/// The tensors of a network and of the networks in it.
+fn of_network(machine: &Unpickler, root: Id) -> BTreeMap<String, Id> {
+    let (mut found, mut seen) = (BTreeMap::new(), HashSet::from([root]));
+    let mut left = vec![(root, String::new())];
+    while let Some((at, path)) = left.pop() {
+        let kinds = |names: &[&str]| -> Vec<Id> { names.iter().filter_map(|name| kept(machine, at, name)).collect() };
+        let script = || machine.state(at).into_iter().collect();
+        let (tensors, parts) = match is_script(machine, at) {
+            true => (script(), script()),
+            false => (kinds(&["_parameters", "_buffers"]), kinds(&["_modules"])),
+        };
+        let tensors = tensors.into_iter().flat_map(|dict| texts(machine, dict));
+        let tensors = tensors.filter(|(_, value)| machine.tensor(*value).is_some() || machine.opaque(*value).is_some());
+        let tensors = tensors.filter(|(_, value)| !is_network(machine, *value));
+        found.extend(tensors.map(|(name, value)| (format!("{path}{name}"), value)));
+        for (name, inner) in parts.into_iter().flat_map(|dict| texts(machine, dict)) {
+            // A part that stands in two places is read in one of them, and long names end somewhere.
+            let is_new = is_network(machine, inner) && seen.len() < MOST && path.len() < LONGEST;
+            if is_new && seen.insert(inner) {
+                left.push((inner, format!("{path}{name}.")));
+            }
+        }
+    }
+    found
 }

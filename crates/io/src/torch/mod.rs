@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod find;
 mod fit;
+mod kind;
 mod names;
 mod pickle;
 mod prefix;
@@ -102,7 +103,7 @@ fn unwrapped(mut name: &str) -> &str {
 /// The values of the state dict by their names. Averages that have no statistics of norms get those of the weights beside them, which is told.
 fn entries_of(machine: &Unpickler, found: &Found, notes: &mut Vec<String>) -> BTreeMap<String, Id> {
     let named =
-        |at: Id| find::entries(machine, at).into_iter().map(|(name, value)| (unwrapped(name).to_string(), value));
+        |at: Id| find::entries(machine, at).into_iter().map(|(name, value)| (unwrapped(&name).to_string(), value));
     let mut entries: BTreeMap<String, Id> = named(found.at).collect();
     if let Some((beside, key)) = &found.beside {
         let is_absent = |name: &str| STATISTICS.iter().any(|end| name.ends_with(end)) && !entries.contains_key(name);

@@ -49,6 +49,8 @@ pub(super) struct Unpickler {
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
+    /// What objects of unknown classes were filled with.
+    states: HashMap<Id, Id>,
 }
 
 type Parsed<T> = Result<T, String>;
@@ -182,7 +184,13 @@ impl Unpickler {
                 let both = format!("{}.{}", self.text(module).unwrap_or("?"), self.text(name).unwrap_or("?"));
                 self.push(Pickled::Global(both))?;
             }
-            b'b' => drop(self.pop()?),
+            b'b' => {
+                let state = self.pop()?;
+                let object = self.top()?;
+                if matches!(self.values[object], Pickled::Opaque(_)) {
+                    self.states.insert(object, state);
+                }
+            }
             b'R' | 0x81 => self.reduce()?,
             b'Q' => self.persistent()?,
             b's' | b'u' | b'd' | b'a' | b'e' | 0x90 => self.fill(code)?,
@@ -265,7 +273,7 @@ impl Unpickler {
         };
         let arguments = self.items(arguments).unwrap_or_default().to_vec();
         let value = match name.as_str() {
-            "collections.OrderedDict" => Pickled::Dict(vec![]),
+            "collections.OrderedDict" => Pickled::Dict(self.pairs(&arguments)),
             "torch.Size" => match arguments.first() {
                 Some(&id) => self.values[id].clone(),
                 None => Pickled::Items(vec![]),
@@ -282,6 +290,16 @@ impl Unpickler {
             _ => Pickled::Opaque(name),
         };
         self.push(value)
+    }
+
+    /// The pairs of a dictionary that is made of a list of them, as Python 2 writes it.
+    fn pairs(&self, arguments: &[Id]) -> Vec<(Id, Id)> {
+        let list = arguments.first().and_then(|&id| self.items(id)).unwrap_or_default();
+        let pair = |&id: &Id| match self.items(id) {
+            Some(&[key, value]) => Some((key, value)),
+            _ => None,
+        };
+        list.iter().filter_map(pair).collect()
     }
 
     /// A tensor of storage, offset, extents and strides.
@@ -317,7 +335,12 @@ impl Unpickler {
             let (key, elements) = (self.text(key)?.to_string(), usize::try_from(*elements).ok()?);
             Some(Pickled::Storage { class: class.clone(), key, elements })
         };
-        let value = storage().ok_or("it refers to something that is no storage")?;
+        // A network that was saved whole refers to its classes with their source.
+        let class = || match parts[..] {
+            [kind, class, ..] if self.text(kind) == Some("module") => Some(self.values[class].clone()),
+            _ => None,
+        };
+        let value = storage().or_else(class).ok_or("it refers to something that is no storage")?;
         self.push(value)
     }
 
@@ -339,6 +362,11 @@ impl Unpickler {
 
     pub fn tensor(&self, id: Id) -> Option<&StorageView> {
         if let Pickled::Tensor(view) = &self.values[id] { Some(view) } else { None }
+    }
+
+    /// What an object of an unknown class was filled with, where that is a dictionary.
+    pub fn state(&self, object: Id) -> Option<Id> {
+        self.states.get(&object).copied().filter(|&state| self.is_dict(state))
     }
 
     pub fn opaque(&self, id: Id) -> Option<&str> {

@@ -45,7 +45,7 @@ fn wide(extra: &[u8], mut own: [usize; 3]) -> Option<[usize; 3]> {
     Some(own)
 }
 
-/// Names and contents of all entries.
+/// Names and contents of all entries; of compressed ones that hold no tensors nothing but the name.
 pub(super) fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
     let damaged = || "its archive is damaged".to_string();
     let (count, mut at) = directory(bytes).ok_or_else(damaged)?;
@@ -62,7 +62,13 @@ pub(super) fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
         let [size, packed, start] = wide(&fields[name..], sizes).ok_or_else(damaged)?;
         let text = String::from_utf8_lossy(&fields[..name]).into_owned();
         if packing != 0 || size != packed {
-            return Err(format!("its {text} is compressed, as PyTorch does not"));
+            // Of a network of TorchScript the source is, and is not read.
+            if text.ends_with("/data.pkl") || text.contains("/data/") {
+                return Err(format!("its {text} is compressed, as PyTorch does not"));
+            }
+            found.push((text, &[][..]));
+            at += 46 + name + extra + comment;
+            continue;
         }
         if !is_at(bytes, start, ENTRY) {
             return Err(damaged());

@@ -4,7 +4,8 @@ use chiaro_graph::{ConvSpec, Var};
 
 use crate::call::Call;
 use crate::error::{OnnxError, Result};
-use crate::record::{Recorder, Step};
+use crate::host::Host;
+use crate::record::{Recorder, Step, stepped};
 use crate::value::Value;
 
 /// Padding in front and behind of each axis, as `auto_pad` or `pads` say.
@@ -116,7 +117,25 @@ pub(crate) fn conv<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Valu
     let weight = r.value(call, 1)?;
     let weight = r.shape(&weight);
     let (x, rank) = image(r, call)?;
-    let geometry = geometry(call, &weight, rank)?;
+    let spec = spec(r, call, x, rank, &weight)?;
+    let w = r.weight(call, 1, &weight_steps(&weight))?;
+    let y = r.graph().conv2d(x, w, &spec)?;
+    finished(r, call, y, rank)
+}
+
+/// A convolution of images `[N,H,W,C]` with fixed numbers in ONNX' order, which are no parameters.
+pub(crate) fn fixed<'a>(r: &mut Recorder<'a>, call: &Call<'a>, x: Var, weight: Host) -> Result<Vec<Value>> {
+    let shape = weight.shape.clone();
+    let spec = spec(r, call, x, 4, &shape)?;
+    let weight = stepped(weight, &weight_steps(&shape))?.to_tensor()?;
+    let w = r.constant(weight)?;
+    let y = r.graph().conv2d(x, w, &spec)?;
+    Ok(r.last(y))
+}
+
+/// How a convolution goes over images that had so many axes.
+fn spec<'a>(r: &mut Recorder<'a>, call: &Call<'a>, x: Var, rank: usize, weight: &[usize]) -> Result<ConvSpec> {
+    let geometry = geometry(call, weight, rank)?;
     let shape = r.graph().shape(x).to_vec();
     let pads = padding(call, &shape[4 - (rank - 1)..3], &geometry.kernel, &geometry.stride, &geometry.dilation)?;
     let [rows, columns] = both(&pads, [0, 0]);
@@ -124,15 +143,12 @@ pub(crate) fn conv<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Valu
     let Some(padding) = padding.and_then(|p| <[usize; 4]>::try_from(p).ok()) else {
         return r.fault(format!("negative padding {pads:?} is not supported"));
     };
-    let spec = ConvSpec {
+    Ok(ConvSpec {
         stride: both(&geometry.stride, 1),
         padding,
         dilation: both(&geometry.dilation, 1),
         groups: geometry.groups,
-    };
-    let w = r.weight(call, 1, &weight_steps(&weight))?;
-    let y = r.graph().conv2d(x, w, &spec)?;
-    finished(r, call, y, rank)
+    })
 }
 
 pub(crate) fn transpose<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value>> {

@@ -4,7 +4,8 @@ use chiaro_graph::Var;
 
 use crate::call::Call;
 use crate::error::Result;
-use crate::record::{Recorder, Step};
+use crate::host::Host;
+use crate::record::{Recorder, Step, stepped};
 use crate::value::{Held, Order, Value};
 
 use super::conv::add_bias;
@@ -54,6 +55,18 @@ pub(crate) fn gemm<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Valu
         }
         y = add_bias(r, y, bias)?;
     }
+    Ok(r.plain(y))
+}
+
+/// A product with a fixed matrix `[in, out]`, which is no parameter.
+pub(crate) fn fixed<'a>(r: &mut Recorder<'a>, x: &Value, matrix: Host) -> Result<Vec<Value>> {
+    let &[_, out] = &matrix.shape[..] else {
+        return r.fault(format!("the second operand is {:?}, no matrix", matrix.shape));
+    };
+    let (x, order) = features(r, x, out)?;
+    let matrix = stepped(matrix, &[vec![Step::Permute(vec![1, 0])], order].concat())?.to_tensor()?;
+    let w = r.constant(matrix)?;
+    let y = r.graph().linear(x, w, None)?;
     Ok(r.plain(y))
 }
 

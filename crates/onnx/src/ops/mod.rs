@@ -1,7 +1,9 @@
 //! The ops: one row each, and the function that records it.
 
+mod branch;
 mod conv;
 mod einsum;
+mod integer;
 mod linear;
 mod loss;
 mod movement;
@@ -65,6 +67,8 @@ ops! {
     ReduceProd reduce::record, ReduceL1 reduce::record, ReduceL2 reduce::record, ReduceLogSum reduce::record,
     ReduceLogSumExp reduce::record, ReduceSumSquare reduce::record, ArgMax reduce::arg, ArgMin reduce::arg,
     QuantizeLinear quantize::quantize, DequantizeLinear quantize::dequantize,
+    If branch::record, DynamicQuantizeLinear integer::dynamic, MatMulInteger integer::matmul,
+    ConvInteger integer::convolution,
     Resize resize::resize, Upsample resize::upsample,
     NegativeLogLikelihoodLoss loss::nll, SoftmaxCrossEntropyLoss loss::cross_entropy,
     LSTM recurrent::lstm, GRU recurrent::gru, RNN recurrent::rnn,
