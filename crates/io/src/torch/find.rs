@@ -155,13 +155,15 @@ fn of_network(machine: &Unpickler, root: Id) -> BTreeMap<String, Id> {
     while let Some((at, path)) = left.pop() {
         let kinds = |names: &[&str]| -> Vec<Id> { names.iter().filter_map(|name| kept(machine, at, name)).collect() };
         let script = || machine.state(at).into_iter().collect();
-        let (tensors, parts) = match is_script(machine, at) {
+        // Beside its tensors TorchScript keeps settings, of which nothing is told.
+        let is_script = is_script(machine, at);
+        let (tensors, parts) = match is_script {
             true => (script(), script()),
             false => (kinds(&["_parameters", "_buffers"]), kinds(&["_modules"])),
         };
+        let unread = |value: Id| !is_script && machine.opaque(value).is_some() && !is_network(machine, value);
         let tensors = tensors.into_iter().flat_map(|dict| texts(machine, dict));
-        let tensors = tensors.filter(|(_, value)| machine.tensor(*value).is_some() || machine.opaque(*value).is_some());
-        let tensors = tensors.filter(|(_, value)| !is_network(machine, *value));
+        let tensors = tensors.filter(|(_, value)| machine.tensor(*value).is_some() || unread(*value));
         found.extend(tensors.map(|(name, value)| (format!("{path}{name}"), value)));
         for (name, inner) in parts.into_iter().flat_map(|dict| texts(machine, dict)) {
             // A part that stands in two places is read in one of them, and long names end somewhere.
