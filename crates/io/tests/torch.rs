@@ -48,6 +48,43 @@ fn networks_that_were_saved_whole_and_dictionaries_of_pairs_give_what_their_stat
     }
 }
 
+/// A pickle of so many modules in a row within one, which share one dictionary of as many parameters, none of them a tensor; in the older form.
+fn sharing(n: usize) -> Vec<u8> {
+    let text = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let mut root = b"\x80\x02}(".to_vec();
+    for i in 0..n {
+        root.extend([text(&format!("p{i}")), b"cmy\nNumber\n)R".to_vec()].concat());
+    }
+    root.extend(b"uq\x000");
+    let module = |parts: &[u8]| {
+        let state = [&text("_parameters"), &b"h\0"[..], &text("_modules"), parts].concat();
+        [&b"cmy\nNet\n)\x81}("[..], &state, b"ub"].concat()
+    };
+    let mut parts = b"}(".to_vec();
+    for i in 0..n {
+        parts.extend([text(&i.to_string()), module(b"}")].concat());
+    }
+    parts.push(b'u');
+    root.extend(module(&parts));
+    let head = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.";
+    [&head[..], &root, b".\x80\x02](e."].concat()
+}
+
+#[test]
+fn parts_of_a_network_that_share_what_they_hold_are_looked_through_to_a_bound() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sharing.th");
+    // Few are all read.
+    std::fs::write(&path, sharing(20)).expect("written");
+    let error = torch::read(&path).expect_err("no tensor").to_string();
+    assert!(error.contains("my.Net"), "{error}");
+    std::fs::write(&path, sharing(5_000)).expect("written");
+    let began = std::time::Instant::now();
+    assert!(torch::read(&path).is_err());
+    // 25 million names otherwise.
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}
+
 #[test]
 fn a_dictionary_that_holds_itself_is_an_error_and_no_endless_search() {
     let error = torch::load(&file("holds_itself.pt")).expect_err("refused").to_string();

@@ -112,7 +112,8 @@ fn add(name: &str, image: [usize; 3], classifier: OnnxClassifier) -> Result<()> 
         let (takes, given) = (classifier.image[2], image[2]);
         if takes != 0 && takes != given {
             return Err(NnError::Option(format!(
-                "the network of {own} takes images of {takes} channels, not of {given}: --channels {takes} brings images to them"
+                "the network of {own} takes images of {takes} channel{}, not of {given}: --channels {takes} brings images to them",
+                if takes == 1 { "" } else { "s" }
             )));
         }
         let alone = found(&own, &classifier, image) != Batches::Any;

@@ -26,7 +26,8 @@ impl Beside {
     pub fn of(path: &Path) -> Beside {
         let mut found = Beside::default();
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let above = folder.file_name().is_some_and(|n| n == "onnx").then(|| folder.join(".."));
+        let above =
+            folder.file_name().is_some_and(|n| n == "onnx").then(|| folder.parent().unwrap_or(folder).to_path_buf());
         for folder in [Some(folder.to_path_buf()), above].into_iter().flatten() {
             let (config, images) = (folder.join("config.json"), folder.join("preprocessor_config.json"));
             if let (None, Some(value)) = (&found.names, read(&config)) {

@@ -18,7 +18,12 @@ const OTHERS: [&str; 6] = ["optim", "scheduler", "lr_sched", "scaler", "hyper_pa
 const DEEPEST: usize = 5;
 const MOST: usize = 10_000;
 /// Bytes of a name below which further parts are looked for.
-const LONGEST: usize = 1000;
+const LONGEST: usize = 300;
+/// What the parts of a network hold, all together, and what a part has beside its tensors and parts: no network has been seen with a tenth.
+const LOOKED: usize = 100_000;
+const KEPT: usize = 1_000;
+/// Networks that a file may hold beside each other.
+const NETWORKS: usize = 64;
 
 /// A dictionary with tensors.
 #[derive(Debug)]
@@ -98,6 +103,7 @@ fn named(some: &[&Candidate]) -> String {
 fn candidates(machine: &Unpickler, root: Id) -> Vec<Candidate> {
     let (mut found, mut seen) = (vec![], HashSet::from([root]));
     let mut level = vec![(root, vec![])];
+    let mut networks = 0;
     for _ in 0..DEEPEST {
         let mut below = vec![];
         for (at, path) in level {
@@ -105,8 +111,13 @@ fn candidates(machine: &Unpickler, root: Id) -> Vec<Candidate> {
             let tensors = entries.values().filter(|&&value| machine.tensor(value).is_some()).count();
             for (key, value) in entries {
                 let weights = !OTHERS.iter().any(|other| key.starts_with(other));
-                let holds = machine.is_dict(value) || is_network(machine, value);
-                if weights && holds && seen.len() < MOST && seen.insert(value) {
+                if !weights || seen.len() >= MOST || seen.contains(&value) {
+                    continue;
+                }
+                let is_network = networks < NETWORKS && is_network(machine, value);
+                networks += usize::from(is_network);
+                if machine.is_dict(value) || is_network {
+                    seen.insert(value);
                     below.push((value, path.iter().cloned().chain([key]).collect()));
                 }
             }
@@ -135,7 +146,8 @@ fn texts(machine: &Unpickler, at: Id) -> impl Iterator<Item = (&str, Id)> {
 
 /// What a network keeps under a name, as PyTorch's modules do.
 fn kept(machine: &Unpickler, at: Id, name: &str) -> Option<Id> {
-    texts(machine, machine.state(at)?).filter(|(key, _)| *key == name).last().map(|(_, value)| value)
+    let state = machine.state(at).filter(|&state| machine.entries(state).is_some_and(|all| all.count() <= KEPT))?;
+    texts(machine, state).filter(|(key, _)| *key == name).last().map(|(_, value)| value)
 }
 
 /// Whether a value is a network that was saved whole: an object of a class that is not known, filled as PyTorch's modules are, or of TorchScript.
@@ -152,7 +164,9 @@ fn is_script(machine: &Unpickler, at: Id) -> bool {
 fn of_network(machine: &Unpickler, root: Id) -> BTreeMap<String, Id> {
     let (mut found, mut seen) = (BTreeMap::new(), HashSet::from([root]));
     let mut left = vec![(root, String::new())];
-    while let Some((at, path)) = left.pop() {
+    // Parts of a small file may share what they hold.
+    let mut room = LOOKED;
+    while let Some((at, path)) = left.pop().filter(|_| room > 0) {
         let kinds = |names: &[&str]| -> Vec<Id> { names.iter().filter_map(|name| kept(machine, at, name)).collect() };
         let script = || machine.state(at).into_iter().collect();
         // Beside its tensors TorchScript keeps settings, of which nothing is told.
@@ -162,13 +176,17 @@ fn of_network(machine: &Unpickler, root: Id) -> BTreeMap<String, Id> {
             false => (kinds(&["_parameters", "_buffers"]), kinds(&["_modules"])),
         };
         let unread = |value: Id| !is_script && machine.opaque(value).is_some() && !is_network(machine, value);
-        let tensors = tensors.into_iter().flat_map(|dict| texts(machine, dict));
-        let tensors = tensors.filter(|(_, value)| machine.tensor(*value).is_some() || unread(*value));
-        found.extend(tensors.map(|(name, value)| (format!("{path}{name}"), value)));
-        for (name, inner) in parts.into_iter().flat_map(|dict| texts(machine, dict)) {
+        let short = |(name, _): &(&str, Id)| name.len() < LONGEST;
+        for (name, value) in tensors.into_iter().flat_map(|dict| texts(machine, dict)).filter(short).take(room) {
+            room = room.saturating_sub(1);
+            if machine.tensor(value).is_some() || unread(value) {
+                found.insert(format!("{path}{name}"), value);
+            }
+        }
+        for (name, inner) in parts.into_iter().flat_map(|dict| texts(machine, dict)).filter(short).take(room) {
+            room = room.saturating_sub(1);
             // A part that stands in two places is read in one of them, and long names end somewhere.
-            let is_new = is_network(machine, inner) && seen.len() < MOST && path.len() < LONGEST;
-            if is_new && seen.insert(inner) {
+            if is_network(machine, inner) && path.len() < LONGEST && seen.insert(inner) {
                 left.push((inner, format!("{path}{name}.")));
             }
         }
