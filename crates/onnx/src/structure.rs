@@ -94,8 +94,14 @@ fn head(graph: &GraphProto, output: &str) -> Result<Vec<(String, usize)>> {
     let mut name = output.to_string();
     loop {
         let unknown = || {
+            let in_integers = graph.node.iter().any(|n| ["MatMulInteger", "ConvInteger"].contains(&n.op_type()));
+            let why = if in_integers {
+                ": its products are of 8-bit integers; take the file that it was made of"
+            } else {
+                ""
+            };
             OnnxError::Classifier(format!(
-                "its last layer cannot be replaced: before {output:?} there is no dense layer or convolution with fixed weights"
+                "its last layer cannot be replaced: before {output:?} there is no dense layer or convolution with fixed weights{why}"
             ))
         };
         let node = graph.node.iter().find(|n| n.output.contains(&name)).ok_or_else(unknown)?;

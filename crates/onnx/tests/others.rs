@@ -267,6 +267,15 @@ fn what_dynamic_quantisation_leaves_is_computed() {
 }
 
 #[test]
+fn another_head_in_integers_is_refused_with_the_reason() {
+    let nodes = vec![node("Flatten", &["x"], "flat"), node("MatMulInteger", &["flat", "matrix"], "y")];
+    let given = classifier(nodes, vec![bytes_tensor("matrix", &[192, 5], &[1; 960])], &["y"]);
+    assert_eq!(given.classes([8, 8, 3]).expect("classes"), 5);
+    let error = given.with_classes(3).expect_err("refused").to_string();
+    assert!(error.contains("8-bit integers"), "{error}");
+}
+
+#[test]
 fn a_list_of_no_extents_is_known() {
     let nodes = vec![node("ReduceSum", &["x"], "sum"), node("Reshape", &["sum", "none"], "y")];
     let model = model(nodes, vec![whole("none", &[])], &["y"]);
