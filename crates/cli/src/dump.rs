@@ -52,12 +52,12 @@ impl Dump {
         let mut list = vec![];
         for (number, kernel) in planned.iter().enumerate() {
             let file = format!("{number:03}-{}", file_name(&kernel.call.kernel));
-            save(&folder.join(format!("{file}.wgsl")), &kernel.wgsl)?;
-            let words = kernel.spirv()?;
-            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            let path = folder.join(format!("{file}.spv"));
-            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-            list.push(described(&file, kernel, &self.gpu.gpu().summary().limits)?);
+            let limits = self.gpu.gpu().summary().limits;
+            let mut about = written(&folder, &file, kernel, &limits)?;
+            let members = kernel.members.iter().enumerate();
+            about["members"] =
+                members.map(|(i, m)| written(&folder, &format!("{file}.{i}"), m, &limits)).collect::<Result<_, _>>()?;
+            list.push(about);
         }
         let about = json!({ "name": name, "adapter": self.adapter(), "kernels": list });
         save(&folder.join("kernels.json"), &serde_json::to_string_pretty(&about)?)?;
@@ -87,6 +87,15 @@ impl Dump {
     }
 }
 
+/// Writes a kernel's texts; what it is.
+fn written(folder: &Path, file: &str, kernel: &PlannedKernel, limits: &AdapterLimits) -> anyhow::Result<Value> {
+    save(&folder.join(format!("{file}.wgsl")), &kernel.wgsl)?;
+    let bytes: Vec<u8> = kernel.spirv()?.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let path = folder.join(format!("{file}.spv"));
+    fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    described(file, kernel, limits)
+}
+
 fn described(file: &str, kernel: &PlannedKernel, limits: &AdapterLimits) -> anyhow::Result<Value> {
     let (call, needs) = (&kernel.call, kernel.needs()?);
     let access = |access: &BindingAccess| match access {
@@ -103,6 +112,8 @@ fn described(file: &str, kernel: &PlannedKernel, limits: &AdapterLimits) -> anyh
         "bytes": call.bytes,
         "tile": call.launch.as_ref().and_then(|launch| launch.tile.as_ref()),
         "workgroups": kernel.workgroups,
+        "invocations": needs.workgroup_size.iter().product::<u32>(),
+        "workgroup_bytes": needs.workgroup_bytes,
         "bindings": needs.bindings.iter().map(|(_, binding)| access(binding)).collect::<Vec<_>>(),
         "limit": needs.check(&call.label, limits).err().map(|error| error.to_string()),
     }))

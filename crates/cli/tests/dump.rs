@@ -19,7 +19,8 @@ fn check(folder: &Path) -> Vec<Value> {
     assert!(list["adapter"]["name"].is_string(), "{list}");
     let kernels = list["kernels"].as_array().expect("a list").clone();
     let mut files = BTreeSet::from(["kernels.json".to_owned()]);
-    for kernel in &kernels {
+    let members = kernels.iter().flat_map(|kernel| kernel["members"].as_array().expect("a list"));
+    for kernel in kernels.iter().chain(members) {
         let file = kernel["file"].as_str().expect("a name");
         let wgsl = fs::read_to_string(folder.join(format!("{file}.wgsl"))).expect("WGSL is written");
         assert!(wgsl.contains("@compute"), "{file}: {wgsl}");

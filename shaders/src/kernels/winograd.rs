@@ -96,7 +96,8 @@ impl Transforms {
         let name = "winograd_operands";
         let [filters, filter_channels] = filters;
         elements(name, &[WINOGRAD_POSITIONS, filters, filter_channels])?;
-        let more = (u64::from(filters) * u64::from(filter_channels / 4)).next_multiple_of(64);
+        let lines = (u64::from(filters) * u64::from(filter_channels / 4)).div_ceil(8) * 48;
+        let more = lines.next_multiple_of(64);
         let kernel = self.image(name, channels, self.0.input, self.0.padding, more)?;
         Ok(kernel.map_source(|source| {
             source

@@ -1,6 +1,6 @@
 //! Kernels through a chip's compiler, each in a process of its own; what was compiled before is kept in a file a chip.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::kernels::Kernel;
 /// A compiler that takes longer than this has failed.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Counts up when figures are read in another way or devices are opened otherwise: what was kept before is compiled again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A chip's compiler with what it compiled before.
 pub struct Compiler<'a> {
@@ -47,13 +47,15 @@ impl<'a> Compiler<'a> {
     ///
     /// # Errors
     /// Where no process can be started or the figures cannot be kept.
-    pub fn all(&mut self, kernels: &[Kernel], version: &str) -> Result<Vec<Figures>> {
+    pub fn all(&mut self, kernels: &[&Kernel], version: &str) -> Result<Vec<Figures>> {
         let keys: Vec<String> = kernels.iter().map(|kernel| key(kernel, version, self.robust)).collect();
-        let missing: Vec<usize> = (0..kernels.len()).filter(|&i| !self.known.contains_key(&keys[i])).collect();
+        let mut asked = HashSet::new();
+        let new = |key: &String| !self.known.contains_key(key) && asked.insert(key.clone());
+        let missing = keys.iter().map(new).enumerate().filter_map(|(i, new)| new.then_some(i)).collect::<Vec<_>>();
         let (next, found) = (AtomicUsize::new(0), Mutex::new(HashMap::new()));
         let work = || -> Result<()> {
             while let Some(&i) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let figures = self.one(&kernels[i], i)?;
+                let figures = self.one(kernels[i], i)?;
                 found.lock().unwrap_or_else(|broken| broken.into_inner()).insert(i, figures);
             }
             Ok(())

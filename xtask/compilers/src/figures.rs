@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::chips::Driver;
 use crate::hot_loop;
 
+/// The statistic that the worker adds to the driver's.
+pub const COMPILING: &str = "Microseconds of compiling";
+
 /// What became of a kernel.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
@@ -17,6 +20,8 @@ pub struct Figures {
     /// In the driver's own measure: waves a SIMD, warps a multiprocessor, SIMD width, waves a core, threads a core.
     pub occupancy: u32,
     pub instructions: u32,
+    /// Time that the compiler computed, in microseconds.
+    pub compiling: u32,
     /// Multiply-adds of the hot loop; 0 where there is none.
     pub multiply_adds: u32,
     /// Arithmetic of the hot loop.
@@ -59,6 +64,7 @@ impl Figures {
             scratch: sum(&["Scratch size", "SLM size", "Scratch", "Scratch Memory Size", "Spill Size"]),
             occupancy: sum(occupancy),
             instructions: sum(&["Instructions", "Instruction count"]),
+            compiling: sum(&[COMPILING]),
             multiply_adds: hot.multiply_adds,
             arithmetic: hot.arithmetic,
             failed: None,

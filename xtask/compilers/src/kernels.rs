@@ -1,6 +1,6 @@
 //! The kernels that Chiaro gives a chip by default, as `chiaro bench --dump-kernels` writes them under the chip's shim.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -24,6 +24,12 @@ pub struct Kernel {
     pub limit: Option<String>,
     /// Storage buffers.
     pub bindings: u32,
+    /// Invocations of all its workgroups.
+    pub invocations: u64,
+    /// Workgroup memory in bytes.
+    pub workgroup_bytes: u32,
+    /// The kernels that stand side by side in it; none where it is one kernel alone.
+    pub members: Vec<Kernel>,
     pub spirv: PathBuf,
     /// Of the SPIR-V, as the cache has it.
     pub bytes: Vec<u8>,
@@ -42,7 +48,38 @@ struct DumpedKernel {
     shape: String,
     tile: Option<String>,
     bindings: Vec<String>,
+    workgroups: [u32; 3],
+    invocations: u32,
+    workgroup_bytes: u32,
     limit: Option<String>,
+    #[serde(default)]
+    members: Vec<DumpedKernel>,
+}
+
+impl DumpedKernel {
+    /// The kernel with its SPIR-V, from the folder of a plan.
+    fn read(self, plan: &Path, network: &str) -> Result<Kernel> {
+        let spirv = plan.join(format!("{}.spv", self.file));
+        let bytes = std::fs::read(&spirv).with_context(|| format!("cannot read {}", spirv.display()))?;
+        if self.bindings.iter().any(|access| access == "uniform") {
+            bail!("{}: uniform buffers are not compiled here", spirv.display());
+        }
+        let workgroups: u64 = self.workgroups.iter().map(|&n| u64::from(n)).product();
+        Ok(Kernel {
+            network: network.to_owned(),
+            file: self.file,
+            kind: self.kernel,
+            shape: self.shape,
+            tile: self.tile,
+            limit: self.limit,
+            bindings: self.bindings.len() as u32,
+            invocations: workgroups * u64::from(self.invocations),
+            workgroup_bytes: self.workgroup_bytes,
+            members: self.members.into_iter().map(|member| member.read(plan, network)).collect::<Result<_>>()?,
+            spirv,
+            bytes,
+        })
+    }
 }
 
 /// Writes the kernels of these rows for a chip and reads them, each once.
@@ -76,31 +113,16 @@ fn read(folder: &Path) -> Result<Vec<Kernel>> {
     let list = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut plans: Vec<_> = list.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     plans.sort();
-    let (mut kernels, mut known) = (vec![], HashMap::new());
+    let (mut kernels, mut known) = (vec![], HashSet::new());
     for plan in plans {
         let path = plan.join("kernels.json");
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let dumped: Dumped = serde_json::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
         for kernel in dumped.kernels {
-            let spirv = plan.join(format!("{}.spv", kernel.file));
-            let bytes = std::fs::read(&spirv).with_context(|| format!("cannot read {}", spirv.display()))?;
-            if kernel.bindings.iter().any(|access| access == "uniform") {
-                bail!("{}: uniform buffers are not compiled here", spirv.display());
+            let kernel = kernel.read(&plan, &dumped.name)?;
+            if known.insert(kernel.bytes.clone()) {
+                kernels.push(kernel);
             }
-            if known.insert(bytes.clone(), ()).is_some() {
-                continue;
-            }
-            kernels.push(Kernel {
-                network: dumped.name.clone(),
-                file: kernel.file,
-                kind: kernel.kernel,
-                shape: kernel.shape,
-                tile: kernel.tile,
-                limit: kernel.limit,
-                bindings: kernel.bindings.len() as u32,
-                spirv,
-                bytes,
-            });
         }
     }
     Ok(kernels)

@@ -128,6 +128,9 @@ mod tests {
             tile: Some(tile.into()),
             limit: None,
             bindings: 3,
+            invocations: 256,
+            workgroup_bytes: 0,
+            members: vec![],
             spirv: "0.spv".into(),
             bytes: vec![],
         }

@@ -1,5 +1,6 @@
 //! What each vendor's compiler makes of the kernels that Chiaro gives its chips, with no such chip there: `cargo xtask gpu-compilers`.
 
+mod beside;
 mod chips;
 mod compile;
 mod figures;
@@ -111,6 +112,10 @@ fn run(args: &Args) -> Result<ExitCode> {
     if faults > 0 {
         println!("{faults} faults");
     }
+    if !args.short {
+        let path = folder.join("beside.csv");
+        std::fs::write(&path, beside::rows(&all)).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     if !args.short && !args.robust && all.len() == CHIPS.len() {
         let figures = folder.join("figures.csv");
         report::write(&args.document, &figures, &all, &mesa.version)?;
@@ -144,15 +149,19 @@ fn compiled(chip: &'static Chip, mesa: &Mesa, folder: &Path, args: &Args) -> Res
         shorten(&mut kernels);
     }
     let mut compiler = compile::Compiler::new(chip, &mesa.root, &folder, args.robust)?;
-    let figures = compiler.all(&kernels, &mesa.version)?;
-    Ok(Compiled { chip, kernels: kernels.into_iter().zip(figures).collect() })
+    let all: Vec<&Kernel> = kernels.iter().chain(kernels.iter().flat_map(|kernel| &kernel.members)).collect();
+    let mut figures = compiler.all(&all, &mesa.version)?;
+    let mut members = figures.split_off(kernels.len()).into_iter();
+    let members = kernels.iter().map(|kernel| members.by_ref().take(kernel.members.len()).collect()).collect();
+    Ok(Compiled { chip, kernels: kernels.into_iter().zip(figures).collect(), members })
 }
 
-/// One product or convolution of each kind, tile and precision.
+/// One product or convolution of each kind, tile and precision, and one dispatch of each sort of several kernels, without those themselves.
 fn shorten(kernels: &mut Vec<Kernel>) {
     let mut known = HashSet::new();
     let sort = |kernel: &Kernel| (kernel.kind.clone(), kernel.tile.clone(), kernel.network.clone());
-    kernels.retain(|kernel| kernel.tile.is_some() && known.insert(sort(kernel)));
+    kernels.retain(|kernel| (kernel.tile.is_some() || !kernel.members.is_empty()) && known.insert(sort(kernel)));
+    kernels.iter_mut().for_each(|kernel| kernel.members.clear());
 }
 
 /// Prints what is wrong with a chip's kernels; how many faults there are.

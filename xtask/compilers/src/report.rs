@@ -14,6 +14,8 @@ use crate::limits::{KNOWN, SHARE, exception, held_to_share};
 pub struct Compiled {
     pub chip: &'static Chip,
     pub kernels: Vec<(Kernel, Figures)>,
+    /// Of the members of each kernel, in their order; none where members were not compiled.
+    pub members: Vec<Vec<Figures>>,
 }
 
 /// The line of the document behind which the tables stand; all after it is generated.

@@ -11,6 +11,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use ash::vk;
 
+use crate::figures::COMPILING;
+
 const STATISTICS: &CStr = ash::khr::pipeline_executable_properties::NAME;
 const MATRICES: &CStr = ash::khr::cooperative_matrix::NAME;
 const ROBUST: &CStr = ash::ext::robustness2::NAME;
@@ -57,10 +59,18 @@ unsafe fn compiled(words: &[u32], bindings: u32, robust: bool) -> Result<String>
         let flags = vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR
             | vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR;
         let wanted = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout).flags(flags);
+        let before = computed();
         let made = device.create_compute_pipelines(vk::PipelineCache::null(), &[wanted], None);
+        let compiling = (computed() - before) / 1000;
         let pipeline = made.map_err(|error| error.1).context("the driver makes no pipeline")?[0];
-        told(&instance, &device, pipeline)
+        Ok(format!("stat\t{COMPILING}\t{compiling}\n") + &told(&instance, &device, pipeline)?)
     }
+}
+
+/// Nanoseconds that this thread has run, which others on the machine do not change; 0 where Linux does not tell.
+fn computed() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0)
 }
 
 /// A device with the features that wgpu turns on for these kernels, as far as they are there; robust buffers only if wanted.

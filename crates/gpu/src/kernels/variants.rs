@@ -178,6 +178,15 @@ impl Variants {
         if whole >= 2 * filling(size) || parts < FEWEST { 1 } else { parts }
     }
 
+    /// Invocations that the device runs at once where each takes half of what a subgroup may have at most: 1,024 a unit. What has no more
+    /// loses nothing beside a kernel of many registers.
+    pub fn at_once(&self) -> u64 {
+        match self.class {
+            DeviceClass::Software => u64::MAX,
+            DeviceClass::Gpu(_, size) => filling(size) as u64 * 2 / 3 * 1024,
+        }
+    }
+
     /// Parts in which the terms of a weight gradient are summed, where `tiles` workgroups of a tile make one.
     pub fn weight_grad_parts(&self, tile: &Tile, tiles: usize, terms: usize) -> usize {
         let workgroups = match self.class {

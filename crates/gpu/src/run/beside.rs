@@ -24,6 +24,34 @@ pub(crate) struct Candidate {
     pub step: usize,
     /// What is needed to put it beside others; `None` where it stands alone.
     pub neighbour: Option<Neighbour>,
+    pub load: Load,
+}
+
+/// What a kernel asks of a device. A dispatch has the registers of its heaviest kernel, and so the occupancy (docs/gpu-compilers.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// Up to 108 registers: the transforms around products.
+    Heavy,
+    /// Up to 48, by more invocations than run at once: every subgroup counts.
+    Long,
+    /// Up to 48, by few.
+    Short,
+}
+
+impl Load {
+    /// That of a dispatch of so many invocations, where so many run at once.
+    pub fn of(dispatch: &Dispatch, invocations: u64, at_once: u64) -> Load {
+        match dispatch.stage {
+            Some(_) => Load::Heavy,
+            None if invocations > at_once => Load::Long,
+            None => Load::Short,
+        }
+    }
+
+    /// Whether one of them would run with far fewer subgroups than alone, for long.
+    fn disturbs(self, other: Load) -> bool {
+        matches!((self, other), (Load::Heavy, Load::Long) | (Load::Long, Load::Heavy))
+    }
 }
 
 /// Kernels that were looked at, by their texts.
@@ -105,7 +133,7 @@ impl Arrangement {
     }
 
     /// The oldest, and those that one dispatch takes with it in workgroups of so many invocations: as many bindings and as much workgroup
-    /// memory as there are, and no part of a buffer bound twice where that is written, which browsers refuse.
+    /// memory as there are, no part of a buffer bound twice where that is written, which browsers refuse, and no two loads that disturb one another.
     fn fitting(&self, ready: &[usize]) -> (Vec<usize>, u32) {
         let known = ready.iter().filter_map(|&i| Some((i, self.waiting[i].neighbour.as_ref()?)));
         let Some((_, oldest)) = known.clone().next() else { return (vec![], 1) };
@@ -116,7 +144,9 @@ impl Arrangement {
             let own = self.waiting[i].planned.bound.iter().copied().zip(neighbour.access().iter().copied());
             let with: Vec<(Bound, BufferAccess)> = parts.iter().copied().chain(own).collect();
             let room = with.len() <= self.bindings && shared + neighbour.workgroup_bytes() <= MOST_SHARED;
-            if chosen.is_empty() || (room && !aliased(&with)) {
+            let load = self.waiting[i].load;
+            let apart = chosen.iter().any(|&other: &usize| self.waiting[other].load.disturbs(load));
+            if chosen.is_empty() || (room && !apart && !aliased(&with)) {
                 (parts, shared) = (with, shared + neighbour.workgroup_bytes());
                 chosen.push(i);
             }
@@ -171,7 +201,9 @@ fn together(mut chosen: Vec<Candidate>, threads: u32) -> Result<PlannedDispatch,
     if let Some(launch) = &mut call.launch {
         launch.workgroups = all.into();
     }
-    Ok(PlannedDispatch { source: KernelSource::own(call.label.as_str(), text), call, bound, workgroups })
+    let source = KernelSource::own(call.label.as_str(), text);
+    let members = chosen.into_iter().map(|c| c.planned.kernel()).collect();
+    Ok(PlannedDispatch { source, call, bound, workgroups, members })
 }
 
 /// So many different names are told of a dispatch.
@@ -230,9 +262,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let text = short.map(|(threads, exchanges)| text(threads, exchanges)).unwrap_or_default();
         let call = Call { label: format!("#{number}"), flops: 1 << number, ..Call::default() };
         let source = KernelSource::own(call.label.as_str(), text.as_str());
-        let planned = PlannedDispatch { call, source, bound: vec![from, to], workgroups: [3, 1, 1] };
+        let planned = PlannedDispatch { call, source, bound: vec![from, to], workgroups: [3, 1, 1], members: vec![] };
         let neighbour = short.map(|_| Neighbour::of(&text).expect("of the usual form"));
-        Candidate { planned, access: vec![BufferAccess::Read, BufferAccess::ReadWrite], step, neighbour }
+        let access = vec![BufferAccess::Read, BufferAccess::ReadWrite];
+        Candidate { planned, access, step, neighbour, load: Load::Short }
     }
 
     fn numbers(planned: &PlannedDispatch) -> Vec<usize> {
@@ -300,6 +333,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         assert_eq!(arrange(1, 31), [vec![0, 1], vec![2, 3]]);
         assert_eq!(arrange(3, 31), [vec![0, 1, 2, 3]]);
         assert_eq!(arrange(3, 6), [vec![0, 1, 2], vec![3]]);
+    }
+
+    #[test]
+    fn a_long_kernel_of_few_registers_does_not_stand_beside_one_of_many() {
+        let of =
+            |number, load| Candidate { load, ..candidate(number, 0, [part(9, 0), part(number, 0)], Some((64, false))) };
+        let arrange = |loads: &[Load]| {
+            let mut arrangement = Arrangement::new(1, 31);
+            arrangement.add(loads.iter().enumerate().map(|(i, load)| of(i, *load)).collect()).expect("they suit");
+            arrangement.finished().expect("they suit").iter().map(numbers).collect::<Vec<_>>()
+        };
+        use Load::{Heavy, Long, Short};
+        assert_eq!(arrange(&[Heavy, Long, Short, Heavy, Long]), [vec![0, 2, 3], vec![1, 4]]);
+        assert_eq!(arrange(&[Long, Short, Heavy]), [vec![0, 1], vec![2]]);
+        assert_eq!(arrange(&[Short, Long, Short]), [vec![0, 1, 2]]);
     }
 
     #[test]

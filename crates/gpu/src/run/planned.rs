@@ -8,7 +8,7 @@ use chiaro_shaders::{BufferAccess, ShaderError, validate};
 
 use crate::device::reflect::reflect;
 use crate::kernels::{self, Part};
-use crate::run::beside::{Arrangement, Candidate, Neighbours};
+use crate::run::beside::{Arrangement, Candidate, Load, Neighbours};
 use crate::run::profile;
 use crate::tune::Tuned;
 use crate::tune::cooperative;
@@ -23,6 +23,8 @@ pub struct PlannedKernel {
     pub wgsl: String,
     /// Workgroups in x, y and z.
     pub workgroups: [u32; 3],
+    /// The kernels that stand side by side in it; none where it is one kernel alone.
+    pub members: Vec<PlannedKernel>,
 }
 
 impl PlannedKernel {
@@ -54,6 +56,16 @@ pub(crate) struct PlannedDispatch {
     pub bound: Vec<Bound>,
     /// Workgroups in x, y and z.
     pub workgroups: [u32; 3],
+    /// The kernels that stand side by side in it; none where it is one kernel alone.
+    pub members: Vec<PlannedKernel>,
+}
+
+impl PlannedDispatch {
+    /// What it is without the memory of its plan.
+    pub fn kernel(self) -> PlannedKernel {
+        let PlannedDispatch { call, source, workgroups, members, .. } = self;
+        PlannedKernel { call, wgsl: source.wgsl.to_string(), workgroups, members }
+    }
 }
 
 /// A part of a buffer of a plan.
@@ -106,9 +118,13 @@ pub(crate) fn dispatches(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedDispat
                 source: kernels::source(step, &dispatch, format!("{} {}", step.kernel.name(), step.label)),
                 bound,
                 workgroups: dispatch.workgroups,
+                members: vec![],
             };
             let neighbour = if plan.slack == 0 { None } else { neighbours.of(step, i, &dispatch) };
-            made.push(Candidate { planned, access, step: number, neighbour });
+            let workgroups: u64 = dispatch.workgroups.iter().map(|&n| u64::from(n)).product();
+            let invocations = workgroups * neighbour.as_ref().map_or(0, |n| u64::from(n.threads()));
+            let load = Load::of(&dispatch, invocations, tuned.base().at_once());
+            made.push(Candidate { planned, access, step: number, neighbour, load });
         }
         arrangement.add(made)?;
     }
@@ -127,15 +143,15 @@ fn access(step: &Step, part: Part) -> BufferAccess {
 pub(crate) fn kernels(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedKernel>, GpuError> {
     let mut known: HashMap<String, KernelNeeds> = HashMap::new();
     let mut planned = vec![];
-    for PlannedDispatch { mut call, source, workgroups, .. } in dispatches(plan, tuned)? {
-        let wgsl = source.wgsl.to_string();
-        if !known.contains_key(&wgsl) {
-            known.insert(wgsl.clone(), reflect(&source)?.needs);
+    for dispatch in dispatches(plan, tuned)? {
+        if !known.contains_key(&*dispatch.source.wgsl) {
+            known.insert(dispatch.source.wgsl.to_string(), reflect(&dispatch.source)?.needs);
         }
-        if let Some(needs) = known.get(&wgsl) {
-            sized(&mut call, needs);
+        let mut kernel = dispatch.kernel();
+        if let Some(needs) = known.get(&kernel.wgsl) {
+            sized(&mut kernel.call, needs);
         }
-        planned.push(PlannedKernel { call, wgsl, workgroups });
+        planned.push(kernel);
     }
     Ok(planned)
 }
