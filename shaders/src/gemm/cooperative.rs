@@ -7,6 +7,9 @@ use super::side::{Side, over};
 use super::{ColumnReduction, Tile, shared};
 use crate::Source;
 
+/// Turns of the loop over k up to which compilers are kept from writing it out whole.
+const SHORT_LOOP: u32 = 12;
+
 /// The memory of a tile, its matrix types and the number of its parts, and what `main` has to know of subgroups.
 pub(super) fn skeleton(source: Source, size: u32, tile: &Tile) -> Source {
     let subgroups = [
@@ -44,6 +47,9 @@ pub(super) fn body(tile: &Tile, size: u32, a: &Side, b: &Side, reduced: ColumnRe
     for (i, j) in grid(rows, columns) {
         lines.push(format!("var sum{i}_{j} = MatrixC();"));
     }
+    // groups.z is 1, which compilers do not know: RADV writes a loop of nine turns out whole, loads everything before it multiplies, and spills.
+    let end = format!("select(range.y, range.y * groups.z, range.y - range.x <= {SHORT_LOOP}u * TILE_K)");
+    lines.push(format!("let range = vec2<u32>(range.x, {end});"));
     match tile.stages() {
         1 => one_stage(&mut lines, tile, size, a, b),
         _ => two_stages(&mut lines, tile, size, a, b),

@@ -177,5 +177,12 @@ fn told(compiled: &Compiled) -> usize {
         }
         count += faults.len();
     }
+    for joined in beside::of(compiled) {
+        let faults = joined.faults();
+        if !faults.is_empty() {
+            println!("  {} {}: {}", joined.kernel.network, joined.kernel.file, faults.join("; "));
+        }
+        count += faults.len();
+    }
     count
 }

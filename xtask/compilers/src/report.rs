@@ -52,6 +52,7 @@ fn tables(all: &[Compiled], version: &str) -> String {
         };
     }
     text += &by_network(all);
+    text += &crate::beside::table(all);
     text +=
         "\n## Known limits\n\nThe exceptions in `xtask/compilers/src/limits.rs`, which the table above leaves out.\n\n";
     text += "| chip | kernel | tile | lowest share | most spilled | because |\n|---|---|---|---|---|---|\n";
