@@ -178,7 +178,7 @@ fn told(compiled: &Compiled) -> usize {
         count += faults.len();
     }
     for joined in beside::of(compiled) {
-        let faults = joined.faults();
+        let faults = joined.faults(chip);
         if !faults.is_empty() {
             println!("  {} {}: {}", joined.kernel.network, joined.kernel.file, faults.join("; "));
         }

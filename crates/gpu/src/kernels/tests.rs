@@ -110,11 +110,12 @@ fn training_steps_of_models_take_few_dispatches() {
     assert!(small[0] <= 60 && small[1] <= 50, "{small:?} kernels and dispatches of the small CNN");
     let resnet = training_step("resnet18", [32, 32, 3], 128, wide, &mut seen);
     // 160 where every input that can be is computed as it is read; the last stages' readings cost more than the passes they save.
-    assert!(resnet[0] <= 172 && resnet[1] <= 138, "{resnet:?} kernels and dispatches of ResNet-18");
+    // One dispatch more than could be: long kernels share little workgroup memory.
+    assert!(resnet[0] <= 172 && resnet[1] <= 139, "{resnet:?} kernels and dispatches of ResNet-18");
     // In 16 bits beside these: copies of weights, images and the logits' gradient, the check of all gradients in two passes, and the
     // loss scale.
     let half = training_step("resnet18", [32, 32, 3], 128, chiaro_nn::Precision::f16(), &mut seen);
-    assert!(half[0] <= resnet[0] + 7 && half[1] <= 143, "{half:?} kernels and dispatches of ResNet-18 in 16 bits");
+    assert!(half[0] <= resnet[0] + 7 && half[1] <= 144, "{half:?} kernels and dispatches of ResNet-18 in 16 bits");
 }
 
 /// Three convolutions, each with its norm and this activation, and all gradients.

@@ -178,8 +178,8 @@ impl Variants {
         if whole >= 2 * filling(size) || parts < FEWEST { 1 } else { parts }
     }
 
-    /// Invocations that the device runs at once where each takes half of what a subgroup may have at most: 1,024 a unit. What has no more
-    /// loses nothing beside a kernel of many registers.
+    /// Invocations that the device runs at once with half of the subgroups that it has room for: 1,024 a unit. A kernel of no more loses
+    /// nothing beside one whose registers halve the subgroups.
     pub fn at_once(&self) -> u64 {
         match self.class {
             DeviceClass::Software => u64::MAX,

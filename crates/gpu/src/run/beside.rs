@@ -14,6 +14,8 @@ use crate::{GpuError, KernelSource};
 const MOST_BINDINGS: usize = 24;
 /// Bytes of workgroup memory of a dispatch at the most, as every device has them: that of its kernels adds up.
 const MOST_SHARED: u32 = 16 << 10;
+/// The same of a dispatch with a long kernel: workgroups of 256 invocations with more do not fill AMD's units (128 KB for 4,096 invocations).
+const MOST_SHARED_BY_LONG: u32 = 8 << 10;
 
 /// A dispatch that may still be put beside others.
 pub(crate) struct Candidate {
@@ -143,9 +145,11 @@ impl Arrangement {
         for (i, neighbour) in known.filter(|(_, n)| n.suits(threads)) {
             let own = self.waiting[i].planned.bound.iter().copied().zip(neighbour.access().iter().copied());
             let with: Vec<(Bound, BufferAccess)> = parts.iter().copied().chain(own).collect();
-            let room = with.len() <= self.bindings && shared + neighbour.workgroup_bytes() <= MOST_SHARED;
             let load = self.waiting[i].load;
-            let apart = chosen.iter().any(|&other: &usize| self.waiting[other].load.disturbs(load));
+            let long = load == Load::Long || chosen.iter().any(|&other: &usize| self.waiting[other].load == Load::Long);
+            let most_shared = if long { MOST_SHARED_BY_LONG } else { MOST_SHARED };
+            let room = with.len() <= self.bindings && shared + neighbour.workgroup_bytes() <= most_shared;
+            let apart = chosen.iter().any(|&other| self.waiting[other].load.disturbs(load));
             if chosen.is_empty() || (room && !apart && !aliased(&with)) {
                 (parts, shared) = (with, shared + neighbour.workgroup_bytes());
                 chosen.push(i);
@@ -348,6 +352,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         assert_eq!(arrange(&[Heavy, Long, Short, Heavy, Long]), [vec![0, 2, 3], vec![1, 4]]);
         assert_eq!(arrange(&[Long, Short, Heavy]), [vec![0, 1], vec![2]]);
         assert_eq!(arrange(&[Short, Long, Short]), [vec![0, 1, 2]]);
+    }
+
+    #[test]
+    fn a_long_kernel_shares_little_workgroup_memory() {
+        let with_memory = |number| {
+            let mut made = candidate(number, 0, [part(9, 0), part(number, 0)], Some((256, true)));
+            made.neighbour = Neighbour::of(&text(256, true).replace("f32, 8>", "f32, 1024>"));
+            made
+        };
+        let arrange = |first: Load| {
+            let mut arrangement = Arrangement::new(1, 31);
+            let first = Candidate { load: first, ..candidate(0, 0, [part(9, 0), part(0, 0)], Some((64, false))) };
+            let all = [first].into_iter().chain((1..4).map(with_memory)).collect();
+            arrangement.add(all).expect("they suit");
+            arrangement.finished().expect("they suit").iter().map(numbers).collect::<Vec<_>>()
+        };
+        assert_eq!(arrange(Load::Short), [vec![0, 1, 2, 3]]);
+        assert_eq!(arrange(Load::Long), [vec![0, 1, 2], vec![3]]);
     }
 
     #[test]
