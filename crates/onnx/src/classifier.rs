@@ -135,6 +135,7 @@ impl OnnxClassifier {
         };
         let mut recorder = Recorder::new(&self.model, sink)?;
         let fixed = self.model.declared(&self.input)?[0];
+        recorder.wide = true;
         recorder.batch = fixed.map(|made| (made, batch));
         recorder.give(&self.input, Value::Device(Held { var: images, order: Order::Axes(order) }));
         recorder.run_to(&self.output)?;

@@ -7,7 +7,7 @@ use chiaro_graph::{Graph, Tensor, Var};
 use crate::call::{Call, takes};
 use crate::error::{OnnxError, Result};
 use crate::fold;
-use crate::host::Host;
+use crate::host::{Elem, Host};
 use crate::model::OnnxModel;
 use crate::ops;
 use crate::proto::{GraphProto, NodeProto, ValueInfoProto};
@@ -31,6 +31,8 @@ pub(crate) struct Recorder<'a> {
     names: HashMap<(String, Vec<Step>), String>,
     /// Images that the file was made for and that are given, where it was made for a fixed number.
     pub batch: Option<(usize, usize)>,
+    /// Whether floats of 16 bits are taken as such of 32, whose precision is chosen when the model is compiled.
+    pub wide: bool,
     /// Bytes that the host may still make.
     room: usize,
     /// Bytes of each value that it made and that is still there.
@@ -54,7 +56,7 @@ impl<'a> Recorder<'a> {
             env.insert(t.name(), Value::Host(tensor::host(t)?));
         }
         let (names, made) = (HashMap::new(), HashMap::new());
-        Ok(Recorder { sink, model, env, names, batch: None, room: model.room, made })
+        Ok(Recorder { sink, model, env, names, batch: None, wide: false, room: model.room, made })
     }
 
     /// Gives an input, or another value for an initializer.
@@ -219,6 +221,10 @@ impl<'a> Recorder<'a> {
         match value {
             Value::Device(held) => Ok(held.clone()),
             Value::Host(host) => {
+                let mut host = host.clone();
+                if self.wide && host.elem == Elem::F16 {
+                    host.elem = Elem::F32;
+                }
                 let var = self.constant(host.to_tensor()?)?;
                 Ok(Held::plain(self.graph(), var))
             }

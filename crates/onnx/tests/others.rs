@@ -137,6 +137,28 @@ fn probabilities_that_are_moved_or_cast_are_left_off_and_the_layer_before_them_i
     }
 }
 
+#[test]
+fn a_file_in_16_bits_that_takes_images_in_32_is_read() {
+    let cast = |input: &str, to: &str, kind: DataType| {
+        let attribute = vec![AttributeProto { name: Some("to".into()), i: Some(kind as i64), ..Default::default() }];
+        NodeProto { attribute, ..node("Cast", &[input], to) }
+    };
+    let half = |name: &str, dims: &[i64]| TensorProto {
+        data_type: Some(DataType::Float16 as i32),
+        int32_data: vec![0x3800; dims.iter().product::<i64>() as usize],
+        float_data: vec![],
+        ..floats(name, dims, 0.5)
+    };
+    let nodes = vec![
+        cast("x", "narrow", DataType::Float16),
+        node("Conv", &["narrow", "w"], "maps"),
+        node("Mul", &["maps", "factor"], "half"),
+        cast("half", "y", DataType::Float),
+    ];
+    let given = classifier(nodes, vec![half("w", &[5, 3, 8, 8]), half("factor", &[])], &["y"]);
+    assert_eq!(logits_of_ones(given, [8, 8, 3]), [48.0; 5]);
+}
+
 /// The logits of a picture of ones.
 fn logits_of_ones(given: OnnxClassifier, image: [usize; 3]) -> Vec<f32> {
     let weights: BTreeMap<String, Tensor> = given.weights(image).expect("weights").into_iter().collect();

@@ -1,6 +1,6 @@
 //! Pointwise ops of one operand: they pass the order of the axes on.
 
-use chiaro_graph::{Elementwise, Graph, Var};
+use chiaro_graph::{DType, Elementwise, Graph, Var};
 
 use crate::call::Call;
 use crate::error::Result;
@@ -12,7 +12,9 @@ use crate::value::{Held, Value};
 pub(crate) fn record<'a>(r: &mut Recorder<'a>, call: &Call<'a>) -> Result<Vec<Value>> {
     let value = r.value(call, 0)?;
     let held = r.held(&value)?;
-    let var = apply(r.graph(), call, held.var)?;
+    let wide = r.wide && call.proto.op_type() == "Cast" && Elem::from_onnx(call.int("to", 0) as i32)? == Elem::F16;
+    let g = r.graph();
+    let var = if wide { g.cast(held.var, DType::F32)? } else { apply(g, call, held.var)? };
     Ok(vec![Value::Device(Held { var, ..held })])
 }
 
