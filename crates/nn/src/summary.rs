@@ -93,10 +93,11 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [h, w, c] = self.image;
         writeln!(f, "{} on {h}x{w}x{c}", self.name)?;
-        let width = self.rows.iter().map(|r| r.path.len()).max().unwrap_or(0).max(5);
+        let widest = |len: fn(&SummaryRow) -> usize, least: usize| self.rows.iter().map(len).fold(least, usize::max);
+        let (width, kinds) = (widest(|row| row.path.len(), 5), widest(|row| row.kind.len(), 13));
         let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 5]| {
             let [path, kind, output, parameters, mflop] = cells;
-            writeln!(f, "{path:<width$}  {kind:<13}  {output:<14}  {parameters:>12}  {mflop:>10}")
+            writeln!(f, "{path:<width$}  {kind:<kinds$}  {output:<14}  {parameters:>12}  {mflop:>10}")
         };
         line(f, ["layer", "kind", "output", "parameters", "MFLOP"])?;
         let mega = |flops: u64| if flops == 0 { "-".into() } else { format!("{:.3}", flops as f64 / 1e6) };
