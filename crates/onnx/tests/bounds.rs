@@ -1,5 +1,7 @@
 //! What a file may ask for before its model runs: memory by its own size, and steps of recurrent layers.
 
+mod support;
+
 use std::collections::BTreeMap;
 
 use chiaro_onnx::proto::tensor_proto::DataType;
@@ -8,25 +10,7 @@ use chiaro_onnx::proto::{
 };
 use chiaro_onnx::{Elem, Feed, OnnxModel, record_graph};
 use prost::Message;
-
-fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: Some(op.into()),
-        input: inputs.iter().map(|i| i.to_string()).collect(),
-        output: vec![output.into()],
-        ..Default::default()
-    }
-}
-
-fn numbers(name: &str, values: &[i64]) -> TensorProto {
-    TensorProto {
-        name: Some(name.into()),
-        dims: vec![values.len() as i64],
-        data_type: Some(DataType::Int64 as i32),
-        int64_data: values.to_vec(),
-        ..Default::default()
-    }
-}
+use support::protos::{node, whole};
 
 fn floats(name: &str, dims: &[i64]) -> TensorProto {
     let n: i64 = dims.iter().product();
@@ -76,7 +60,7 @@ const MILLION: [i64; 2] = [1000, 1000];
 
 #[test]
 fn what_a_small_file_makes_at_once_is_bounded_and_what_it_makes_in_turn_is_not() {
-    let constants = || vec![numbers("one", &[1]), numbers("extents", &MILLION)];
+    let constants = || vec![whole("one", &[1]), whole("extents", &MILLION)];
     // Each takes 8 MB, of 16: nodes are taken in the order in which they are ready, so that all makers come first.
     assert_eq!(recorded(sums(1, true), constants(), &[1], "shape"), Ok(()));
     let error = recorded(sums(30, false), constants(), &[1], "shape").expect_err("refused");
@@ -89,12 +73,12 @@ fn what_a_small_file_makes_at_once_is_bounded_and_what_it_makes_in_turn_is_not()
 
 #[test]
 fn a_larger_file_may_make_more() {
-    let extents = || numbers("extents", &[3000, 1000]);
+    let extents = || whole("extents", &[3000, 1000]);
     let expand = || vec![node("Expand", &["one", "extents"], "many"), node("Shape", &["many"], "shape")];
-    let error = recorded(expand(), vec![numbers("one", &[1]), extents()], &[1], "shape").expect_err("refused");
+    let error = recorded(expand(), vec![whole("one", &[1]), extents()], &[1], "shape").expect_err("refused");
     assert!(error.contains("[3000, 1000] elements of 1 before the model runs"), "{error}");
     let weights = floats("weights", &[1000, 1000]);
-    assert_eq!(recorded(expand(), vec![numbers("one", &[1]), extents(), weights], &[1], "shape"), Ok(()));
+    assert_eq!(recorded(expand(), vec![whole("one", &[1]), extents(), weights], &[1], "shape"), Ok(()));
 }
 
 #[test]
@@ -109,7 +93,7 @@ fn what_an_alias_still_holds_is_not_given_back() {
     let axis = AttributeProto { name: Some("axis".into()), i: Some(0), ..Default::default() };
     nodes.push(NodeProto { attribute: vec![axis], ..node("Concat", &all, "joined") });
     nodes.push(node("Shape", &["joined"], "shape"));
-    let constants = vec![numbers("one", &[1]), numbers("extents", &MILLION)];
+    let constants = vec![whole("one", &[1]), whole("extents", &MILLION)];
     let error = recorded(nodes, constants, &[1], "shape").expect_err("refused");
     assert!(error.contains("before the model runs"), "{error}");
 }
@@ -119,7 +103,7 @@ fn copies_of_what_was_made_in_the_graph_count_too() {
     // A table that the host knows, once for each node that takes it.
     let mut nodes = vec![node("Expand", &["zero", "extents"], "table")];
     nodes.extend((0..20).map(|i| node("Gather", &["x", "table"], &format!("y{i}"))));
-    let error = recorded(nodes, vec![numbers("zero", &[0]), numbers("extents", &MILLION)], &[1], "y19");
+    let error = recorded(nodes, vec![whole("zero", &[0]), whole("extents", &MILLION)], &[1], "y19");
     let error = error.expect_err("refused");
     assert!(error.contains("before the model runs"), "{error}");
 }
@@ -139,9 +123,9 @@ fn sequences_beyond_4096_steps_are_refused() {
 #[test]
 fn constants_that_are_computed_as_they_are_read_are_bounded_too() {
     let nodes = || vec![node("ConstantOfShape", &["extents"], "zeros"), node("ReduceSum", &["zeros"], "y")];
-    let error = recorded(nodes(), vec![numbers("extents", &[1 << 20, 1 << 20])], &[1], "y").expect_err("refused");
+    let error = recorded(nodes(), vec![whole("extents", &[1 << 20, 1 << 20])], &[1], "y").expect_err("refused");
     assert!(error.contains("[1048576, 1048576] elements of"), "{error}");
-    assert_eq!(recorded(nodes(), vec![numbers("extents", &[1 << 12, 1 << 12])], &[1], "y"), Ok(()));
+    assert_eq!(recorded(nodes(), vec![whole("extents", &[1 << 12, 1 << 12])], &[1], "y"), Ok(()));
 }
 
 #[test]
@@ -164,7 +148,7 @@ fn a_mirrored_border_beyond_what_a_file_may_make_is_refused() {
         let mut pad = node("Pad", &["x", "pads"], "y");
         let (name, s) = (Some("mode".into()), Some("reflect".into()));
         pad.attribute = vec![AttributeProto { name, s, r#type: Some(3), ..Default::default() }];
-        recorded(vec![pad], vec![numbers("pads", &[0, by])], &[8], "y")
+        recorded(vec![pad], vec![whole("pads", &[0, by])], &[8], "y")
     };
     assert_eq!(padded(1000), Ok(()));
     let error = padded(16_777_215).expect_err("refused");

@@ -12,6 +12,7 @@ use chiaro_onnx::proto::{
 };
 use chiaro_onnx::{Host, OnnxClassifier, OnnxModel};
 use prost::Message;
+use support::protos::node;
 
 /// A tensor whose bytes are somewhere else.
 fn beside(name: &str, dims: &[i64], entries: &[(&str, &str)]) -> TensorProto {
@@ -38,15 +39,6 @@ fn value(name: &str, extents: &[i64]) -> ValueInfoProto {
     let tensor = type_proto::Tensor { elem_type: Some(DataType::Float as i32), shape };
     let kind = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
     ValueInfoProto { name: Some(name.into()), r#type: Some(kind), ..Default::default() }
-}
-
-fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: Some(op.into()),
-        input: inputs.iter().map(|i| i.to_string()).collect(),
-        output: vec![output.into()],
-        ..Default::default()
-    }
 }
 
 fn model(nodes: Vec<NodeProto>, tensors: Vec<TensorProto>, input: ValueInfoProto, outputs: &[&str]) -> Vec<u8> {

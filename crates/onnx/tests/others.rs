@@ -15,15 +15,7 @@ use chiaro_onnx::proto::{
 };
 use chiaro_onnx::{Host, OnnxClassifier, OnnxModel};
 use prost::Message;
-
-fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: Some(op.into()),
-        input: inputs.iter().map(|i| i.to_string()).collect(),
-        output: vec![output.into()],
-        ..Default::default()
-    }
-}
+use support::protos::{node, whole};
 
 fn floats(name: &str, dims: &[i64], value: f32) -> TensorProto {
     let n: i64 = dims.iter().product();
@@ -32,16 +24,6 @@ fn floats(name: &str, dims: &[i64], value: f32) -> TensorProto {
         dims: dims.to_vec(),
         data_type: Some(DataType::Float as i32),
         float_data: vec![value; n as usize],
-        ..Default::default()
-    }
-}
-
-fn whole(name: &str, values: &[i64]) -> TensorProto {
-    TensorProto {
-        name: Some(name.into()),
-        dims: vec![values.len() as i64],
-        data_type: Some(DataType::Int64 as i32),
-        int64_data: values.to_vec(),
         ..Default::default()
     }
 }

@@ -5,6 +5,7 @@ pub mod judged;
 pub mod mutate;
 pub mod npz;
 pub mod pictures;
+pub mod protos;
 
 use std::collections::BTreeMap;
 use std::io::Read;
