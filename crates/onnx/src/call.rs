@@ -95,6 +95,11 @@ pub(crate) fn told(node: &NodeProto) -> String {
     format!("{} {name:?}", node.op_type())
 }
 
+/// The node that computes a value. An empty name is no value's: it stands where one was left out.
+pub(crate) fn maker<'g>(graph: &'g GraphProto, name: &str) -> Option<&'g NodeProto> {
+    graph.node.iter().find(|n| !name.is_empty() && n.output.iter().any(|o| o == name))
+}
+
 /// Names of the values that a node takes, and those that nodes of its graphs take.
 pub(crate) fn takes(node: &NodeProto) -> Vec<&str> {
     let mut names: Vec<&str> = node.input.iter().map(String::as_str).collect();

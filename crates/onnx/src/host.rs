@@ -93,6 +93,18 @@ pub enum Values {
     Hollow,
 }
 
+impl Values {
+    /// Number of elements; `None` where they were taken out.
+    pub(crate) fn len(&self) -> Option<usize> {
+        match self {
+            Values::Floats(v) => Some(v.len()),
+            Values::Ints(v) => Some(v.len()),
+            Values::Small(v) => Some(v.len()),
+            Values::Hollow => None,
+        }
+    }
+}
+
 /// A tensor on the host, row-major in ONNX' order of axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Host {

@@ -1,16 +1,12 @@
 //! Which of a model's outputs tells the classes, and what is told of a model that has none.
 
+use crate::call::maker;
 use crate::model::OnnxModel;
 use crate::proto::NodeProto;
 
-/// The node that computes a value.
-fn maker<'m>(model: &'m OnnxModel, name: &str) -> Option<&'m NodeProto> {
-    model.graph().node.iter().find(|n| n.output.iter().any(|o| o == name))
-}
-
 /// The value before nodes of these ops at the end.
 fn before<'m>(model: &'m OnnxModel, mut name: &'m str, ops: &[&str]) -> &'m str {
-    while let Some(node) = maker(model, name).filter(|n| ops.contains(&n.op_type())) {
+    while let Some(node) = maker(model.graph(), name).filter(|n| ops.contains(&n.op_type())) {
         name = node.input.first().map_or("", String::as_str);
     }
     name
@@ -29,7 +25,7 @@ fn taken(model: &OnnxModel) -> &str {
 
 /// The node that makes probabilities at the end of an output, if one does.
 fn end<'m>(model: &'m OnnxModel, output: &'m str) -> Option<&'m NodeProto> {
-    maker(model, before(model, output, &MOVED)).filter(|n| PROBABILITIES.contains(&n.op_type()))
+    maker(model.graph(), before(model, output, &MOVED)).filter(|n| PROBABILITIES.contains(&n.op_type()))
 }
 
 /// The value before a softmax or sigmoid at the end of the output that tells the classes.

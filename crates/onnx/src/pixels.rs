@@ -12,8 +12,8 @@ const TIMES: f32 = 0.05;
 /// Whether the first thing that a model does with an input is to scale or centre it by numbers that only pixels from 0 to 255 have.
 pub(crate) fn are_scaled_inside(model: &OnnxModel, input: &str) -> bool {
     let mut name = input;
-    // Each step follows another node: they are in order.
-    loop {
+    // Each step follows another node: they are in order. An empty name is no value's.
+    while !name.is_empty() {
         let mut users = model.graph().node.iter().filter(|n| n.input.iter().any(|i| i == name));
         let (Some(node), None) = (users.next(), users.next()) else { return false };
         match node.op_type() {
@@ -29,6 +29,7 @@ pub(crate) fn are_scaled_inside(model: &OnnxModel, input: &str) -> bool {
             _ => return false,
         }
     }
+    false
 }
 
 /// The fixed numbers that a node takes beside a value.

@@ -2,6 +2,7 @@
 
 use prost::Message;
 
+use crate::call::maker;
 use crate::classifier::OnnxClassifier;
 use crate::error::{OnnxError, Result};
 use crate::model::OnnxModel;
@@ -104,7 +105,7 @@ fn head(graph: &GraphProto, output: &str) -> Result<Vec<(String, usize)>> {
                 "its last layer cannot be replaced: before {output:?} there is no dense layer or convolution with fixed weights{why}"
             ))
         };
-        let node = graph.node.iter().find(|n| n.output.contains(&name)).ok_or_else(unknown)?;
+        let node = maker(graph, &name).ok_or_else(unknown)?;
         let input = |i: usize| node.input.get(i).cloned().unwrap_or_default();
         match node.op_type() {
             "Identity" | "Cast" | "Flatten" | "Reshape" | "Squeeze" | "GlobalAveragePool" | "ReduceMean"

@@ -26,12 +26,7 @@ pub fn host(tensor: &TensorProto) -> Result<Host> {
         Some(raw) => raw_values(elem, raw),
         None => typed_values(elem, tensor),
     };
-    let found = match &values {
-        Values::Floats(v) => v.len(),
-        Values::Ints(v) => v.len(),
-        Values::Small(v) => v.len(),
-        Values::Hollow => n,
-    };
+    let found = values.len().unwrap_or(n);
     if found != n {
         return Err(fault(format!("of {shape:?} has {found} elements")));
     }

@@ -87,6 +87,16 @@ fn boxes_and_maps_are_no_classes_even_of_one_picture() {
 }
 
 #[test]
+fn names_that_were_left_out_are_no_values() {
+    // A node that computes the value without a name from itself, behind the output and behind the input.
+    let behind = classifier(vec![node("Identity", &[""], ""), node("Identity", &[""], "y")], vec![], &["y"]);
+    assert_eq!(behind.several_outputs(), None);
+    assert!(behind.with_classes(3).is_err());
+    let before = vec![node("Identity", &["x"], ""), node("Identity", &[""], ""), head("", "y")];
+    assert!(!classifier(before, vec![weight()], &["y"]).scales_pixels());
+}
+
+#[test]
 fn outputs_that_tell_something_else_are_told() {
     let two = vec![head("x", "first"), node("Softmax", &["first"], "same"), head("x", "second")];
     let found = classifier(two, vec![weight()], &["first", "same", "second"]).several_outputs();
