@@ -109,7 +109,10 @@ fn tiles_of_every_make_give_what_the_kernels_without_them_give() {
         return;
     }
     let wanted = run(&mut plain);
-    for name in ["cooperative8 32x32x32x2/16x16", "cooperative8by4 32x16x64/16x16"] {
+    let own = ["cooperative8 32x32x32x2/16x16", "cooperative8by4 32x16x64/16x16"];
+    // Of 16x16x16, as several of the device's matrices.
+    let made = ["cooperative16 32x32x32x2/16x16", "cooperative16by4 32x32x32/16x16"];
+    for name in own.into_iter().chain(made) {
         let gpu = support::open(OpenOptions { cooperative_matrix: true, ..OpenOptions::default() }).expect("opens");
         if !gpu.features().cooperative_matrix.iter().any(|m| m == "8x8x8 F16->F32") {
             eprintln!("not run: the device has no matrices of 8x8x8");
@@ -128,8 +131,40 @@ fn tiles_of_every_make_give_what_the_kernels_without_them_give() {
         let kernels = cooperative.planned(&trained()).expect("planned");
         let used = kernels.iter().filter(|k| k.call.launch.as_ref().is_some_and(|l| l.tile.as_deref() == Some(name)));
         assert_eq!(used.count(), 6, "{name}: two convolutions in three directions");
-        let eights = name.starts_with("cooperative8 ");
+        let eights = !name.contains("by4");
         let computed = |kernel: &PlannedKernel| kernel.wgsl.contains("a_load(found.at * 2u)");
         assert_eq!(kernels.iter().any(computed), eights, "{name}: an input is computed as eight of it are read");
+    }
+}
+
+/// Matrices of 16x16x16 made of the device's 8x8x8 add the same terms in the same order as a tile of 8x8x8 does.
+#[test]
+fn matrices_made_of_the_devices_give_the_same_bits() {
+    // The second convolution has channels by fours, so that eight are loaded at once.
+    let cases = [
+        ([vec![37, 43], vec![29, 43], vec![2, 7, 6, 5], vec![11, 3, 3, 5]], 2),
+        ([vec![40, 48], vec![64, 48], vec![2, 6, 6, 16], vec![24, 3, 3, 16]], 1),
+    ];
+    for (shapes, stride) in cases {
+        let run = |name| {
+            let gpu = support::open(OpenOptions { cooperative_matrix: true, ..OpenOptions::default() })?;
+            if !gpu.features().cooperative_matrix.iter().any(|m| m == "8x8x8 F16->F32") {
+                eprintln!("not run: the device has no matrices of 8x8x8");
+                return None;
+            }
+            let forced = Forced::new(Some(name), None).expect("a tile");
+            let options = BackendOptions { kernels: KernelChoice::Gpu, forced, ..BackendOptions::default() };
+            let mut backend = GpuBackend::new(gpu, options);
+            let got = results(&mut backend, &shapes, stride);
+            assert_eq!(backend.gpu().notes().take(), Vec::<String>::new(), "{name} is right");
+            let kernels = backend.planned(&graph(&shapes, stride)).expect("planned");
+            let used = |k: &&PlannedKernel| k.call.launch.as_ref().is_some_and(|l| l.tile.as_deref() == Some(name));
+            assert_eq!(kernels.iter().filter(used).count(), 6, "{name}");
+            Some(got)
+        };
+        let (Some(own), Some(made)) = (run("cooperative8 32x32x32/16x16"), run("cooperative16 32x32x32/16x16")) else {
+            return;
+        };
+        assert_eq!(own, made, "{shapes:?}");
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use wgpu::{Backend, DeviceType, Features};
 
+use crate::device::matrices::MatrixShape;
+
 /// The most workgroups a dispatch may have in one dimension; some drivers report more than they can do.
 pub const MAX_WORKGROUPS_PER_DIMENSION: u32 = 65_535;
 
@@ -49,6 +51,20 @@ pub struct AdapterFeatures {
     pub pipeline_cache: bool,
     /// The cooperative matrix shapes, as `MxNxK inputs->accumulator`; empty where there are none.
     pub cooperative_matrix: Vec<String>,
+}
+
+impl AdapterFeatures {
+    /// What matrices of 16x16x16, of f16 with f32 sums, are on this adapter: themselves, or made of the largest that divide them; `None`
+    /// without any.
+    pub(crate) fn sixteen(&self) -> Option<MatrixShape> {
+        let shape = |text: &String| {
+            let mut extents = text.strip_suffix(" F16->F32")?.split('x').map(|extent| extent.parse().ok());
+            Some([extents.next()??, extents.next()??, extents.next()??])
+        };
+        let divides = |shape: &MatrixShape| shape.iter().all(|extent| [8, 16].contains(extent));
+        let shapes = self.cooperative_matrix.iter().filter_map(shape).filter(divides);
+        shapes.max_by_key(|shape| shape.iter().product::<u32>())
+    }
 }
 
 /// The limits of an adapter that decide whether a model fits.

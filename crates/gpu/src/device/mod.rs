@@ -14,6 +14,7 @@ pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod files;
 pub(crate) mod gpu;
+pub(crate) mod matrices;
 pub(crate) mod notes;
 pub(crate) mod pipeline;
 pub(crate) mod pipeline_cache;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::device::reflect::{BindingAccess, KernelNeeds, Reflected, reflect};
-use crate::device::{threads, unsafe_calls};
+use crate::device::{matrices, threads, unsafe_calls};
 use crate::{Gpu, GpuError};
 
 /// A kernel to compile: its WGSL and the values of its `override` constants.
@@ -176,8 +176,12 @@ impl Gpu {
     }
 
     fn compile(&self, source: &KernelSource, checked: bool) -> Result<Pipeline, GpuError> {
-        let Reflected { module, needs } = reflect(source)?;
+        let Reflected { mut module, needs } = reflect(source)?;
         needs.check(&source.label, self.limits())?;
+        if let Some(shape) = self.features().sixteen().filter(|shape| *shape != [16; 3]) {
+            matrices::fit(&mut module, shape)
+                .map_err(|message| GpuError::Shader { label: source.label.clone(), message })?;
+        }
         let what = format!("kernel '{}'", source.label);
         let made = self.scoped(&what, |device| {
             let module = shader_module(device, &source.label, module, checked);

@@ -161,7 +161,7 @@ impl GpuBackend {
         let plan = Plan::new(graph, &self.plan_options(graph))?;
         let checked = self.tuned.check_cooperative(&self.gpu, &plan.steps, false);
         let proved = checked.and_then(|()| self.tuned.prove(&self.gpu, &plan.steps));
-        proved.and_then(|()| planned::kernels(&plan, &self.tuned)).map_err(|e| self.error(e))
+        proved.and_then(|()| planned::kernels(&plan, &self.tuned, self.gpu.features())).map_err(|e| self.error(e))
     }
 
     /// Searches for the best variants of a graph's kernels, for `limit` at most. What is found for a kernel is kept in the cache

@@ -6,13 +6,14 @@ use chiaro_graph::plan::{Access, Operand, Plan, Step};
 use chiaro_graph::{BackendError, Call, Graph};
 use chiaro_shaders::{BufferAccess, ShaderError, validate};
 
+use crate::device::matrices::{self, MatrixShape};
 use crate::device::reflect::reflect;
 use crate::kernels::{self, Part};
 use crate::run::beside::{Arrangement, Candidate, Load, Neighbours};
 use crate::run::profile;
 use crate::tune::Tuned;
 use crate::tune::cooperative;
-use crate::{AdapterSummary, BackendOptions, GpuError, KernelNeeds, KernelSource};
+use crate::{AdapterFeatures, AdapterSummary, BackendOptions, GpuError, KernelNeeds, KernelSource};
 
 /// One dispatch of a plan.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct PlannedKernel {
     pub workgroups: [u32; 3],
     /// The kernels that stand side by side in it; none where it is one kernel alone.
     pub members: Vec<PlannedKernel>,
+    /// What matrices of 16x16x16 are on the adapter, where it is known.
+    matrices: Option<MatrixShape>,
 }
 
 impl PlannedKernel {
@@ -41,8 +44,13 @@ impl PlannedKernel {
     /// # Errors
     /// [`GpuError::Shader`] if the WGSL is not valid.
     pub fn spirv(&self) -> Result<Vec<u32>, GpuError> {
-        let words = validate::check(&self.wgsl, &[]).and_then(|checked| checked.spirv());
-        words.map_err(|error| GpuError::Shader { label: self.call.label.clone(), message: error.to_string() })
+        let fail = |message: String| GpuError::Shader { label: self.call.label.clone(), message };
+        match self.matrices.filter(|shape| *shape != [16; 3]) {
+            Some(shape) => matrices::spirv(&self.wgsl, shape).map_err(fail),
+            None => validate::check(&self.wgsl, &[])
+                .and_then(|checked| checked.spirv())
+                .map_err(|error| fail(error.to_string())),
+        }
     }
 }
 
@@ -64,7 +72,7 @@ impl PlannedDispatch {
     /// What it is without the memory of its plan.
     pub fn kernel(self) -> PlannedKernel {
         let PlannedDispatch { call, source, workgroups, members, .. } = self;
-        PlannedKernel { call, wgsl: source.wgsl.to_string(), workgroups, members }
+        PlannedKernel { call, wgsl: source.wgsl.to_string(), workgroups, members, matrices: None }
     }
 }
 
@@ -139,15 +147,15 @@ fn access(step: &Step, part: Part) -> BufferAccess {
     }
 }
 
-/// The kernels of a plan.
-pub(crate) fn kernels(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedKernel>, GpuError> {
+/// The kernels of a plan on a device of these features.
+pub(crate) fn kernels(plan: &Plan, tuned: &Tuned, features: &AdapterFeatures) -> Result<Vec<PlannedKernel>, GpuError> {
     let mut known: HashMap<String, KernelNeeds> = HashMap::new();
     let mut planned = vec![];
     for dispatch in dispatches(plan, tuned)? {
         if !known.contains_key(&*dispatch.source.wgsl) {
             known.insert(dispatch.source.wgsl.to_string(), reflect(&dispatch.source)?.needs);
         }
-        let mut kernel = dispatch.kernel();
+        let mut kernel = PlannedKernel { matrices: features.sixteen(), ..dispatch.kernel() };
         if let Some(needs) = known.get(&kernel.wgsl) {
             sized(&mut kernel.call, needs);
         }
@@ -168,9 +176,10 @@ pub fn planned_for(
 ) -> Result<Vec<PlannedKernel>, BackendError> {
     let variants = options.variants(adapter);
     let plan = Plan::new(graph, &options.plan_options(adapter, &variants, graph))?;
-    let trusted = cooperative::possible(adapter, &cooperative::wanted(options.forced.cooperative(), false));
+    let forced = options.forced.cooperative();
+    let trusted = cooperative::possible(adapter, &cooperative::wanted(forced, false), forced.is_some());
     let tuned = Tuned::absent(variants, adapter.limits, trusted).with_forced(options.forced);
-    kernels(&plan, &tuned)
+    kernels(&plan, &tuned, &adapter.features)
         .map_err(|error| BackendError::Device { device: adapter.name.clone(), detail: error.to_string() })
 }
 

@@ -94,14 +94,30 @@ const CASES: [ProofCase; 4] = [
     },
 ];
 
-/// The tiles of `wanted` that an adapter has matrices and room for.
-pub(crate) fn possible(adapter: &AdapterSummary, wanted: &[Tile]) -> Vec<Tile> {
+/// Numbers of a matrix product from which matrices of another shape may stand for those of 16x16x16 unasked: Intel's Xe2 multiplies 8x16x16.
+/// Its DG2 has 8x8x16, for which its compiler spills where a subgroup has 32 invocations; those of 8x8x8 have tiles of their own.
+const LEAST_PRODUCT: u32 = 8 * 16 * 16;
+/// The largest part of a tile that Xe2 multiplies without spilling, in products a step.
+const LARGEST_PART: u32 = 16 * 16 * 32;
+
+/// The tiles of `wanted` that an adapter has matrices and room for; `forced` are also those that matrices of another shape make, slow as they
+/// may be.
+pub(crate) fn possible(adapter: &AdapterSummary, wanted: &[Tile], forced: bool) -> Vec<Tile> {
     let (features, limits) = (&adapter.features, &adapter.limits);
+    let made = |tile: &Tile| {
+        let shape = features.sixteen().unwrap_or_default();
+        let part = tile.thread_rows * tile.thread_columns * tile.depth;
+        forced || (shape.iter().product::<u32>() >= LEAST_PRODUCT && part <= LARGEST_PART)
+    };
+    let has = |tile: &Tile, size: u32| {
+        let own = features.cooperative_matrix.contains(&format!("{size}x{size}x{size} F16->F32"));
+        own || (size == 16 && features.sixteen().is_some() && made(tile))
+    };
     let fits = |tile: &Tile| {
         let Memory::Cooperative { size, .. } = tile.memory else { return false };
         features.f16
             && features.subgroups.is_some()
-            && features.cooperative_matrix.contains(&format!("{size}x{size}x{size} F16->F32"))
+            && has(tile, size)
             && tile.workgroup_bytes() <= limits.workgroup_bytes
             && tile.threads() <= limits.workgroup_invocations
     };
@@ -124,7 +140,7 @@ pub(crate) fn wanted(forced: Option<Tile>, searching: bool) -> Vec<Tile> {
 /// # Errors
 /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`].
 pub(crate) fn trusted(gpu: &Gpu, wanted: &[Tile]) -> Result<Vec<Tile>, GpuError> {
-    let possible = possible(gpu.summary(), wanted);
+    let possible = possible(gpu.summary(), wanted, false);
     if gpu.unprobed() {
         return Ok(possible);
     }
@@ -220,6 +236,52 @@ fn made_up(i: u32, seed: u32) -> half::f16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{AdapterFeatures, AdapterKind, AdapterLimits};
+
+    #[test]
+    fn tiles_of_16x16x16_are_for_who_has_such_matrices_or_larger_ones_than_8x8x8_that_make_them() {
+        let adapter = |shapes: &[&str]| AdapterSummary {
+            index: 0,
+            name: "a GPU".to_owned(),
+            backend: "vulkan".to_owned(),
+            driver: String::new(),
+            kind: AdapterKind::Discrete,
+            pci: (0, 0),
+            features: AdapterFeatures {
+                f16: true,
+                subgroups: Some((16, 32)),
+                timestamps: false,
+                immediates: false,
+                pipeline_cache: false,
+                cooperative_matrix: shapes.iter().map(|&shape| shape.to_owned()).collect(),
+            },
+            limits: AdapterLimits {
+                workgroup_bytes: 64 << 10,
+                workgroup_invocations: 1024,
+                ..AdapterLimits::default()
+            },
+        };
+        let size = |tile: &&Tile| match tile.memory {
+            Memory::Cooperative { size, .. } => size,
+            Memory::Workgroup | Memory::Direct => 0,
+        };
+        let of = |wanted: u32| Tile::COOPERATIVE.iter().filter(move |tile| size(tile) == wanted).copied().collect();
+        let (all, sixteens): (Vec<Tile>, Vec<Tile>) = (Tile::COOPERATIVE.to_vec(), of(16));
+        let given = |shapes: &[&str], forced| possible(&adapter(shapes), &all, forced);
+        assert_eq!(given(&["8x16x16 F16->F16", "16x8x16 F16->F32", "16x16x16 F16->F32"], false), sixteens);
+        let small = given(&["8x16x16 F16->F16", "8x16x16 F16->F32"], false);
+        assert!(
+            !small.is_empty() && small.iter().all(|tile| tile.thread_rows * tile.thread_columns <= 512),
+            "{small:?}"
+        );
+        assert_eq!(given(&["8x16x16 F16->F32"], true), sixteens);
+        assert_eq!(given(&["8x8x16 F16->F32"], false), []);
+        assert_eq!(given(&["8x8x16 F16->F32"], true), sixteens);
+        assert_eq!(given(&["8x8x8 F16->F32"], false), of(8));
+        assert_eq!(given(&["8x8x8 F16->F32"], true), all);
+        assert_eq!(given(&["8x16x16 F16->F16", "32x8x16 F16->F32"], true), []);
+        assert_eq!(given(&[], true), []);
+    }
 
     /// Values of a made-up device that computes right.
     fn right(shapes: &Shapes, case: &ProofCase) -> Vec<f32> {

@@ -189,7 +189,7 @@ impl Tuned {
             let wanted = cooperative::wanted(forced, searching);
             // What is forced is proved at the shapes in use alone.
             self.cooperative = Some(match forced {
-                Some(_) => cooperative::possible(gpu.summary(), &wanted),
+                Some(_) => cooperative::possible(gpu.summary(), &wanted, true),
                 None => cooperative::trusted(gpu, &wanted)?,
             });
             self.save(gpu);
