@@ -30,6 +30,7 @@ const SMALL: &str =
 const MOVES: &str = "NVK moves registers to have four in a row for words of four: up to 180 moves in the loop";
 const INTEL: &str = "finding and converting elements: every load from workgroup memory and every 16-bit element takes an instruction of its own";
 const SPILLED: &str = "two of f16 with seven operands, 1x1 and stride 2, have 130 numbers for 128 registers";
+const WIDE: &str = "in subgroups of 32, which the driver chooses, operands' addresses have no room beside the sums; none in those of 16";
 const APPLE: &str = "an addition for every load from workgroup memory, whose offset honeykrisp does not fold";
 const COMPUTED: &str = "the normalisation of inputs, and the bounds of images, computed in the loop";
 
@@ -63,6 +64,8 @@ pub const KNOWN: &[Known] = &[
     known("intel", "Conv2dInputGrad", "workgroup 128x64x16/8x4", 75.0, 1, SPILLED),
     known("intel", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 73.0, 0, INTEL),
     known("intel", "Conv2d", "workgroup 128x64x16/8x4", 74.0, 0, INTEL),
+    known("intel", "Conv2dInputGrad", "cooperative16by4 32x32x32/16x16", 75.0, 13, WIDE),
+    known("intel", "Conv2d", "cooperative16by4 32x32x32/16x16", 75.0, 1, WIDE),
     known("apple", "Conv2d", "workgroup 128x64x16/8x4", 71.0, 0, APPLE),
     known("qualcomm", "Conv2d", "workgroup 128x64x16/8x4", 74.0, 0, COMPUTED),
     known("qualcomm", "Conv2dWeightGrad", "workgroup 64x128x16/4x8", 72.0, 0, COMPUTED),

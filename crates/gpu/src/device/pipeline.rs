@@ -178,7 +178,8 @@ impl Gpu {
     fn compile(&self, source: &KernelSource, checked: bool) -> Result<Pipeline, GpuError> {
         let Reflected { mut module, needs } = reflect(source)?;
         needs.check(&source.label, self.limits())?;
-        if let Some(shape) = self.features().sixteen().filter(|shape| *shape != [16; 3]) {
+        let whole = source.wgsl.contains("coop_mat16x16");
+        if let Some(shape) = self.features().sixteen().filter(|shape| whole && *shape != [16; 3]) {
             matrices::fit(&mut module, shape)
                 .map_err(|message| GpuError::Shader { label: source.label.clone(), message })?;
         }

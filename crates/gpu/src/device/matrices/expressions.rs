@@ -26,7 +26,10 @@ impl Parts<'_> {
                 role,
                 data,
             } => self.loaded(function, role, &data, out)?,
-            Expression::CooperativeMultiplyAdd { a, b, c } => self.multiplied(function, [a, b, c], out)?,
+            Expression::CooperativeMultiplyAdd { a, b, c } => match self.multiplied(function, [a, b, c], out) {
+                Some(parts) => parts,
+                None => return Ok(false),
+            },
             _ => return Ok(false),
         };
         self.values.insert(handle, parts);
@@ -48,15 +51,9 @@ impl Parts<'_> {
         self.places(role)?.into_iter().map(load).collect()
     }
 
-    /// Parts of a product: each is the sum of the products along the terms, in their order.
-    fn multiplied(
-        &self,
-        function: &mut Function,
-        [a, b, c]: [Value; 3],
-        out: &mut Block,
-    ) -> Result<Vec<Value>, String> {
-        let [m, n, k] = self.shape;
-        let [rows, columns, terms] = [m, n, k].map(|extent| (16 / extent) as usize);
+    /// Parts of a product: each is the sum of the products along the terms, in their order. `None` of matrices that have no parts.
+    fn multiplied(&self, function: &mut Function, [a, b, c]: [Value; 3], out: &mut Block) -> Option<Vec<Value>> {
+        let [rows, columns, terms] = self.shape.map(|extent| (16 / extent) as usize);
         let (a, b) = (self.parts(function, a, rows * terms)?, self.parts(function, b, terms * columns)?);
         let mut parts = self.parts(function, c, rows * columns)?;
         for (at, sum) in parts.iter_mut().enumerate() {
@@ -66,7 +63,7 @@ impl Parts<'_> {
                 *sum = compute(function, Expression::CooperativeMultiplyAdd { a, b, c: *sum }, out);
             }
         }
-        Ok(parts)
+        Some(parts)
     }
 
     /// The memory of the part at a place of the matrix that lies in `data`.

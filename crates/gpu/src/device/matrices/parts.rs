@@ -82,7 +82,11 @@ impl<'a> Parts<'a> {
                 }
                 Statement::CooperativeStore { target, data } => {
                     let places = self.places(CooperativeRole::C)?;
-                    for (target, place) in self.parts(function, target, places.len())?.into_iter().zip(places) {
+                    let Some(parts) = self.parts(function, target, places.len()) else {
+                        out.push(Statement::CooperativeStore { target, data }, span);
+                        continue;
+                    };
+                    for (target, place) in parts.into_iter().zip(places) {
                         let data = self.moved(function, &data, place, &mut out)?;
                         out.push(Statement::CooperativeStore { target, data }, span);
                     }
@@ -96,7 +100,10 @@ impl<'a> Parts<'a> {
     /// A store as those of the parts.
     fn stores(&self, function: &Function, pointer: Value, value: Value) -> Result<Vec<(Value, Value)>, String> {
         let Some(pointers) = self.variable(function, pointer) else { return Ok(vec![(pointer, value)]) };
-        Ok(pointers.iter().copied().zip(self.parts(function, value, pointers.len())?).collect())
+        let values = self.parts(function, value, pointers.len());
+        let values =
+            values.ok_or_else(|| format!("a cooperative matrix comes from {:?}", function.expressions[value]))?;
+        Ok(pointers.iter().copied().zip(values).collect())
     }
 
     /// The pointers to the parts of a variable, if this points to one that has parts.
@@ -107,12 +114,12 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The `count` parts of a value.
-    pub fn parts(&self, function: &Function, value: Value, count: usize) -> Result<Vec<Value>, String> {
+    /// The `count` parts of a value; `None` where it is no matrix of 16x16.
+    pub fn parts(&self, function: &Function, value: Value, count: usize) -> Option<Vec<Value>> {
         match (self.values.get(&value), &function.expressions[value]) {
-            (Some(parts), _) => Ok(parts.clone()),
-            (None, Expression::ZeroValue(_)) => Ok(vec![value; count]),
-            (None, other) => Err(format!("a cooperative matrix comes from {other:?}")),
+            (Some(parts), _) => Some(parts.clone()),
+            (None, Expression::ZeroValue(ty)) if self.roles.contains_key(ty) => Some(vec![value; count]),
+            (None, _) => None,
         }
     }
 

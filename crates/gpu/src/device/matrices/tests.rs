@@ -60,12 +60,16 @@ fn matrices_are_written_as_those_of_every_shape_in_every_tile() {
 }
 
 #[test]
-fn a_kernel_without_matrices_stays_as_it_is() {
-    let source = product(&Tile::LARGE, [false; 2]);
-    let before = wgsl::parse_str(&source).expect("WGSL");
-    let mut after = before.clone();
-    assert_eq!(fit(&mut after, [8, 16, 16]), Ok(()));
-    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+fn a_kernel_without_matrices_of_16x16_stays_as_it_is() {
+    let eight = |tile: &&Tile| matches!(tile.memory, Memory::Cooperative { size: 8, .. });
+    let small = Tile::COOPERATIVE.iter().find(eight).expect("a tile of 8x8x8");
+    for tile in [&Tile::LARGE, small] {
+        let source = product(tile, [false; 2]);
+        let before = wgsl::parse_str(&source).expect("WGSL");
+        let mut after = before.clone();
+        assert_eq!(fit(&mut after, [8, 16, 16]), Ok(()));
+        assert_eq!(format!("{before:?}"), format!("{after:?}"), "{tile}");
+    }
 }
 
 #[test]
