@@ -16,6 +16,8 @@ trap 'rm -rf "$work"' EXIT
 export CHIARO_CACHE_DIR=$work/cache
 # What an earlier call measured stays.
 [ -n "${LIST:-}" ] || [ ! -e "$out/results.tgz" ] || tar xzf "$out/results.tgz" -C "$results" || exit 1
+# What was tuned goes home with them, and is not searched for again; `starts` keeps its own.
+mkdir -p "$CHIARO_CACHE_DIR"; cp "$results"/tuned-*.json "$CHIARO_CACHE_DIR/" 2>/dev/null
 # Libraries that the machine lacks are used from a folder of their own; nothing is installed.
 for package in "$kit"/*.deb; do [ -e "$package" ] && dpkg -x "$package" "$work/root" 2>/dev/null; done
 mkdir "$work/missing"; known=$(ldconfig -p 2>/dev/null || true)
@@ -94,14 +96,25 @@ run() {
     starts) __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=$(choose true false) bench starts --filter "$(choose "start step" "start step small-cnn")" --limit 60 ;;
     torch) torch ;;
     train) step train "$chiaro" train --device "$device" --no-tune ${MNIST:+--data "$MNIST"} --out "$work/mnist" ${small:+--epochs 1} ;;
-    tune) step tune "$chiaro" tune "${tuning[@]}" --precision f32 ;;
-    tune16) step tune16 "$chiaro" tune "${tuning[@]}" --precision f16 ;;
+    tune) tune f32 ;;
+    tune16) tune f16 ;;
     ulp) step ulp "$chiaro" verify --device "$device" --ulp --json "$results/ulp.json" ;;
     fuzz) step fuzz "$chiaro" verify --device "$device" --fuzz "$(choose 100 3)" ;;
     tiles) tiles ;;
     steps-tuned) bench steps-tuned --filter "$(choose "step resnet18 batch 128" "step lenet5")" --seconds "$(choose 1 0)" --limit 60 ;;
     *) echo "there is no step named $1; known are ${first[*]} ${tuned[*]:1} ${exact[*]} tiles" >&2; exit 2 ;;
   esac
+}
+
+# What is found is kept kernel by kernel, so that a search cut short leaves what it had.
+tune() { # precision
+  local name=tune; [ "$1" = f32 ] || name=tune16
+  step $name "$chiaro" tune "${tuning[@]}" --precision "$1"
+  [ -z "${LIST:-}" ] || return
+  cp "$CHIARO_CACHE_DIR"/tuned-*.json "$results/" 2>/dev/null
+  timeout --kill-after=5 15 "$chiaro" tune --device "$device" --model "$(choose resnet18 lenet5)" --batch 1 --seconds 0 --export "$results/choices.json" >/dev/null 2>"$work/export.txt" \
+    || { echo "-- the choices were not written"; cat "$work/export.txt"; }
+  pack
 }
 
 # A line a tile and row. The tiles that matter least come last, where the time may not suffice.

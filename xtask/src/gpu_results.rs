@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::cargo;
+use crate::{cargo, known};
 
 /// Dispatches of a row that are shown: those that take longest.
 const LONGEST: usize = 12;
@@ -28,10 +28,22 @@ pub fn run(archive: &Path, folder: Option<&Path>) -> Result<()> {
         bail!("{} is no archive of results: tar cannot unpack it", archive.display());
     }
     let results = GpuResults::read(&unpacked)?;
-    let folder = folder.map_or_else(|| cargo::workspace().join("benches/results"), Path::to_owned);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let (ours, elsewhere) = (cargo::workspace().join("benches/results"), folder);
+    let folder = elsewhere.unwrap_or(&ours);
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let path = folder.join(format!("{}.md", file_name(&results.device)));
     fs::write(&path, results.report()).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}", path.display());
+    // Whoever looks at a report elsewhere wants no other program of it.
+    if elsewhere.is_none() { ship_choices(&unpacked, &results) } else { Ok(()) }
+}
+
+/// Ships what was tuned there; without a search in the run there is nothing to ship.
+fn ship_choices(unpacked: &Path, results: &GpuResults) -> Result<()> {
+    let Ok(text) = fs::read_to_string(unpacked.join("choices.json")) else { return Ok(()) };
+    let measured = known::Measured { date: &results.date, commit: or_unknown(&results.commit) };
+    let path = known::ship(&text, &measured, &cargo::workspace().join(known::FOLDER))
+        .context("the report is written, but the tuned choices do not ship")?;
     println!("{}", path.display());
     Ok(())
 }
@@ -222,9 +234,7 @@ fn fields(line: &str) -> Option<[String; 4]> {
 
 /// A device's name as a file may have it.
 fn file_name(device: &str) -> String {
-    let name = device.split(" (").next().unwrap_or(device).to_lowercase();
-    let dashed: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+    known::plain(device.split(" (").next().unwrap_or(device))
 }
 
 #[cfg(test)]

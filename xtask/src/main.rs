@@ -7,6 +7,7 @@ mod cargo;
 mod gpu_compilers;
 mod gpu_results;
 mod judges;
+mod known;
 mod onnx_proto;
 mod results;
 mod test;
@@ -24,7 +25,8 @@ usage: cargo xtask TASK
            compile the kernels that 13 GPUs are given with the vendors' compilers, without a GPU, and write
            docs/gpu-compilers.md; fails where one spills or is below its share of multiply-adds. --help tells the options
   gpu-results ARCHIVE [FOLDER]
-           make benches/results/<device>.md of what benches/gpu/call.sh measured
+           make benches/results/<device>.md of what benches/gpu/call.sh measured, and of what it tuned the table of that device that
+           ships with the program
   judges [NAME]
            ask onnx, onnxruntime, onnxsim, PyTorch, TensorBoard and MLflow what they say of the files that are written here, where a
            Python has them (CHIARO_PYTHON names it), and a browser (Node's playwright-core and CHIARO_CHROMIUM); NAME: those alone

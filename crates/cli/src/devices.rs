@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chiaro::gpu::{AdapterSummary, Adapters, Selection};
+use chiaro::gpu::{AdapterSummary, Adapters, KnownTables, Selection};
 use serde_json::{Value, json};
 
 use crate::output::{bytes, line};
@@ -71,10 +71,13 @@ fn adapter_text(a: &AdapterSummary) -> String {
     }
     let features = if features.is_empty() { "none".to_string() } else { features.join(", ") };
     let [x, y, z] = l.workgroup_size;
+    let tuned = KnownTables::Shipped.of(a).map_or(String::new(), |table| {
+        format!("\n  tuned     {} kernels, by a table measured with {}", table.kernels(), table.measured())
+    });
     format!(
         "gpu:{}  {} ({}, {})\n  driver    {}\n  features  {features}\n  limits    buffer {}, binding {}, \
          {} storage buffers a kernel, workgroup {} invocations ({x}x{y}x{z}) and {} of memory, \
-         {} workgroups a dimension",
+         {} workgroups a dimension{tuned}",
         a.index,
         a.name,
         a.backend,
@@ -117,5 +120,6 @@ fn adapter_json(a: &AdapterSummary) -> Value {
             "workgroups_per_dimension": l.workgroups_per_dimension,
             "immediate_bytes": l.immediate_bytes,
         },
+        "tuned_kernels": KnownTables::Shipped.of(a).map_or(0, |table| table.kernels()),
     })
 }

@@ -1,11 +1,13 @@
 //! `chiaro tune`: finds the fastest variants of a GPU's kernels at leisure, and keeps them for later runs.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use chiaro::gpu::{
-    AllocationCounter, BackendOptions, Gpu, GpuBackend, OpenOptions, SearchOutcome, Selection, Tuning,
-    user_cache_folder,
+    AllocationCounter, BackendOptions, ChoiceSources, Gpu, GpuBackend, KnownTables, OpenOptions, SearchOutcome,
+    Selection, Tuning, user_cache_folder,
 };
 use chiaro::nn::{self, AdamW, TrainOptions, TrainStep, models};
 
@@ -46,6 +48,9 @@ pub struct Args {
     /// The longest search for each model, in seconds
     #[arg(long, default_value_t = 300.0, value_name = "S")]
     seconds: f64,
+    /// Write all that was ever found on this device to FILE, as a table that can ship with the program for devices of its kind
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
 }
 
 /// Runs the subcommand.
@@ -64,6 +69,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let open = OpenOptions { cache, cooperative_matrix: true, ..OpenOptions::default() };
     let gpu = Gpu::open(&args.device.parse::<Selection>()?, open)?;
     line(&format!("device: {} ({})", gpu.summary(), gpu.why()))?;
+    if let Some(table) = KnownTables::Shipped.of(gpu.summary()) {
+        line(&format!(
+            "{} kernels of such devices ship with the program, measured with {}",
+            table.kernels(),
+            table.measured()
+        ))?;
+    }
     let notes = gpu.notes().clone();
     let mut backend = GpuBackend::new(gpu, BackendOptions { tuning: Tuning::Kept, ..BackendOptions::default() });
     for (name, step) in steps {
@@ -80,6 +92,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         notes.take().iter().for_each(|text| note(&format!("note: {text}")));
         told?;
         line(&summary(kernels, started.elapsed(), before, backend.gpu().counters()))?;
+        line(&sources(backend.choice_sources(&step.graph)?))?;
+    }
+    if let Some(path) = &args.export {
+        let table = backend.known_table();
+        let text = table.text().map_err(anyhow::Error::msg)?;
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        line(&format!("{} kernels written to {}", table.kernels(), path.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -111,6 +130,13 @@ fn summary(kernels: usize, time: Duration, before: AllocationCounter, now: Alloc
         bytes((now.uploaded - before.uploaded) as f64),
         bytes((now.downloaded - before.downloaded) as f64),
     )
+}
+
+/// Whose choices a model's kernels have now.
+fn sources(ChoiceSources { found, known, suggested }: ChoiceSources) -> String {
+    let all = [(found, "as found here"), (known, "by the table of such devices"), (suggested, "as shapes suggest")];
+    let told = all.iter().filter(|(kernels, _)| *kernels > 0).map(|(kernels, whose)| format!("{kernels} {whose}"));
+    format!("  its kernels: {}", told.collect::<Vec<_>>().join(", "))
 }
 
 fn row(outcome: &SearchOutcome) -> String {

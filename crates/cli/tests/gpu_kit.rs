@@ -73,7 +73,7 @@ fn all_steps_run_at_tiny_sizes_and_leave_their_results_in_one_archive() {
     let (code, text) = call(root.path(), &all, &[("SMALL", "1"), ("MNIST", arg(&data))]);
     assert_eq!(code, 0, "{text}");
     // Another call adds to what is there.
-    let (code, text) = call(root.path(), &["devices"], &[]);
+    let (code, text) = call(root.path(), &["devices", "tune"], &[("SMALL", "1")]);
     assert_eq!(code, 0, "{text}");
     let unpacked = root.path().join("unpacked");
     fs::create_dir(&unpacked).expect("made");
@@ -85,6 +85,12 @@ fn all_steps_run_at_tiny_sizes_and_leave_their_results_in_one_archive() {
         assert!(unpacked.join(format!("{step}.txt")).exists(), "{step}");
     }
     assert_eq!(told.lines().filter(|line| line.starts_with("devices ")).count(), 1, "{told}");
+    // What was tuned came home, as a table and as the device's own file, and was not searched for again.
+    let read = |name: &str| fs::read_to_string(unpacked.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let table: serde_json::Value = serde_json::from_str(&read("choices.json")).expect("JSON");
+    let choices = table["choices"].as_object().expect("choices");
+    assert!(!choices.is_empty() && table["device"]["class"] == "Software", "{table}");
+    assert!(read("tune.txt").contains("  0 kernels searched"), "{}", read("tune.txt"));
     let torch = fs::read_to_string(unpacked.join("torch.txt")).expect("PyTorch is told about");
     assert!(torch.contains("PyTorch is not here") || torch.contains("\"peer\": \"pytorch\""), "{torch}");
     for step in ["peaks", "steps", "products", "convolutions", "networks", "starts", "steps-tuned"] {

@@ -35,4 +35,4 @@ pub use run::backend::{
 pub use run::planned::{PlannedKernel, planned_for};
 pub use run::step::{Recording, StepQueue, StepSizes};
 pub use run::switches::Forced;
-pub use tune::{SearchOutcome, Tuning};
+pub use tune::{ChoiceSources, KnownTable, KnownTables, SearchOutcome, Tuning};

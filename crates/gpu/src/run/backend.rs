@@ -15,7 +15,7 @@ use crate::kernels::{self, DeviceClass, Transformed, Variants};
 use crate::run::executor::PlanExecutor;
 use crate::run::half;
 use crate::run::planned::{self, PlannedKernel};
-use crate::tune::{SearchOutcome, Tuned, Tuning};
+use crate::tune::{Asked, ChoiceSources, KnownTable, KnownTables, SearchOutcome, Tuned, Tuning};
 use crate::{AdapterLimits, AdapterSummary, AllocationCounter, Forced, Gpu, GpuBuffer, GpuError, peaks};
 
 /// Storage bindings of a kernel on every device.
@@ -38,6 +38,8 @@ pub struct BackendOptions {
     pub winograd: WinogradUse,
     /// Where variants of kernels come from.
     pub tuning: Tuning,
+    /// What is known of devices that were measured elsewhere; nothing with [`Tuning::Off`].
+    pub known: KnownTables,
 }
 
 /// Whether f32 convolutions of 3x3 filters and stride 1 are done by Winograd's F(4x4, 3x3), with a quarter of the multiplications. Only where
@@ -61,6 +63,7 @@ impl Default for BackendOptions {
             kernels: KernelChoice::Suited,
             winograd: WinogradUse::Suited,
             tuning: Tuning::Auto,
+            known: KnownTables::Shipped,
         }
     }
 }
@@ -132,7 +135,7 @@ impl GpuBackend {
     pub fn new(gpu: Gpu, options: BackendOptions) -> GpuBackend {
         let variants = options.variants(gpu.summary());
         let start = gpu.counters();
-        let tuned = Tuned::new(&gpu, variants, options.tuning).with_forced(options.forced);
+        let tuned = Tuned::new(&gpu, variants, options.tuning, &options.known).with_forced(options.forced);
         GpuBackend { gpu, options, tuned, arenas: HashMap::new(), plans: PlanTable::default(), start }
     }
 
@@ -159,13 +162,14 @@ impl GpuBackend {
     pub fn planned(&mut self, graph: &Graph) -> Result<Vec<PlannedKernel>, BackendError> {
         half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options(graph))?;
-        let checked = self.tuned.check_cooperative(&self.gpu, &plan.steps, false);
+        let checked = self.tuned.check_trust(&self.gpu, &plan.steps, false);
         let proved = checked.and_then(|()| self.tuned.prove(&self.gpu, &plan.steps));
         proved.and_then(|()| planned::kernels(&plan, &self.tuned, self.gpu.features())).map_err(|e| self.error(e))
     }
 
     /// Searches for the best variants of a graph's kernels, for `limit` at most. What is found for a kernel is kept in the cache
-    /// folder at once, and told; kernels that an earlier search settled, or one that was killed, are left out.
+    /// folder at once, and told; kernels that an earlier search settled, or one that was killed, are left out, but not those that only a
+    /// table knows.
     ///
     /// # Errors
     /// Those of planning, and the loss of the device.
@@ -177,7 +181,23 @@ impl GpuBackend {
     ) -> Result<(), BackendError> {
         half::check(graph, self.gpu.summary())?;
         let plan = Plan::new(graph, &self.plan_options(graph))?;
-        self.tuned.search(&self.gpu, &plan.steps, limit, told).map_err(|e| self.error(e))
+        self.tuned.search(&self.gpu, &plan.steps, (Asked::ByName, limit), told).map_err(|e| self.error(e))
+    }
+
+    /// Where the variants of a graph's kernels would come from here, were it compiled without another search.
+    ///
+    /// # Errors
+    /// Those of planning, and the loss of the device.
+    pub fn choice_sources(&mut self, graph: &Graph) -> Result<ChoiceSources, BackendError> {
+        half::check(graph, self.gpu.summary())?;
+        let plan = Plan::new(graph, &self.plan_options(graph))?;
+        self.tuned.check_trust(&self.gpu, &plan.steps, false).map_err(|e| self.error(e))?;
+        Ok(self.tuned.sources(&plan.steps))
+    }
+
+    /// All that searches found on this device so far, as a table that can ship with the program for devices of its kind.
+    pub fn known_table(&self) -> KnownTable {
+        self.tuned.table(&self.gpu)
     }
 
     /// The cooperative matrix tiles that gave right results and are used for f16 operands; `None` until a graph was

@@ -42,6 +42,21 @@ pub(super) fn splits(step: &Step) -> Vec<VariantChoice> {
     [1, 2, 4, 16, 64].map(|parts| VariantChoice { parts: Some(parts), ..VariantChoice::default() }).to_vec()
 }
 
+/// Whether a search could find a choice for a step, were it the fastest.
+pub(super) fn include(
+    step: &Step,
+    base: &Variants,
+    limits: &AdapterLimits,
+    cooperative: &[Tile],
+    choice: VariantChoice,
+) -> bool {
+    let whole = VariantChoice { parts: None, ..choice };
+    let tile = whole == VariantChoice::default()
+        || whole == portable(step, base)
+        || of(step, base, limits, cooperative).contains(&whole);
+    tile && (choice.parts.is_none() || splits(step).iter().any(|split| split.parts == choice.parts))
+}
+
 /// The tiles that the adapter can run and that are not mostly outside of the result.
 fn tiles<'a>(
     Product { m, n, .. }: Product,

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use chiaro_shaders::Tile;
 use serde::{Deserialize, Serialize};
 
+use super::entry::{Entry, tile};
 use super::proof::Proofs;
 use crate::device::{cache, files};
 use crate::kernels::VariantChoice;
 use crate::{Gpu, Notes};
 
 /// Changes with the meaning of the file, and with the kernels: what was proved and timed is of those that were there.
-const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct TunedFile {
@@ -22,27 +23,24 @@ struct TunedFile {
     driver: String,
     /// The cooperative tiles that gave right results; absent where nobody asked yet.
     cooperative: Option<Vec<String>>,
+    /// The cooperative tiles that were asked for.
+    #[serde(default)]
+    asked: Vec<String>,
     /// What cooperative tiles gave at the shapes in use.
     #[serde(default)]
     proofs: BTreeMap<String, BTreeMap<String, bool>>,
     choices: BTreeMap<String, Entry>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tile: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parts: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    threads: Option<u32>,
-}
-
-/// What a file knew.
-#[derive(Default)]
-pub(super) struct Known {
+/// What was learnt on a device, and is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Kept {
     pub choices: BTreeMap<String, VariantChoice>,
+    /// The cooperative tiles that gave right results; absent until a plan has a use for them.
     pub cooperative: Option<Vec<Tile>>,
+    /// The cooperative tiles that were asked for.
+    pub asked: Vec<Tile>,
+    /// What they gave at the shapes in use.
     pub proofs: Proofs,
 }
 
@@ -62,21 +60,21 @@ impl TuneFile {
     }
 
     /// What the file says; nothing where it is missing, damaged or of another device, with a note unless it is missing.
-    pub fn load(&self, notes: &Notes) -> Known {
+    pub fn load(&self, notes: &Notes) -> Kept {
         let ignored = |reason: &str| {
             notes.add(format!("tuned choices are ignored: {}: {reason}", self.path.display()));
-            Known::default()
+            Kept::default()
         };
         match files::read(&self.path) {
-            Ok(None) => Known::default(),
+            Ok(None) => Kept::default(),
             Ok(Some(bytes)) => self.parse(&bytes).unwrap_or_else(|reason| ignored(&reason)),
             // Where not even the folder can be, saving says so.
-            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Known::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Kept::default(),
             Err(error) => ignored(&error.to_string()),
         }
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<Known, String> {
+    fn parse(&self, bytes: &[u8]) -> Result<Kept, String> {
         let contents: TunedFile = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let ours = (FORMAT, env!("CARGO_PKG_VERSION"), self.adapter.as_str(), self.driver.as_str());
         if (contents.format, &*contents.program, &*contents.adapter, &*contents.driver) != ours {
@@ -84,40 +82,32 @@ impl TuneFile {
         }
         let mut choices = BTreeMap::new();
         for (key, entry) in contents.choices {
-            let tile = entry.tile.map(|text| tile(&text)).transpose()?;
-            choices.insert(key, VariantChoice { tile, parts: entry.parts, threads: entry.threads });
+            choices.insert(key, entry.choice()?);
         }
-        let cooperative = contents.cooperative.map(|tiles| tiles.iter().map(|t| tile(t)).collect::<Result<_, _>>());
+        let tiles = |names: &[String]| names.iter().map(|name| tile(name)).collect::<Result<Vec<Tile>, String>>();
+        let cooperative = contents.cooperative.as_deref().map(tiles).transpose()?;
+        let asked = tiles(&contents.asked)?;
         let mut proofs = Proofs::default();
         for (key, tiles) in contents.proofs {
             for (name, right) in tiles {
                 proofs.add(&key, tile(&name)?, right);
             }
         }
-        Ok(Known { choices, cooperative: cooperative.transpose()?, proofs })
+        Ok(Kept { choices, cooperative, asked, proofs })
     }
 
     /// Writes the file; a folder that takes none costs a note.
-    pub fn save(
-        &self,
-        choices: &BTreeMap<String, VariantChoice>,
-        cooperative: Option<&[Tile]>,
-        proofs: &Proofs,
-        notes: &Notes,
-    ) {
-        let entry = |choice: &VariantChoice| Entry {
-            tile: choice.tile.map(|tile| tile.to_string()),
-            parts: choice.parts,
-            threads: choice.threads,
-        };
+    pub fn save(&self, kept: &Kept, notes: &Notes) {
+        let names = |tiles: &[Tile]| tiles.iter().map(ToString::to_string).collect();
         let contents = TunedFile {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: self.adapter.clone(),
             driver: self.driver.clone(),
-            cooperative: cooperative.map(|tiles| tiles.iter().map(ToString::to_string).collect()),
-            proofs: proofs.by_name(),
-            choices: choices.iter().map(|(key, choice)| (key.clone(), entry(choice))).collect(),
+            cooperative: kept.cooperative.as_deref().map(names),
+            asked: names(&kept.asked),
+            proofs: kept.proofs.by_name(),
+            choices: kept.choices.iter().map(|(key, choice)| (key.clone(), Entry::of(choice))).collect(),
         };
         let written = serde_json::to_vec_pretty(&contents)
             .map_err(std::io::Error::from)
@@ -126,11 +116,6 @@ impl TuneFile {
             notes.add(format!("tuned choices are not kept for the next start: {}: {error}", self.path.display()));
         }
     }
-}
-
-/// The tile of this name.
-fn tile(text: &str) -> Result<Tile, String> {
-    Tile::named(text).ok_or_else(|| format!("there is no tile '{text}'"))
 }
 
 #[cfg(test)]
@@ -157,10 +142,10 @@ mod tests {
         let (choices, trusted) = (BTreeMap::from([("a product".to_owned(), choice)]), [Tile::COOPERATIVE[0]]);
         let mut proofs = Proofs::default();
         proofs.add("a product", trusted[0], false);
-        file.save(&choices, Some(&trusted), &proofs, &notes);
-        let known = file.load(&notes);
-        assert_eq!((known.choices, known.cooperative), (choices, Some(trusted.to_vec())));
-        assert_eq!(known.proofs, proofs);
+        let kept =
+            Kept { choices, cooperative: Some(trusted.to_vec()), asked: Tile::COOPERATIVE[..3].to_vec(), proofs };
+        file.save(&kept, &notes);
+        assert_eq!(file.load(&notes), kept);
         assert!(notes.take().is_empty());
     }
 

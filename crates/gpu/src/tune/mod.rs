@@ -7,14 +7,17 @@ mod candidates;
 mod clock;
 mod compare;
 pub(crate) mod cooperative;
+mod entry;
 mod experience;
 mod file;
 mod found;
+mod known;
 mod made;
 mod proof;
 mod search;
 #[cfg(test)]
 mod software;
+mod sources;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -27,9 +30,11 @@ use chiaro_shaders::{Memory, Tile};
 use crate::kernels::{self, Transformed, VariantChoice, Variants};
 use crate::{AdapterKind, AdapterLimits, Forced, Gpu, GpuError};
 pub(crate) use compare::{Apart, OutputTolerance, ends_the_search};
-use file::TuneFile;
-use proof::Proofs;
+use file::{Kept, TuneFile};
+pub use known::{KnownTable, KnownTables};
+pub(crate) use search::Asked;
 pub use search::SearchOutcome;
+pub use sources::ChoiceSources;
 
 /// Where variants of kernels come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +45,7 @@ pub enum Tuning {
     Auto,
     /// From shapes alone: the same variants on every start and on every device of a kind.
     Off,
-    /// What an earlier search left in the cache folder, and shapes for the rest.
+    /// What an earlier search left in the cache folder, what a table knows of the device, and shapes for the rest.
     Kept,
     /// As `Kept`; kernels that nothing is known about are searched for so long at most, for each plan.
     Search(Duration),
@@ -53,12 +58,11 @@ const BRIEF: Duration = Duration::from_secs(2);
 pub(crate) struct Tuned {
     base: Variants,
     tuning: Tuning,
-    choices: BTreeMap<String, VariantChoice>,
+    /// What was learnt here.
+    kept: Kept,
+    /// What a table knows of the device.
+    known: BTreeMap<String, VariantChoice>,
     file: Option<TuneFile>,
-    /// The cooperative tiles that gave right results; absent until a plan has a use for them.
-    cooperative: Option<Vec<Tile>>,
-    /// What they gave at the shapes in use.
-    proofs: Proofs,
     /// Cooperative tiles need no proof: the device runs nothing.
     unprobed: bool,
     /// What someone wants to see in place of all this.
@@ -67,20 +71,21 @@ pub(crate) struct Tuned {
 }
 
 impl Tuned {
-    /// What the cache folder of the device knows, as far as `tuning` wants it.
-    pub fn new(gpu: &Gpu, base: Variants, tuning: Tuning) -> Tuned {
+    /// What the cache folder of the device and the table of its kind know, as far as `tuning` wants it.
+    pub fn new(gpu: &Gpu, base: Variants, tuning: Tuning, tables: &KnownTables) -> Tuned {
         let tuning = match tuning {
             Tuning::Auto if gpu.summary().kind == AdapterKind::Software || cfg!(target_family = "wasm") => Tuning::Kept,
             Tuning::Auto => Tuning::Search(BRIEF),
             chosen @ (Tuning::Off | Tuning::Kept | Tuning::Search(_)) => chosen,
         };
         let absent = Tuned::absent(base, *gpu.limits(), vec![]);
-        let mut tuned = Tuned { tuning, cooperative: None, unprobed: gpu.unprobed(), ..absent };
-        if tuning != Tuning::Off
-            && let Some(file) = TuneFile::of(gpu)
-        {
-            let known = file.load(gpu.notes());
-            (tuned.choices, tuned.cooperative, tuned.proofs) = (known.choices, known.cooperative, known.proofs);
+        let mut tuned = Tuned { tuning, kept: Kept::default(), unprobed: gpu.unprobed(), ..absent };
+        if tuning == Tuning::Off {
+            return tuned;
+        }
+        tuned.known = tables.choices(gpu.summary(), base.class());
+        if let Some(file) = TuneFile::of(gpu) {
+            tuned.kept = file.load(gpu.notes());
             tuned.file = Some(file);
         }
         tuned
@@ -90,21 +95,23 @@ impl Tuned {
     /// and what the cache folder should know is not learnt.
     pub fn with_forced(self, forced: Forced) -> Tuned {
         match forced.cooperative() {
-            Some(_) if !self.unprobed => Tuned { forced, cooperative: None, file: None, ..self },
+            Some(_) if !self.unprobed => {
+                let kept = Kept { cooperative: None, asked: vec![], ..self.kept };
+                Tuned { forced, kept, file: None, ..self }
+            }
             Some(_) | None => Tuned { forced, ..self },
         }
     }
 
     /// What shapes suggest on a device that is not there, its cooperative tiles taken on trust.
     pub fn absent(base: Variants, limits: AdapterLimits, cooperative: Vec<Tile>) -> Tuned {
-        let (tuning, cooperative) = (Tuning::Off, Some(cooperative));
+        let kept = Kept { cooperative: Some(cooperative), ..Kept::default() };
         Tuned {
             base,
-            tuning,
-            choices: BTreeMap::new(),
+            tuning: Tuning::Off,
+            kept,
+            known: BTreeMap::new(),
             file: None,
-            cooperative,
-            proofs: Proofs::default(),
             unprobed: true,
             forced: Forced::default(),
             limits,
@@ -123,13 +130,13 @@ impl Tuned {
 
     /// The cooperative tiles that may be used; `None` where nobody asked yet.
     pub fn cooperative(&self) -> Option<&[Tile]> {
-        self.cooperative.as_deref()
+        self.kept.cooperative.as_deref()
     }
 
     /// The variants for a step. A cooperative tile is among them only if it gave right results at this very shape.
     pub fn variants(&self, step: &Step) -> Variants {
         let wanted = self.wanted(step);
-        let unproved = |(key, tile): (String, Tile)| self.proofs.of(&key, tile) != Some(true) && !self.unprobed;
+        let unproved = |(key, tile): (String, Tile)| self.kept.proofs.of(&key, tile) != Some(true) && !self.unprobed;
         if self.cooperative_use(step, &wanted).is_some_and(unproved) { self.base } else { wanted }
     }
 
@@ -137,14 +144,10 @@ impl Tuned {
     fn wanted(&self, step: &Step) -> Variants {
         let cooperative = self.base.with_cooperative(&self.cooperative_for(step));
         let key = key(step);
-        let wrong = |choice: &VariantChoice| {
-            let wrong = |(key, tile): (&String, Tile)| self.proofs.of(key, tile) == Some(false);
-            key.as_ref().zip(choice.tile).is_some_and(wrong)
-        };
-        let choice = key.as_ref().and_then(|key| self.choices.get(key)).copied().filter(|choice| !wrong(choice));
+        let choice = self.choice(step, key.as_deref());
         let known = choice.unwrap_or_default();
         let forced = self.forced.choice(step, &self.limits, &self.cooperative_for(step), known);
-        let all = forced.into_iter().chain(choice).filter(|choice| !wrong(choice));
+        let all = forced.into_iter().chain(choice).filter(|choice| !self.is_wrong(key.as_deref(), choice));
         let mut all = all.map(|choice| cooperative.with(choice)).chain([cooperative]);
         let wanted = all.find(|variants| fits(step, variants));
         wanted.unwrap_or(self.base)
@@ -158,12 +161,12 @@ impl Tuned {
 
     /// The cooperative tiles that a step may use: those that are not known to be wrong.
     fn cooperative_for(&self, step: &Step) -> Vec<Tile> {
-        let trusted = self.cooperative.as_deref().unwrap_or_default();
+        let trusted = self.kept.cooperative.as_deref().unwrap_or_default();
         if !takes_cooperative(step) || self.base.software() || trusted.is_empty() {
             return vec![];
         }
         let (reduced, key) = (kernels::reduced_columns(step), key(step).unwrap_or_default());
-        let right = |tile: &Tile| tile.reduces(reduced) && self.proofs.of(&key, *tile) != Some(false);
+        let right = |tile: &Tile| tile.reduces(reduced) && self.kept.proofs.of(&key, *tile) != Some(false);
         trusted.iter().copied().filter(right).collect()
     }
 
@@ -173,33 +176,45 @@ impl Tuned {
     /// # Errors
     /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`]; a variant that fails otherwise is only left out.
     pub fn prepare(&mut self, gpu: &Gpu, steps: &[Step]) -> Result<(), GpuError> {
-        self.check_cooperative(gpu, steps, matches!(self.tuning, Tuning::Search(limit) if limit > BRIEF))?;
+        self.check_trust(gpu, steps, matches!(self.tuning, Tuning::Search(limit) if limit > BRIEF))?;
         match self.tuning {
-            Tuning::Search(limit) => self.search(gpu, steps, limit, &mut |_| ())?,
+            Tuning::Search(limit) => self.search(gpu, steps, (Asked::ByItself, limit), &mut |_| ())?,
             Tuning::Auto | Tuning::Off | Tuning::Kept => {}
         }
         self.prove(gpu, steps)
     }
 
-    /// Learns whether cooperative matrices can be trusted, where a step could use them: by small kernels, whatever the shapes. All tiles
-    /// are asked for where there is time to search.
-    pub fn check_cooperative(&mut self, gpu: &Gpu, steps: &[Step], searching: bool) -> Result<(), GpuError> {
-        if self.cooperative.is_none() && steps.iter().any(takes_cooperative) {
+    /// Learns what may be trusted: of cooperative matrices, where a step could use them, by small kernels, whatever the shapes; and of a
+    /// table what can be made here. All tiles are asked for where there is time to search.
+    ///
+    /// # Errors
+    /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`].
+    pub fn check_trust(&mut self, gpu: &Gpu, steps: &[Step], searching: bool) -> Result<(), GpuError> {
+        if steps.iter().any(takes_cooperative) {
             let forced = self.forced.cooperative();
-            let wanted = cooperative::wanted(forced, searching);
-            // What is forced is proved at the shapes in use alone.
-            self.cooperative = Some(match forced {
-                Some(_) => cooperative::possible(gpu.summary(), &wanted, true),
-                None => cooperative::trusted(gpu, &wanted)?,
-            });
-            self.save(gpu);
+            let mut wanted = cooperative::wanted(forced, searching);
+            if forced.is_none() {
+                wanted.extend(self.known_cooperative(steps));
+            }
+            wanted.retain(|tile| !self.kept.asked.contains(tile));
+            if !wanted.is_empty() {
+                // What is forced is proved at the shapes in use alone.
+                let right = match forced {
+                    Some(_) => cooperative::possible(gpu.summary(), &wanted, true),
+                    None => cooperative::trusted(gpu, &wanted)?,
+                };
+                self.kept.cooperative.get_or_insert_default().extend(right);
+                self.kept.asked.extend(wanted);
+                self.save(gpu);
+            }
         }
+        self.forget_what_cannot_be_made(steps);
         Ok(())
     }
 
     fn save(&self, gpu: &Gpu) {
         if let Some(file) = &self.file {
-            file.save(&self.choices, self.cooperative.as_deref(), &self.proofs, gpu.notes());
+            file.save(&self.kept, gpu.notes());
         }
     }
 }

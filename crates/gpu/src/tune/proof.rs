@@ -68,7 +68,7 @@ impl Tuned {
         let unproved = steps.iter().filter_map(|step| {
             let wanted = self.wanted(step);
             let (key, tile) = self.cooperative_use(step, &wanted)?;
-            let new = !self.unprobed && self.proofs.of(&key, tile).is_none() && seen.insert(key);
+            let new = !self.unprobed && self.kept.proofs.of(&key, tile).is_none() && seen.insert(key);
             new.then_some((step, wanted))
         });
         unproved.collect()
@@ -93,7 +93,7 @@ impl Tuned {
                     Err(error) if ends_the_search(&error) => return Err(error),
                     Err(error) => Some(format!("does not run: {error}")),
                 };
-                self.proofs.add(&key, tile, reason.is_none());
+                self.kept.proofs.add(&key, tile, reason.is_none());
                 reasons.extend(reason.map(|reason| format!("{} of tile {tile} {reason}", step.label)));
             }
         }
@@ -143,6 +143,7 @@ fn prove(
 #[cfg(test)]
 mod tests {
     use super::super::Tuning;
+    use super::super::file::Kept;
     use super::*;
     use chiaro_graph::plan::Plan;
     use chiaro_graph::{DType, Graph};
@@ -163,10 +164,9 @@ mod tests {
         Tuned {
             base: Variants::GPU,
             tuning: Tuning::Off,
-            choices: BTreeMap::new(),
+            kept: Kept { cooperative: Some(Tile::COOPERATIVE[1..4].to_vec()), ..Kept::default() },
+            known: BTreeMap::new(),
             file: None,
-            cooperative: Some(Tile::COOPERATIVE[1..4].to_vec()),
-            proofs: Proofs::default(),
             unprobed: false,
             forced: crate::Forced::default(),
             limits: crate::AdapterLimits::default(),

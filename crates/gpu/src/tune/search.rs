@@ -58,6 +58,15 @@ impl Deadline {
     }
 }
 
+/// Who wants a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Somebody, by name: what a table says of the device is measured again.
+    ByName,
+    /// A plan, on its own.
+    ByItself,
+}
+
 /// When variants of a kernel are no longer tried.
 #[derive(Debug, Clone, Copy)]
 struct Enough {
@@ -67,8 +76,8 @@ struct Enough {
 }
 
 impl Tuned {
-    /// Searches for the kernels of `steps` that nothing is known about, for `limit` at most. What was found for a kernel is kept
-    /// at once and then told, so that a search that is killed goes on where it was.
+    /// Searches for the kernels of `steps` that nothing is known about here, nor, with [`Asked::ByItself`], from a table of the device, for
+    /// `limit` at most. What was found for a kernel is kept at once and then told, so that a search that is killed goes on where it was.
     ///
     /// # Errors
     /// [`GpuError::DeviceLost`] and [`GpuError::Timeout`].
@@ -76,17 +85,21 @@ impl Tuned {
         &mut self,
         gpu: &Gpu,
         steps: &[Step],
-        limit: Duration,
+        (asked, limit): (Asked, Duration),
         told: &mut dyn FnMut(&SearchOutcome),
     ) -> Result<(), GpuError> {
-        self.check_cooperative(gpu, steps, limit > BRIEF)?;
+        self.check_trust(gpu, steps, limit > BRIEF)?;
         let deadline = Deadline::after(limit);
         let mut order: Vec<&Step> = steps.iter().collect();
         order.sort_by_key(|step| std::cmp::Reverse((step.kernel.flops(), step.bytes())));
         let mut seen = BTreeSet::new();
         let unknown = order.into_iter().filter_map(|step| {
             let key = key(step)?;
-            (!self.choices.contains_key(&key) && seen.insert(key.clone())).then_some((key, step))
+            let settled = match asked {
+                Asked::ByName => self.kept.choices.contains_key(&key),
+                Asked::ByItself => self.choice(step, Some(&key)).is_some(),
+            };
+            (!settled && seen.insert(key.clone())).then_some((key, step))
         });
         let unknown: Vec<(String, &Step)> = unknown.collect();
         if unknown.is_empty() {
@@ -106,7 +119,7 @@ impl Tuned {
             match self.search_step(gpu, step, &clock, &mut experience, enough) {
                 Ok(Some((choice, outcome))) => {
                     whole += uses * outcome.best_seconds;
-                    self.choices.insert(key.clone(), choice);
+                    self.kept.choices.insert(key.clone(), choice);
                     self.save(gpu);
                     told(&SearchOutcome { kernel: key, ..outcome });
                 }
