@@ -102,6 +102,18 @@ impl Gpu {
         self.buffer(label, bytes, BufferRole::Storage)
     }
 
+    /// Writes the zeros of new buffers now. wgpu would do so at their first use; but of what was bound before, it asks at every dispatch
+    /// whether that was done.
+    pub(crate) fn clear<'a>(&self, buffers: impl IntoIterator<Item = &'a GpuBuffer>) -> Result<(), GpuError> {
+        let mut buffers = buffers.into_iter().peekable();
+        if buffers.peek().is_none() {
+            return Ok(());
+        }
+        let mut encoder = self.encoder("zeros")?;
+        buffers.for_each(|buffer| encoder.clear_buffer(buffer.raw(), 0, None));
+        self.submit("zeros", encoder).map(|_| ())
+    }
+
     /// Creates a uniform buffer of `bytes` bytes, filled with zeros. Errors as [`Gpu::storage_buffer`].
     pub fn uniform_buffer(&self, label: &str, bytes: u64) -> Result<GpuBuffer, GpuError> {
         self.buffer(label, bytes, BufferRole::Uniform)

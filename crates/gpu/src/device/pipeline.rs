@@ -176,7 +176,7 @@ impl Gpu {
     }
 
     fn compile(&self, source: &KernelSource, checked: bool) -> Result<Pipeline, GpuError> {
-        let Reflected { mut module, needs } = reflect(source)?;
+        let Reflected { mut module, needs, least } = reflect(source)?;
         needs.check(&source.label, self.limits())?;
         let whole = source.wgsl.contains("coop_mat16x16");
         if let Some(shape) = self.features().sixteen().filter(|shape| whole && *shape != [16; 3]) {
@@ -186,7 +186,7 @@ impl Gpu {
         let what = format!("kernel '{}'", source.label);
         let made = self.scoped(&what, |device| {
             let module = shader_module(device, &source.label, module, checked);
-            let layout = bind_group_layout(device, &source.label, &needs);
+            let layout = bind_group_layout(device, &source.label, &needs, &least);
             let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some(&source.label),
                 bind_group_layouts: &[Some(&layout)],
@@ -225,24 +225,22 @@ fn shader_module(device: &wgpu::Device, label: &str, module: wgpu::naga::Module,
     if checked { device.create_shader_module(descriptor) } else { unsafe_calls::trusted_module(device, descriptor) }
 }
 
-fn bind_group_layout(device: &wgpu::Device, label: &str, needs: &KernelNeeds) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = needs
-        .bindings
-        .iter()
-        .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
-            binding: *binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: match access {
-                    BindingAccess::Uniform => wgpu::BufferBindingType::Uniform,
-                    BindingAccess::Read => wgpu::BufferBindingType::Storage { read_only: true },
-                    BindingAccess::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
-                },
-                has_dynamic_offset: false,
-                min_binding_size: None,
+fn bind_group_layout(device: &wgpu::Device, label: &str, needs: &KernelNeeds, least: &[u64]) -> wgpu::BindGroupLayout {
+    let entry = |((binding, access), least): (&(u32, BindingAccess), &u64)| wgpu::BindGroupLayoutEntry {
+        binding: *binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: match access {
+                BindingAccess::Uniform => wgpu::BufferBindingType::Uniform,
+                BindingAccess::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                BindingAccess::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
             },
-            count: None,
-        })
-        .collect();
+            has_dynamic_offset: false,
+            // Without it wgpu compares sizes at every dispatch (measured: docs/performance.md, host time).
+            min_binding_size: wgpu::BufferSize::new(*least),
+        },
+        count: None,
+    };
+    let entries: Vec<_> = needs.bindings.iter().zip(least).map(entry).collect();
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
 }

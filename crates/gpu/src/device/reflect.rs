@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use wgpu::naga::{
-    AddressSpace, Module, ShaderStage, StorageAccess,
+    AddressSpace, GlobalVariable, Module, ShaderStage, StorageAccess,
     back::pipeline_constants::process_overrides,
     front::wgsl,
     proc::Layouter,
@@ -45,6 +45,8 @@ pub struct KernelNeeds {
 pub(crate) struct Reflected {
     pub module: Module,
     pub needs: KernelNeeds,
+    /// Bytes that each of the bindings must have at least, in their order.
+    pub least: Vec<u64>,
 }
 
 /// Parses, validates and specialises a kernel.
@@ -66,7 +68,8 @@ pub(crate) fn reflect(source: &KernelSource) -> Result<Reflected, GpuError> {
     )
     .map_err(|error| fail(error.to_string()))?;
     let needs = needs(&module, &info, source, bindings).map_err(&fail)?;
-    Ok(Reflected { module: module.into_owned(), needs })
+    let least = least(&module, &needs);
+    Ok(Reflected { module: module.into_owned(), needs, least })
 }
 
 fn bindings(module: &Module) -> Result<Vec<(u32, BindingAccess)>, String> {
@@ -91,6 +94,16 @@ fn bindings(module: &Module) -> Result<Vec<(u32, BindingAccess)>, String> {
         Some(pair) => Err(format!("@binding({}) is declared twice", pair[0].0)),
         None => Ok(bindings),
     }
+}
+
+/// Bytes of each binding's type, one element of an array without a length.
+fn least(module: &Module, needs: &KernelNeeds) -> Vec<u64> {
+    let size = |number: u32| {
+        let bound = |variable: &&GlobalVariable| variable.binding.is_some_and(|place| place.binding == number);
+        let variable = module.global_variables.iter().map(|(_, variable)| variable).find(bound);
+        variable.map_or(0, |variable| u64::from(module.types[variable.ty].inner.size(module.to_ctx())))
+    };
+    needs.bindings.iter().map(|(number, _)| size(*number)).collect()
 }
 
 fn needs(

@@ -252,6 +252,7 @@ impl GpuBackend {
 
     /// Makes the arenas of a graph that are new.
     fn declare(&mut self, graph: &Graph) -> Result<(), BackendError> {
+        let mut new = vec![];
         for info in graph.arenas() {
             match self.arenas.get(&info.name) {
                 Some((old, _)) if old.len == info.len && old.dtype == info.dtype => {}
@@ -262,11 +263,12 @@ impl GpuBackend {
                     let bytes = (info.len * info.dtype.size()) as u64;
                     let made = self.gpu.storage_buffer(&format!("arena {}", info.name), bytes);
                     let buffer = made.map_err(|e| self.error(e))?;
+                    new.push(buffer.clone());
                     self.arenas.insert(info.name.clone(), (info.clone(), buffer));
                 }
             }
         }
-        Ok(())
+        self.gpu.clear(&new).map_err(|e| self.error(e))
     }
 
     fn arena(&self, name: &str) -> Result<&(ArenaInfo, GpuBuffer), BackendError> {

@@ -64,6 +64,7 @@ impl PlanExecutor {
     ) -> Result<PlanExecutor, GpuError> {
         let buffers: Vec<GpuBuffer> =
             (0..plan.buffers.len()).map(|i| buffer(gpu, graph, plan, i, arenas)).collect::<Result<_, _>>()?;
+        fill(gpu, graph, plan, &buffers)?;
         let commands = commands(gpu, plan, &buffers, tuned)?;
         let input_buffers: Vec<Option<GpuBuffer>> = plan.inputs.iter().map(|i| i.map(|i| buffers[i].clone())).collect();
         let staged = |bytes: u64| bytes.next_multiple_of(STAGING_ALIGNMENT);
@@ -190,11 +191,20 @@ fn buffer(
     {
         return Ok(made.clone());
     }
-    let made = gpu.storage_buffer(&label, exact_bytes(graph, plan, number))?;
-    if let BufferKind::Constant(id) = buffer.kind {
-        gpu.upload(&made, 0, tensor_bytes(&graph.constants()[id.index()]))?;
+    gpu.storage_buffer(&label, exact_bytes(graph, plan, number))
+}
+
+/// Writes what the buffers of a plan hold before its first step, but for arenas: constants and zeros.
+fn fill(gpu: &Gpu, graph: &Graph, plan: &Plan, buffers: &[GpuBuffer]) -> Result<(), GpuError> {
+    let all = || plan.buffers.iter().zip(buffers);
+    let own = all().filter(|(buffer, _)| !matches!(buffer.kind, BufferKind::Arena(_)));
+    gpu.clear(own.map(|(_, made)| made))?;
+    for (buffer, made) in all() {
+        if let BufferKind::Constant(id) = buffer.kind {
+            gpu.upload(made, 0, tensor_bytes(&graph.constants()[id.index()]))?;
+        }
     }
-    Ok(made)
+    Ok(())
 }
 
 /// The size without the filling up to whole words that plans add: copies end with their tensor.
