@@ -21,7 +21,7 @@ du -sh .gpu
 cat <<'MSG'
 Take .gpu/ along, alone or with the checkout. There:
   bash .gpu/call.sh first      # 8 minutes at most; everything is in results.tgz
-  bash .gpu/call.sh tuned      # 4 minutes
+  bash .gpu/call.sh tuned      # 4 minutes; its choices can ship
   bash .gpu/call.sh exact      # 1 minute: ulps and random graphs
 Then here: cargo xtask gpu-results results.tgz
 MSG

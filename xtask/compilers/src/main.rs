@@ -4,6 +4,7 @@ mod beside;
 mod chips;
 mod compile;
 mod figures;
+mod host;
 mod hot_loop;
 mod kernels;
 mod limits;
@@ -63,6 +64,9 @@ struct Args {
     /// One kernel of each kind and tile, and no document; where no earlier run has fetched the drivers, says so and succeeds
     #[arg(long)]
     short: bool,
+    /// Not the compilers: how long the host takes to record and submit a step of ResNet-18 through each driver, and no document
+    #[arg(long)]
+    host: bool,
 }
 
 #[derive(Subcommand)]
@@ -70,6 +74,9 @@ enum Worker {
     /// Compiles one kernel with the driver that is there (for the program itself)
     #[command(hide = true)]
     Worker { out: PathBuf, bindings: u32, robust: u8, spirv: PathBuf },
+    /// Times the host with the driver that is there (for the program itself)
+    #[command(hide = true)]
+    HostWorker { out: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -83,9 +90,16 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    if let Some(Worker::Worker { out, bindings, robust, spirv }) = &args.worker {
-        std::fs::write(out, worker::compile(spirv, *bindings, *robust != 0)?)?;
-        return Ok(ExitCode::SUCCESS);
+    match &args.worker {
+        Some(Worker::Worker { out, bindings, robust, spirv }) => {
+            std::fs::write(out, worker::compile(spirv, *bindings, *robust != 0)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Worker::HostWorker { out }) => {
+            std::fs::write(out, host::measured()?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        None => {}
     }
     let folder = std::path::absolute(&args.folder).context("where is the folder?")?;
     let found = if args.short { mesa::kept(&folder) } else { mesa::ready(&folder)? };
@@ -97,9 +111,15 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Err(reason) => bail!(reason),
     };
+    let chips = chosen(args)?;
+    if args.host {
+        println!("| chip | dispatches | host, ms a step | its thread, ms a step |\n|---|---|---|---|");
+        let mut there = chips.iter().filter(|chip| chip.is_there(&mesa.root));
+        there.try_for_each(|chip| host::tell(chip, &mesa.root, &folder.join("host.txt")))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut all = vec![];
     let mut faults = 0;
-    let chips = chosen(args)?;
     for chip in &chips {
         if !chip.is_there(&mesa.root) {
             println!("{}: left out, its shim is not there", chip.name);

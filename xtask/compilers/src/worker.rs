@@ -68,7 +68,7 @@ unsafe fn compiled(words: &[u32], bindings: u32, robust: bool) -> Result<String>
 }
 
 /// Nanoseconds that this thread has run, which others on the machine do not change; 0 where Linux does not tell.
-fn computed() -> u64 {
+pub fn computed() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0)
 }
