@@ -90,7 +90,10 @@ fn all_steps_run_at_tiny_sizes_and_leave_their_results_in_one_archive() {
     let table: serde_json::Value = serde_json::from_str(&read("choices.json")).expect("JSON");
     let choices = table["choices"].as_object().expect("choices");
     assert!(!choices.is_empty() && table["device"]["class"] == "Software", "{table}");
-    assert!(read("tune.txt").contains("  0 kernels searched"), "{}", read("tune.txt"));
+    let told = read("tune.txt");
+    let searched = told.lines().find_map(|line| line.trim().split_once(" kernels searched")?.0.parse::<usize>().ok());
+    // The first search may have been cut short by its two seconds.
+    assert!(searched.is_some_and(|searched| searched < choices.len()), "{told}");
     let torch = fs::read_to_string(unpacked.join("torch.txt")).expect("PyTorch is told about");
     assert!(torch.contains("PyTorch is not here") || torch.contains("\"peer\": \"pytorch\""), "{torch}");
     for step in ["peaks", "steps", "products", "convolutions", "networks", "starts", "steps-tuned"] {
