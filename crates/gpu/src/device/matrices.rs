@@ -17,6 +17,7 @@ use wgpu::naga::{
     CooperativeRole, CooperativeSize, GlobalVariable, Handle, Module, Type, TypeInner, UniqueArena, VectorSize,
 };
 
+use super::barriers;
 use parts::Parts;
 
 /// Rows, columns and terms of the matrices that a device multiplies.
@@ -86,13 +87,14 @@ type Lanes = HashMap<Handle<GlobalVariable>, u32>;
 /// What the matrices of each type are for.
 type Roles = HashMap<Handle<Type>, CooperativeRole>;
 
-/// A kernel's SPIR-V words for a device of such matrices, as [`chiaro_shaders::validate::Checked::spirv`] has those of others.
+/// The SPIR-V words of a kernel of matrices for a device of these, as [`chiaro_shaders::validate::Checked::spirv`] has those of others.
 ///
 /// # Errors
 /// Why there are none.
 pub(crate) fn spirv(wgsl: &str, shape: MatrixShape) -> Result<Vec<u32>, String> {
     let mut module = wgsl::parse_str(wgsl).map_err(|error| error.emit_to_string(wgsl))?;
     fit(&mut module, shape)?;
+    barriers::order_memory(&mut module);
     let info = Validator::new(ValidationFlags::all(), Capabilities::all())
         .validate(&module)
         .map_err(|error| error.emit_to_string(wgsl))?;

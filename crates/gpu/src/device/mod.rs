@@ -3,6 +3,7 @@
 
 pub(crate) mod adapter;
 pub(crate) mod adapters;
+pub(crate) mod barriers;
 pub(crate) mod bind;
 pub(crate) mod budget;
 pub(crate) mod buffer;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::device::reflect::{BindingAccess, KernelNeeds, Reflected, reflect};
-use crate::device::{matrices, threads, unsafe_calls};
+use crate::device::{barriers, matrices, threads, unsafe_calls};
 use crate::{Gpu, GpuError};
 
 /// A kernel to compile: its WGSL and the values of its `override` constants.
@@ -182,6 +182,9 @@ impl Gpu {
         if let Some(shape) = self.features().sixteen().filter(|shape| whole && *shape != [16; 3]) {
             matrices::fit(&mut module, shape)
                 .map_err(|message| GpuError::Shader { label: source.label.clone(), message })?;
+        }
+        if self.summary().backend == wgpu::Backend::Vulkan.to_str() {
+            barriers::order_memory(&mut module);
         }
         let what = format!("kernel '{}'", source.label);
         let made = self.scoped(&what, |device| {

@@ -45,7 +45,7 @@ impl PlannedKernel {
     /// [`GpuError::Shader`] if the WGSL is not valid.
     pub fn spirv(&self) -> Result<Vec<u32>, GpuError> {
         let fail = |message: String| GpuError::Shader { label: self.call.label.clone(), message };
-        match self.matrices.filter(|shape| *shape != [16; 3]) {
+        match self.matrices.filter(|_| self.wgsl.contains("coop_mat")) {
             Some(shape) => matrices::spirv(&self.wgsl, shape).map_err(fail),
             None => validate::check(&self.wgsl, &[])
                 .and_then(|checked| checked.spirv())

@@ -29,12 +29,16 @@ fn instructions(words: &[u32], wanted: u32) -> Vec<&[u32]> {
     found
 }
 
+/// The value of a constant of SPIR-V.
+fn constant(words: &[u32], id: u32) -> u32 {
+    const CONSTANT: u32 = 43;
+    instructions(words, CONSTANT).iter().find(|constant| constant[1] == id).expect("a constant")[2]
+}
+
 /// Rows and columns of each type of matrix in SPIR-V, by its use: 0 is a, 1 is b, 2 is the sums.
 fn types(words: &[u32]) -> BTreeSet<[u32; 3]> {
-    const CONSTANT: u32 = 43;
     const COOPERATIVE_MATRIX: u32 = 4456;
-    let constants = instructions(words, CONSTANT);
-    let value = |id: u32| constants.iter().find(|c| c[1] == id).expect("a constant")[2];
+    let value = |id: u32| constant(words, id);
     let types = instructions(words, COOPERATIVE_MATRIX);
     types.iter().map(|ty| [value(ty[5]), value(ty[3]), value(ty[4])]).collect()
 }
@@ -85,4 +89,16 @@ fn what_cannot_be_taken_apart_is_told() {
         fn sums_at() -> u32 { return u32(sums[0]); }";
     let told = spirv(three, [8, 16, 16]).expect_err("no parts");
     assert!(told.contains("not known to have parts"), "{told}");
+}
+
+#[test]
+fn barriers_of_a_subgroup_order_workgroup_memory() {
+    const CONTROL_BARRIER: u32 = 224;
+    const SUBGROUP: u32 = 3;
+    const WORKGROUP_MEMORY: u32 = 0x100;
+    let words = spirv(&product(&Tile::COOPERATIVE[0], [false; 2]), [16; 3]).expect("SPIR-V");
+    let barriers = instructions(&words, CONTROL_BARRIER);
+    let of_subgroups = barriers.iter().filter(|barrier| constant(&words, barrier[0]) == SUBGROUP);
+    let semantics: Vec<u32> = of_subgroups.map(|barrier| constant(&words, barrier[2])).collect();
+    assert!(!semantics.is_empty() && semantics.iter().all(|s| s & WORKGROUP_MEMORY != 0), "{semantics:?}");
 }
