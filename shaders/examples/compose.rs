@@ -44,6 +44,7 @@ fn kernel(kind: &str, tile: &Tile, elem: Elem) -> Result<Option<ShaderKernel>, S
         y: elem,
         dx: elem,
         columns: ColumnReduction::None,
+        keeps: false,
         fours: false,
     };
     let strided = Conv2d { input: [32, 32], in_channels: 64, stride: [2, 2], ..conv };

@@ -11,6 +11,9 @@ pub enum Hook {
     LoadA,
     /// `b_load(word: u32) -> BVal`: what lies at a word of the right one.
     LoadB,
+    /// `a_keep(word: u32, value: AVal)`: where the left operand is kept as it is computed, what is done with a word by the one invocation
+    /// that keeps it.
+    KeepA,
 }
 
 impl Hook {
@@ -21,6 +24,7 @@ impl Hook {
             Hook::Put4 => "put4",
             Hook::LoadA => "a_load",
             Hook::LoadB => "b_load",
+            Hook::KeepA => "a_keep",
         }
     }
 

@@ -64,6 +64,7 @@ shaders! { SHADERS, "":
 
 // What several kernels have, and what a kernel has one of.
 shaders! { PARTS, "parts/":
+    a_kept;
     a_plain;
     a_window;
     axis;
@@ -99,6 +100,7 @@ shaders! { PARTS, "parts/":
     winograd_back;
     winograd_filters;
     winograd_image;
+    winograd_kept;
     winograd_tiles;
 }
 

@@ -6,7 +6,7 @@ mod support;
 use chiaro_check::compare::compare;
 use chiaro_cpu::reference::Reference;
 use chiaro_gpu::{AdapterKind, BackendOptions, Gpu, GpuBackend, KernelChoice, OpenOptions, WinogradUse};
-use chiaro_graph::plan::Plan;
+use chiaro_graph::plan::{Plan, Step};
 use chiaro_graph::{ConvSpec, DType, Elementwise, Graph, Tensor, Var, evaluate, normal_pair, random_words};
 
 /// Normal numbers.
@@ -28,6 +28,8 @@ struct Net {
     groups: usize,
     /// Added to the first convolution's results, so that their mean is many times their spread.
     offset: f64,
+    /// Channels and stride of a third convolution behind the second, to whose results an input is added; else the first one's are, where they fit.
+    behind: Option<[usize; 2]>,
 }
 
 /// A graph with its inputs by name.
@@ -70,11 +72,21 @@ impl Net {
         let y = r.graph.relu(y).expect("a float");
         let z = r.conv(y, self.channels[1], self.strides[1], self.groups, "w2");
         let z = r.norm(z, "norm 2");
-        let z = match r.graph.shape(z) == r.graph.shape(y) {
-            true => r.graph.add(z, y).expect("one shape"),
-            false => z,
+        let shape = r.graph.shape(z).to_vec();
+        let z = match self.behind {
+            None if shape == r.graph.shape(y) => r.graph.add(z, y).expect("one shape"),
+            None => z,
+            Some(_) => {
+                let skip = r.input("skip", &shape);
+                r.graph.add(z, skip).expect("one shape")
+            }
         };
-        let z = r.graph.relu(z).expect("a float");
+        let mut z = r.graph.relu(z).expect("a float");
+        if let Some([channels, stride]) = self.behind {
+            z = r.conv(z, channels, stride, 1, "w3");
+            z = r.norm(z, "norm 3");
+            z = r.graph.relu(z).expect("a float");
+        }
         let shape = r.graph.shape(z).to_vec();
         let wrt = r.inputs.clone();
         let d = r.input("d", &shape);
@@ -90,7 +102,7 @@ impl Net {
 }
 
 fn nets() -> Vec<Net> {
-    let net = |image, channels, strides, groups, offset| Net { image, channels, strides, groups, offset };
+    let net = |image, channels, strides, groups, offset| Net { image, channels, strides, groups, offset, behind: None };
     vec![
         net([3, 7, 5, 3], [20, 20], [1, 1], 1, 0.0),
         net([2, 9, 7, 5], [6, 10], [1, 2], 2, 0.0),
@@ -109,14 +121,42 @@ fn statistics_made_by_the_kernels_around_a_norm_equal_the_reference() {
     nets().iter().for_each(|net| check(&gpu, net, &options));
 }
 
-/// Images of parts of tiles, whose pixels workgroups must count for the moments.
+/// Inputs that a kernel computes as it reads them and keeps for those behind it: gradients by weight gradients, and the sum of a block by the
+/// convolution behind it. Channels that are no vectors, parts of tiles, several tiles of rows and of columns, and strides.
+#[test]
+fn inputs_that_are_kept_as_they_are_computed_equal_the_reference() {
+    let Some(gpu) = support::open(OpenOptions::default()) else {
+        return;
+    };
+    let net = |image, channels, strides, behind| Net { image, channels, strides, groups: 1, offset: 0.0, behind };
+    let kept = [net([3, 9, 7, 3], [6, 6], [1, 1], Some([10, 1])), net([2, 8, 8, 16], [40, 40], [1, 1], Some([8, 2]))];
+    let options =
+        BackendOptions { kernels: KernelChoice::Gpu, winograd: WinogradUse::Never, ..BackendOptions::default() };
+    for net in &kept {
+        assert_eq!(keeping(&gpu, net, &options), [true, true], "{:?}: forward passes, weight gradients", net.image);
+        check(&gpu, net, &options);
+    }
+}
+
+/// Whether forward passes, and weight gradients, keep an input that they compute.
+fn keeping(gpu: &Gpu, net: &Net, options: &BackendOptions) -> [bool; 2] {
+    let (graph, _) = net.graph();
+    let plan = Plan::new(&graph, &GpuBackend::new(gpu.clone(), options.clone()).plan_options(&graph)).expect("a plan");
+    let keeps = |step: &Step| step.loads.iter().flatten().any(|load| !load.program.stores.is_empty());
+    let of = |kernel: &str| plan.steps.iter().any(|step| step.kernel.name() == kernel && keeps(step));
+    ["Conv2d", "Conv2dWeightGrad"].map(of)
+}
+
+/// Images of parts of tiles, whose pixels workgroups must count for the moments, and inputs that are kept.
 #[test]
 fn transformed_convolutions_and_the_norms_around_them_equal_the_reference() {
     let Some(gpu) = support::open(OpenOptions::default()) else {
         return;
     };
-    let net = Net { image: [5, 10, 14, 4], channels: [12, 4], strides: [1, 1], groups: 1, offset: 0.0 };
-    assert_eq!(products(&gpu, &net.graph().0), 6, "three directions of two convolutions");
+    let net =
+        Net { image: [5, 10, 12, 4], channels: [12, 4], strides: [1, 1], groups: 1, offset: 0.0, behind: Some([8, 1]) };
+    assert_eq!(products(&gpu, &net.graph().0), 9, "three directions of three convolutions");
+    assert_eq!(keeping(&gpu, &net, &always()), [true, true], "forward passes, weight gradients");
     check(&gpu, &net, &always());
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct TileOperand {
     pub width: u32,
     /// The element type in memory.
     pub elem: Elem,
+    /// It is computed as it is read, and stored by one invocation of those that read an element.
+    pub kept: bool,
 }
 
 impl TileOperand {
@@ -36,12 +38,12 @@ impl TileOperand {
             Elem::F16 | Elem::F32 if contiguous.is_multiple_of(4) => 4,
             Elem::F16 | Elem::F32 => 1,
         };
-        Self { along_k, width, elem }
+        Self { along_k, width, elem, kept: false }
     }
 
     /// A result, which is stored one by one or four at once.
     pub fn result(contiguous: u32, elem: Elem) -> Self {
-        Self { along_k: false, width: if contiguous.is_multiple_of(4) { 4 } else { 1 }, elem }
+        Self { along_k: false, width: if contiguous.is_multiple_of(4) { 4 } else { 1 }, elem, kept: false }
     }
 
     /// The operand as a tile of so many rows (or columns) loads it. One term at a time leaves nothing to load at once along k; only
@@ -113,8 +115,11 @@ impl TiledProduct {
                 .set_alias(&format!("{name}Val"), &word(element, operand.width))
                 .set_const(&format!("{name}_WIDTH"), operand.width);
             if operand.width == 8 {
-                text = eights::declare(text, &name.to_lowercase());
+                text = eights::declare(text, &name.to_lowercase(), operand.kept);
             }
+        }
+        if a.kept {
+            text = text.include("a_kept");
         }
         text = text.set_alias("CWord", &self.c.elem.word(self.c.width));
         text = text.include(match (self.c.width, tile.memory) {

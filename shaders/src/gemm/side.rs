@@ -83,6 +83,14 @@ impl Side<'_> {
         }
     }
 
+    /// Whether what an invocation reads from row `at` on, beside nobody of another column, is its own to keep.
+    pub fn keep(&self, lines: &mut Vec<String>, number: impl std::fmt::Display, at: &str, first: &str) {
+        if self.operand.kept {
+            let Self { name, origin, .. } = self;
+            lines.push(format!("let {name}_mine{number} = ({first} == 0u) & ({origin} + {at} < GEMM_M);"));
+        }
+    }
+
     /// Fours of k. In workgroup memory the words that threads side by side read at once lie side by side: first a word of every
     /// thread, then the next of every thread.
     fn prepare_along_k(&self, lines: &mut Vec<String>, tile: &Tile) {
@@ -94,6 +102,7 @@ impl Side<'_> {
             let further = j * tile.threads() / runs;
             lines.push(format!("let {name}_at{j} = thread / {runs}u + {further}u;"));
             lines.push(format!("let {name}_row{j} = {locate}(z, {origin} + {name}_at{j});"));
+            self.keep(lines, j, &format!("{name}_at{j}"), "n0");
             if matches!(tile.memory, Memory::Cooperative { .. }) {
                 let (lanes, pitch) = (self.lanes(tile), self.pitch(tile) / self.lanes(tile));
                 lines.push(format!("let {name}_to{j} = {name}_at{j} * {pitch}u + {name}_k{};", over(lanes)));
@@ -120,6 +129,7 @@ impl Side<'_> {
         lines.push(format!("let {name}_at = thread % {runs}u * {run}u;"));
         for c in 0..run / self.operand.width {
             lines.push(format!("let {name}_row{c} = {locate}(z, {origin} + {name}_at + {c}u);"));
+            self.keep(lines, c, &format!("{name}_at + {c}u"), "n0");
         }
         for j in 0..self.loads(tile) {
             lines.push(format!("let {name}_k{j} = thread / {runs}u + {}u;", j * tile.threads() / runs));
@@ -144,10 +154,18 @@ impl Side<'_> {
                 true => format!("{name}_row{j}, step{c}"),
                 false => format!("{name}_row{c}, step{j}"),
             };
-            let fetch = |c: u32| format!("{name}_fetch({})", place(c));
+            let fetch = |c: u32| match self.operand.kept {
+                true => format!("{name}_take({}, {name}_mine{})", place(c), if self.operand.along_k { j } else { c }),
+                false => format!("{name}_fetch({})", place(c)),
+            };
             match (self.run(), singles) {
                 (8, _) => {
-                    lines.push(format!("let eight{j} = {name}_eight({name}_find({}));", place(0)));
+                    let mine = match (self.operand.kept, self.operand.along_k) {
+                        (false, _) => String::new(),
+                        (true, true) => format!(", {name}_mine{j} & {name}_owns(step0)"),
+                        (true, false) => format!(", {name}_mine0 & {name}_owns(step{j})"),
+                    };
+                    lines.push(format!("let eight{j} = {name}_eight({name}_find({}){mine});", place(0)));
                     lines.extend(self.fours(j).map(|(half, four)| format!("{four} = eight{j}[{half}];")));
                 }
                 (_, 1) => lines.push(format!("{name}_next{j} = {};", fetch(0))),

@@ -134,6 +134,7 @@ impl Side<'_> {
         let step = if operand.along_k { 1 } else { operand.width as usize };
         for (i, at) in positions.iter().step_by(step).enumerate() {
             lines.push(format!("let {name}_row{i} = {locate}(z, {origin} + {at});"));
+            self.keep(lines, i, at, "n0 + n");
         }
     }
 
@@ -148,7 +149,10 @@ impl Side<'_> {
         let loads = if operand.along_k { count } else { count / operand.width };
         for i in 0..loads {
             for kk in 0..steps {
-                let fetch = format!("{name}_fetch({name}_row{i}, {name}_step{kk})");
+                let fetch = match operand.kept {
+                    true => format!("{name}_take({name}_row{i}, {name}_step{kk}, {name}_mine{i})"),
+                    false => format!("{name}_fetch({name}_row{i}, {name}_step{kk})"),
+                };
                 lines.push(format!("let {name}{i}_{kk} = {fetch};"));
             }
         }

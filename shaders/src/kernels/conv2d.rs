@@ -39,9 +39,16 @@ pub struct Conv2d {
     pub dx: Elem,
     /// What forward pass and input gradient reduce of their results for each channel.
     pub columns: ColumnReduction,
+    /// x (of a forward pass) or dy (of a weight gradient) is computed as it is read and kept in memory: see [`Conv2d::keeps_input`].
+    pub keeps: bool,
     /// Depthwise kernels may compute four channels in an invocation where they suit: for GPUs.
     pub fours: bool,
 }
+
+/// A pixel is kept at the one of these taps that reads it.
+const OWNED_TAPS: &str = "fn a_owns(step: AStep) -> bool {
+    return (u32(step.h) - PAD_TOP < STRIDE_H) & (u32(step.w) - PAD_LEFT < STRIDE_W);
+}";
 
 /// How the taps of one dimension fall into the phases of the input gradient.
 struct Phases {
@@ -108,6 +115,15 @@ impl Conv2d {
         })
     }
 
+    /// Whether the taps from the padding on, as many as the stride, read every pixel of x once: a forward pass can then keep x.
+    pub fn keeps_input(&self, [oh, ow]: [u32; 2]) -> bool {
+        let covers = |d: usize, out: u32| {
+            let [stride, before] = [self.stride[d], self.padding[d][0]];
+            self.dilation[d] == 1 && before + stride <= self.kernel[d] && (self.input[d] - 1) / stride < out
+        };
+        !self.is_depthwise() && covers(0, oh) && covers(1, ow)
+    }
+
     pub(super) fn set_shape(&self, source: Source, [oh, ow]: [u32; 2]) -> Source {
         source
             .set_const("BATCH", self.batch)
@@ -144,13 +160,14 @@ impl Conv2d {
             n: group_out,
             z: self.groups,
             phases: 1,
-            a: TileOperand::new(true, group_in, self.x),
+            a: TileOperand { kept: self.keeps, ..TileOperand::new(true, group_in, self.x) },
             b: TileOperand::new(true, k, self.w),
             c: TileOperand::result(group_out, self.y),
             columns: self.columns,
         };
+        let owning = |source: Source| if self.keeps { source.replace_fn("a_owns", OWNED_TAPS) } else { source };
         Ok(product.kernel(tile)?.map_source(|source| {
-            self.set_shape(source, out)
+            self.set_shape(owning(source), out)
                 .set_const("GROUPS", self.groups)
                 .set_const("PADDED", self.reaches_out(out))
                 .set_const("K_MASKED", !k.is_multiple_of(tile.depth))
@@ -220,7 +237,7 @@ impl Conv2d {
             n,
             z: self.groups * parts,
             phases: 1,
-            a: TileOperand::new(false, group_out, self.y),
+            a: TileOperand { kept: self.keeps, ..TileOperand::new(false, group_out, self.y) },
             b: TileOperand::new(false, group_in, self.x),
             c: TileOperand::result(n, Elem::F32),
             columns: ColumnReduction::None,

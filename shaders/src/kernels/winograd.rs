@@ -76,29 +76,38 @@ impl Transforms {
     /// # Errors
     /// More elements than 32-bit indices reach.
     pub fn input(&self, channels: u32) -> Result<ShaderKernel, ShaderError> {
-        self.tiled("winograd_input", channels, self.0.input, self.0.padding)
+        self.tiled("winograd_input", channels, self.0.input, self.0.padding, None)
     }
 
-    /// `v[36, tiles, channels]` from gradients a `[N, OH, OW, channels]` of the results.
+    /// `v[36, tiles, channels]` from gradients a `[N, OH, OW, channels]` of the results, which may be kept as they are computed.
     ///
     /// # Errors
     /// As [`Transforms::input`].
-    pub fn output_grad(&self, channels: u32) -> Result<ShaderKernel, ShaderError> {
-        self.tiled("winograd_output_grad", channels, self.0.output, [0, 0])
+    pub fn output_grad(&self, channels: u32, keeps: bool) -> Result<ShaderKernel, ShaderError> {
+        let owned = keeps.then_some(0);
+        self.tiled("winograd_output_grad", channels, self.0.output, [0, 0], owned)
     }
 
     /// `v[36, tiles, channels]` as [`Transforms::input`] makes it, and `u[36, filters, channels]` from filters w
-    /// `[filters, 3, 3, channels]`, `turned` around for an input gradient. Scratch is bound in the order u, v.
+    /// `[filters, 3, 3, channels]`, `turned` around for an input gradient. Scratch is bound in the order u, v. The image may be kept as it is
+    /// computed where the results are as large and the padding is 1.
     ///
     /// # Errors
     /// As [`Transforms::input`].
-    pub fn operands(&self, channels: u32, filters: [u32; 2], turned: bool) -> Result<ShaderKernel, ShaderError> {
+    pub fn operands(
+        &self,
+        channels: u32,
+        filters: [u32; 2],
+        turned: bool,
+        keeps: bool,
+    ) -> Result<ShaderKernel, ShaderError> {
         let name = "winograd_operands";
         let [filters, filter_channels] = filters;
         elements(name, &[WINOGRAD_POSITIONS, filters, filter_channels])?;
         let lines = (u64::from(filters) * u64::from(filter_channels / 4)).div_ceil(8) * 48;
         let more = lines.next_multiple_of(64);
-        let kernel = self.image(name, channels, self.0.input, self.0.padding, more)?;
+        let owned = keeps.then_some(1);
+        let kernel = self.image(name, channels, self.0.input, self.0.padding, owned, more)?;
         Ok(kernel.map_source(|source| {
             source
                 .set_const("TURNED", turned)
@@ -115,17 +124,20 @@ impl Transforms {
         channels: u32,
         image: [u32; 2],
         padding: [u32; 2],
+        owned: Option<u32>,
     ) -> Result<ShaderKernel, ShaderError> {
-        Ok(self.image(name, channels, image, padding, 0)?.map_source(|source| source.scratch("v")))
+        Ok(self.image(name, channels, image, padding, owned, 0)?.map_source(|source| source.scratch("v")))
     }
 
-    /// A kernel that reads an image in tiles, a line of six positions an invocation, with `more` invocations before those.
+    /// A kernel that reads an image in tiles, a line of six positions an invocation, with `more` invocations before those. The image is kept
+    /// where `owned` is the first row and column of a tile that are no other's.
     fn image(
         &self,
         name: &'static str,
         channels: u32,
         image: [u32; 2],
         padding: [u32; 2],
+        owned: Option<u32>,
         more: u64,
     ) -> Result<ShaderKernel, ShaderError> {
         let grid = self.0;
@@ -142,6 +154,11 @@ impl Transforms {
             .set_const("PAD_LEFT", padding[1])
             .set_const("TILES_H", grid.across()[0])
             .set_const("TILES_W", grid.across()[1]);
+        let line = if source.function("image_line").is_some() { "image_line" } else { "element" };
+        let keeping = |source: Source, first: u32| {
+            source.include("winograd_kept").set_const("OWN", first).append(line, "    keep_row(at);")
+        };
+        let source = owned.into_iter().fold(source, keeping);
         let lines = 6 * u64::from(grid.tiles()) * u64::from(channels / 4);
         Ok(ShaderKernel::new(name, source, spread_elements(name, more + lines)?))
     }

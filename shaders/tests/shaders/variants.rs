@@ -53,8 +53,8 @@ fn transforms(list: &mut Vec<(String, ShaderKernel)>) {
     for output in [[7, 5], [14, 14], [12, 20]] {
         let grid = WinogradGrid { batch: 3, input: output, padding: [1, 1], output };
         push(list, format!("tiles {grid:?}"), Transforms(grid).input(20));
-        push(list, format!("operands {grid:?}"), Transforms(grid).operands(20, [20, 12], true));
-        push(list, format!("gradient tiles {grid:?}"), Transforms(grid).output_grad(12));
+        push(list, format!("operands {grid:?}"), Transforms(grid).operands(20, [20, 12], true, false));
+        push(list, format!("gradient tiles {grid:?}"), Transforms(grid).output_grad(12, false));
         for columns in all {
             push(list, format!("results {columns:?} {grid:?}"), Transforms(grid).output(68, columns));
         }
@@ -172,6 +172,7 @@ pub fn convs(elem: Elem) -> Vec<Conv2d> {
         y: elem,
         dx: elem,
         columns: ColumnReduction::None,
+        keeps: false,
         fours: false,
     };
     vec![

@@ -86,7 +86,7 @@ fn transforms_around_products_are_the_convolution() {
         let (x, w) = (noise(1, x_len), noise(2, w_len));
         let [channels, filters] = [case.channels as u32, case.filters as u32];
         let lens = [tiles * case.channels, case.filters * case.channels].map(|len| POSITIONS * len);
-        let operands = transforms.operands(channels, [filters, channels], false).expect("a kernel");
+        let operands = transforms.operands(channels, [filters, channels], false, false).expect("a kernel");
         let v = run_on(&device, &operands, &[&x, &w, &vec![0.0; lens[1]]], lens[0]);
         // The other of its results, as the last of its buffers.
         let operands = operands.map_source(|source| source.scratch("u"));
@@ -110,7 +110,7 @@ fn transforms_around_products_are_the_weight_gradient() {
         let (x, dy) = (noise(3, x_len), noise(4, y_len));
         let [channels, filters] = [case.channels as u32, case.filters as u32];
         let v = run(&device, transforms.input(channels), &x, POSITIONS * tiles * case.channels);
-        let d = run(&device, transforms.output_grad(filters), &dy, POSITIONS * tiles * case.filters);
+        let d = run(&device, transforms.output_grad(filters, false), &dy, POSITIONS * tiles * case.filters);
         // Both have the tiles outside and the channels inside.
         let turned = |values: &[f32], channels: usize, at: usize| {
             let (p, c, t) = (at / (channels * tiles), at / tiles % channels, at % tiles);

@@ -84,7 +84,13 @@ impl<'a> InputCode<'a> {
             None => ("word", value.lane(0).to_string()),
         };
         let (body, result) = (&emitter.text, self.result);
-        source.compute_input(self.hook, &format!("    let index = {index};\n{body}    return {result}({value});"))
+        let source =
+            source.compute_input(self.hook, &format!("    let index = {index};\n{body}    return {result}({value});"));
+        // The type of the kept value is the operand's, so that the word is the same.
+        program.stores.iter().fold(source, |source, store| {
+            let slot = &slots[store.operand];
+            source.set_hook(Hook::KeepA, &format!("    {}[word] = {}(value);", slot.name, slot.word()))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Dispatch, Variants, columns, composed, extent, extents, input_elem, 
 
 pub(super) fn forward(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
     let (x, w, y) = (input_elem(step, 0)?, input_elem(step, 1)?, output_elem(step));
-    let conv = Conv2d { x, w, y, columns: columns::of(step), ..conv(shape, variants)? };
+    let conv = Conv2d { x, w, y, columns: columns::of(step), keeps: keeps(step, 0), ..conv(shape, variants)? };
     let tile = forward_tile(shape, variants);
     columns::with_merge(step, composed(step, conv.forward(&tile)?)?, variants)
 }
@@ -30,6 +30,26 @@ pub(super) fn computes_input(kernel: &Kernel, input: usize) -> bool {
     })
 }
 
+/// May a kernel also store such an input? A weight gradient that of the result, each element of which is one term's; a forward pass its image,
+/// where each pixel is read at one of the taps that are counted as its own.
+pub(super) fn keeps_input(kernel: &Kernel, input: usize) -> bool {
+    kernel.as_product().is_some_and(|product| match product {
+        ProductKernel::MatMul(_) | ProductKernel::InputGrad(_) => false,
+        ProductKernel::WeightGrad(shape) => input == 1 && !shape.is_depthwise(),
+        ProductKernel::Conv2d(shape) => {
+            // Transformed ones keep the inner pixels of their tiles.
+            let stretched = shape.spec.stride == [1, 1] && shape.w[1..3] == [3, 3] && shape.spec.padding != [1; 4];
+            let owned = extents([shape.y[1], shape.y[2]]).and_then(|out| Ok((conv(shape, &Variants::GPU)?, out)));
+            input == 0 && !stretched && owned.is_ok_and(|(conv, out)| conv.keeps_input(out))
+        }
+    })
+}
+
+/// Whether a step stores an input that it computes.
+pub(super) fn keeps(step: &Step, input: usize) -> bool {
+    step.loads.get(input).and_then(Option::as_ref).is_some_and(|load| !load.program.stores.is_empty())
+}
+
 /// The tile of a forward pass.
 pub(super) fn forward_tile(shape: &ConvShape, variants: &Variants) -> Tile {
     variants.tile(shape.forward_product())
@@ -41,7 +61,8 @@ pub(super) fn input_grad_tile(shape: &ConvShape, variants: &Variants) -> Tile {
 }
 
 pub(super) fn weight_grad(step: &Step, shape: &ConvShape, variants: &Variants) -> Result<Vec<Dispatch>, ShaderError> {
-    let conv = Conv2d { x: input_elem(step, 0)?, y: input_elem(step, 1)?, ..conv(shape, variants)? };
+    let [x, y] = [input_elem(step, 0)?, input_elem(step, 1)?];
+    let conv = Conv2d { x, y, keeps: keeps(step, 1), ..conv(shape, variants)? };
     let (tile, wanted) = split(shape, variants);
     let parts = conv.weight_grad_parts(&tile, wanted)?;
     let kernel = conv.weight_grad(&tile, wanted)?;
@@ -102,6 +123,7 @@ fn conv(shape: &ConvShape, variants: &Variants) -> Result<Conv2d, ShaderError> {
         y: Elem::F32,
         dx: Elem::F32,
         columns: ColumnReduction::None,
+        keeps: false,
         fours: !variants.software(),
     })
 }

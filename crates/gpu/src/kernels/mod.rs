@@ -186,9 +186,13 @@ pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let plain = PlanOptions { scratch, load_price, ..plain };
     match variants.class() {
         DeviceClass::Software => PlanOptions { slack: SLACK_OF_SOFTWARE, ..plain },
-        DeviceClass::Gpu(..) => {
-            PlanOptions { columns: columns::reduces_columns, loads: conv::computes_input, slack: SLACK, ..plain }
-        }
+        DeviceClass::Gpu(..) => PlanOptions {
+            columns: columns::reduces_columns,
+            loads: conv::computes_input,
+            keeps: conv::keeps_input,
+            slack: SLACK,
+            ..plain
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use chiaro_graph::plan::{Columns, ConvShape, Kernel, Product, ProductKernel, Ste
 use chiaro_shaders::kernels::{MatMul, MatOperand, Transforms, WINOGRAD_POSITIONS, WinogradGrid};
 use chiaro_shaders::{Elem, ShaderError, ShaderKernel, Tile};
 
-use super::{ALIGNMENT, Dispatch, Part, Variants, columns, extent, extents, input_elem, output_elem, split};
+use super::{ALIGNMENT, Dispatch, Part, Variants, columns, conv, extent, extents, input_elem, output_elem, split};
 use crate::codegen::{self, ColumnParts, Composed};
 
 const POSITIONS: usize = WINOGRAD_POSITIONS as usize;
@@ -198,14 +198,14 @@ pub(super) fn dispatches(step: &Step, variants: &Variants) -> Result<Option<Vec<
     if found.direction == Direction::WeightGrad {
         let parts = found.product(variants).2;
         let mut all = vec![image(0, transforms.input(read)?, layout.image)?.named("tiles")];
-        all.push(image(1, transforms.output_grad(made)?, layout.other)?.named("gradient tiles"));
+        all.push(image(1, transforms.output_grad(made, conv::keeps(step, 1))?, layout.other)?.named("gradient tiles"));
         all.push(product);
         all.push(results(step, Transforms::filter_grad(made, read, parts)?, &layout)?.named("filters"));
         return Ok(Some(all));
     }
     let turned = found.direction == Direction::InputGrad;
     let (filters, channels) = if turned { (read, made) } else { (made, read) };
-    let operands = transforms.operands(read, [filters, channels], turned)?;
+    let operands = transforms.operands(read, [filters, channels], turned, conv::keeps(step, 0))?;
     let composed = codegen::with_loads(operands.source, &Step { columns: None, ..step.clone() })?;
     // The first of its results was put behind the other.
     let operands = scratched(composed, operands.workgroups, &[layout.image, layout.other]).named("operands");

@@ -46,6 +46,7 @@ fn shapes() -> [Shapes; 2] {
         y: Elem::F16,
         dx: Elem::F16,
         columns: ColumnReduction::None,
+        keeps: false,
         fours: false,
     };
     [

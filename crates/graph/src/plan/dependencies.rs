@@ -287,11 +287,14 @@ fn distinct(numbers: impl Iterator<Item = usize>) -> Vec<usize> {
 /// may lie upon a filling, which then comes before them. Nothing else orders writers: the order follows from what they write,
 /// not from when they were made, so that merging two calls never adds one.
 pub(super) fn fills(drafts: &Drafts, call: &Draft, storage: usize) -> bool {
-    let (len, points) = (drafts.storages[storage].len, count(&call.program.domain));
-    call.program.stores.iter().any(|s| {
-        let region = &call.operands[s.operand];
-        let whole = region.storage == storage && region.offset == 0 && region.len == len;
-        whole && points == len && s.view.is_identity(&call.program.domain)
+    let len = drafts.storages[storage].len;
+    let kept = call.loads.iter().flatten().map(|l| &l.program);
+    kept.chain([&call.program]).any(|program| {
+        program.stores.iter().any(|s| {
+            let region = &call.operands[s.operand];
+            let whole = region.storage == storage && region.offset == 0 && region.len == len;
+            whole && count(&program.domain) == len && s.view.is_identity(&program.domain)
+        })
     })
 }
 

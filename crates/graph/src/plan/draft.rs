@@ -112,7 +112,8 @@ impl Draft {
     /// Regions that the call writes.
     pub fn writes(&self) -> impl Iterator<Item = &Region> {
         let columns = self.columns.iter().flat_map(|c| &c.program.stores);
-        self.program.stores.iter().chain(columns).map(|s| &self.operands[s.operand])
+        let kept = self.loads.iter().flatten().flat_map(|l| &l.program.stores);
+        self.program.stores.iter().chain(columns).chain(kept).map(|s| &self.operands[s.operand])
     }
 
     /// Its programs, to be read.

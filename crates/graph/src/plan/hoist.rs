@@ -71,8 +71,8 @@ fn worthwhile(call: &Draft) -> Vec<Reg> {
 }
 
 /// Which registers are the same for all points of a column.
-fn fixed_registers(program: &Program) -> Vec<bool> {
-    let last = program.domain.len() - 1;
+pub(super) fn fixed_registers(program: &Program) -> Vec<bool> {
+    let last = program.domain.len().saturating_sub(1);
     let mut fixed: Vec<bool> = vec![];
     for instr in &program.instrs {
         fixed.push(match instr {

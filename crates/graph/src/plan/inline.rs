@@ -1,17 +1,21 @@
 //! A pointwise call whose readers can compute its result themselves, as they read it, where that costs less than the bytes it saves: a normalised
-//! activation that only convolutions and masks read, for example.
+//! activation that only convolutions and masks read, for example. Either all of them do, or one does and stores it for the others.
 
 use super::PlanOptions;
 use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region, StorageKind};
 use super::fuse::{drop_unused_operands, fits, loads_in_order, same_domain};
+use super::hoist::fixed_registers;
 use super::kernel::{Kernel, Load};
-use super::program::{Instr, Program, Reg};
+use super::program::{Instr, Program, Store};
 use crate::shape::count;
 use std::collections::BTreeSet;
 
 /// Instructions of code that is repeated in every reader, at the most.
 const LONGEST: usize = 24;
+
+/// Readers as they are when they compute a result themselves, and the elements that need not be moved then, less the price.
+type Changed = (u64, Vec<(usize, Draft)>);
 
 /// Inlines calls until none is left for which it pays.
 pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
@@ -20,9 +24,12 @@ pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
     let mut waiting: BTreeSet<usize> = (0..drafts.calls.len()).collect();
     let mut gone = vec![false; drafts.calls.len()];
     while let Some(call) = waiting.pop_first() {
-        let Some(readers) = readers_without(drafts, &dependencies, call, options) else {
-            continue;
-        };
+        let Some(store) = own_result(drafts, call) else { continue };
+        let ways = [
+            everywhere(drafts, &dependencies, call, &store, options),
+            once(drafts, &dependencies, call, &store, options),
+        ];
+        let Some((_, readers)) = ways.into_iter().flatten().max_by_key(|(saved, _)| *saved) else { continue };
         waiting.extend(dependencies.producers(call));
         dependencies.replace(drafts, call, Draft::nothing());
         gone[call] = true;
@@ -38,14 +45,8 @@ pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
     drafts.calls.retain(|_| gone.next() == Some(false));
 }
 
-/// The readers of a call's result as they are when they compute it themselves; `None` if one of them can't, or if that costs more
-/// than the call.
-fn readers_without(
-    drafts: &Drafts,
-    dependencies: &Dependencies,
-    call: usize,
-    options: &PlanOptions,
-) -> Option<Vec<(usize, Draft)>> {
+/// The one store of a pointwise call whose result is an intermediate of its own.
+fn own_result(drafts: &Drafts, call: usize) -> Option<Store> {
     let producer = &drafts.calls[call];
     let [store] = &producer.program.stores[..] else {
         return None;
@@ -56,29 +57,82 @@ fn readers_without(
     let assigned = drafts.assignments.iter().any(|(_, _, from)| from.storage == region.storage);
     let whole = region.offset == 0 && region.len == storage.len && store.view.is_identity(&producer.program.domain);
     let plain = matches!(producer.kernel, Kernel::Pointwise) && producer.program.instrs.len() <= LONGEST;
-    if !plain || !own || assigned || !whole || region.len != count(&producer.program.domain) {
-        return None;
-    }
+    (plain && own && !assigned && whole && region.len == count(&producer.program.domain)).then(|| store.clone())
+}
+
+/// All readers compute the result; `None` if one of them can't, or if that costs more than the call.
+fn everywhere(
+    drafts: &Drafts,
+    dependencies: &Dependencies,
+    call: usize,
+    store: &Store,
+    options: &PlanOptions,
+) -> Option<Changed> {
+    let producer = &drafts.calls[call];
+    let region = &producer.operands[store.operand];
     let mut touching = dependencies.naming(region.storage);
     touching.retain(|&i| i != call);
-    let mut as_input = false;
-    let mut price = 0;
+    let (mut as_input, mut price) = (false, 0);
     let mut changed = vec![];
     for &i in &touching {
         let reader = &drafts.calls[i];
         if reader.writes().any(|w| w.storage == region.storage) {
             return None;
         }
-        for input in (0..reader.inputs.len()).filter(|&input| reader.operands[reader.inputs[input]] == *region) {
+        for input in inputs_of(reader, region) {
             as_input = true;
-            price += (options.load_price)(&reader.kernel, input) * producer.program.instrs.len() as u64;
+            price += (options.load_price)(&reader.kernel, input) * repeated(&producer.program);
         }
-        let merged = with_code(reader, producer, region, store.reg, options)?;
+        let merged = with_code(reader, producer, store, Kept::No, options)?;
         changed.push((i, merged));
     }
     let before = moved(producer) + touching.iter().map(|&i| moved(&drafts.calls[i])).sum::<u64>();
     let after = price + changed.iter().map(|(_, reader)| moved(reader)).sum::<u64>();
-    (as_input && after < before).then_some(changed)
+    let saved = before.checked_sub(after).filter(|&saved| as_input && saved > 0)?;
+    Some((saved, changed))
+}
+
+/// The reader that computes the result and stores it for the others, which come after it; `None` if that costs more than the call.
+fn once(
+    drafts: &Drafts,
+    dependencies: &Dependencies,
+    call: usize,
+    store: &Store,
+    options: &PlanOptions,
+) -> Option<Changed> {
+    let producer = &drafts.calls[call];
+    let region = &producer.operands[store.operand];
+    let touching = dependencies.naming(region.storage);
+    let alone = dependencies.writers(region.storage) == [call];
+    let first = |i: usize| touching.iter().all(|&other| other == call || other == i || !dependencies.reaches(other, i));
+    let of = |&i: &usize| {
+        let reader = &drafts.calls[i];
+        let [input] = inputs_of(reader, region)[..] else { return None };
+        let program = reader.programs().any(|p| p.loaded().any(|o| reader.operands[o] == *region));
+        if !alone || program || !(options.keeps)(&reader.kernel, input) || !first(i) {
+            return None;
+        }
+        let merged = with_code(reader, producer, store, Kept::Yes, options)?;
+        // A kernel keeps what it has in its hands, as it would have read it.
+        let read = &merged.operands[merged.inputs[input]];
+        if drafts.storages[read.storage].dtype != store.dtype {
+            return None;
+        }
+        let price = (options.load_price)(&reader.kernel, input) * repeated(&producer.program);
+        let saved = (moved(producer) + moved(reader)).checked_sub(price + moved(&merged)).filter(|&saved| saved > 0)?;
+        Some((saved, vec![(i, merged)]))
+    };
+    touching.iter().filter(|&&i| i != call).filter_map(of).max_by_key(|(saved, _)| *saved)
+}
+
+/// The inputs of a call's kernel that are this region.
+fn inputs_of(reader: &Draft, region: &Region) -> Vec<usize> {
+    (0..reader.inputs.len()).filter(|&input| reader.operands[reader.inputs[input]] == *region).collect()
+}
+
+/// Instructions that a kernel runs for every element: what depends on the channel alone it has at hand.
+fn repeated(program: &Program) -> u64 {
+    fixed_registers(program).into_iter().filter(|fixed| !fixed).count() as u64
 }
 
 /// Elements that a call reads and writes.
@@ -86,7 +140,15 @@ fn moved(call: &Draft) -> u64 {
     call.operands.iter().map(|r| r.len as u64).sum()
 }
 
-fn with_code(reader: &Draft, producer: &Draft, region: &Region, result: Reg, options: &PlanOptions) -> Option<Draft> {
+/// Whether an input that is computed as it is read is stored too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+}
+
+fn with_code(reader: &Draft, producer: &Draft, store: &Store, kept: Kept, options: &PlanOptions) -> Option<Draft> {
+    let (region, result) = (&producer.operands[store.operand], store.reg);
     let mut merged = reader.clone();
     let map: Vec<usize> = producer.operands.iter().map(|o| merged.operand(o.clone())).collect();
     let columns_read = reader.columns.iter().flat_map(|c| c.program.loaded()).any(|o| reader.operands[o] == *region);
@@ -104,7 +166,9 @@ fn with_code(reader: &Draft, producer: &Draft, region: &Region, result: Reg, opt
             return None;
         }
         let mut program = producer.program.clone();
-        program.stores.clear();
+        if kept == Kept::No {
+            program.stores.clear();
+        }
         program.rename_operands(&map);
         let primary = first_in_order(&program)?;
         merged.inputs[input] = primary;
@@ -118,7 +182,7 @@ fn with_code(reader: &Draft, producer: &Draft, region: &Region, result: Reg, opt
         let regs = joined.append(&code, &|o| map[o], &|_, _| None);
         let value = |o: usize, _: &_| (reader.operands[o] == *region).then(|| regs[result]);
         let moved = joined.append(&program, &|o| o, &value);
-        joined.stores = program.stores.iter().map(|s| super::Store { reg: moved[s.reg], ..s.clone() }).collect();
+        joined.stores = program.stores.iter().map(|s| Store { reg: moved[s.reg], ..s.clone() }).collect();
         for result in merged.columns.iter_mut().flat_map(|c| &mut c.results) {
             result.0 = moved[result.0];
         }

@@ -193,7 +193,8 @@ impl Columns {
 /// A kernel's input that is computed as it is read.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// Code without stores over the shape of the input. The operand that [`Step::inputs`] names for it is read point by point.
+    /// Code over the shape of the input. The operand that [`Step::inputs`] names for it is read point by point. It has a store, of the input's
+    /// value at every point, where later calls read that too ([`PlanOptions::keeps`](super::PlanOptions)).
     pub program: Program,
     /// The input's value.
     pub reg: Reg,

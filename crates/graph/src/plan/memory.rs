@@ -81,13 +81,21 @@ pub(super) fn place(graph: &Graph, mut drafts: Drafts, order: &[usize], options:
 /// as it is read goes into products alone, which lose nothing by its further digits.
 fn narrow_once(call: &mut Draft) {
     for load in call.loads.iter_mut().flatten() {
+        narrow_stores(&mut load.program);
         if let Instr::Cast(DType::F16, wide) = load.program.instrs[load.reg] {
             let mut kept = [wide];
             load.program = without_dead_code(&load.program, &mut kept);
             load.reg = kept[0];
         }
     }
-    let Program { instrs, stores, .. } = &mut call.program;
+    if narrow_stores(&mut call.program) {
+        drop_unused_operands(call);
+    }
+}
+
+/// Tells whether a store takes another register than before.
+fn narrow_stores(program: &mut Program) -> bool {
+    let Program { instrs, stores, .. } = program;
     let mut any = false;
     for store in stores.iter_mut().filter(|s| s.dtype == DType::F16) {
         if let Instr::Cast(DType::F16, wide) = instrs[store.reg] {
@@ -95,9 +103,7 @@ fn narrow_once(call: &mut Draft) {
             any = true;
         }
     }
-    if any {
-        drop_unused_operands(call);
-    }
+    any
 }
 
 /// Bytes of a storage, rounded up to whole words.

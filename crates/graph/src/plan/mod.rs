@@ -79,6 +79,8 @@ pub struct PlanOptions {
     pub columns: fn(&Kernel) -> bool,
     /// Kernels whose input of this number may be computed as it is read ([`Load`]).
     pub loads: fn(&Kernel, usize) -> bool,
+    /// Kernels that can also store such an input, for the calls that read it later.
+    pub keeps: fn(&Kernel, usize) -> bool,
     /// What one instruction of the code that computes this input costs the kernel, as elements that could be moved meanwhile: kernels
     /// read an element many times, and compute it each time.
     pub load_price: fn(&Kernel, usize) -> u64,
@@ -103,6 +105,7 @@ impl Default for PlanOptions {
             scratch: |_, _| 0,
             columns: |_| false,
             loads: |_, _| false,
+            keeps: |_, _| false,
             load_price: |_, _| 0,
             has_epilogue: Kernel::has_epilogue,
             epilogue_in_place: true,

@@ -95,9 +95,8 @@ fn written(drafts: &Drafts, pass: &'static str) -> Result<()> {
 
 /// Elements of a storage that a call stores.
 fn stored(call: &Draft, storage: usize) -> usize {
-    let programs = [Some(&call.program), call.columns.as_ref().map(|c| &c.program)];
     let of = |p: &Program| {
         count(&p.domain) * p.stores.iter().filter(|s| call.operands[s.operand].storage == storage).count()
     };
-    programs.into_iter().flatten().map(of).sum()
+    call.programs().map(of).sum()
 }

@@ -66,6 +66,7 @@ fn at_once(placed: &Placed, call: &Draft, step: &Step) -> Option<String> {
         program.stores.iter().map(|s| HeldSpan::new(placed, &call.operands[s.operand])).collect()
     };
     let own = spans(&call.program);
+    let kept: Vec<HeldSpan> = call.loads.iter().flatten().flat_map(|l| spans(&l.program)).collect();
     let late: Vec<HeldSpan> = call.columns.iter().flat_map(|c| spans(&c.program)).collect();
     let scratch: Vec<HeldSpan> = step.scratch.iter().map(span_of).collect();
     let meets = |region: &Region, spans: &[HeldSpan]| spans.iter().any(|s| s.meets(&HeldSpan::new(placed, region)));
@@ -73,6 +74,9 @@ fn at_once(placed: &Placed, call: &Draft, step: &Step) -> Option<String> {
     let mut elsewhere = call.kernel_reads().chain(call.prologue().map(loaded).into_iter().flatten());
     if let Some(r) = elsewhere.find(|r| meets(r, &own)) {
         return Some(format!("{r:?} is overwritten while it is read"));
+    }
+    if let Some(r) = call.reads().find(|r| meets(r, &kept)) {
+        return Some(format!("{r:?} is overwritten by a kept input while it is read"));
     }
     if let Some(r) = call.reads().find(|r| meets(r, &late) || meets(r, &scratch)) {
         return Some(format!("{r:?} is overwritten by sums or scratch while it is read"));

@@ -38,10 +38,11 @@ impl<'a> Simulation<'a> {
             |program: &Program| -> Vec<&Region> { program.stores.iter().map(|s| &call.operands[s.operand]).collect() };
         let own = call.prologue().into_iter().chain([&call.program]).flat_map(loaded);
         let reads: Vec<&Region> = call.kernel_reads().chain(own).collect();
+        let kept: Vec<&Region> = call.loads.iter().flatten().flat_map(|l| stored(&l.program)).collect();
         let finishing = call.columns.as_ref().map(|c| &c.program);
         // Columns are finished when the other results are there.
         let late = finishing.map(loaded).unwrap_or_default();
-        let wrong = self.read(&reads).or_else(|| self.write(&stored(&call.program)));
+        let wrong = self.read(&reads).or_else(|| self.write(&[kept, stored(&call.program)].concat()));
         let wrong = wrong.or_else(|| self.read(&late));
         wrong.or_else(|| self.write(&finishing.map(stored).unwrap_or_default()))
     }
