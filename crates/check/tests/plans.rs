@@ -13,6 +13,11 @@ fn options() -> Vec<(&'static str, PlanOptions)> {
             Kernel::Conv2d(_) | Kernel::Conv2dInputGrad(_) => input == 0,
             other => matches!(other, Kernel::Conv2dWeightGrad(_)),
         },
+        keeps: |kernel, input| match kernel {
+            Kernel::Conv2d(_) => input == 0,
+            other => matches!(other, Kernel::Conv2dWeightGrad(_)) && input == 1,
+        },
+        compact_strides: true,
         slack: 3,
         ..small
     };
@@ -23,6 +28,9 @@ fn options() -> Vec<(&'static str, PlanOptions)> {
         ("reducing", reducing),
         ("apart", PlanOptions { epilogue_in_place: false, ..PlanOptions::default() }),
         ("no inline", PlanOptions { fusions: Fusions { inline: false, ..Fusions::ALL }, ..reducing }),
+        ("six operands", PlanOptions { max_operands: 6, ..reducing }),
+        ("twelve operands", PlanOptions { max_operands: 12, ..reducing }),
+        ("no keep", PlanOptions { fusions: Fusions { keep: false, ..Fusions::ALL }, ..reducing }),
         ("no columns", PlanOptions { fusions: Fusions { columns: false, ..Fusions::ALL }, ..reducing }),
         ("no hoist", PlanOptions { fusions: Fusions { hoist: false, ..Fusions::ALL }, ..reducing }),
         ("no pointwise", PlanOptions { fusions: Fusions { pointwise: false, ..Fusions::ALL }, ..reducing }),

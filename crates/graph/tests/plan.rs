@@ -1,6 +1,6 @@
 //! What plans look like: fused, ordered, and within their memory.
 
-use chiaro_graph::plan::{Access, BufferKind, Kernel, Operand, Plan, PlanOptions};
+use chiaro_graph::plan::{Access, BufferKind, Fusions, Kernel, Operand, Plan, PlanOptions};
 use chiaro_graph::{ConvSpec, DType, Elementwise, Graph, Target, Var};
 
 fn conv_bn_relu(g: &mut Graph, x: Var, arena: chiaro_graph::ArenaId, name: &str, out: usize) -> Var {
@@ -107,6 +107,71 @@ fn statistics_and_normalisation_ride_on_convolutions() {
     let plain =
         Plan::new(&g, &PlanOptions { alignment: 64, inline_broadcasts: true, ..PlanOptions::default() }).unwrap();
     assert!(plan.steps.len() < plain.steps.len() && plan.moved_bytes() < plain.moved_bytes(), "{text}");
+}
+
+/// Behind the norm of an image a convolution with a stride and one of 1x1, as at the beginning of a stage of a residual network.
+fn strided_pair(extent: usize) -> Graph {
+    let mut g = Graph::new();
+    let x = g.input("x", &[2, extent, extent, 8], DType::F32).unwrap();
+    let y = g.relu(x).unwrap();
+    let mut branch = |name: &str, kernel: usize| {
+        let w = g.input(name, &[16, kernel, kernel, 8], DType::F32).unwrap();
+        let spec = ConvSpec { stride: [2, 2], padding: [kernel / 2; 4], ..ConvSpec::default() };
+        g.conv2d(y, w, &spec).unwrap()
+    };
+    let (a, b) = (branch("wide", 3), branch("narrow", 1));
+    let sum = g.add(a, b).unwrap();
+    let shape = g.shape(sum).to_vec();
+    let d = g.input("d", &shape, DType::F32).unwrap();
+    let gradient = g.grad(sum, Some(d), &[x]).unwrap()[0];
+    g.output("dx", gradient).unwrap();
+    g
+}
+
+#[test]
+fn gradients_of_strided_pointwise_convolutions_have_no_zeros_between_their_pixels() {
+    let gradients = |extent: usize, compact_strides: bool| {
+        let options = PlanOptions { compact_strides, ..reducing_options() };
+        let plan = Plan::new(&strided_pair(extent), &options).unwrap();
+        let of = |s: &chiaro_graph::plan::Step| match &s.kernel {
+            Kernel::Conv2dInputGrad(shape) => Some((shape.x[1], shape.w[1])),
+            _ => None,
+        };
+        plan.steps.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(gradients(8, true), [(4, 1), (8, 3)]);
+    assert_eq!(gradients(8, false), [(8, 3), (8, 1)]);
+    assert_eq!(gradients(9, true), [(9, 3), (9, 1)], "a stride that does not divide the image");
+}
+
+/// An input that one convolution computes and stores, and others read.
+#[test]
+fn what_a_convolution_computes_is_kept_for_the_calls_behind_it() {
+    let mut g = Graph::new();
+    let x = g.input("images", &[8, 16, 16, 16], DType::F32).unwrap();
+    let arena = g.arena("params", DType::F32).unwrap();
+    let y = conv_bn_relu(&mut g, x, arena, "a", 16);
+    let y = conv_bn_relu(&mut g, y, arena, "b", 16);
+    let y = conv_bn_relu(&mut g, y, arena, "c", 16);
+    let d = g.input("d", &[8, 16, 16, 16], DType::F32).unwrap();
+    let weights: Vec<Var> =
+        g.arenas()[arena.index()].states.clone().iter().map(|&s| g.state_value(s).unwrap()).collect();
+    for (i, gradient) in g.grad(y, Some(d), &weights).unwrap().into_iter().enumerate() {
+        g.output(&format!("gradient {i}"), gradient).unwrap();
+    }
+    let keeps = |kernel: &Kernel, input: usize| matches!(kernel, Kernel::Conv2dWeightGrad(_)) && input == 1;
+    let plans = [true, false].map(|keep| {
+        let fusions = Fusions { keep, ..Fusions::ALL };
+        // So dear that nobody computes twice what is read twice.
+        let options = PlanOptions { keeps, fusions, load_price: |_, _| 400, ..reducing_options() };
+        Plan::new(&g, &options).unwrap()
+    });
+    let stored = plans.each_ref().map(|plan| {
+        let loads = plan.steps.iter().flat_map(|s| s.loads.iter().flatten());
+        loads.map(|load| load.program.stores.len()).sum::<usize>()
+    });
+    assert!(stored[0] > 0 && stored[1] == 0, "{stored:?}\n{}", print(&plans[0]));
+    assert!(plans[0].moved_bytes() < plans[1].moved_bytes(), "{}", print(&plans[0]));
 }
 
 #[test]

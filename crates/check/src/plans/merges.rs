@@ -8,6 +8,9 @@ pub(super) const CASES: &[(&str, Record)] = &[
     ("a value that is joined with a softmax of itself and read once more", softmax_block),
     ("a convolution that is joined with one of itself and normalised", normalised_block),
     ("a sum of what a convolution gives, which is joined with another", summed_block),
+    ("a convolution with a stride beside one of 1x1", |g| strided_pair(g, 8, [2, 2])),
+    ("a convolution with another stride down than across beside one of 1x1", |g| strided_pair(g, 9, [3, 1])),
+    ("a convolution whose stride does not divide the image beside one of 1x1", |g| strided_pair(g, 7, [2, 2])),
     ("a sum of products with what follows", sum_with_what_follows),
     ("a sum of products with the mirror image", sum_with_mirror),
     ("a value in 16 bits that goes on in 32", rounded),
@@ -59,6 +62,28 @@ fn summed_block(g: &mut Graph) -> Result<()> {
     let s = g.sum(y, &[0, 1, 2], false)?;
     g.output("c", c)?;
     g.output("s", s)
+}
+
+/// The input's gradient is a sum, and behind a norm.
+fn strided_pair(g: &mut Graph, extent: usize, stride: [usize; 2]) -> Result<()> {
+    let x = g.input("x", &[2, extent, 6, 8], DType::F32)?;
+    let scale = g.input("scale", &[8], DType::F32)?;
+    let (y, _) = g.batch_norm(x, scale, scale, 1e-3)?;
+    let y = g.relu(y)?;
+    let wide = g.input("wide", &[12, 3, 3, 8], DType::F32)?;
+    let narrow = g.input("narrow", &[12, 1, 1, 8], DType::F32)?;
+    let a = g.conv2d(y, wide, &ConvSpec { stride, padding: [1; 4], ..ConvSpec::default() })?;
+    let b = g.conv2d(y, narrow, &ConvSpec { stride, ..ConvSpec::default() })?;
+    let shape = g.shape(a).to_vec();
+    let ones = [g.input("da", &shape, DType::F32)?, g.input("db", &shape, DType::F32)?];
+    let products = [g.mul(a, ones[0])?, g.mul(b, ones[1])?];
+    let sum = g.add(products[0], products[1])?;
+    let wrt = [x, scale, wide, narrow];
+    let cotangent = g.input("cotangent", &shape, DType::F32)?;
+    for (name, gradient) in ["dx", "dscale", "dwide", "dnarrow"].iter().zip(g.grad(sum, Some(cotangent), &wrt)?) {
+        g.output(name, gradient)?;
+    }
+    Ok(())
 }
 
 fn sum_with_what_follows(g: &mut Graph) -> Result<()> {

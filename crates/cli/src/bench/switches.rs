@@ -11,7 +11,7 @@ use crate::usage::Usage;
 /// What is switched off, or put in place of what suits the device.
 #[derive(clap::Args)]
 pub struct SwitchArgs {
-    /// Leave fusions out, on GPUs: any of inline, columns, hoist, pointwise, beside and winograd, or all
+    /// Leave fusions out, on GPUs: any of inline, keep, columns, hoist, pointwise, beside and winograd, or all
     #[arg(long, value_name = "FUSIONS", value_delimiter = ',')]
     without: Vec<Fusion>,
     /// Give every product and convolution that can have it this tile, such as 128x64x16/8x4, on GPUs
@@ -34,6 +34,8 @@ pub struct SwitchArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Fusion {
     Inline,
+    /// Inputs that are computed as they are read are not stored by who computes them.
+    Keep,
     Columns,
     Hoist,
     Pointwise,
@@ -57,6 +59,7 @@ impl SwitchArgs {
         let with = |fusion: Fusion| !self.without.contains(&fusion);
         let fusions = Fusions {
             inline: with(Fusion::Inline),
+            keep: with(Fusion::Keep),
             columns: with(Fusion::Columns),
             hoist: with(Fusion::Hoist),
             pointwise: with(Fusion::Pointwise),

@@ -170,8 +170,11 @@ fn plain_scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants
     }
 }
 
+/// Storage bindings of a kernel at the most: with more no network is planned better, and all native adapters have them.
+const PLANNED_BINDINGS: usize = 12;
+
 /// Steps by which a short kernel may be put off, to share a dispatch with others.
-const SLACK: usize = 3;
+const SLACK: usize = 1;
 /// Those of software devices, which gain nothing by it and run what GPUs run all the same.
 const SLACK_OF_SOFTWARE: usize = 1;
 
@@ -182,8 +185,10 @@ pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
         custom || kernel.has_epilogue()
     };
     let plain = PlanOptions { alignment: ALIGNMENT, inline_broadcasts: true, has_epilogue, ..PlanOptions::default() };
+    let plain = PlanOptions { max_operands: PLANNED_BINDINGS, ..plain };
     let OfClass { scratch, load_price } = OF_CLASS[variants.transformed() as usize][variants.class().index()];
-    let plain = PlanOptions { scratch, load_price, ..plain };
+    let call_price = variants.moved_in_a_call();
+    let plain = PlanOptions { scratch, load_price, compact_strides: true, call_price, ..plain };
     match variants.class() {
         DeviceClass::Software => PlanOptions { slack: SLACK_OF_SOFTWARE, ..plain },
         DeviceClass::Gpu(..) => PlanOptions {

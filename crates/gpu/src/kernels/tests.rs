@@ -29,7 +29,7 @@ fn check(name: &str, graph: &chiaro_graph::Graph, variants: &Variants, fuse: boo
             let text = &dispatch.wgsl;
             let checked = validate::check(text, &[]).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
             assert_eq!(checked.storage_buffers(), dispatch.parts.len(), "{name}\n{text}");
-            assert!(checked.storage_buffers() <= 9, "{name}: {} buffers\n{text}", checked.storage_buffers());
+            assert!(checked.storage_buffers() <= 12, "{name}: {} buffers\n{text}", checked.storage_buffers());
             let translated = checked.spirv().and_then(|_| checked.msl()).and_then(|_| checked.hlsl());
             assert!(translated.is_ok(), "{name}: {translated:?}\n{text}");
             seen.insert(dispatch.wgsl);
@@ -109,13 +109,12 @@ fn training_steps_of_models_take_few_dispatches() {
     let small = training_step("small-cnn", [28, 28, 1], 64, wide, &mut seen);
     assert!(small[0] <= 60 && small[1] <= 50, "{small:?} kernels and dispatches of the small CNN");
     let resnet = training_step("resnet18", [32, 32, 3], 128, wide, &mut seen);
-    // 160 where every input that can be is computed as it is read; the last stages' readings cost more than the passes they save.
-    // One dispatch more than could be: long kernels share little workgroup memory.
-    assert!(resnet[0] <= 172 && resnet[1] <= 139, "{resnet:?} kernels and dispatches of ResNet-18");
+    // The last stages' readings cost more than the passes that they would save.
+    assert!(resnet[0] <= 146 && resnet[1] <= 121, "{resnet:?} kernels and dispatches of ResNet-18");
     // In 16 bits beside these: copies of weights, images and the logits' gradient, the check of all gradients in two passes, and the
     // loss scale.
     let half = training_step("resnet18", [32, 32, 3], 128, chiaro_nn::Precision::f16(), &mut seen);
-    assert!(half[0] <= resnet[0] + 7 && half[1] <= 144, "{half:?} kernels and dispatches of ResNet-18 in 16 bits");
+    assert!(half[0] <= resnet[0] + 8 && half[1] <= 128, "{half:?} kernels and dispatches of ResNet-18 in 16 bits");
 }
 
 /// Three convolutions, each with its norm and this activation, and all gradients.
@@ -156,10 +155,15 @@ fn networks_of_norms_are_planned_right_for_every_class_of_device() {
                 for transformed in Transformed::ALL {
                     let variants = Variants::of(class).with_transforms(transformed);
                     let name = format!("{activation:?} {shape:?} {class:?} {transformed:?}");
-                    let plan = Plan::new(&graph, &plan_options(&variants)).unwrap_or_else(|e| panic!("{name}: {e}"));
-                    for step in &plan.steps {
-                        let made = dispatches(step, &variants);
-                        assert!(made.is_ok_and(|made| !made.is_empty()), "{name}: {}", step.label);
+                    // What is hoisted or inlined must still be bound where an adapter has fewer, such as a browser's.
+                    for max_operands in [6, 8, 10, 12] {
+                        let options = PlanOptions { max_operands, ..plan_options(&variants) };
+                        let plan = Plan::new(&graph, &options);
+                        let plan = plan.unwrap_or_else(|e| panic!("{name}, {max_operands} operands: {e}"));
+                        for step in &plan.steps {
+                            let made = dispatches(step, &variants);
+                            assert!(made.is_ok_and(|made| !made.is_empty()), "{name}: {}", step.label);
+                        }
                     }
                 }
             }

@@ -18,8 +18,6 @@ use crate::run::planned::{self, PlannedKernel};
 use crate::tune::{Asked, ChoiceSources, KnownTable, KnownTables, SearchOutcome, Tuned, Tuning};
 use crate::{AdapterLimits, AdapterSummary, AllocationCounter, Forced, Gpu, GpuBuffer, GpuError, peaks};
 
-/// Storage bindings of a kernel on every device.
-const PORTABLE_BINDINGS: u32 = 8;
 /// Those of the adapters with the fewest among the usual ones (wgpu's Metal).
 const USUAL_BINDINGS: u32 = 29;
 
@@ -86,12 +84,13 @@ impl BackendOptions {
     pub(crate) fn plan_options(&self, adapter: &AdapterSummary, variants: &Variants, graph: &Graph) -> PlanOptions {
         let untransformed = variants.with_transforms(Transformed::No);
         let variants = if half::is_used(graph) { &untransformed } else { variants };
+        let plan = kernels::plan_options(variants);
         PlanOptions {
-            max_operands: adapter.limits.storage_buffers.clamp(4, PORTABLE_BINDINGS) as usize,
+            max_operands: plan.max_operands.min(adapter.limits.storage_buffers.max(4) as usize),
             max_bytes: usize::try_from(adapter.limits.binding_bytes).unwrap_or(usize::MAX),
             fuse: self.fuse,
             fusions: self.fusions,
-            ..kernels::plan_options(variants)
+            ..plan
         }
     }
 }
@@ -105,10 +104,10 @@ pub enum KernelChoice {
     Gpu,
 }
 
-/// What a GPU asks of its plans, with the bindings that every adapter has: to count a plan's cost where there is no GPU.
+/// What a GPU asks of its plans, with the bindings that usual adapters have: to count a plan's cost where there is no GPU.
 /// Convolutions are not transformed: what that takes is decided by the adapter.
 pub fn portable_plan_options() -> PlanOptions {
-    PlanOptions { max_operands: PORTABLE_BINDINGS as usize, ..kernels::plan_options(&Variants::GPU) }
+    kernels::plan_options(&Variants::GPU)
 }
 
 /// Dispatches of a step planned with [`portable_plan_options`].

@@ -158,6 +158,19 @@ impl ConvShape {
         self.spec.groups > 1 && self.spec.groups == self.x[3]
     }
 
+    /// Pixels of all images that no window has: those between the windows of a stride that is longer than the filter.
+    pub fn pixels_between_windows(&self) -> usize {
+        let read = |d: usize| {
+            let [stride, dilation, padding] = [self.spec.stride[d], self.spec.dilation[d], self.spec.padding[2 * d]];
+            let taps = |window: usize| (0..self.w[1 + d]).map(move |tap| window * stride + tap * dilation);
+            let inside = |at: usize| at.checked_sub(padding).filter(|&at| at < self.x[1 + d]);
+            let mut seen = vec![false; self.x[1 + d]];
+            (0..self.y[1 + d]).flat_map(taps).filter_map(inside).for_each(|at| seen[at] = true);
+            seen.into_iter().filter(|&s| s).count()
+        };
+        self.x[0] * (self.x[1] * self.x[2] - read(0) * read(1))
+    }
+
     /// Rows of each phase of the input gradient.
     pub fn phase_rows(&self) -> usize {
         let stride = self.spec.stride;
@@ -234,5 +247,25 @@ impl Rules for WeightGrad<'_> {
         let d = at.graph.cast(at.d, dtype)?;
         let dx = at.needs(0).then(|| at.graph.conv2d_input_grad(dy, d, self.0, &sx));
         Ok(vec![dx, (at.needed)(dy).then(|| at.graph.push(Op::Conv2d(self.0.clone()), vec![x, d], sy, dtype))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_that_no_window_has_are_counted() {
+        let shape = |extent: usize, kernel: usize, spec: ConvSpec| {
+            spec.geometry(&[2, extent, extent, 3], &[5, kernel, kernel, 3]).expect("a convolution")
+        };
+        let strided = |stride| ConvSpec { stride: [stride; 2], ..ConvSpec::default() };
+        // Every second pixel of every second row is read.
+        assert_eq!(shape(8, 1, strided(2)).pixels_between_windows(), 2 * (64 - 16));
+        assert_eq!(shape(9, 1, strided(2)).pixels_between_windows(), 2 * (81 - 25));
+        assert_eq!(shape(8, 3, ConvSpec { padding: [1; 4], ..strided(2) }).pixels_between_windows(), 0);
+        // The last row and column are beyond the last window.
+        assert_eq!(shape(8, 3, strided(2)).pixels_between_windows(), 2 * (64 - 49));
+        assert_eq!(shape(7, 2, ConvSpec { dilation: [2; 2], ..strided(4) }).pixels_between_windows(), 2 * (49 - 16));
     }
 }

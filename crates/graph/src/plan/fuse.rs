@@ -5,7 +5,7 @@ use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region};
 use super::kernel::Kernel;
 use super::program::{Instr, Program, Reg, Store, View};
-use super::{Fusions, Pass, PlanOptions, hoist, inline, verify};
+use super::{Fusions, Pass, PlanOptions, hoist, inline, strided, verify};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::shape::count;
@@ -17,7 +17,7 @@ const SMALL: usize = 4096;
 const MAX_RESULTS: usize = 2;
 
 /// The passes that merge calls, in their order, each with the switch that it is behind.
-const PASSES: [(&str, Switch, Merger); 6] = [
+const PASSES: [(&str, Switch, Merger); 7] = [
     ("reductions", |_| true, |drafts, options| merge_all(drafts, options, reductions, merged_reductions)),
     ("consumers", |on| on.pointwise, consumers),
     ("columns", |on| on.columns, |drafts, options| merge_all(drafts, options, producers_of_reductions, merged_columns)),
@@ -25,12 +25,13 @@ const PASSES: [(&str, Switch, Merger); 6] = [
         "hoist",
         |on| on.hoist,
         |drafts, options| {
-            if hoist::hoist(drafts) && options.fusions.pointwise {
+            if hoist::hoist(drafts, options) && options.fusions.pointwise {
                 // Calls with fewer operands than before.
                 consumers(drafts, options);
             }
         },
     ),
+    ("strided", |on| on.pointwise, strided::strided),
     ("inline", |on| on.inline, inline::inline),
     ("small", |on| on.pointwise, |drafts, options| merge_all(drafts, options, small_companions, merged_small)),
 ];

@@ -11,15 +11,19 @@ pub struct Fusions {
     pub hoist: bool,
     /// Convolutions compute their input from other tensors as they read it.
     pub inline: bool,
+    /// Those inputs may be stored by the kernel that computes them, for others.
+    pub keep: bool,
     /// Short kernels that do not depend on one another are one dispatch of a GPU.
     pub beside: bool,
 }
 
 impl Fusions {
     /// All of them.
-    pub const ALL: Fusions = Fusions { pointwise: true, columns: true, hoist: true, inline: true, beside: true };
+    pub const ALL: Fusions =
+        Fusions { pointwise: true, columns: true, hoist: true, inline: true, keep: true, beside: true };
     /// None of them: reductions over the same points are still made together.
-    pub const NONE: Fusions = Fusions { pointwise: false, columns: false, hoist: false, inline: false, beside: false };
+    pub const NONE: Fusions =
+        Fusions { pointwise: false, columns: false, hoist: false, inline: false, keep: false, beside: false };
 }
 
 impl Default for Fusions {

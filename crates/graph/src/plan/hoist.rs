@@ -1,15 +1,16 @@
 //! What a kernel would compute at every point though it depends on the column alone moves to where the columns are finished:
 //! the factor and shift of a batch norm, for example. All such values of one place lie in one buffer, a row each.
 
+use super::PlanOptions;
 use super::dependencies::Dependencies;
 use super::draft::{Draft, Drafts, Region, Storage, StorageKind};
-use super::fuse::drop_unused_operands;
+use super::fuse::{drop_unused_operands, fits};
 use super::kernel::Columns;
 use super::program::{Instr, Program, Reg, Store, View};
 use crate::dtype::DType;
 
 /// Moves what can be moved; tells whether anything was.
-pub(super) fn hoist(drafts: &mut Drafts) -> bool {
+pub(super) fn hoist(drafts: &mut Drafts, options: &PlanOptions) -> bool {
     let mut rows: Vec<Option<usize>> = vec![None; drafts.calls.len()];
     let mut any = false;
     let mut dependencies = Dependencies::new(drafts);
@@ -20,8 +21,9 @@ pub(super) fn hoist(drafts: &mut Drafts) -> bool {
         }
         if let Some(host) = host(drafts, &dependencies, call, &regs) {
             let storage = *rows[host].get_or_insert_with(|| new_storage(drafts));
-            regs.into_iter().for_each(|reg| move_register(drafts, call, host, reg, storage));
-            drop_unused_operands(&mut drafts.calls[call]);
+            if !move_registers(drafts, [call, host], regs, storage, options) {
+                continue;
+            }
             dependencies.update(drafts, call);
             dependencies.update(drafts, host);
             // The rows have grown for all who read them.
@@ -33,6 +35,29 @@ pub(super) fn hoist(drafts: &mut Drafts) -> bool {
     #[cfg(test)]
     dependencies.assert_current(drafts);
     any
+}
+
+/// Moves registers from a call to its host, unless one of the two has more operands then than the device binds; tells whether they were.
+fn move_registers(
+    drafts: &mut Drafts,
+    [call, host]: [usize; 2],
+    regs: Vec<Reg>,
+    storage: usize,
+    options: &PlanOptions,
+) -> bool {
+    let before = [call, host].map(|c| drafts.calls[c].clone());
+    let len = drafts.storages[storage].len;
+    regs.into_iter().for_each(|reg| move_register(drafts, call, host, reg, storage));
+    drop_unused_operands(&mut drafts.calls[call]);
+    if [call, host].iter().all(|&c| fits(&drafts.calls[c], options)) {
+        return true;
+    }
+    let [old_call, old_host] = before;
+    drafts.calls[call] = old_call;
+    drafts.calls[host] = old_host;
+    drafts.storages[storage].len = len;
+    widen(drafts, storage);
+    false
 }
 
 /// Regions of a storage that has grown by rows are the whole of it again.

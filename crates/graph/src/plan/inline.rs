@@ -86,7 +86,7 @@ fn everywhere(
         let merged = with_code(reader, producer, store, Kept::No, options)?;
         changed.push((i, merged));
     }
-    let before = moved(producer) + touching.iter().map(|&i| moved(&drafts.calls[i])).sum::<u64>();
+    let before = options.call_price + moved(producer) + touching.iter().map(|&i| moved(&drafts.calls[i])).sum::<u64>();
     let after = price + changed.iter().map(|(_, reader)| moved(reader)).sum::<u64>();
     let saved = before.checked_sub(after).filter(|&saved| as_input && saved > 0)?;
     Some((saved, changed))
@@ -109,7 +109,7 @@ fn once(
         let reader = &drafts.calls[i];
         let [input] = inputs_of(reader, region)[..] else { return None };
         let program = reader.programs().any(|p| p.loaded().any(|o| reader.operands[o] == *region));
-        if !alone || program || !(options.keeps)(&reader.kernel, input) || !first(i) {
+        if !options.fusions.keep || !alone || program || !(options.keeps)(&reader.kernel, input) || !first(i) {
             return None;
         }
         let merged = with_code(reader, producer, store, Kept::Yes, options)?;
@@ -119,7 +119,8 @@ fn once(
             return None;
         }
         let price = (options.load_price)(&reader.kernel, input) * repeated(&producer.program);
-        let saved = (moved(producer) + moved(reader)).checked_sub(price + moved(&merged)).filter(|&saved| saved > 0)?;
+        let before = options.call_price + moved(producer) + moved(reader);
+        let saved = before.checked_sub(price + moved(&merged)).filter(|&saved| saved > 0)?;
         Some((saved, vec![(i, merged)]))
     };
     touching.iter().filter(|&&i| i != call).filter_map(of).max_by_key(|(saved, _)| *saved)

@@ -1,5 +1,6 @@
 //! Kernels with their geometry, and the steps that call them.
 
+use super::product::ProductKernel;
 use super::program::{Program, Reg};
 use crate::custom::{Custom, TensorType};
 use crate::dtype::DType;
@@ -227,22 +228,33 @@ impl Step {
         &self.operands[self.program.stores[0].operand]
     }
 
-    /// Bytes read and written, each operand counted once; of a set of images those that are taken alone.
+    /// Bytes read and written, each operand counted once: of a set of images those that are taken alone, of an image the pixels that some window
+    /// of a convolution has.
     pub fn bytes(&self) -> u64 {
-        let all: u64 = self.operands.iter().map(Operand::bytes).sum();
-        all.saturating_sub(self.unread())
+        (0..self.operands.len()).map(|operand| self.operand_bytes(operand)).sum()
     }
 
-    /// Bytes of operands that the call leaves alone: images of a set that are not taken.
-    fn unread(&self) -> u64 {
-        let Kernel::Custom(call) = &self.kernel else { return 0 };
-        let reads = call.op.reads(&call.operands, &call.result);
-        // An operand that is given twice is there once.
-        let mut left: Vec<Option<u64>> = vec![None; self.operands.len()];
-        for ((of, read), &operand) in call.operands.iter().zip(reads).zip(&self.inputs) {
-            let unread = (of.len().saturating_sub(read) * of.dtype.size()) as u64;
-            left[operand] = Some(left[operand].map_or(unread, |least| least.min(unread)));
+    /// Those of one operand.
+    pub fn operand_bytes(&self, operand: usize) -> u64 {
+        self.operands[operand].bytes().saturating_sub(self.unread(operand))
+    }
+
+    /// Bytes of an operand that the call leaves alone.
+    fn unread(&self, operand: usize) -> u64 {
+        let size = self.operands[operand].dtype.size();
+        let bytes = |elements: usize| (elements * size) as u64;
+        if let Kernel::Custom(call) = &self.kernel {
+            let reads = call.op.reads(&call.operands, &call.result);
+            let given = call.operands.iter().zip(reads).zip(&self.inputs).filter(|(_, input)| **input == operand);
+            // An operand that is given twice is there once.
+            return given.map(|((of, read), _)| bytes(of.len().saturating_sub(read))).min().unwrap_or(0);
         }
-        left.into_iter().flatten().sum()
+        match self.kernel.as_product() {
+            Some(ProductKernel::Conv2d(shape) | ProductKernel::WeightGrad(shape)) if self.inputs[0] == operand => {
+                bytes(shape.pixels_between_windows() * shape.x[3])
+            }
+            Some(ProductKernel::Conv2d(_) | ProductKernel::WeightGrad(_)) => 0,
+            Some(ProductKernel::MatMul(_) | ProductKernel::InputGrad(_)) | None => 0,
+        }
     }
 }

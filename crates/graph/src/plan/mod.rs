@@ -19,6 +19,7 @@ mod places;
 mod product;
 mod program;
 mod schedule;
+mod strided;
 mod trace;
 mod traffic;
 mod verify;
@@ -84,6 +85,10 @@ pub struct PlanOptions {
     /// What one instruction of the code that computes this input costs the kernel, as elements that could be moved meanwhile: kernels
     /// read an element many times, and compute it each time.
     pub load_price: fn(&Kernel, usize) -> u64,
+    /// Gradients of 1x1 convolutions with a stride are made without the zeros between their pixels where they are added to others.
+    pub compact_strides: bool,
+    /// Elements that could be moved in the time that a call takes whatever it does.
+    pub call_price: u64,
     /// An epilogue may write over an operand that it reads: so where the kernel's own result does not reach memory before it.
     pub epilogue_in_place: bool,
     /// Fuse kernels; without it every op is a call of its own (the plain path that tests compare with).
@@ -106,6 +111,8 @@ impl Default for PlanOptions {
             columns: |_| false,
             loads: |_, _| false,
             keeps: |_, _| false,
+            compact_strides: false,
+            call_price: 0,
             load_price: |_, _| 0,
             has_epilogue: Kernel::has_epilogue,
             epilogue_in_place: true,

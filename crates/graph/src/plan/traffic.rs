@@ -13,10 +13,11 @@ impl Plan {
             if counted.clone().all(|i| step.operands[i].access == Access::Write) && self.reads_held(step) {
                 continue;
             }
-            for operand in counted.map(|i| &step.operands[i]) {
-                match traffic.iter_mut().find(|(dtype, _)| *dtype == operand.dtype) {
-                    Some((_, sum)) => *sum += operand.bytes(),
-                    None => traffic.push((operand.dtype, operand.bytes())),
+            for operand in counted {
+                let (held, bytes) = (step.operands[operand].dtype, step.operand_bytes(operand));
+                match traffic.iter_mut().find(|(dtype, _)| *dtype == held) {
+                    Some((_, sum)) => *sum += bytes,
+                    None => traffic.push((held, bytes)),
                 }
             }
         }
