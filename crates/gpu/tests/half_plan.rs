@@ -31,14 +31,16 @@ fn activations_take_half_the_bytes() {
             is as f64 / batch as f64 / 1e6,
             left as f64 / batch as f64 / 1e6
         );
-        // The images themselves are f32, and are read once more to be rounded.
+        // The images themselves are f32, and are read once more to be rounded. Two sums of two norms, which in 16 bits are rounded before they are
+        // compared, are too dear to be computed by the convolution behind them (0.508 measured for ResNet-18).
         let images = 3 * (batch * image.iter().product::<usize>() * 4) as u64;
-        assert!(is as f64 <= 0.505 * was as f64 + images as f64, "{name}: {share}");
+        assert!(is as f64 <= 0.51 * was as f64 + images as f64, "{name}: {share}");
         let [was, is] = [&wide, &half].map(Plan::intermediate_bytes);
         let share = is as f64 / was as f64;
         println!("{name}: intermediates of {:.2} and {:.2} MB ({share:.3})", was as f64 / 1e6, is as f64 / 1e6);
         assert!(share <= 0.6, "{name}: {share}");
-        assert!(half.steps.len() <= wide.steps.len() + 6, "{name}: {} calls", half.steps.len());
+        // The two sums, and six calls that only 16 bits have.
+        assert!(half.steps.len() <= wide.steps.len() + 8, "{name}: {} calls", half.steps.len());
     }
 }
 

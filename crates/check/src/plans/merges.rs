@@ -11,6 +11,7 @@ pub(super) const CASES: &[(&str, Record)] = &[
     ("a convolution with a stride beside one of 1x1", |g| strided_pair(g, 8, [2, 2])),
     ("a convolution with another stride down than across beside one of 1x1", |g| strided_pair(g, 9, [3, 1])),
     ("a convolution whose stride does not divide the image beside one of 1x1", |g| strided_pair(g, 7, [2, 2])),
+    ("a sum of the channels of images that products of whole rows made smaller", summed_channels),
     ("a sum of products with what follows", sum_with_what_follows),
     ("a sum of products with the mirror image", sum_with_mirror),
     ("a value in 16 bits that goes on in 32", rounded),
@@ -62,6 +63,19 @@ fn summed_block(g: &mut Graph) -> Result<()> {
     let s = g.sum(y, &[0, 1, 2], false)?;
     g.output("c", c)?;
     g.output("s", s)
+}
+
+/// The last axis of what is summed is a part of the products' columns.
+fn summed_channels(g: &mut Graph) -> Result<()> {
+    let x = g.input("x", &[3, 2, 40], DType::F32)?;
+    let rows = g.input("rows", &[3, 5, 2], DType::F32)?;
+    let scale = g.input("scale", &[8], DType::F32)?;
+    let y = g.matmul(rows, x, false, false)?;
+    let y = g.reshape(y, &[3, 5, 5, 8])?;
+    let y = g.mul(y, scale)?;
+    let sums = g.sum(y, &[0, 1, 2], false)?;
+    g.output("y", y)?;
+    g.output("sums", sums)
 }
 
 /// The input's gradient is a sum, and behind a norm.

@@ -20,7 +20,10 @@ pub(super) fn merged_columns(
     options: &PlanOptions,
 ) -> Option<Draft> {
     let (producer, reduction) = (&drafts.calls[a], &drafts.calls[b]);
-    if !(options.columns)(&producer.kernel) || reduction.columns.is_some() || deps.reaches_indirectly(a, b) {
+    // The columns that a kernel has in its hands are those of its product: the program's last axis may be a part of them.
+    let its_own = producer.kernel.product_columns() == producer.program.domain.last().copied();
+    if !its_own || !(options.columns)(&producer.kernel) || reduction.columns.is_some() || deps.reaches_indirectly(a, b)
+    {
         return None;
     }
     let mut merged = match &reduction.kernel {

@@ -8,6 +8,7 @@ use super::fuse::{drop_unused_operands, fits, loads_in_order, same_domain};
 use super::hoist::fixed_registers;
 use super::kernel::{Kernel, Load};
 use super::program::{Instr, Program, Store};
+use crate::dtype::DType;
 use crate::shape::count;
 use std::collections::BTreeSet;
 
@@ -81,7 +82,7 @@ fn everywhere(
         }
         for input in inputs_of(reader, region) {
             as_input = true;
-            price += (options.load_price)(&reader.kernel, input) * repeated(&producer.program);
+            price += (options.load_price)(&reader.kernel, input) * repeated(&producer.program, store);
         }
         let merged = with_code(reader, producer, store, Kept::No, options)?;
         changed.push((i, merged));
@@ -118,7 +119,7 @@ fn once(
         if drafts.storages[read.storage].dtype != store.dtype {
             return None;
         }
-        let price = (options.load_price)(&reader.kernel, input) * repeated(&producer.program);
+        let price = (options.load_price)(&reader.kernel, input) * repeated(&producer.program, store);
         let before = options.call_price + moved(producer) + moved(reader);
         let saved = before.checked_sub(price + moved(&merged)).filter(|&saved| saved > 0)?;
         Some((saved, vec![(i, merged)]))
@@ -131,9 +132,12 @@ fn inputs_of(reader: &Draft, region: &Region) -> Vec<usize> {
     (0..reader.inputs.len()).filter(|&input| reader.operands[reader.inputs[input]] == *region).collect()
 }
 
-/// Instructions that a kernel runs for every element: what depends on the channel alone it has at hand.
-fn repeated(program: &Program) -> u64 {
-    fixed_registers(program).into_iter().filter(|fixed| !fixed).count() as u64
+/// Instructions that a kernel runs for every element: what depends on the channel alone it has at hand, and a result that is rounded to be
+/// stored it takes as it is.
+fn repeated(program: &Program, result: &Store) -> u64 {
+    let rounds = matches!(program.instrs[result.reg], Instr::Cast(DType::F16, _));
+    let repeated = fixed_registers(program).into_iter().filter(|fixed| !fixed).count();
+    (repeated - usize::from(rounds)) as u64
 }
 
 /// Elements that a call reads and writes.

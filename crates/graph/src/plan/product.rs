@@ -2,6 +2,7 @@
 
 use super::kernel::{ConvShape, Kernel, MatMulShape};
 use crate::graph::{Graph, Var};
+use crate::shape::count;
 
 /// `batch` products of `[m, k]` and `[k, n]` matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +65,16 @@ impl Kernel {
             | Kernel::IndexAdd(_)
             | Kernel::Custom(_) => None,
         }
+    }
+
+    /// Columns of the product's results, those of all groups of a convolution; `None` for kernels that are none.
+    pub fn product_columns(&self) -> Option<usize> {
+        Some(match self.as_product()? {
+            ProductKernel::MatMul(shape) => shape.n,
+            ProductKernel::Conv2d(shape) => shape.y[3],
+            ProductKernel::InputGrad(shape) => shape.x[3],
+            ProductKernel::WeightGrad(shape) => count(&shape.w[1..]),
+        })
     }
 
     /// The geometry of the product that the kernel is; `None` for kernels that are none.
