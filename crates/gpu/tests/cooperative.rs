@@ -134,6 +134,9 @@ fn tiles_of_every_make_give_what_the_kernels_without_them_give() {
         let eights = !name.contains("by4");
         let computed = |kernel: &PlannedKernel| kernel.wgsl.contains("a_load(found.at * 2u)");
         assert_eq!(kernels.iter().any(computed), eights, "{name}: an input is computed as eight of it are read");
+        let keep = if eights { "a_keep(found.at * 2u + 1u" } else { "a_keep(found.at, value)" };
+        let kept = |kernel: &PlannedKernel| kernel.wgsl.contains(keep);
+        assert!(kernels.iter().any(kept), "{name}: no kernel keeps an input that it computes");
     }
 }
 
