@@ -11,9 +11,11 @@ fn a_keep(word: u32, value: AVal) {
 fn keep_row(at: Place) {
     let row = at.line - 1u;
     let h = at.h + OWN + row;
-    for (var j = 0u; j < 4u; j++) {
+    // As many as compilers do not know, or they would compute all four at once, for which Adreno has no registers.
+    let pixels = select(0u, 4u, row < 4u);
+    for (var j = 0u; j < pixels; j++) {
         let w = at.w + OWN + j;
-        if ((row < 4u) & (h < IMAGE_H) & (w < IMAGE_W)) {
+        if ((h < IMAGE_H) & (w < IMAGE_W)) {
             let word = at.image + (h * IMAGE_W + w) * (CHANNELS / 4u);
             a_keep(word, a_load(word));
         }

@@ -1,7 +1,6 @@
 //! Inputs that a kernel of a template computes as it reads them: generated code in the hooks that load.
 
-use chiaro_graph::plan::{Instr, Load, Program, Reg, Step};
-use chiaro_graph::{DType, Elementwise};
+use chiaro_graph::plan::{Load, Step};
 use chiaro_shaders::{Hook, ShaderError, Source};
 
 use super::binding::Composed;
@@ -72,7 +71,7 @@ impl<'a> InputCode<'a> {
         slots[self.operand] = BindingSlot { name: self.name.clone(), width, ..slots[self.operand].clone() };
         let program = &self.load.program;
         let point = Point { parts: vec![(0..program.domain.len(), "index")], lanes: self.lanes, prefix: "l" };
-        let unrounded = unseen_casts(program, self.load.reg);
+        let unrounded = program.unseen_roundings(self.load.reg);
         let mut emitter = Emitter::new(program, &slots, point, functions).without_rounding(unrounded);
         emitter.run(&[]);
         let value = emitter.register(self.load.reg);
@@ -92,35 +91,6 @@ impl<'a> InputCode<'a> {
             source.set_hook(Hook::KeepA, &format!("    {}[word] = {}(value);", slot.name, slot.word()))
         })
     }
-}
-
-/// The casts to 16 bits that only the product sees, which multiplies 32 bits: further digits do no harm there, and a rounding costs
-/// some 20 operations an element. (Cooperative matrices round what they load.) A comparison must see the rounded value.
-fn unseen_casts(program: &Program, result: Reg) -> Vec<Reg> {
-    let mut users = vec![0; program.instrs.len()];
-    for instr in &program.instrs {
-        match instr {
-            Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => {}
-            Instr::Random { operands, .. } => operands.iter().for_each(|&reg| users[reg] += 1),
-            Instr::Map(_, regs) => regs.iter().for_each(|&reg| users[reg] += 1),
-            Instr::Cast(_, reg) => users[*reg] += 1,
-        }
-    }
-    let (mut casts, mut open) = (vec![], vec![result]);
-    while let Some(reg) = open.pop() {
-        if users[reg] > usize::from(reg != result) {
-            continue;
-        }
-        match &program.instrs[reg] {
-            Instr::Cast(DType::F16, _) => casts.push(reg),
-            // These give one of the values they are given.
-            Instr::Map(Elementwise::Relu, regs) => open.extend(regs),
-            Instr::Map(Elementwise::Where, regs) => open.extend(&regs[1..]),
-            Instr::Map(..) | Instr::Cast(..) | Instr::Random { .. } => {}
-            Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => {}
-        }
-    }
-    casts
 }
 
 /// Composes a shader without an epilogue, whose bindings are the step's inputs and then one buffer, which becomes scratch.

@@ -174,7 +174,7 @@ fn plain_scratch(kernel: &Kernel, reduced: Option<&Columns>, variants: &Variants
 const PLANNED_BINDINGS: usize = 12;
 
 /// Steps by which a short kernel may be put off, to share a dispatch with others.
-const SLACK: usize = 1;
+const SLACK: usize = 2;
 /// Those of software devices, which gain nothing by it and run what GPUs run all the same.
 const SLACK_OF_SOFTWARE: usize = 1;
 
@@ -188,7 +188,9 @@ pub(crate) fn plan_options(variants: &Variants) -> PlanOptions {
     let plain = PlanOptions { max_operands: PLANNED_BINDINGS, ..plain };
     let OfClass { scratch, load_price } = OF_CLASS[variants.transformed() as usize][variants.class().index()];
     let call_price = variants.moved_in_a_call();
-    let plain = PlanOptions { scratch, load_price, compact_strides: true, call_price, ..plain };
+    // Where a result lies among the pixels of a stride takes registers: Intel's threads have none left.
+    let compact_strides = !variants.registers_are_few();
+    let plain = PlanOptions { scratch, load_price, compact_strides, call_price, ..plain };
     match variants.class() {
         DeviceClass::Software => PlanOptions { slack: SLACK_OF_SOFTWARE, ..plain },
         DeviceClass::Gpu(..) => PlanOptions {

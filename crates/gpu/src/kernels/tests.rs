@@ -110,11 +110,11 @@ fn training_steps_of_models_take_few_dispatches() {
     assert!(small[0] <= 60 && small[1] <= 50, "{small:?} kernels and dispatches of the small CNN");
     let resnet = training_step("resnet18", [32, 32, 3], 128, wide, &mut seen);
     // The last stages' readings cost more than the passes that they would save.
-    assert!(resnet[0] <= 146 && resnet[1] <= 121, "{resnet:?} kernels and dispatches of ResNet-18");
+    assert!(resnet[0] <= 146 && resnet[1] <= 119, "{resnet:?} kernels and dispatches of ResNet-18");
     // In 16 bits beside these: copies of weights, images and the logits' gradient, the check of all gradients in two passes, and the
     // loss scale.
     let half = training_step("resnet18", [32, 32, 3], 128, chiaro_nn::Precision::f16(), &mut seen);
-    assert!(half[0] <= resnet[0] + 8 && half[1] <= 128, "{half:?} kernels and dispatches of ResNet-18 in 16 bits");
+    assert!(half[0] <= resnet[0] + 9 && half[1] <= 127, "{half:?} kernels and dispatches of ResNet-18 in 16 bits");
 }
 
 /// Three convolutions, each with its norm and this activation, and all gradients.

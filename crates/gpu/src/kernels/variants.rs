@@ -107,6 +107,11 @@ impl Variants {
         }
     }
 
+    /// Whether a thread has few registers.
+    pub fn registers_are_few(&self) -> bool {
+        matches!(self.class, DeviceClass::Gpu(Registers::Few, _))
+    }
+
     /// 32-bit elements that memory moves in the 2 us between two dispatches: at 3 TB/s and at 0.6.
     pub fn moved_in_a_call(&self) -> u64 {
         match self.class {

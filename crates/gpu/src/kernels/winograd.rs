@@ -163,16 +163,16 @@ pub(super) fn scratch(kernel: &Kernel, columns: Option<&Columns>, variants: &Var
     found.map_or(0, |found| found.layout(found.columns_len(columns), variants).len())
 }
 
-/// Pixels that the tiles of a transformed kernel have of an input; `None` where it is not transformed. The lines of a tile read the same
-/// pixels, from a cache, and compute them anew, which hides behind memory: on an H100 an input of a norm and ReLU took 26 us more (72 instead of
-/// 46), about what a pass of its own takes.
+/// Times that the lines of all tiles of a transformed kernel read an element of an input; `None` where it is not transformed. They read the same
+/// pixels, from a cache, and compute them anew: on an H100 an input of a norm and ReLU took 26 us more (72 instead of 46).
 pub(super) fn readings(kernel: &Kernel, input: usize, variants: &Variants) -> Option<usize> {
     let found = Winograd::of(kernel, variants)?;
     let channels = found.channels.map(|channels| channels as usize);
     let tiles = found.grid.tiles() as usize;
     Some(match (found.direction, input) {
-        (Direction::WeightGrad, 1) => found.grid.rows() as usize * channels[1],
-        (Direction::Forward | Direction::InputGrad | Direction::WeightGrad, _) => tiles * POSITIONS * channels[0],
+        // Six lines of four columns, or of six, of four pixels each.
+        (Direction::WeightGrad, 1) => tiles * 96 * channels[1],
+        (Direction::Forward | Direction::InputGrad | Direction::WeightGrad, _) => tiles * 144 * channels[0],
     })
 }
 

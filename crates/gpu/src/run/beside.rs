@@ -38,21 +38,25 @@ pub(crate) enum Load {
     Long,
     /// Up to 48, by few.
     Short,
+    /// The same of a second pass of a product where registers are few.
+    Second,
 }
 
 impl Load {
-    /// That of a dispatch of so many invocations, where so many run at once.
-    pub fn of(dispatch: &Dispatch, invocations: u64, at_once: u64) -> Load {
+    /// That of a dispatch, the second of a product that counts or not, of so many invocations, where so many run at once.
+    pub fn of(dispatch: &Dispatch, second: bool, invocations: u64, at_once: u64) -> Load {
         match dispatch.stage {
             Some(_) => Load::Heavy,
             None if invocations > at_once => Load::Long,
+            None if second => Load::Second,
             None => Load::Short,
         }
     }
 
     /// Whether one of them would run with far fewer subgroups than alone, for long.
     fn disturbs(self, other: Load) -> bool {
-        matches!((self, other), (Load::Heavy, Load::Long) | (Load::Long, Load::Heavy))
+        let many = |load| matches!(load, Load::Heavy | Load::Second);
+        many(self) && other == Load::Long || self == Load::Long && many(other)
     }
 }
 
@@ -348,7 +352,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             arrangement.add(loads.iter().enumerate().map(|(i, load)| of(i, *load)).collect()).expect("they suit");
             arrangement.finished().expect("they suit").iter().map(numbers).collect::<Vec<_>>()
         };
-        use Load::{Heavy, Long, Short};
+        use Load::{Heavy, Long, Second, Short};
+        assert_eq!(arrange(&[Second, Long, Short, Heavy]), [vec![0, 2, 3], vec![1]]);
         assert_eq!(arrange(&[Heavy, Long, Short, Heavy, Long]), [vec![0, 2, 3], vec![1, 4]]);
         assert_eq!(arrange(&[Long, Short, Heavy]), [vec![0, 1], vec![2]]);
         assert_eq!(arrange(&[Short, Long, Short]), [vec![0, 1, 2]]);

@@ -131,7 +131,9 @@ pub(crate) fn dispatches(plan: &Plan, tuned: &Tuned) -> Result<Vec<PlannedDispat
             let neighbour = if plan.slack == 0 { None } else { neighbours.of(step, i, &dispatch) };
             let workgroups: u64 = dispatch.workgroups.iter().map(|&n| u64::from(n)).product();
             let invocations = workgroups * neighbour.as_ref().map_or(0, |n| u64::from(n.threads()));
-            let load = Load::of(&dispatch, invocations, tuned.base().at_once());
+            // Of few registers a second pass has most.
+            let second = i > 0 && step.kernel.as_product().is_some() && tuned.base().registers_are_few();
+            let load = Load::of(&dispatch, second, invocations, tuned.base().at_once());
             made.push(Candidate { planned, access, step: number, neighbour, load });
         }
         arrangement.add(made)?;

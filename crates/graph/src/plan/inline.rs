@@ -7,7 +7,7 @@ use super::draft::{Draft, Drafts, Region, StorageKind};
 use super::fuse::{drop_unused_operands, fits, loads_in_order, same_domain};
 use super::hoist::fixed_registers;
 use super::kernel::{Kernel, Load};
-use super::program::{Instr, Program, Store};
+use super::program::{Instr, Program, Reg, Store};
 use crate::dtype::DType;
 use crate::shape::count;
 use std::collections::BTreeSet;
@@ -132,12 +132,21 @@ fn inputs_of(reader: &Draft, region: &Region) -> Vec<usize> {
     (0..reader.inputs.len()).filter(|&input| reader.operands[reader.inputs[input]] == *region).collect()
 }
 
-/// Instructions that a kernel runs for every element: what depends on the channel alone it has at hand, and a result that is rounded to be
-/// stored it takes as it is.
+/// Instructions of a rounding to 16 bits, which is done on integers.
+const ROUNDING: u64 = 16;
+
+/// Instructions that a kernel runs for every element: what depends on the channel alone it has at hand, and what is rounded for it alone it takes
+/// as it is.
 fn repeated(program: &Program, result: &Store) -> u64 {
-    let rounds = matches!(program.instrs[result.reg], Instr::Cast(DType::F16, _));
-    let repeated = fixed_registers(program).into_iter().filter(|fixed| !fixed).count();
-    (repeated - usize::from(rounds)) as u64
+    let unseen = program.unseen_roundings(result.reg);
+    let price = |(reg, instr): (Reg, &Instr)| match instr {
+        Instr::Cast(DType::F16, _) if unseen.contains(&reg) => 0,
+        Instr::Cast(DType::F16, _) => ROUNDING,
+        Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => 1,
+        Instr::Random { .. } | Instr::Map(..) | Instr::Cast(..) => 1,
+    };
+    let repeated = program.instrs.iter().enumerate().zip(fixed_registers(program)).filter(|(_, fixed)| !fixed);
+    repeated.map(|(instr, _)| price(instr)).sum()
 }
 
 /// Elements that a call reads and writes.

@@ -177,6 +177,35 @@ impl Program {
         map
     }
 
+    /// The casts to 16 bits that nobody sees but a product of this register, which multiplies 32 bits: further digits do no harm there, and a
+    /// rounding costs some 20 operations an element. (Cooperative matrices round what they load.) A comparison must see the rounded value.
+    pub fn unseen_roundings(&self, result: Reg) -> Vec<Reg> {
+        let mut users = vec![0; self.instrs.len()];
+        for instr in &self.instrs {
+            match instr {
+                Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => {}
+                Instr::Random { operands, .. } => operands.iter().for_each(|&reg| users[reg] += 1),
+                Instr::Map(_, regs) => regs.iter().for_each(|&reg| users[reg] += 1),
+                Instr::Cast(_, reg) => users[*reg] += 1,
+            }
+        }
+        let (mut casts, mut open) = (vec![], vec![result]);
+        while let Some(reg) = open.pop() {
+            if users[reg] > usize::from(reg != result) {
+                continue;
+            }
+            match &self.instrs[reg] {
+                Instr::Cast(DType::F16, _) => casts.push(reg),
+                // These give one of the values they are given.
+                Instr::Map(Elementwise::Relu, regs) => open.extend(regs),
+                Instr::Map(Elementwise::Where, regs) => open.extend(&regs[1..]),
+                Instr::Map(..) | Instr::Cast(..) | Instr::Random { .. } => {}
+                Instr::Value(_) | Instr::Load { .. } | Instr::Scalar(_) | Instr::Index(_) => {}
+            }
+        }
+        casts
+    }
+
     /// Renames operand positions.
     pub(super) fn rename_operands(&mut self, position: &[usize]) {
         for instr in &mut self.instrs {
