@@ -209,3 +209,52 @@ fn what_is_known_of_dependencies_is_kept_by_every_pass() {
     fuse::fuse(&mut drafts, &options, &mut |pass| calls.push(pass.calls)).expect("a good plan");
     assert!(calls.windows(2).filter(|pair| pair[1] < pair[0]).count() >= 4, "passes have nothing to do: {calls:?}");
 }
+
+/// Two convolutions of a sum, which the first computes and keeps.
+fn kept() -> (Graph, PlanOptions) {
+    let mut g = Graph::new();
+    let [x, z] = ["x", "z"].map(|name| g.input(name, &[1, 4, 4, 8], DType::F32).expect("new"));
+    let sum = g.add(x, z).expect("one shape");
+    for name in ["a", "b"] {
+        let w = g.input(&format!("w{name}"), &[8, 3, 3, 8], DType::F32).expect("new");
+        let y = g.conv2d(sum, w, &ConvSpec { padding: [1; 4], ..ConvSpec::default() }).expect("fits");
+        g.output(name, y).expect("new");
+    }
+    let image = |kernel: &Kernel, input| matches!(kernel, Kernel::Conv2d(_)) && input == 0;
+    (g, PlanOptions { loads: image, keeps: image, load_price: |_, _| 1, ..PlanOptions::default() })
+}
+
+#[test]
+fn a_kept_input_that_is_written_over_what_it_is_made_of_is_an_error() {
+    let (g, options) = kept();
+    let mut drafts = lower::lower(&g, &options, decide::decide(&g, &options));
+    fuse::fuse(&mut drafts, &options, &mut |_| {}).expect("a good plan");
+    let order = schedule::schedule(&mut drafts).expect("no circle");
+    let mut placed = place(&g, drafts, &order, &options);
+    memory(&placed, &options).expect("a good plan");
+    let stores = |c: &Draft| c.loads.iter().flatten().any(|load| !load.program.stores.is_empty());
+    let keeping = placed.calls.iter().position(stores).expect("a call that keeps its input");
+    let call = &placed.calls[keeping];
+    let load = call.loads[0].as_ref().expect("of its image");
+    let target = call.operands[load.program.stores[0].operand].storage;
+    let source = call.operands[call.inputs[0]].storage;
+    let (from, to) = (placed.buffer_of[target], placed.buffer_of[source]);
+    placed.buffer_of[target] = to;
+    let operands = placed.plan.steps.iter_mut().flat_map(|s| &mut s.operands);
+    operands.filter(|o| o.buffer == from || o.buffer == to).for_each(|o| {
+        (o.buffer, o.access) = (to, Access::ReadWrite);
+    });
+    let text = memory(&placed, &options).expect_err("a broken plan").to_string();
+    assert!(text.contains("by a kept input while it is read"), "{text}");
+}
+
+#[test]
+fn a_kept_input_that_is_not_stored_is_an_error() {
+    let (g, options) = kept();
+    let mut drafts = lower::lower(&g, &options, decide::decide(&g, &options));
+    fuse::fuse(&mut drafts, &options, &mut |_| {}).expect("a good plan");
+    let loads = drafts.calls.iter_mut().flat_map(|c| &mut c.loads).flatten();
+    loads.for_each(|load| load.program.stores.clear());
+    let text = calls(&drafts, "test").expect_err("a broken plan").to_string();
+    assert!(text.contains("of the 128 elements of a value 0 are written"), "{text}");
+}
