@@ -25,11 +25,8 @@ pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
     let mut waiting: BTreeSet<usize> = (0..drafts.calls.len()).collect();
     let mut gone = vec![false; drafts.calls.len()];
     while let Some(call) = waiting.pop_first() {
-        let Some(store) = own_result(drafts, call) else { continue };
-        let ways = [
-            everywhere(drafts, &dependencies, call, &store, options),
-            once(drafts, &dependencies, call, &store, options),
-        ];
+        let Some(found) = Inlined::of(drafts, &dependencies, call, options) else { continue };
+        let ways = [found.everywhere(), found.once()];
         let Some((_, readers)) = ways.into_iter().flatten().max_by_key(|(saved, _)| *saved) else { continue };
         waiting.extend(dependencies.producers(call));
         dependencies.replace(drafts, call, Draft::nothing());
@@ -46,85 +43,96 @@ pub(super) fn inline(drafts: &mut Drafts, options: &PlanOptions) {
     drafts.calls.retain(|_| gone.next() == Some(false));
 }
 
-/// The one store of a pointwise call whose result is an intermediate of its own.
-fn own_result(drafts: &Drafts, call: usize) -> Option<Store> {
-    let producer = &drafts.calls[call];
-    let [store] = &producer.program.stores[..] else {
-        return None;
-    };
-    let region = &producer.operands[store.operand];
-    let storage = &drafts.storages[region.storage];
-    let own = storage.kind == StorageKind::Temporary && storage.inside.is_none() && !storage.output;
-    let assigned = drafts.assignments.iter().any(|(_, _, from)| from.storage == region.storage);
-    let whole = region.offset == 0 && region.len == storage.len && store.view.is_identity(&producer.program.domain);
-    let plain = matches!(producer.kernel, Kernel::Pointwise) && producer.program.instrs.len() <= LONGEST;
-    (plain && own && !assigned && whole && region.len == count(&producer.program.domain)).then(|| store.clone())
+/// A pointwise call whose result, an intermediate of its own, is the one thing that it stores.
+struct Inlined<'a> {
+    drafts: &'a Drafts,
+    dependencies: &'a Dependencies,
+    options: &'a PlanOptions,
+    producer: &'a Draft,
+    store: &'a Store,
+    region: &'a Region,
+    /// Calls that name the result, the call itself left out.
+    readers: Vec<usize>,
 }
 
-/// All readers compute the result; `None` if one of them can't, or if that costs more than the call.
-fn everywhere(
-    drafts: &Drafts,
-    dependencies: &Dependencies,
-    call: usize,
-    store: &Store,
-    options: &PlanOptions,
-) -> Option<Changed> {
-    let producer = &drafts.calls[call];
-    let region = &producer.operands[store.operand];
-    let mut touching = dependencies.naming(region.storage);
-    touching.retain(|&i| i != call);
-    let (mut as_input, mut price) = (false, 0);
-    let mut changed = vec![];
-    for &i in &touching {
-        let reader = &drafts.calls[i];
-        if reader.writes().any(|w| w.storage == region.storage) {
+impl<'a> Inlined<'a> {
+    fn of(
+        drafts: &'a Drafts,
+        dependencies: &'a Dependencies,
+        call: usize,
+        options: &'a PlanOptions,
+    ) -> Option<Inlined<'a>> {
+        let producer = &drafts.calls[call];
+        let [store] = &producer.program.stores[..] else {
             return None;
-        }
-        for input in inputs_of(reader, region) {
-            as_input = true;
-            price += (options.load_price)(&reader.kernel, input) * repeated(&producer.program, store);
-        }
-        let merged = with_code(reader, producer, store, Kept::No, options)?;
-        changed.push((i, merged));
+        };
+        let (region, domain) = (&producer.operands[store.operand], &producer.program.domain);
+        let storage = &drafts.storages[region.storage];
+        let own = storage.kind == StorageKind::Temporary && storage.inside.is_none() && !storage.output;
+        let assigned = drafts.assignments.iter().any(|(_, _, from)| from.storage == region.storage);
+        let whole = region.offset == 0 && region.len == storage.len && region.len == count(domain);
+        let plain = matches!(producer.kernel, Kernel::Pointwise) && producer.program.instrs.len() <= LONGEST;
+        let alone = dependencies.writers(region.storage) == [call];
+        let readers = dependencies.naming(region.storage).into_iter().filter(|&i| i != call).collect();
+        let suits = plain && own && !assigned && whole && alone && store.view.is_identity(domain);
+        suits.then_some(Inlined { drafts, dependencies, options, producer, store, region, readers })
     }
-    let before = options.call_price + moved(producer) + touching.iter().map(|&i| moved(&drafts.calls[i])).sum::<u64>();
-    let after = price + changed.iter().map(|(_, reader)| moved(reader)).sum::<u64>();
-    let saved = before.checked_sub(after).filter(|&saved| as_input && saved > 0)?;
-    Some((saved, changed))
-}
 
-/// The reader that computes the result and stores it for the others, which come after it; `None` if that costs more than the call.
-fn once(
-    drafts: &Drafts,
-    dependencies: &Dependencies,
-    call: usize,
-    store: &Store,
-    options: &PlanOptions,
-) -> Option<Changed> {
-    let producer = &drafts.calls[call];
-    let region = &producer.operands[store.operand];
-    let touching = dependencies.naming(region.storage);
-    let alone = dependencies.writers(region.storage) == [call];
-    let first = |i: usize| touching.iter().all(|&other| other == call || other == i || !dependencies.reaches(other, i));
-    let of = |&i: &usize| {
-        let reader = &drafts.calls[i];
-        let [input] = inputs_of(reader, region)[..] else { return None };
-        let program = reader.programs().any(|p| p.loaded().any(|o| reader.operands[o] == *region));
-        if !options.fusions.keep || !alone || program || !(options.keeps)(&reader.kernel, input) || !first(i) {
+    /// All readers compute the result; `None` if one of them can't, or if that costs more than the call.
+    fn everywhere(&self) -> Option<Changed> {
+        let (mut as_input, mut price) = (false, 0);
+        let mut changed = vec![];
+        for &i in &self.readers {
+            let reader = &self.drafts.calls[i];
+            for input in inputs_of(reader, self.region) {
+                as_input = true;
+                price += self.price(reader, input);
+            }
+            changed.push((i, self.with_code(reader, Kept::No)?));
+        }
+        let readers = self.readers.iter().map(|&i| &self.drafts.calls[i]);
+        let before = self.options.call_price + moved(self.producer) + readers.map(moved).sum::<u64>();
+        let after = price + changed.iter().map(|(_, reader)| moved(reader)).sum::<u64>();
+        let saved = before.checked_sub(after).filter(|&saved| as_input && saved > 0)?;
+        Some((saved, changed))
+    }
+
+    /// The reader that computes the result and stores it for the others, which come after it; `None` if that costs more than the call.
+    fn once(&self) -> Option<Changed> {
+        if !self.options.fusions.keep {
             return None;
         }
-        let merged = with_code(reader, producer, store, Kept::Yes, options)?;
+        self.readers.iter().filter_map(|&i| self.kept_by(i)).max_by_key(|(saved, _)| *saved)
+    }
+
+    fn kept_by(&self, i: usize) -> Option<Changed> {
+        let reader = &self.drafts.calls[i];
+        let [input] = inputs_of(reader, self.region)[..] else { return None };
+        let program = reader.programs().any(|p| p.loaded().any(|o| reader.operands[o] == *self.region));
+        let first = self.readers.iter().all(|&other| other == i || !self.dependencies.reaches(other, i));
+        if program || !first || !(self.options.keeps)(&reader.kernel, input) {
+            return None;
+        }
+        let merged = self.with_code(reader, Kept::Yes)?;
         // A kernel keeps what it has in its hands, as it would have read it.
         let read = &merged.operands[merged.inputs[input]];
-        if drafts.storages[read.storage].dtype != store.dtype {
+        if self.drafts.storages[read.storage].dtype != self.store.dtype {
             return None;
         }
-        let price = (options.load_price)(&reader.kernel, input) * repeated(&producer.program, store);
-        let before = options.call_price + moved(producer) + moved(reader);
-        let saved = before.checked_sub(price + moved(&merged)).filter(|&saved| saved > 0)?;
+        let before = self.options.call_price + moved(self.producer) + moved(reader);
+        let after = self.price(reader, input) + moved(&merged);
+        let saved = before.checked_sub(after).filter(|&saved| saved > 0)?;
         Some((saved, vec![(i, merged)]))
-    };
-    touching.iter().filter(|&&i| i != call).filter_map(of).max_by_key(|(saved, _)| *saved)
+    }
+
+    /// What it costs a reader to compute this input, as elements.
+    fn price(&self, reader: &Draft, input: usize) -> u64 {
+        (self.options.load_price)(&reader.kernel, input) * repeated(&self.producer.program, self.store)
+    }
+
+    fn with_code(&self, reader: &Draft, kept: Kept) -> Option<Draft> {
+        with_code(reader, self.producer, self.store, kept, self.options)
+    }
 }
 
 /// The inputs of a call's kernel that are this region.
